@@ -20,6 +20,7 @@ from urja.stream.meter_types import SignedType
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.quarantine_store import QuarantineStore
 from urja.stream.releases import HeldDisconnections, ReleaseRequest, ReleaseRequests
+from urja.stream.snapshots import Snapshots
 from urja.stream.subjects import Kind, User
 
 _REQUESTED: Final = "asked"
@@ -29,7 +30,7 @@ type DeviceChange = Change[SignedDevice]
 type TypeChange = Change[SignedType]
 
 
-class Broker(Buckets, QuarantineStore):
+class Broker(Buckets, QuarantineStore, Snapshots):
     """One process's connection to the broker; made by `connect`."""
 
     async def publish_batch(

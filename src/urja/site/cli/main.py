@@ -33,6 +33,12 @@ COMMANDS: Final = {
     "demo": Lazy("urja.demo.command:demo", "Run a town of simulated meters beside the whole system."),
     "up": Lazy("urja.site.cli.up:up", "Run the whole system on this machine until stopped."),
     "status": Lazy("urja.site.cli.status:status", "Show each process with its health, and each stage's lag."),
+    "backup": Lazy(
+        "urja.site.cli.backup:backup", "Back up the running system, encrypted; make the recovery key."
+    ),
+    "restore": Lazy(
+        "urja.site.cli.restore:restore", "Restore a backup onto an empty directory, or try it in a drill."
+    ),
     "restored": Lazy(
         "urja.site.cli.restored:restored",
         "Record that the database or broker store was restored from a copy.",

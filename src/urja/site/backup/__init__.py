@@ -1,0 +1,1 @@
+"""Encrypted backups of a running installation, and their restore."""

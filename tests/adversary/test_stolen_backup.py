@@ -10,7 +10,7 @@ from tests.adversary.backups import sealed
 from urja.site.backup import sealed_file
 from urja.site.backup.sealed_file import BackupError, BackupKeys, RecoveryKey, SealedReader
 from urja.site.backup.take import KEYS_FILE, new_recovery_key
-from urja.site.exits import CommandError
+from urja.site.command_errors import CommandError
 
 CONTENT = b"a meter's key, in the clear " * 100_000
 """More than one chunk."""

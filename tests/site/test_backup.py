@@ -18,11 +18,13 @@ from tests.adversary.backups import HEADER
 from tests.site.test_box import ROOT, settings, until
 
 from urja.base.clock import REAL_TIME, Anchor
+from urja.site import readiness
 from urja.site.backup import restore
+from urja.site.backup.take import new_recovery_key
+from urja.site.command_errors import Exit
 from urja.site.data_directory import DataDirectory
-from urja.site.exits import Exit
 from urja.site.supervisor import business_time, restored_data
-from urja.site.supervisor.box import Box, ExtraChild
+from urja.site.supervisor.installation import ExtraChild, Installation
 from urja.site.supervisor.secrets import Vault
 from urja.stream import User, connect
 
@@ -50,7 +52,7 @@ async def urja(*arguments) -> tuple[int, str, str]:
 class Posting:
     """A child that posts entries and seals days, in a box."""
 
-    def __init__(self, box: Box, place: Path) -> None:
+    def __init__(self, box: Installation, place: Path) -> None:
         self.box, self.noted, self.days = box, place / "noted", place / "days"
         self.heads = box.data.heads
 
@@ -75,14 +77,14 @@ class Posting:
         await until(lambda: len(list(self.heads.glob("*.json"))) == day, 60.0)
 
 
-def entries(box: Box) -> int:
+def entries(box: Installation) -> int:
     with psycopg.connect(box.secrets.database_owner) as connection:
         row = connection.execute("SELECT count(*) FROM books_entry").fetchone()
         assert row is not None
         return int(row[0])
 
 
-async def messages(box: Box) -> int:
+async def messages(box: Installation) -> int:
     broker = await connect(box.secrets.broker_url, User.ADMIN, box.secrets.broker_password, "test")
     try:
         return int((await broker.jetstream.stream_info("REQUESTS")).state.messages)
@@ -90,7 +92,7 @@ async def messages(box: Box) -> int:
         await broker.close()
 
 
-async def request(box: Box, number: int) -> None:
+async def request(box: Installation, number: int) -> None:
     broker = await connect(box.secrets.broker_url, User.ADMIN, box.secrets.broker_password, "test")
     try:
         now = box.clock.now()
@@ -102,7 +104,7 @@ async def request(box: Box, number: int) -> None:
 async def test_a_destroyed_box_is_restored_and_what_was_lost_is_named(box_tmp, prepared):
     data, place, elsewhere = prepared(box_tmp / "data"), box_tmp / "place", box_tmp / "elsewhere"
     place.mkdir()
-    async with Box(data, settings(), processes=[]) as box:
+    async with Installation(data, settings(), processes=[]) as box:
         code, _, refusal = await urja("backup", place, "--data", data)
         assert (code, "no recovery key yet" in refusal) == (Exit.USAGE, True)
         code, printed, _ = await urja("backup", "key", "--data", data)
@@ -141,7 +143,7 @@ async def test_a_destroyed_box_is_restored_and_what_was_lost_is_named(box_tmp, p
     [noted] = restored_data.read(new / "restored.json")
     assert noted.since_at < taken_at
     assert len(list((new / "proofs" / "heads").glob("*.json"))) == 1
-    async with Box(new, settings(), processes=[]) as box:
+    async with Installation(new, settings(), processes=[]) as box:
         assert box.restored == noted
         assert before <= entries(box) < last
         assert await messages(box) == 1
@@ -159,7 +161,7 @@ async def test_a_destroyed_box_is_restored_and_what_was_lost_is_named(box_tmp, p
 
 async def test_what_cannot_be_restored_is_refused_and_leaves_an_empty_directory(box_tmp, prepared):
     data, file, key = prepared(box_tmp / "data"), box_tmp / "file", box_tmp / "key"
-    async with Box(data, settings(), processes=[]):
+    async with Installation(data, settings(), processes=[]):
         key.write_text((await urja("backup", "key", "--data", data))[1])
         assert (await urja("backup", file, "--data", data))[0] == 0
         assert (await urja("backup", box_tmp / "other", "--data", data))[0] == 0
@@ -198,3 +200,13 @@ def test_business_time_goes_on_from_the_backup_and_never_back(tmp_path, speed):
     assert noted.since_at <= noted.at
     # The next start finds no second restore.
     assert restored_data.sign_of_restore(directory.heartbeat, time.time()) == ""
+
+
+def test_doctor_asks_for_a_recovery_key_and_then_for_a_drill(tmp_path):
+    directory = DataDirectory(tmp_path)
+    directory.secrets.mkdir()
+    (directory.secrets / "admin.json").write_text("{}")
+    assert readiness._backup(directory).state is readiness.State.MISSING
+    new_recovery_key(tmp_path, replace=False)
+    asked = readiness._backup(directory)
+    assert (asked.state, "--drill" in asked.command) == (readiness.State.ADVICE, True)

@@ -20,6 +20,7 @@ from urja.base.disk_space import Level, disk_spaces
 from urja.base.file_descriptors import RESERVED
 from urja.base.json_files import DamagedFileError
 from urja.base.settings import Loaded, Settings
+from urja.site.backup.take import KEYS_FILE
 from urja.site.data_directory import DataDirectory
 from urja.site.mail_relay import (
     LOGIN_FOR_SIGN_IN,
@@ -90,10 +91,20 @@ def findings(loaded: Loaded, data: DataDirectory) -> Iterator[Finding]:
     yield _mail(loaded, data)
     yield from _channels(settings)
     yield from _gateways(settings)
-    yield missing(
+    yield _backup(data)
+
+
+def _backup(data: DataDirectory) -> Finding:
+    if not (data.secrets / KEYS_FILE).exists():
+        return missing(
+            "backup",
+            "there is no recovery key, so no backup can be made: a lost disk loses every account",
+            "urja backup key, then urja backup DIRECTORY each day, to another machine",
+        )
+    return advice(
         "backup",
-        "no backup is configured: a lost disk loses every account",
-        "copy the data directory of a stopped Urja each day to another machine (docs/operations.md)",
+        "there is a recovery key; only a drill shows that its copy elsewhere opens a backup",
+        "urja restore --drill FILE --key KEYFILE",
     )
 
 

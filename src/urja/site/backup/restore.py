@@ -19,8 +19,8 @@ from urja.base.settings import Settings
 from urja.site.backup import sections
 from urja.site.backup.sealed_file import BackupError, Header, RecoveryKey, SealedReader
 from urja.site.backup.take import SECRETS_SUFFIX
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import CommandError, Exit
 from urja.site.supervisor import broker_process, business_time, postgres, restored_data
 from urja.site.supervisor.secrets import Vault
 from urja.stream import StreamSizes, User, connect, server_config
@@ -132,7 +132,7 @@ def _decoded[T](content: bytes, kind: type[T]) -> T:
 def _note_restore(directory: DataDirectory, header: Header, line: Anchor) -> None:
     """Let business time go on, and have the next start give no number, counter or order a second time."""
     now_s = time.time()
-    if business_time.follows_the_wall(line):
+    if business_time.follows_wall_clock(line):
         write_anchor(directory.clock, REAL_TIME)
         now = datetime.fromtimestamp(now_s, UTC)
     else:

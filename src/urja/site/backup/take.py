@@ -32,9 +32,9 @@ from urja.site.backup.sealed_file import (
     SealedWriter,
     new_backup_id,
 )
+from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.exits import CommandError, Exit
-from urja.site.supervisor import launch, postgres
+from urja.site.supervisor import child_launcher, postgres
 from urja.stream import User, connect
 from urja.stream.errors import StreamError
 from urja.stream.snapshots import StreamHead
@@ -166,7 +166,9 @@ def _write_database(box: Administration, writer: SealedWriter) -> None:
         ]
         sections.write_block(writer, sections.POSTGRES.encode())
         with tempfile.TemporaryFile() as words:
-            with subprocess.Popen(launch.command(command), stdout=subprocess.PIPE, stderr=words) as process:
+            with subprocess.Popen(
+                child_launcher.command(command), stdout=subprocess.PIPE, stderr=words
+            ) as process:
                 assert process.stdout is not None
                 while block := process.stdout.read(sections.BLOCK_BYTES):
                     sections.write_block(writer, block)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.exits import CommandError, Exit, refusal_for
+from urja.site.command_errors import CommandError, Exit, refusal_for
 
 
 class _Backup(click.Group):

@@ -13,7 +13,7 @@ from urja.base import log
 from urja.base.settings import Settings
 from urja.site.backup.sealed_file import BackupError, Header, RecoveryKey
 from urja.site.cli.options import read_document
-from urja.site.exits import CommandError, Exit, refusal_for
+from urja.site.command_errors import CommandError, Exit, refusal_for
 
 
 @click.command()
@@ -101,9 +101,9 @@ async def _laws(ctx: click.Context, data: Path, settings: Settings, against: Pat
     mail server.
     """
     from urja.site.cli.verify import verify
-    from urja.site.supervisor.box import Box
+    from urja.site.supervisor.installation import Installation
 
-    async with Box(data, _isolated(settings), processes=[]):
+    async with Installation(data, _isolated(settings), processes=[]):
         try:
             # In a thread of its own: the box watches its processes meanwhile.
             await asyncio.to_thread(ctx.invoke, verify, data=data, full=True, against=against)

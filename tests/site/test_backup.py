@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.adversary.backups import HEADER
-from tests.site.test_box import ROOT, settings, until
+from tests.site.test_installation import ROOT, settings, until
 
 from urja.base.clock import REAL_TIME, Anchor
 from urja.site import readiness

@@ -72,5 +72,5 @@ def test_numbers_that_are_not_finite_are_refused(arguments):
 def test_a_report_without_a_place_is_refused_before_the_town_is_raised(tmp_path):
     done = CliRunner().invoke(urja, ["demo", "--for", "1", "--report", str(tmp_path / "nowhere" / "r.json")])
     assert isinstance(done.exception, CommandError)
-    assert "the directory that it would be in is not there" in str(done.exception)
+    assert "its parent directory does not exist" in str(done.exception)
     assert "Raising" not in done.output

@@ -95,7 +95,7 @@ def allow_connections(meters: int) -> None:
 
 
 @dataclass
-class Installation:
+class RunningTown:
     """A running installation with its fleet."""
 
     box: Installation
@@ -175,7 +175,7 @@ async def installed(
     disconnected: int = 0,
     links: Callable[[int], LinkOptions] | None = None,
     **headend: Any,
-) -> AsyncIterator[Installation]:
+) -> AsyncIterator[RunningTown]:
     """Yield an installation with `meters` connected meters and business time at real speed, ten seconds before their first push.
 
     The first `disconnected` of them owe more than their policy allows. `headend` changes settings of the head end.
@@ -192,7 +192,7 @@ async def installed(
     ]
     began = time.monotonic()
     control = socket_directory((box.data.meters).absolute()) / "control.sock"
-    running = Installation(box, outside, identities, folder, control)
+    running = RunningTown(box, outside, identities, folder, control)
     try:
         await box.start()
         running.set_up_s["box"] = time.monotonic() - began
@@ -233,7 +233,7 @@ def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
     )
 
 
-def _adopt(running: Installation, disconnected: int) -> None:
+def _adopt(running: RunningTown, disconnected: int) -> None:
     from urja.site.django import options as django_options
 
     secrets = running.box.secrets
@@ -305,7 +305,7 @@ ADOPTION = """
 """
 
 
-async def _raise_fleet(running: Installation) -> None:
+async def _raise_fleet(running: RunningTown) -> None:
     """Let the meters connect while business time stands still, then start it."""
     box, total = running.box, len(running.meters)
     for folder in (box.data.meters, running.control.parent):

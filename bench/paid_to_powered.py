@@ -25,7 +25,7 @@ from pathlib import Path
 
 import httpx
 
-from installation import FLEET, SYSTEM, Installation, installed, mesh_or_cellular
+from installation import FLEET, SYSTEM, RunningTown, installed, mesh_or_cellular
 from urja.base import log
 from urja.meter.surroundings import LinkOptions
 
@@ -129,7 +129,7 @@ async def measure(folder: Path, options: argparse.Namespace) -> dict:
 # -- before --------------------------------------------------------------------------------------------------
 
 
-async def pushed(running: Installation) -> None:
+async def pushed(running: RunningTown) -> None:
     """Wait until every meter has pushed once and all is stored, so that the head end knows each connection."""
     total = len(running.meters)
     await running.until(
@@ -138,7 +138,7 @@ async def pushed(running: Installation) -> None:
     await running.until("standings", lambda: running.scalar("SELECT count(*) FROM supply_state") == total)
 
 
-async def all_disconnected(running: Installation, disconnected: int) -> None:
+async def all_disconnected(running: RunningTown, disconnected: int) -> None:
     query = "SELECT count(*) FROM commands_command WHERE kind = 'disconnect' AND state = 'confirmed'"
     await running.until("cuts", lambda: running.scalar(query) >= disconnected)
     settled = "SELECT count(*) FROM supply_state WHERE standing = 'cut'"
@@ -148,7 +148,7 @@ async def all_disconnected(running: Installation, disconnected: int) -> None:
     await running.until("displays", lambda: running.scalar(idle) == 0)
 
 
-def open_orders(running: Installation, count: int) -> list[str]:
+def open_orders(running: RunningTown, count: int) -> list[str]:
     """Create an order of each disconnected account, as web and pipeline place it at the gateway.
 
     It is not asked after by time: webhooks make it be asked about.
@@ -179,7 +179,7 @@ def open_orders(running: Installation, count: int) -> list[str]:
     return list(Order.objects.order_by("created_at", "id").values_list("provider_order_id", flat=True))
 
 
-async def out_of_reach(running: Installation, count: int) -> set[str]:
+async def out_of_reach(running: RunningTown, count: int) -> set[str]:
     """Make four in a hundred of the meters with a link unreachable; half of them for a minute."""
     linked = [meter.serial for meter in running.meters[:count] if meter.link.profile != "wire"]
     away = random.Random(1).sample(linked, round(AWAY_SHARE * len(linked)))
@@ -193,7 +193,7 @@ async def out_of_reach(running: Installation, count: int) -> set[str]:
 # -- the measurement -----------------------------------------------------------------------------------------
 
 
-async def pay(running: Installation, orders: list[str], rate: float) -> None:
+async def pay(running: RunningTown, orders: list[str], rate: float) -> None:
     """Send each payment at its time, independently of the others; meters away for a minute have returned by then."""
     async with (
         httpx.AsyncClient(base_url=running.outside.gateway_url, timeout=30, trust_env=False) as gateway,
@@ -211,17 +211,17 @@ async def pay_one(gateway: httpx.AsyncClient, order: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
-async def come_back(running: Installation) -> None:
+async def come_back(running: RunningTown) -> None:
     if running.back:
         await asyncio.sleep(AWAY_S)
         await running.order("reachable", serials=running.back)
 
 
-def credited(running: Installation) -> int:
+def credited(running: RunningTown) -> int:
     return running.scalar("SELECT count(*) FROM supply_relight")
 
 
-async def watch(running: Installation, wanted: int) -> None:
+async def watch(running: RunningTown, wanted: int) -> None:
     powered = "SELECT count(*) FROM commands_command WHERE kind = 'connect' AND state = 'confirmed'"
     give_up = time.monotonic() + WATCH_S
     while await asyncio.to_thread(running.scalar, powered) < wanted and time.monotonic() < give_up:  # noqa: ASYNC110 - a query of another process, which sets no event here
@@ -241,7 +241,7 @@ JOIN commands_command c ON c.id = r.command_id JOIN assets_device d ON d.id = c.
 STEPS = ("recorded", "credited", "ordered", "sent", "acknowledged", "confirmed")
 
 
-def chains(running: Installation) -> list[dict]:
+def chains(running: RunningTown) -> list[dict]:
     """Return milliseconds from the webhook to each step of each payment; None for a missing step."""
     with running.connect() as connection:
         rows = connection.execute(CHAINS).fetchall()

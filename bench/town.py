@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from installation import FLEET, POSTGRES, SYSTEM, Installation, installed, mesh_or_cellular
+from installation import FLEET, POSTGRES, SYSTEM, RunningTown, installed, mesh_or_cellular
 from urja.base import log
 
 INTERVAL_S = 1800
@@ -75,7 +75,7 @@ async def measure(folder: Path, meters: int, window_s: float) -> dict:
     }
 
 
-async def at_rest(running: Installation) -> None:
+async def at_rest(running: RunningTown) -> None:
     """Return whether the first interval has been pushed, stored and decided, with nothing pending."""
     total = len(running.meters)
     decided = "seen_watermark_at > (SELECT min(opened_at) FROM readings_accrual)"
@@ -87,7 +87,7 @@ async def at_rest(running: Installation) -> None:
         await running.until(what, lambda query=query: running.scalar(query) == total)
 
 
-def spent(running: Installation, before: dict[str, float]) -> dict[str, float]:
+def spent(running: RunningTown, before: dict[str, float]) -> dict[str, float]:
     return {name: used - before[name] for name, used in running.cpu_s().items()}
 
 

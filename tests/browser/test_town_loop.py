@@ -134,7 +134,7 @@ def pays_by_upi(page, device) -> None:
     page.get_by_role("link", name="Recharge", exact=True).click()
     page.get_by_role("button", name="₹500", exact=True).click()
     effect = page.locator(".effect")
-    expect(effect.get_by_role("heading")).to_have_text("What ₹500.00 will do")
+    expect(effect.get_by_role("heading")).to_have_text("Effect of ₹500.00")
     expect(effect.locator(".light.good")).to_be_visible()
     expect(effect.get_by_role("listitem").first).to_have_text("All of it is added to your credit.")
     assert_good(page, device)

@@ -158,7 +158,7 @@ def sees_the_light(page) -> None:
 
 def the_meter_says_on(page, serial: str) -> None:
     page.goto(f"/town/houses/{serial}/")
-    expect(page.locator(".standing")).to_have_class(re.compile(r"\blit\b"))
+    expect(page.locator(".standing")).to_have_class(re.compile(r"\bpowered\b"))
     relay = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="RELAY"))
     page.get_by_text("All pages of the display").click()
     expect(relay.locator("td")).to_have_text("ON")

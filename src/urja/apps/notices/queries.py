@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, Min, Q
 
 from urja.apps.notices import channels, wording
-from urja.apps.notices.kinds import NoticeState
+from urja.apps.notices.kinds import Failure, NoticeState
 from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
 
@@ -27,6 +28,27 @@ def letter(account_id: int, reference: str) -> Notice | None:
     """Return the posted letter with a number, or None; one that was entered by mistake does not count."""
     posted = Notice.objects.filter(account_id=account_id, channel=LETTER, detail=reference)
     return posted.exclude(state=NoticeState.FAILED).first()
+
+
+ANNOUNCING: Final = ("zero", "cut")
+"""Kinds of notices that announce a disconnection, and that a letter can repeat on paper."""
+
+
+def unserved_announcements(account_id: int) -> list[Notice]:
+    """Return the newest `zero` and `cut` of an account that no receipt and no letter proves, oldest first.
+
+    Outdated ones, and those whose text is not composed yet, are left out.
+    """
+    posted = Notice.objects.filter(account_id=account_id, channel=LETTER).exclude(state=NoticeState.FAILED)
+    last = posted.order_by("-sent_at").values_list("sent_at", flat=True).first()
+    found = Notice.objects.filter(account_id=account_id, kind__in=ANNOUNCING)
+    found = found.exclude(text="").exclude(failure=Failure.OUTDATED)
+    if last is not None:
+        found = found.filter(requested_at__gt=last)
+    newest = {notice.kind: notice for notice in found.order_by("id")}
+    return sorted(
+        (notice for notice in newest.values() if notice.delivered_at is None), key=lambda notice: notice.id
+    )
 
 
 def notices_of(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:

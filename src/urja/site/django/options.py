@@ -18,6 +18,8 @@ class DjangoOptions:
 
     conninfo: str = field(default="", repr=False)
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50), repr=False)
+    utility: str = "Urja"
+    """Name of the utility, for the head of printed letters."""
     timezone: str = "UTC"
     currency: str = "INR"
     """Currency of amounts that belong to no account, such as the total debt of all accounts."""

@@ -64,6 +64,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # UTC inside; the utility's time zone is used in rating calendars and on pages.
 USE_TZ = True
 TIME_ZONE = "UTC"
+URJA_UTILITY = _options.utility
 URJA_TIMEZONE = _options.timezone
 URJA_CURRENCY = _options.currency
 URJA_DEMO = _options.demo

@@ -71,6 +71,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
     options = django_options.DjangoOptions(
         conninfo=secrets.database,
         secret_key=secrets.secret_key,
+        utility=start.settings.utility.name,
         timezone=start.settings.utility.timezone,
         currency=start.settings.utility.currency,
         languages=start.settings.utility.languages,

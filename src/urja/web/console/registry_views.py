@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
@@ -12,9 +12,10 @@ from urja.apps.overviews.queries.history import PageStart
 from urja.apps.overviews.queries.service_points import was_paid_by
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
-from urja.web.console.access import refusal, render_page, requires
+from urja.web.console.access import for_staff, refusal, render_page, requires
 from urja.web.console.as_of_form import FIELDS
 from urja.web.console.as_of_page import as_of_page
+from urja.web.console.letter_page import letter_page, may_print
 from urja.web.console.network_page import network_page, node_page, when
 from urja.web.console.search_page import search_page
 from urja.web.console.service_point_page import account_card, service_point_of, service_point_page
@@ -47,6 +48,21 @@ def connection(request: HttpRequest, caller: Caller, consumer_number: str) -> Ht
     before = _before(request.GET.get("before", ""))
     page = service_point_page(place, caller, now, request.GET.get("kind", ""), before)
     return render_page(request, caller, "console/connection.html", {"page": page})
+
+
+@require_safe
+@private
+@for_staff(may_print)
+def letter(request: HttpRequest, caller: Caller, consumer_number: str) -> HttpResponse:
+    """Show the letter with a service point's unserved disconnection notices, to print; 404 where there is none."""
+    now = business_now()
+    place = service_point_of(consumer_number, caller, Read.CONSUMER, now)
+    if place is None or service_point_of(consumer_number, caller, Read.AGREEMENT, now) is None:
+        raise refusal(request)
+    page = letter_page(place, caller, now)
+    if page is None:
+        raise Http404
+    return render_page(request, caller, "console/letter.html", {"page": page})
 
 
 def _before(text: str) -> PageStart | None:

@@ -42,6 +42,7 @@ from urja.usecases.kinds.connections import NewConnection
 from urja.usecases.kinds.meters import CorrectLastRead
 from urja.web.console import wording
 from urja.web.console.history_page import History, entry_address, history_of
+from urja.web.console.letter_page import may_be_served_on_paper, may_print
 from urja.web.console.operation_page import operation_named, operations_with_field
 from urja.web.console.time_formats import day_of, moment_of, period_in_words
 from urja.web.shared import formats, ledger_words as money_words, notice_words, power_words as powers
@@ -133,6 +134,8 @@ class ServicePointPage:
     meters: list[MeterView]
     money: MoneyView | None
     notices: list[notice_words.MessageView] | None
+    letter: str
+    """Address of the letter to print; empty where nothing waits to be served on paper."""
     work: list[tuple[str, str, str]]
     history: History
     actions: list[tuple[str, str]]
@@ -169,6 +172,7 @@ def service_point_page(
         meters=_meters(place, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
         notices=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
+        letter=_letter(place, current) if current and may_print(caller) else "",
         work=_work(place, now) if Read.WORK_ORDERS in may else [],
         history=history_of(place, caller, may, now, kind, before),
         actions=_actions(place, caller),
@@ -533,6 +537,11 @@ def account_card(place: ServicePointRow, account_id: int) -> AccountCard:
 
 def _messages(agreement: Agreement, now: datetime) -> list[notice_words.MessageView]:
     return notice_words.views(notices.notices_of(agreement.account_id, MESSAGES), now)
+
+
+def _letter(place: ServicePointRow, agreement: Agreement) -> str:
+    served_on_paper = may_be_served_on_paper(agreement)
+    return reverse("console:letter", args=[place.consumer_number]) if served_on_paper else ""
 
 
 def _work(place: ServicePointRow, now: datetime) -> list[tuple[str, str, str]]:

@@ -46,5 +46,6 @@ urlpatterns = [
     path("requests/<key:request_id>/", operation_views.answer, name="request"),
     path("requests/<key:request_id>/do/", operation_views.do, name="do"),
     path("entries/<key:account_id>/<key:seq>/<path:consumer_number>/", registry_views.entry, name="entry"),
+    path("letters/<path:consumer_number>/", registry_views.letter, name="letter"),
     path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

@@ -1,6 +1,7 @@
 """The letter of a service point: what is printed, for which notices, in whose language, and who may see it."""
 
 import html
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import pytest
 from tests.web import town_cast
 from tests.web.console_staff import answer_requests
 from tests.web.reading import text_of
+from tests.web.test_console_society import society  # noqa: F401 - a fixture
 
 CONNECTION, PAGE = "/console/connections/URJ00000003/", "/console/letters/URJ00000003/"
 LINK = "Print the disconnection notice as a letter"
@@ -169,3 +171,42 @@ def test_once_recorded_with_who_served_it_there_is_nothing_to_print(notify, coll
     assert f"Letter number: L-{last}, served by R. Kumar." in text
     assert LINK not in text
     assert client.get(PAGE).status_code == 404
+
+
+def test_the_letters_of_a_society_on_a_sheet_each(notify, society, colleague, at_noon):  # noqa: F811 - the fixture
+    """Amla and Neem House belong to it; Jamun House does too, and is disconnected."""
+    for house in at_noon.adopted[:4]:
+        notify.house = house
+        notify("cut", f"Your supply may be disconnected: {house.account_id}.")
+    address = f"/console/society/{society}/letters/"
+    client = colleague("clerk")
+    assert address in client.get(f"/console/society/{society}/").content.decode()
+    page = client.get(address).content.decode()
+    assert [f"consumer number URJ0000000{number}" in page for number in (1, 2, 3, 4)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert page.count("<article") == 2
+    assert len(set(re.findall(r'id="(slip-[^"]+)"', page))) == 2
+    for role in ("secretary", "control_room", "fitter_north"):
+        assert colleague(role).get(address).status_code == 404
+        assert address not in colleague(role).get(f"/console/society/{society}/").content.decode()
+    assert client.get("/console/society/77/letters/").status_code == 404
+
+
+def test_a_society_of_which_a_part_is_elsewhere(notify, society, colleague, database_of_town):  # noqa: F811 - the fixture
+    """Its bulk supply is in no section; without that all of it is in the clerk's."""
+    notify("cut", "Your supply may be disconnected.")
+    address = f"/console/society/{society}/letters/"
+    assert colleague("clerk_north").get(address).status_code == 404
+    with database_of_town("urja_owner") as owner:
+        owner.execute("ALTER TABLE network_premise DISABLE TRIGGER USER")
+        owner.execute("UPDATE network_premise SET parent_id = NULL WHERE name = 'Transformer T2'")
+    assert colleague("clerk_north").get(address).status_code == 200
+
+
+def test_a_society_without_letters(society, colleague):  # noqa: F811 - the fixture
+    text = text_of(colleague("clerk").get(f"/console/society/{society}/letters/"))
+    assert "No disconnection notice waits to be served on paper." in text

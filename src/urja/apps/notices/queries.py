@@ -1,5 +1,6 @@
 """Queries on notices."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -32,6 +33,12 @@ def letter(account_id: int, reference: str) -> Notice | None:
 
 ANNOUNCING: Final = ("zero", "cut")
 """Kinds of notices that announce a disconnection, and that a letter can repeat on paper."""
+
+
+def with_announcements(account_ids: Collection[int]) -> set[int]:
+    """Return those of these accounts that may have unserved announcements: few, of which each is then looked at."""
+    found = Notice.objects.filter(account_id__in=account_ids, kind__in=ANNOUNCING, delivered_at=None)
+    return set(found.exclude(text="").exclude(failure=Failure.OUTDATED).values_list("account_id", flat=True))
 
 
 def unserved_announcements(account_id: int) -> list[Notice]:

@@ -20,8 +20,8 @@ from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.notices import queries as notices
 from urja.apps.notices.queries import NoticeRow
-from urja.apps.overviews.queries import service_points
-from urja.apps.overviews.queries.registry import PersonRow, ServicePointRow
+from urja.apps.overviews.queries import areas, premises, service_points
+from urja.apps.overviews.queries.registry import PersonRow, PremiseRow, ServicePointRow
 from urja.apps.supply.queries import is_disconnected
 from urja.usecases.kinds.connections import RecordLetter
 from urja.web.console.operation_page import operation_named
@@ -107,6 +107,33 @@ def letter_page(place: ServicePointRow, caller: Caller, now: datetime) -> Letter
             if operation_named(RecordLetter.kind(), caller)
             else "",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LettersPage:
+    title: str
+    letters: list[LetterPage]
+    back: str
+
+
+def letters_page(premise: PremiseRow, caller: Caller, now: datetime) -> LettersPage | None:
+    """Return the letters of a society's or another premise's service points at `now` (UTC), in the order of its flats.
+
+    None where a part of the premise is outside the caller's area. Records the reads of the personal data.
+    """
+    if not all(
+        areas.holds_premise(caller.must(read), premise.id, now) for read in (Read.CONSUMER, Read.AGREEMENT)
+    ):
+        return None
+    places = premises.service_points(premise.id, "premise__name", "consumer_number")
+    accounts = service_points.accounts_at([place.id for place in places], now)
+    announced = notices.with_announcements(accounts.values())
+    letters = [letter_page(place, caller, now) for place in places if accounts.get(place.id) in announced]
+    return LettersPage(
+        title=premise.name,
+        letters=[letter for letter in letters if letter is not None],
+        back=reverse("console:society", args=[premise.id]),
+    )
 
 
 def may_print(caller: Caller) -> bool:

@@ -4,18 +4,20 @@ from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.overviews.queries.history import PageStart
+from urja.apps.overviews.queries.premises import premise as premise_of
 from urja.apps.overviews.queries.service_points import was_paid_by
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
 from urja.web.console.access import for_staff, refusal, render_page, requires
 from urja.web.console.as_of_form import FIELDS
 from urja.web.console.as_of_page import as_of_page
-from urja.web.console.letter_page import letter_page, may_print
+from urja.web.console.letter_page import letter_page, letters_page, may_print
 from urja.web.console.network_page import network_page, node_page, when
 from urja.web.console.search_page import search_page
 from urja.web.console.service_point_page import account_card, service_point_of, service_point_page
@@ -63,6 +65,18 @@ def letter(request: HttpRequest, caller: Caller, consumer_number: str) -> HttpRe
     if page is None:
         raise Http404
     return render_page(request, caller, "console/letter.html", {"page": page})
+
+
+@require_safe
+@private
+@for_staff(may_print)
+def society_letters(request: HttpRequest, caller: Caller, premise_id: int) -> HttpResponse:
+    """Show the letters of a society to print, one sheet a supply; 404 outside the caller's area."""
+    premise = premise_of(premise_id)
+    page = letters_page(premise, caller, business_now()) if premise is not None else None
+    if page is None:
+        raise refusal(request)
+    return render_page(request, caller, "console/letters.html", {"page": page})
 
 
 def _before(text: str) -> PageStart | None:
@@ -137,4 +151,5 @@ def society(request: HttpRequest, caller: Caller, premise_id: int) -> HttpRespon
         raise refusal(request)
     month = society_page.month_of(request.GET.get("month", ""), now)
     page = society_page.society_page(premise, month, now)
-    return render_page(request, caller, "console/society.html", {"page": page})
+    letters = reverse("console:society-letters", args=[premise_id]) if may_print(caller) else ""
+    return render_page(request, caller, "console/society.html", {"page": page, "letters": letters})

@@ -34,6 +34,7 @@ urlpatterns = [
     path("meter-jobs/<key:job_id>/answers.csv", meter_jobs_views.answers, name="meter-job-answers"),
     path("society/", registry_views.societies, name="societies"),
     path("society/<key:premise_id>/", registry_views.society, name="society"),
+    path("society/<key:premise_id>/letters/", registry_views.society_letters, name="society-letters"),
     path("approvals/", approval_views.approvals, name="approvals"),
     path("approvals/<key:request_id>/", approval_views.approval, name="approval"),
     path("approvals/<key:request_id>/answer/", approval_views.approve, name="approve"),

@@ -39,6 +39,14 @@ def agreements_of_account(account_id: int) -> list[Agreement]:
     return list(found.select_related("service_point__premise").prefetch_related("terms"))
 
 
+def accounts_at(service_point_ids: Collection[int], at: datetime) -> dict[int, int]:
+    """Return the account of the agreement in force at an instant (UTC), by service point; those without are missing."""
+    found = Agreement.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=at), service_point_id__in=service_point_ids, valid_from__lte=at
+    )
+    return dict(found.values_list("service_point_id", "account_id"))
+
+
 def was_paid_by(service_point_id: int, account_id: int) -> bool:
     """Return whether a service point has, or had, an agreement paid from an account."""
     return Agreement.objects.filter(service_point_id=service_point_id, account_id=account_id).exists()

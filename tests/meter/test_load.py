@@ -77,5 +77,5 @@ def test_open_relay_stops_load_and_keeps_voltage():
 
 def test_time_never_runs_back():
     supply = Supply("X", Household(1), MIDNIGHT_S, discard_record)
-    with pytest.raises(ValueError, match="before it"):
+    with pytest.raises(ValueError, match="cannot run back"):
         supply.run_to(MIDNIGHT_S - 1)

@@ -247,7 +247,7 @@ def test_the_key_encryption_key_that_a_running_head_end_reads_again_stays(tmp_pa
 
 def test_heads_of_the_log(tmp_path, damage):
     file = damage_file(tmp_path / "2026-04-01.json", damage)
-    with pytest.raises(CommandError, match=r"no signed head|has no heads"):
+    with pytest.raises(CommandError, match=r"not a signed head|has no heads|contains no heads"):
         heads_in(file)
 
 

@@ -12,6 +12,7 @@ LONGEST = (
     "tests/world/test_full_disk.py",
     "tests/world/test_kills.py",
     "tests/browser/test_town_loop.py",
+    "tests/site/test_backup.py",
     "tests/world/",
     "tests/browser/",
 )

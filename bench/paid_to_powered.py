@@ -218,7 +218,7 @@ async def come_back(running: RunningTown) -> None:
 
 
 def credited(running: RunningTown) -> int:
-    return running.scalar("SELECT count(*) FROM supply_relight")
+    return running.scalar("SELECT count(*) FROM supply_reconnection")
 
 
 async def watch(running: RunningTown, wanted: int) -> None:
@@ -235,7 +235,7 @@ SELECT d.serial, (SELECT min(i.received_wall_ms) FROM payments_inbox i
             jsonb_build_object('id', p.payment_id, 'status', 'captured'))))),
     r.paid_wall_ms, r.credited_wall_ms, r.ordered_wall_ms, c.sent_wall_ms, c.acknowledged_wall_ms,
     CASE WHEN c.state = 'confirmed' THEN c.ended_wall_ms END, (c.evidence ->> 'round_trips')::int
-FROM payments_payment p JOIN supply_relight r ON r.credit_id = p.credit_id
+FROM payments_payment p JOIN supply_reconnection r ON r.credit_id = p.credit_id
 JOIN commands_command c ON c.id = r.command_id JOIN assets_device d ON d.id = c.device_id
 """
 STEPS = ("recorded", "credited", "ordered", "sent", "acknowledged", "confirmed")

@@ -10,7 +10,7 @@ from tests.oracles.outline import renumbered
 BOOKS = (
     "books_account", "books_entry", "billing_rated", "billing_close", "books_credit_request", "books_debit_request",
     "billing_arrear_payment", "billing_instalment", "billing_final_settlement", "readings_accrual", "supply_decision",
-    "supply_state", "supply_hold", "supply_order", "supply_switching", "supply_relight", "notices_notice",
+    "supply_state", "supply_hold", "supply_order", "supply_switching", "supply_reconnection", "notices_notice",
     "commands_command", "commissioning_call", "journal_operation", "journal_history", "contracts_agreement",
     "contracts_agreement_terms", "assets_device_period", "people_person", "work_order",
 )  # fmt: skip

@@ -691,7 +691,7 @@ def test_the_chain_from_paid_to_lit(house):
         <= chain.confirmed.wall_ms
         == chain.reconnected.wall_ms
     )
-    assert (chain.outcome, chain.amount_minor) == ("lit", 50_000)
+    assert (chain.outcome, chain.amount_minor) == ("reconnected", 50_000)
     assert queries.paid_to_reconnected_wall_ms(START) == [chain.reconnected.wall_ms - chain.paid.wall_ms]
     assert queries.paid_but_disconnected() == []
 

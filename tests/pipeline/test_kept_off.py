@@ -135,7 +135,7 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     worded.go(worded.now + SECOND)
     off(worded)
     assert worded.where() == ("fine", "fine")
-    assert queries.newest_reconnection(worded.houses[0].account_id).outcome == "lit"
+    assert queries.newest_reconnection(worded.houses[0].account_id).outcome == "reconnected"
 
 
 def test_one_that_came_to_nothing_restores_nothing(worded):

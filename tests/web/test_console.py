@@ -73,7 +73,7 @@ def test_paid_but_disconnected_says_since_when_and_the_command_state(
     house = town_books.adopted[1]
     with database_of_town("urja_owner") as owner:
         owner.execute(
-            "INSERT INTO supply_relight (credit_id, account_id, paid_at, paid_wall_ms, seen_at, seen_wall_ms, outcome)"
+            "INSERT INTO supply_reconnection (credit_id, account_id, paid_at, paid_wall_ms, seen_at, seen_wall_ms, outcome)"
             " SELECT id, account_id, %s, 1, %s, 1, '' FROM books_credit_request WHERE account_id = %s",
             [town_cast.NOW, town_cast.NOW, house.account_id],
         )

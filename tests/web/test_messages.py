@@ -19,7 +19,7 @@ def told(home):
         {"state": "requested", "kind": "zero"},
         {"state": "sent", "kind": "low-30", "sent_at": at, "text": "Your credit of ₹42 <b>"},
         {"state": "delivered", "kind": "recharge", "sent_at": at, "delivered_at": at + MINUTE},
-        {"state": "unconfirmed", "kind": "lit", "sent_at": at - timedelta(days=1)},
+        {"state": "unconfirmed", "kind": "reconnected", "sent_at": at - timedelta(days=1)},
         {"state": "failed", "kind": "cut", "failure": "no_number"},
         {"state": "failed", "kind": "press", "failure": "undeliverable", "sent_at": at},
     ]

@@ -43,7 +43,7 @@ async def test_through_cuts_and_recharges(world_tmp, seed):
     assert report["disconnects"] >= report["reconnects"] >= 1
     assert report["recharges_credited"] >= 1
     assert report["flagged"] >= 2, "an opened cover, and a wire past a meter"
-    spread = report["paid_to_lit_ms"]
+    spread = report["paid_to_reconnected_ms"]
     assert 0 < spread["p50"] <= spread["p95"] <= spread["max"]
 
 

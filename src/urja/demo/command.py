@@ -584,8 +584,10 @@ class _TownRun:
                 *registry_laws.examine_truth(connection, records, horizon, self.zone),
             ]
             figures = {**town_laws.figures(connection, payments), **settlement_laws.figures(paid_out)}
-        lit = town_laws.percentiles_of(paid_to_reconnected_wall_ms(self.began_at))
-        return spine.with_more(others, {**figures, "flagged": len(flagged(horizon)), "paid_to_lit_ms": lit})
+        waits_ms = town_laws.percentiles_of(paid_to_reconnected_wall_ms(self.began_at))
+        return spine.with_more(
+            others, {**figures, "flagged": len(flagged(horizon)), "paid_to_reconnected_ms": waits_ms}
+        )
 
     def _report(self, findings: Findings, fleet: dict[str, Any], horizon: datetime, *, settled: bool) -> None:
         report = {

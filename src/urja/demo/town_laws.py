@@ -228,11 +228,11 @@ def _still_disconnected(
 ) -> Iterator[str]:
     rows = connection.execute(
         "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
-        "FROM supply_relight r JOIN supply_state s ON s.account_id = r.account_id "
+        "FROM supply_reconnection r JOIN supply_state s ON s.account_id = r.account_id "
         "JOIN assets_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
         "  AND p.valid_to IS NULL "
         "JOIN assets_device d ON d.id = p.device_id LEFT JOIN commands_command c ON c.id = r.command_id "
-        "WHERE r.outcome IN ('', 'lit') AND r.paid_at + %(promised)s < %(now)s "
+        "WHERE r.outcome IN ('', 'reconnected') AND r.paid_at + %(promised)s < %(now)s "
         "AND coalesce(r.closed_at, 'infinity') > r.paid_at + %(promised)s ORDER BY r.credit_id",
         {"promised": promised, "now": now},
     )

@@ -58,7 +58,7 @@ WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint
         OR s.since_at > last.issued_at)
     AND s.account_id <> ALL(%(in_hand)s::bigint[])
     AND NOT EXISTS (
-        SELECT FROM supply.relight r LEFT JOIN commands.command c ON c.id = r.command_id
+        SELECT FROM supply.reconnection r LEFT JOIN commands.command c ON c.id = r.command_id
         WHERE r.account_id = s.account_id AND r.closed_at IS NULL AND c.ended_at IS NULL
     )
 ORDER BY s.account_id LIMIT %(limit)s
@@ -68,7 +68,7 @@ _NEWS = """
 SELECT account_id FROM supply.decision WHERE id > %(decision)s
 UNION SELECT account_id FROM books.credit_request WHERE posted_at >= %(since)s
 -- Put off because a reconnection was under way.
-UNION SELECT account_id FROM supply.relight WHERE closed_at IS NULL OR closed_at >= %(since)s
+UNION SELECT account_id FROM supply.reconnection WHERE closed_at IS NULL OR closed_at >= %(since)s
 """
 
 

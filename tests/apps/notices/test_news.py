@@ -57,11 +57,11 @@ def test_a_recharge_is_confirmed_when_it_is_posted_and_once(account, database):
 
 def test_light_that_is_back_is_told_once(account):
     from urja.apps.books.models import CreditRequest
-    from urja.apps.supply.models import Relight
+    from urja.apps.supply.models import Reconnection
 
     pay(account, "sandbox:pay_1")
     credit = CreditRequest.objects.get()
-    row = Relight.objects.create(
+    row = Reconnection.objects.create(
         credit=credit,
         account_id=account.account_id,
         paid_at=NOW,
@@ -71,10 +71,10 @@ def test_light_that_is_back_is_told_once(account):
         command_id=77,
     )
     assert kinds() == []
-    for outcome in ("lit", "lit"):
+    for outcome in ("reconnected", "reconnected"):
         row.outcome, row.closed_at = outcome, NOW
         row.save(update_fields=["outcome", "closed_at"])
-    assert kinds() == ["lit"]
+    assert kinds() == ["reconnected"]
 
 
 def test_the_usual_use_is_the_mean_of_whole_days_that_are_known(account, database):

@@ -74,9 +74,9 @@ def test_the_last_notices_say_what_to_pay(say):
 
 
 def test_good_news(say):
-    lit = {"currency": "INR", "balance_minor": 48_750, "lit_at": "2026-11-24T09:58:00+05:30"}
+    reconnected = {"currency": "INR", "balance_minor": 48_750, "reconnected_at": "2026-11-24T09:58:00+05:30"}
     assert (
-        say("lit", lit)
+        say("reconnected", reconnected)
         == "Your supply has been reconnected: your meter confirmed it on Tuesday 09:58. Your balance is ₹487.50."
     )
     paid = {"amount_minor": 50_000, "currency": "INR", "balance_minor": 48_750, "ends_at": LOW["ends_at"]}

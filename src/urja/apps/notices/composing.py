@@ -27,7 +27,7 @@ from urja.core.policy.wording import DEFAULT_LANGUAGE
 USUAL_DAYS: Final = 7
 """Average use is the mean of the last so many days that are known."""
 
-AFTER_RECHARGE: Final = ("recharge", "lit", "press", "dues")
+AFTER_RECHARGE: Final = ("recharge", "reconnected", "press", "dues")
 """Kinds that a recharge does not outdate."""
 
 

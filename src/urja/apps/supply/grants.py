@@ -1,8 +1,8 @@
 """Rights of each PostgreSQL role on this app's tables: the web reads; only the pipeline acts on operators' orders."""
 
-_ALL = "supply_order, supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
+_ALL = "supply_order, supply_hold, supply_state, supply_decision, supply_switching, supply_reconnection, supply_health"
 
-_WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply_relight, supply_health"
+_WRITTEN = "supply_hold, supply_state, supply_decision, supply_switching, supply_reconnection, supply_health"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
@@ -16,7 +16,7 @@ GRANTS: dict[str, list[str]] = {
         # Orders that registry operations give, such as the hold of a vacant premise.
         "GRANT INSERT ON supply_order TO urja_pipeline",
         "GRANT USAGE ON SEQUENCE supply_order_id_seq TO urja_pipeline",
-        "GRANT UPDATE ON supply_state, supply_relight TO urja_pipeline",
+        "GRANT UPDATE ON supply_state, supply_reconnection TO urja_pipeline",
         "GRANT UPDATE (released_at, released_by) ON supply_hold TO urja_pipeline",
         "GRANT UPDATE (applied_at) ON supply_order TO urja_pipeline",
         "GRANT DELETE ON supply_health TO urja_pipeline",

@@ -177,7 +177,7 @@ class Switching(models.Model):
         return f"{self.kind} of account {self.account_id} at {self.ordered_at}"
 
 
-class Relight(models.Model):
+class Reconnection(models.Model):
     """The steps from a payment to the reconnection of a supply.
 
     A row for each credit recorded while the supply was off or being disconnected. The steps of the command itself are
@@ -200,12 +200,12 @@ class Relight(models.Model):
     closed_at = models.DateTimeField(null=True)
     """When the supply was reconnected, or the row ended otherwise: the credit is too small, or another hold is open."""
     outcome = models.CharField(max_length=16, blank=True, default="")
-    """`lit` (reconnected), `never_dark` (never disconnected), `not_enough`, `held`; empty while under way."""
+    """`reconnected`, `never_off` (never disconnected), `not_enough`, `held`; empty while under way."""
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["account", "-paid_at"], name="supply_relight_account"),
-            models.Index(fields=["account"], condition=Q(closed_at=None), name="supply_relight_open"),
+            models.Index(fields=["account", "-paid_at"], name="supply_reconnection_account"),
+            models.Index(fields=["account"], condition=Q(closed_at=None), name="supply_reconnection_open"),
         ]
 
     def __str__(self) -> str:

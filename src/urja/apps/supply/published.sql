@@ -12,10 +12,10 @@ SELECT command_id, account_id, service_point_id, kind, cause, transformer, balan
     reason, evidence, ordered_at, ordered_wall_ms, window_from_at, window_to_at
 FROM supply_switching;
 
-CREATE VIEW supply.relight WITH (security_invoker) AS
+CREATE VIEW supply.reconnection WITH (security_invoker) AS
 SELECT credit_id, account_id, command_id, outcome, paid_at, paid_wall_ms, seen_at, seen_wall_ms, credited_at,
     credited_wall_ms, ordered_at, ordered_wall_ms, closed_at
-FROM supply_relight;
+FROM supply_reconnection;
 
 -- Accounts to decide anew because something has changed since the last decision.
 CREATE VIEW supply.changed WITH (security_invoker) AS

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urja.apps.commands.queries import CommandRow
 from urja.apps.supply.account_facts import SwitchCommand
 from urja.apps.supply.account_states import AccountDecision
-from urja.apps.supply.models import Relight
+from urja.apps.supply.models import Reconnection
 from urja.apps.supply.queries.facts import AccountSnapshot, Credit
 from urja.apps.supply.switching import CREDIT, RunContext
 from urja.core.policy import Standing
@@ -30,9 +30,9 @@ def record_credits(
     if not rows:
         return
     # The credit is the key: a later run sees the same credit again and must not reset its times.
-    Relight.objects.bulk_create(rows, ignore_conflicts=True)
+    Reconnection.objects.bulk_create(rows, ignore_conflicts=True)
     credited = [row for row in rows if row.credited_at is not None]
-    for row in Relight.objects.filter(credit_id__in=[r.credit_id for r in credited], credited_at=None):
+    for row in Reconnection.objects.filter(credit_id__in=[r.credit_id for r in credited], credited_at=None):
         row.credited_at = next(r.credited_at for r in credited if r.credit_id == row.credit_id)
         row.credited_wall_ms = moment.wall_ms
         row.save(update_fields=["credited_at", "credited_wall_ms"])
@@ -50,12 +50,14 @@ def _matters(known: AccountSnapshot) -> bool:
     )
 
 
-def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid_wall_ms: int) -> Relight:
+def _row(
+    credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid_wall_ms: int
+) -> Reconnection:
     """Return a row for a credit.
 
     A connect may be under way already, given on the authorised payment or by the policy.
     """
-    return Relight(
+    return Reconnection(
         credit_id=credit.id,
         account_id=credit.account_id,
         paid_at=credit.requested_at,
@@ -73,7 +75,7 @@ def _row(credit: Credit, connect: SwitchCommand | None, moment: RunContext, paid
 
 def record_command(account_id: int, command: CommandRow, moment: RunContext) -> None:
     """Store that a connect was given, on all open rows of the account."""
-    Relight.objects.filter(account_id=account_id, closed_at=None).update(
+    Reconnection.objects.filter(account_id=account_id, closed_at=None).update(
         command_id=command.id, ordered_at=moment.now, ordered_wall_ms=moment.wall_ms
     )
 
@@ -81,7 +83,9 @@ def record_command(account_id: int, command: CommandRow, moment: RunContext) -> 
 def close(decided: Iterable[AccountDecision], moment: RunContext) -> None:
     """Close the rows of accounts whose supply was reconnected, or whose credit led to nothing."""
     by_account = {item.known.account_id: item for item in decided}
-    waiting = Relight.objects.filter(account_id__in=by_account, closed_at=None, credited_at__isnull=False)
+    waiting = Reconnection.objects.filter(
+        account_id__in=by_account, closed_at=None, credited_at__isnull=False
+    )
     for row in waiting:
         outcome = _outcome(by_account[row.account_id], row)
         if outcome:
@@ -89,15 +93,17 @@ def close(decided: Iterable[AccountDecision], moment: RunContext) -> None:
             row.save(update_fields=["outcome", "closed_at"])
 
 
-def _outcome(item: AccountDecision, row: Relight) -> str:
+def _outcome(item: AccountDecision, row: Reconnection) -> str:
     """Return how a posted row ended; empty while it is under way. `item` is from before this run's commands."""
     known = item.known
     if row.command_id is not None:
         executed = known.executed
-        return "lit" if known.facts.supply == "on" and executed and executed.id >= row.command_id else ""
+        return (
+            "reconnected" if known.facts.supply == "on" and executed and executed.id >= row.command_id else ""
+        )
     if known.other_holds:
         return "held"
     if item.decision.standing is Standing.CUT and item.decision.restore is None:
         return "not_enough"
     under_way = known.pending_cut or known.pending_connect or CREDIT in known.facts.holds
-    return "" if under_way or known.facts.supply == "off" else "never_dark"
+    return "" if under_way or known.facts.supply == "off" else "never_off"

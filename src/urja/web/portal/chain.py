@@ -50,16 +50,16 @@ class ChainView:
 
 def of_account(account_id: int, now: datetime) -> ChainView | None:
     """The newest way to light of an account while it has not come to an end."""
-    relit = supply.newest_reconnection(account_id)
-    if relit is None or relit.outcome == "never_dark" or _shown_long_enough(relit):
+    reconnection = supply.newest_reconnection(account_id)
+    if reconnection is None or reconnection.outcome == "never_off" or _shown_long_enough(reconnection):
         return None
-    return _reconnection(relit, reverse("portal:chain", args=[account_id]), now)
+    return _reconnection(reconnection, reverse("portal:chain", args=[account_id]), now)
 
 
-def _shown_long_enough(relit: ReconnectionChain) -> bool:
-    if relit.reconnected.wall_ms is None:
-        return relit.outcome == "lit" or relit.reconnected.at is not None
-    return wall_now_ms() - relit.reconnected.wall_ms > SHOWN_MS
+def _shown_long_enough(reconnection: ReconnectionChain) -> bool:
+    if reconnection.reconnected.wall_ms is None:
+        return reconnection.outcome == "reconnected" or reconnection.reconnected.at is not None
+    return wall_now_ms() - reconnection.reconnected.wall_ms > SHOWN_MS
 
 
 def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> ChainView:
@@ -69,10 +69,10 @@ def of_order(order: payments.OrderRow, now: datetime, *, came_back: bool) -> Cha
     state = OrderState(order.state)
     match state:
         case OrderState.PAID | OrderState.CREDITED:
-            relit = (
+            reconnection = (
                 supply.reconnection_of_credit(payment.credit_id) if payment and payment.credit_id else None
             )
-            return _reconnection(relit, live, now) if relit else _credited(order, live)
+            return _reconnection(reconnection, live, now) if reconnection else _credited(order, live)
         case OrderState.REVERSED:
             return _reversed(order, live)
         case OrderState.CREATED:
@@ -145,59 +145,59 @@ def _credited(order: payments.OrderRow, live: str) -> ChainView:
     )
 
 
-def _reconnection(relit: ReconnectionChain, live: str, now: datetime) -> ChainView:
+def _reconnection(reconnection: ReconnectionChain, live: str, now: datetime) -> ChainView:
     steps = _steps(
         [
-            (_("Paid"), relit.paid.at),
-            (_("Credited"), relit.credited.at),
-            (_("Command sent"), relit.sent.at),
-            (_("Confirmed by the meter"), relit.confirmed.at),
-            (_("Reconnected"), relit.reconnected.at),
+            (_("Paid"), reconnection.paid.at),
+            (_("Credited"), reconnection.credited.at),
+            (_("Command sent"), reconnection.sent.at),
+            (_("Confirmed by the meter"), reconnection.confirmed.at),
+            (_("Reconnected"), reconnection.reconnected.at),
         ]
     )
-    if relit.reconnected.at is not None or relit.outcome == "lit":
-        return ChainView(_("Reconnected"), "", "good", steps, "", live, total=_total(relit))
-    if relit.outcome == "never_dark":
+    if reconnection.reconnected.at is not None or reconnection.outcome == "reconnected":
+        return ChainView(_("Reconnected"), "", "good", steps, "", live, total=_total(reconnection))
+    if reconnection.outcome == "never_off":
         text = _("Your payment arrived before your supply was disconnected.")
         return ChainView(_("Recharge complete"), text, "good", steps[:2], "", live)
-    if relit.outcome == "not_enough":
+    if reconnection.outcome == "not_enough":
         text = _("Your payment has been added to your balance, but it is not enough for reconnection.")
         return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live, pay_again=True)
-    if relit.outcome == "held":
+    if reconnection.outcome == "held":
         text = _(
             "Your payment has been added to your balance. Your supply is disconnected for another reason; please call your electricity office."
         )
         return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live)
-    return ChainView(_("Reconnection in progress"), _next(relit, now), "wait", steps, SOON, live)
+    return ChainView(_("Reconnection in progress"), _next(reconnection, now), "wait", steps, SOON, live)
 
 
-def _next(relit: ReconnectionChain, now: datetime) -> str:
+def _next(reconnection: ReconnectionChain, now: datetime) -> str:
     """What happens next, and by when; no time is named that is over."""
-    if relit.command_state == "waiting_for_person" or relit.outcome == "waiting_for_person":
+    if reconnection.command_state == "waiting_for_person" or reconnection.outcome == "waiting_for_person":
         return _("Your meter is ready. Press its button to switch your supply on.")
-    if relit.credited.at is None:
+    if reconnection.credited.at is None:
         return _("Your payment has arrived and is being credited.")
-    if relit.expires_at is not None and relit.expires_at <= now:
+    if reconnection.expires_at is not None and reconnection.expires_at <= now:
         return _("The command did not reach your meter in time. A new one is being sent.")
-    if relit.last_error and relit.again_at is not None:
-        words = {"again": _second(max(relit.again_at, now)), "until": _second(relit.expires_at)}
+    if reconnection.last_error and reconnection.again_at is not None:
+        words = {"again": _second(max(reconnection.again_at, now)), "until": _second(reconnection.expires_at)}
         return (
             _(
                 "Your meter cannot be reached at the moment. We try again at %(again)s and keep trying until %(until)s, then with a new command. Your electricity office can see that you have paid and are disconnected."
             )
             % words
         )
-    if relit.sent.at is None:
+    if reconnection.sent.at is None:
         return _("The command for your meter is being prepared.")
-    if relit.expires_at is not None:
+    if reconnection.expires_at is not None:
         return _(
             "The command is on its way to your meter. It is valid until %(until)s; then a new one is sent."
-        ) % {"until": _second(relit.expires_at)}
+        ) % {"until": _second(reconnection.expires_at)}
     return _("The command is on its way to your meter.")
 
 
-def _total(relit: ReconnectionChain) -> str:
-    total_ms = relit.paid_to_reconnected_wall_ms
+def _total(reconnection: ReconnectionChain) -> str:
+    total_ms = reconnection.paid_to_reconnected_wall_ms
     if total_ms is None:
         return ""
     if settings.URJA_DEMO:

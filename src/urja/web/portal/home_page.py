@@ -70,7 +70,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         by_bill=by_bill,
         can_pay=gateways.config() is not None,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
-        chain=chain.of_account(card.id, now) if card.relit else None,
+        chain=chain.of_account(card.id, now) if card.has_reconnection else None,
     )
 
 

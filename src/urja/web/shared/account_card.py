@@ -24,7 +24,7 @@ class AccountCard:
     mark: int
     ordered: bool
     """Whether a recharge was ever begun for the account."""
-    relit: bool = False
+    has_reconnection: bool = False
     """Whether there is a chain from a payment to light, under way or at its end."""
     interval: timedelta | None = None
     """The interval of its billing meter; None where no meter is installed."""
@@ -43,7 +43,7 @@ def _card(seen: AccountOverview) -> AccountCard:
         agreement=seen.agreement,
         mark=seen.mark,
         ordered=seen.ordered,
-        relit=seen.relit,
+        has_reconnection=seen.has_reconnection,
         interval=seen.interval,
         heard=seen.heard,
         unconfirmed_until=seen.unconfirmed_until,

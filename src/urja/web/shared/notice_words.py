@@ -58,7 +58,7 @@ def title_of(kind: str) -> str:
         "zero": _("Your credit is used up"),
         "cut": _("Disconnection notice"),
         "recharge": _("Recharge received"),
-        "lit": _("Reconnected"),
+        "reconnected": _("Reconnected"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
         LETTER: _("Disconnection notice by letter"),

@@ -61,7 +61,7 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
     "zero": gettext_lazy("credit used up"),
     "cut": gettext_lazy("disconnection due"),
     "recharge": gettext_lazy("payment received"),
-    "lit": gettext_lazy("reconnected"),
+    "reconnected": gettext_lazy("reconnected"),
     "press": gettext_lazy("press the button"),
     "dues": gettext_lazy("dues paid"),
 }

@@ -24,7 +24,7 @@ from urja.core.power import LastMessage
 # that has begun, even if it has ended: its account still has a balance to show.
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
-    EXISTS (SELECT FROM supply.relight r WHERE r.account_id = x.account_id),
+    EXISTS (SELECT FROM supply.reconnection r WHERE r.account_id = x.account_id),
     device.interval_s, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
         g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM rulebook.tariff_version v),
@@ -73,7 +73,7 @@ class AccountOverview:
     """The newest agreement that has begun, with its terms."""
     ordered: bool
     """Whether a recharge was ever started."""
-    relit: bool
+    has_reconnection: bool
     """Whether a payment was ever followed from receipt to reconnection, finished or not."""
     interval: timedelta | None
     """Capture period of the billing meter's load profile; None where no billing meter is installed."""
@@ -99,14 +99,26 @@ def accounts_of(user_id: int | None, now: datetime, account_id: int | None = Non
 
 
 def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOverview:
-    account_id, premise, number, _id, ordered, relit, interval_s, heard_at, last_gasp, until, mark = row
+    (
+        account_id,
+        premise,
+        number,
+        _id,
+        ordered,
+        has_reconnection,
+        interval_s,
+        heard_at,
+        last_gasp,
+        until,
+        mark,
+    ) = row
     return AccountOverview(
         account_id=account_id,
         premise=premise,
         consumer_number=number,
         agreement=agreement,
         ordered=ordered,
-        relit=relit,
+        has_reconnection=has_reconnection,
         interval=None if interval_s is None else timedelta(seconds=interval_s),
         heard=None if heard_at is None else LastMessage(heard_at, last_gasp),
         unconfirmed_until=until,

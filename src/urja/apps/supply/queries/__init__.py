@@ -88,7 +88,7 @@ class ReconnectionChain:
     again_at: datetime | None
     expires_at: datetime | None
     outcome: str
-    """`lit`, `never_dark`, `not_enough`, `held`, `waiting_for_person`; empty while under way."""
+    """`reconnected`, `never_off`, `not_enough`, `held`, `waiting_for_person`; empty while under way."""
 
     @property
     def paid_to_reconnected_wall_ms(self) -> int | None:
@@ -250,10 +250,10 @@ SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.c
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') THEN c.ended_at END,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') THEN c.ended_wall_ms END,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_at
-        WHEN r.outcome = 'lit' THEN r.closed_at END,
+        WHEN r.outcome = 'reconnected' THEN r.closed_at END,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_wall_ms END,
     r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, r.outcome
-FROM supply_relight r JOIN books.credit_request q ON q.id = r.credit_id
+FROM supply_reconnection r JOIN books.credit_request q ON q.id = r.credit_id
 LEFT JOIN LATERAL (
     -- A connect that expired or failed is followed by another one: show the newest of them.
     SELECT m.* FROM commands.command m JOIN supply_switching w ON w.command_id = m.id
@@ -358,7 +358,7 @@ SELECT s.account_id, p.consumer_number, b.name, s.balance_minor, r.paid_at, coal
     coalesce(c.last_error, ''), c.again_at, c.expires_at
 FROM supply_state s {_PREMISE_JOINS}
 LEFT JOIN LATERAL (
-    SELECT min(paid_at) AS paid_at FROM supply_relight WHERE account_id = s.account_id AND closed_at IS NULL
+    SELECT min(paid_at) AS paid_at FROM supply_reconnection WHERE account_id = s.account_id AND closed_at IS NULL
 ) r ON true
 LEFT JOIN LATERAL (
     SELECT m.* FROM commands.command m JOIN supply_switching w ON w.command_id = m.id
@@ -387,7 +387,7 @@ def _awaiting(where: str) -> list[AwaitingReconnection]:
 
 def paid_to_reconnected_wall_ms(since: datetime) -> list[int]:
     """Return wall milliseconds from payment to reconnection, of all since an instant, shortest first."""
-    found = _reconnections("WHERE r.outcome = 'lit' AND r.closed_at >= %s", [since])
+    found = _reconnections("WHERE r.outcome = 'reconnected' AND r.closed_at >= %s", [since])
     return sorted(
         chain.paid_to_reconnected_wall_ms for chain in found if chain.paid_to_reconnected_wall_ms is not None
     )

@@ -260,7 +260,7 @@ def record(thief, operation, actor, **more):
     columns = {
         "kind": operation.kind(),
         "content": msgspec.json.encode(operation).decode(),
-        "rehearsal": False,
+        "dry_run": False,
         "actor": actor,
         "requested_at": NOW,
         **more,

@@ -62,7 +62,7 @@ def test_a_request_in_the_name_of_nobody_asks_no_meter(thief, house, kind):  # n
 
     content = {"meters": ["URJ00000001"], "reason": "x"}
     thief.execute(
-        "INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at) "
+        "INSERT INTO journal_request (id, kind, content, dry_run, actor, requested_at) "
         "VALUES (77, %s, %s, false, 'user 4711', %s)",
         (kind, json.dumps(content), START),
     )

@@ -186,7 +186,7 @@ def test_a_forged_receipt_delivers_no_notice(thief, house, database):
 )
 def test_an_operation_is_asked_for_and_not_answered(thief, column, value):
     request = (
-        "INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at{more}) "
+        "INSERT INTO journal_request (id, kind, content, dry_run, actor, requested_at{more}) "
         "VALUES (nextval('journal_number'), 'undo', '{{}}', false, 'somebody', now(){values})"
     )
     refused(thief, request.format(more=f", {column}", values=f", {value}"))

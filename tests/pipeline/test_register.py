@@ -77,7 +77,7 @@ def test_a_rehearsal_changes_nothing(database):
     from urja.apps.assets.models import Device
 
     adopt(1)
-    request = ask(rehearsal=True)
+    request = ask(dry_run=True)
     run()
     assert (answered(request).state, request.operation_id) == ("done", None)
     assert {change["table"] for change in request.effects["changes"]} == {

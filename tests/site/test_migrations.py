@@ -130,6 +130,8 @@ def test_a_later_migration_keeps_the_data_of_the_first_set(older):
 
 
 OLD_ROWS = """
+    INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at, state, faults, effects)
+    VALUES (1, 'move_in', '{}', true, 'clerk', now(), 'waiting', '[]', '{}');
     UPDATE supply_relight SET outcome = 'never_dark';
 """
 """What the frozen rows have no example of."""
@@ -144,6 +146,7 @@ def test_stored_words_that_went_out_of_use_are_renamed(older):
 
     with older.connect() as connection:
         assert connection.execute("SELECT outcome FROM supply_reconnection").fetchall() == [("never_off",)]
+        assert connection.execute("SELECT id FROM journal_request WHERE dry_run").fetchall() == [(1,)]
 
 
 def test_a_reconnection_is_notified_once_across_the_upgrade(older):

@@ -132,11 +132,11 @@ def test_money_and_supply_take_it_anew_after_a_quarter_of_an_hour(colleague):
     assert "Carry out" in text_of(clerk.get(page)), "looking needs no fresh one"
     response = clerk.post(f"{page}do/")
     assert response.headers["Location"] == f"{FACTOR}again/?next={quote(page, safe='')}"
-    assert not Request.objects.filter(rehearsal=False).exists()
+    assert not Request.objects.filter(dry_run=False).exists()
     codes = set_of_recovery_codes(clerk)
     clerk.post(f"{FACTOR}again/", {"code": codes[0], "next": page})
     assert clerk.post(f"{page}do/").headers["Location"] != response.headers["Location"]
-    assert Request.objects.filter(rehearsal=False).count() == 1
+    assert Request.objects.filter(dry_run=False).count() == 1
 
 
 def set_of_recovery_codes(client):

@@ -30,7 +30,7 @@ def run_once(now: datetime) -> Report:
             "request answered",
             request=request.id,
             kind=request.kind,
-            rehearsal=request.rehearsal,
+            dry_run=request.dry_run,
             state=request.state,
             operation=request.operation_id,
             faults=in_english(request.faults) or None,

@@ -46,7 +46,7 @@ def answer_next(now: datetime, approval_check: ApprovalCheck) -> Request | None:
 
 def _carry_out(request: Request, now: datetime, approval_check: ApprovalCheck) -> None:
     operation = permitted_operation(request, now)
-    if request.rehearsal:
+    if request.dry_run:
         found = dry_run_effects(operation, recorded_at=now, actor=request.actor)
         request.effects = found.to_builtins()
         if why := approval_check.foresees(request, operation, found, now):

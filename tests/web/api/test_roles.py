@@ -109,7 +109,7 @@ def test_operations_by_the_stage(society, api, role):
     user = api(role).get("/me").json()["user_id"]
     asked = [
         Request(
-            id=number, kind=one.kind(), content=msgspec.to_builtins(example_of(one)), rehearsal=True,
+            id=number, kind=one.kind(), content=msgspec.to_builtins(example_of(one)), dry_run=True,
             actor=f"user {user}", requested_at=house.NOW,
         )
         for number, one in enumerate(ALL, 1_000_000)

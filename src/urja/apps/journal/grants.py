@@ -5,7 +5,7 @@ no role may delete it.
 """
 
 _SHOWN = "journal_external, journal_operation, journal_request, journal_revision"
-_ASKED = "id, kind, content, rehearsal, actor, requested_at, idempotency_key"
+_ASKED = "id, kind, content, dry_run, actor, requested_at, idempotency_key"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [

@@ -67,7 +67,7 @@ class Request(models.Model):
     id = models.BigIntegerField(primary_key=True)
     kind = models.CharField(max_length=32)
     content = models.JSONField()
-    rehearsal = models.BooleanField(default=False)
+    dry_run = models.BooleanField(default=False)
     """Whether it is a dry run, which reports what it would change."""
     actor = models.CharField(max_length=100)
     requested_at = models.DateTimeField()

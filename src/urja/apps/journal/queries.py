@@ -20,7 +20,7 @@ class Requested:
     id: int
     kind: str
     content: Any
-    rehearsal: bool
+    dry_run: bool
     actor: str
     requested_at: datetime
     state: str

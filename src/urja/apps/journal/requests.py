@@ -29,7 +29,7 @@ def submit(
     *,
     actor: str,
     requested_at: datetime,
-    rehearsal: bool = False,
+    dry_run: bool = False,
     idempotency_key: str | None = None,
 ) -> Requested:
     """Record a request for an operation and return it.
@@ -41,7 +41,7 @@ def submit(
         "id": next_number(),
         "kind": operation.kind(),
         "content": operation.plain(),
-        "rehearsal": rehearsal,
+        "dry_run": dry_run,
         "actor": actor,
         "requested_at": requested_at,
         "idempotency_key": idempotency_key,
@@ -51,8 +51,8 @@ def submit(
     if idempotency_key is None:
         return requested(asked)
     known = Request.objects.get(idempotency_key=idempotency_key)
-    same = (known.kind, known.content, known.rehearsal, known.actor)
-    if same != (asked.kind, asked.content, asked.rehearsal, asked.actor):
+    same = (known.kind, known.content, known.dry_run, known.actor)
+    if same != (asked.kind, asked.content, asked.dry_run, asked.actor):
         raise RefusedError(
             [
                 say(

@@ -60,7 +60,7 @@ def kind_of(kind: str) -> type[Operation]:
 def operate(ask: Ask) -> answers.OperationRequest:
     """Request an operation."""
     known = kind_of(ask.parts["kind"])
-    return ask_for(ask, decoded(ask, known), rehearsal=ask.query.dry_run)
+    return ask_for(ask, decoded(ask, known), dry_run=ask.query.dry_run)
 
 
 def decoded(ask: Ask, known: type[Operation]) -> Operation:
@@ -85,7 +85,7 @@ def _plain(body: bytes) -> object:
         raise ProblemError("bad-request", "the body is not JSON: it is nested too deep") from None
 
 
-def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answers.OperationRequest:
+def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> answers.OperationRequest:
     """Judge, record, wait; raises a problem where it is refused."""
     key = idempotency_key(ask)
     try:
@@ -98,7 +98,7 @@ def ask_for(ask: Ask, operation: Operation, *, rehearsal: bool = False) -> answe
             operation,
             actor=ask.caller.actor,
             requested_at=ask.now,
-            rehearsal=rehearsal,
+            dry_run=dry_run,
             idempotency_key=f"{ask.caller.actor}/{key}",
         )
     except RefusedError:
@@ -151,7 +151,7 @@ def request_of(found: Requested) -> answers.OperationRequest:
         id=found.id,
         kind=found.kind,
         state=found.state,
-        dry_run=found.rehearsal,
+        dry_run=found.dry_run,
         requested_at=local(found.requested_at),
         answered_at=local(found.answered_at),
         faults=in_english(found.faults),

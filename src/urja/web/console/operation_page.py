@@ -142,7 +142,7 @@ def request_dry_run(
     asked = allowed_operation(operation, content, caller, now)
     if not isinstance(asked, Operation):
         return _page(operation, inputs(operation, typed, {}), asked, None)
-    return journal.submit(asked, actor=caller.actor, requested_at=now, rehearsal=True)
+    return journal.submit(asked, actor=caller.actor, requested_at=now, dry_run=True)
 
 
 def allowed_operation(
@@ -206,7 +206,7 @@ def _page(
     *,
     names: bool = False,
 ) -> OperationPage:
-    state = "form" if request is None else _STATES[request.state, request.rehearsal]
+    state = "form" if request is None else _STATES[request.state, request.dry_run]
     return OperationPage(
         kind=operation.kind(),
         title=wording.operation(operation.kind()),

@@ -76,15 +76,15 @@ def answer(request: HttpRequest, caller: Caller, request_id: int) -> HttpRespons
 @for_staff(lambda _caller: True)
 def do(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
     """Submit the operation of a dry run."""
-    dry_run = pages.own_request(request_id, caller)
-    if dry_run is None or not dry_run.rehearsal or dry_run.state != RequestState.DONE:
+    calculated = pages.own_request(request_id, caller)
+    if calculated is None or not calculated.dry_run or calculated.state != RequestState.DONE:
         raise Http404
-    shown = reverse("console:request", args=[dry_run.id])
-    first = fresh_factor_redirect(request, dry_run.kind, shown)
+    shown = reverse("console:request", args=[calculated.id])
+    first = fresh_factor_redirect(request, calculated.kind, shown)
     if first is not None:
         return first
     try:
-        asked = pages.carry_out(dry_run, caller, business_now())
+        asked = pages.carry_out(calculated, caller, business_now())
     except (RefusedError, NotAllowedError, OutOfAreaError) as error:
         # What the dry run allowed is not allowed any more: rights may have changed meanwhile.
         raise refusal(request) from error

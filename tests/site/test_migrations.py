@@ -130,6 +130,8 @@ def test_a_later_migration_keeps_the_data_of_the_first_set(older):
 
 
 OLD_ROWS = """
+    INSERT INTO journal_operation (id, kind, content, outcome, actor, recorded_at)
+    VALUES (2, 'hanging', '{}', '{}', 'import', now());
     INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at, state, faults, effects)
     VALUES (1, 'move_in', '{}', true, 'clerk', now(), 'waiting', '[]', '{}');
     UPDATE supply_relight SET outcome = 'never_dark';
@@ -147,6 +149,11 @@ def test_stored_words_that_went_out_of_use_are_renamed(older):
     with older.connect() as connection:
         assert connection.execute("SELECT outcome FROM supply_reconnection").fetchall() == [("never_off",)]
         assert connection.execute("SELECT id FROM journal_request WHERE dry_run").fetchall() == [(1,)]
+        assert connection.execute("SELECT kind FROM journal_operation WHERE id = 2").fetchall() == [
+            ("install_network_meter",)
+        ]
+        with pytest.raises(psycopg.errors.RaiseException, match="only ever added to"):
+            connection.execute("UPDATE journal_operation SET kind = 'hanging'")
 
 
 def test_a_reconnection_is_notified_once_across_the_upgrade(older):

@@ -173,11 +173,11 @@ def test_a_transformers_meter_hangs_without_an_agreement(database):
     from urja.apps.assets.kinds import DeviceRole
     from urja.apps.contracts.models import Agreement
     from urja.apps.network import queries
-    from urja.usecases.operations import Hanging, add_transformer, install_network_meter
+    from urja.usecases.operations import InstallNetworkMeter, add_transformer, install_network_meter
 
     add_transformer("T1", feeder="F1", recorded_at=START, actor="test")
     period = install_network_meter(
-        Hanging(
+        InstallNetworkMeter(
             serial="DT0001",
             system_title=b"URJ\0\0\0\0\1",
             device_type="urja-dt",

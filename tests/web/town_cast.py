@@ -67,10 +67,10 @@ def build(connect) -> Cast:
 
 
 def hang_source(number, transformer):
-    from urja.usecases.operations import Hanging, install_network_meter
+    from urja.usecases.operations import InstallNetworkMeter, install_network_meter
 
     return install_network_meter(
-        Hanging(
+        InstallNetworkMeter(
             serial=f"URJ{number:08}",
             system_title=b"URJ" + number.to_bytes(5, "big"),
             device_type="urja-dt",

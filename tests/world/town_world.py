@@ -564,7 +564,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.usecases.operations import (
         Adoption,
-        Hanging,
+        InstallNetworkMeter,
         Protect,
         add_transformer,
         adopt_meter,
@@ -579,13 +579,13 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     load_policy(POLICY, **stamp)
     for transformer, post in zip(town.transformers, town.posts, strict=True):
         add_transformer(transformer.id, feeder=transformer.feeder, **stamp)
-        hanging = Hanging(
+        installation = InstallNetworkMeter(
             **_hanging(post, transformer.id, now),
             max_power_w=200_000,
             premise_name=transformer.id,
             bucket=chance.randrange(BUCKETS),
         )
-        install_network_meter(hanging, **stamp)
+        install_network_meter(installation, **stamp)
     accounts = {}
     for house in town.houses:
         adoption = Adoption(

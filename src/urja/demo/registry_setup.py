@@ -18,7 +18,7 @@ from urja.usecases.kinds.stock import Delivered
 from urja.usecases.operations import (
     Adoption,
     Commission,
-    Hanging,
+    InstallNetworkMeter,
     ReceiveDevices,
     add_transformer,
     adopt_meter,
@@ -109,8 +109,8 @@ def _spare(meter: Identity, keys: KeyStore) -> Delivered:
     )
 
 
-def _network_meter(post: Post, keys: KeyStore, installed_at: datetime, bucket: int) -> Hanging:
-    return Hanging(
+def _network_meter(post: Post, keys: KeyStore, installed_at: datetime, bucket: int) -> InstallNetworkMeter:
+    return InstallNetworkMeter(
         **_installation_fields(post.meter, post.transformer.id, keys, installed_at),
         bucket=bucket,
         max_power_w=TRANSFORMER_MAX_POWER_W,

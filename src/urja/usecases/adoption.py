@@ -31,7 +31,7 @@ from urja.usecases.stock import make_devices
 from urja.usecases.terms import policy_faults, zone
 
 
-class Hanging(meters.Hanging, UseCase):
+class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         """A known meter is refused earlier, with an error of its own: see `adopt_meter`."""
         connection = self._connection(DeviceRole.SOURCE)
@@ -68,10 +68,10 @@ class Hanging(meters.Hanging, UseCase):
         return service_point, device
 
 
-_DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.Hanging.__struct_fields__})
+_DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.InstallNetworkMeter.__struct_fields__})
 
 
-class Adoption(meters.Adoption, Hanging):
+class Adoption(meters.Adoption, InstallNetworkMeter):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
         move_in = self._move_in()
@@ -134,7 +134,7 @@ def adopt_meter(adoption: Adoption, *, recorded_at: datetime, actor: str) -> Ado
         return Adopted(*(made[field.name] for field in fields(Adopted)))
 
 
-def install_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) -> DevicePeriod:
+def install_network_meter(meter: InstallNetworkMeter, *, recorded_at: datetime, actor: str) -> DevicePeriod:
     """Install a meter of the network, such as a transformer's. Raises as `adopt_meter` does."""
     with transaction.atomic():
         _refuse_known(meter)
@@ -144,7 +144,7 @@ def install_network_meter(meter: Hanging, *, recorded_at: datetime, actor: str) 
         )
 
 
-def _refuse_known(adoption: Hanging) -> None:
+def _refuse_known(adoption: InstallNetworkMeter) -> None:
     if adoption.transformer is not None and network.transformer(adoption.transformer) is None:
         raise TransformerConflictError(f"there is no transformer {adoption.transformer}")
     by_serial = Device.objects.filter(serial=adoption.serial).first()

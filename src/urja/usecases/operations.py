@@ -4,7 +4,7 @@ from urja.apps.assets.projection_versions import mark_written_due
 from urja.apps.journal.operation import Execution, UseCase
 from urja.usecases import kinds
 from urja.usecases.address_changes import ApproveAddressChange, ChangeAddress, Readdress
-from urja.usecases.adoption import Adopted, Adoption, Hanging, adopt_meter, install_network_meter
+from urja.usecases.adoption import Adopted, Adoption, InstallNetworkMeter, adopt_meter, install_network_meter
 from urja.usecases.commissioning import Commission, RecordCommissioning
 from urja.usecases.connections import NewConnection
 from urja.usecases.differences import CloseDifference, NoteDifference
@@ -75,8 +75,8 @@ __all__ = [
     "EndProtection",
     "ExchangeMeter",
     "Execution",
-    "Hanging",
     "InstallMeter",
+    "InstallNetworkMeter",
     "IssueDevice",
     "IssueToken",
     "MoveIn",

@@ -25,13 +25,13 @@ class Post:
 @pytest.fixture
 def grid(database):
     """Two houses on T1, which is metered; one house on T2, which is not."""
-    from urja.usecases.operations import Hanging, add_transformer, install_network_meter
+    from urja.usecases.operations import InstallNetworkMeter, add_transformer, install_network_meter
 
     for code in ("T1", "T2"):
         add_transformer(code, feeder="North", recorded_at=START, actor="test")
     houses = [street.adopt(number, transformer="T1" if number < 3 else "T2") for number in (1, 2, 3)]
     meter = install_network_meter(
-        Hanging(
+        InstallNetworkMeter(
             serial="URJ00000901",
             system_title=b"URJ\0\0\0\0\xff",
             device_type="urja-dt",

@@ -644,7 +644,7 @@ OTHERWISE: Final = {
     "test_relays": "asks meters, changes no row: tests/pipeline/test_relay_tests.py",
     "cancel_meter_job": "asks meters, changes no row: tests/pipeline/test_meter_jobs.py",
     "adoption": "raises the street",
-    "hanging": "raises the street",
+    "install_network_meter": "raises the street",
     "undo": "has rules of its own",
     "note_difference": "nobody pays in this street: tests/web/test_console_payments.py",
     "close_difference": "nobody pays in this street: tests/web/test_console_payments.py",

@@ -54,7 +54,7 @@ rate = "30"
 def raise_street() -> None:
     """Everything that is there before the first operation is drawn."""
     from urja.apps.rulebook.operations import load_tariff
-    from urja.usecases.operations import Hanging, add_transformer, install_network_meter
+    from urja.usecases.operations import InstallNetworkMeter, add_transformer, install_network_meter
     from urja.usecases.policies import load_bundled_policy
 
     for code in TARIFFS:
@@ -68,7 +68,7 @@ def raise_street() -> None:
         adopt(number, valid_from=BEGUN, register_wh=start_wh, transformer="T1", credit_minor=50_000)
     source = Meter.of(4)
     install_network_meter(
-        Hanging(
+        InstallNetworkMeter(
             serial=source.serial,
             system_title=b"URJ" + source.number.to_bytes(5, "big"),
             device_type="urja-dt",

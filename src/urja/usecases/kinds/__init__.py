@@ -48,7 +48,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     money.EndInstalments,
     connections.EndProtection,
     meters.ExchangeMeter,
-    meters.Hanging,
+    meters.InstallNetworkMeter,
     meters.InstallMeter,
     stock.IssueDevice,
     staff.IssueToken,

@@ -145,7 +145,7 @@ class RecordCommissioning(Operation, kw_only=True):
     """As the meter reports it."""
 
 
-class Hanging(Operation, kw_only=True):
+class InstallNetworkMeter(Operation, kw_only=True):
     """Install a meter of the network, such as a transformer's, at a new service point without an agreement.
 
     Its keys are wrapped already.
@@ -180,7 +180,7 @@ class Hanging(Operation, kw_only=True):
     """Shard bucket; drawn at random unless given."""
 
 
-class Adoption(Hanging, kw_only=True):
+class Adoption(InstallNetworkMeter, kw_only=True):
     """Take over an installed meter with its service point and the agreement of a consumer."""
 
     tariff_code: str

@@ -71,7 +71,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         nodes.nodes, Read.DEVICE, nodes.NodesQuery),
     _single("/nodes/{id}", "node", PLACES, "A node with the nodes above and below it", answers.NodeInTree,
         nodes.node, Read.DEVICE, MomentQuery),
-    Route("GET", "/nodes/{id}/service-points", "hanging", PLACES, "Service points directly under a node",
+    Route("GET", "/nodes/{id}/service-points", "node-service-points", PLACES, "Service points directly under a node",
         answers.Page[answers.NodeServicePoint], nodes.service_points_of_node, Read.DEVICE, nodes.NodeServicePointsQuery, statuses=_ONE),
     Route("GET", "/totals", "totals", PLACES, "Energy of a month in a premise, by part and service point",
         answers.Totals, books.totals, Read.TOTALS, books.TotalsQuery, statuses=_ONE),

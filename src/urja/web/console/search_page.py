@@ -153,8 +153,8 @@ def _agreement_period(agreement: AgreementRow) -> ServicePointLink:
 
 
 def _meters(hits: list[Hit[DeviceRow]]) -> list[Found]:
-    hanging = service_points.installed_at([hit.found.pk for hit in hits])
-    return [_meter(hit, hanging.get(hit.found.pk)) for hit in hits]
+    installed = service_points.installed_at([hit.found.pk for hit in hits])
+    return [_meter(hit, installed.get(hit.found.pk)) for hit in hits]
 
 
 def _meter(hit: Hit[DeviceRow], place: ServicePointRow | None) -> Found:

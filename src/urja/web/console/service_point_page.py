@@ -358,11 +358,11 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
     missing: dict[tuple[int, datetime | None], missing_final_reads.MissingFinalRead] = {
         (one.device_id, one.removed_at): one for one in missing_final_reads.at_service_point(place.id)
     }
-    hanging = [period.device_id for period in periods if period.valid_to is None]
-    heard = readings.last_interval_ends(place.id, hanging)
-    told = readings.unconfirmed_until(hanging)
-    items = service_points.configuration(hanging)
-    seals = service_points.seals(hanging)
+    installed = [period.device_id for period in periods if period.valid_to is None]
+    heard = readings.last_interval_ends(place.id, installed)
+    told = readings.unconfirmed_until(installed)
+    items = service_points.configuration(installed)
+    seals = service_points.seals(installed)
     return [
         MeterView(
             serial=period.device.serial,

@@ -202,7 +202,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "change_address": _("New sign-in address confirmed"),
     "readdress": _("Staff address or name changed"),
     "adoption": _("Installed meter adopted"),
-    "hanging": _("Network meter adopted"),
+    "install_network_meter": _("Network meter adopted"),
     "new_connection": _("New connection"),
     "move_in": _("Move in"),
     "move_out": _("Move out"),

@@ -79,7 +79,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
     # Operations, grouped by the module that defines them.
     "write:adoption": _COMMAND_LINE_ONLY,
-    "write:hanging": _COMMAND_LINE_ONLY,
+    "write:install_network_meter": _COMMAND_LINE_ONLY,
     "write:install_meter": _roles("clerk field_engineer"),
     "write:remove_meter": _roles("clerk field_engineer"),
     "write:exchange_meter": _roles("clerk field_engineer"),

@@ -82,7 +82,7 @@ WITH supply AS (
         ORDER BY opened_at DESC LIMIT %(limit)s)
     UNION ALL
     (SELECT recorded_at, 'operation', kind, service_point_id, '{}'::jsonb
-        FROM journal.operation WHERE service_point_id IS NOT NULL AND kind NOT IN ('adoption', 'hanging', 'open_work_order')
+        FROM journal.operation WHERE service_point_id IS NOT NULL AND kind NOT IN ('adoption', 'install_network_meter', 'open_work_order')
             AND (%(place)s::bigint IS NULL OR service_point_id = %(place)s::bigint)
         ORDER BY id DESC LIMIT %(limit)s)
 )

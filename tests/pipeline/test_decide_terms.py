@@ -72,7 +72,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     do(house, to_postpaid(1))
     monkeypatch.setattr(facts, "PaymentMode", type("Mistaken", (), {"PREPAID": PaymentMode.POSTPAID}))
     cut(house)
-    assert laws(house.connection, house.now, street.ZONE)["cut_of_nobody_marked"] is False
+    assert laws(house.connection, house.now, street.ZONE)["cut_of_no_protected_consumer"] is False
 
 
 def test_terms_that_begin_at_midnight_are_seen_at_midnight(house):

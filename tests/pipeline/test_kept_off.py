@@ -91,8 +91,8 @@ def test_a_day_closed_provisionally_brings_back_who_was_cut_for_it(house):
     assert house.standing().reason.rule == "ledger.provisional"
     off(house)
     assert house.standing().standing == "grace"
-    assert law(house, "who_may_not_be_cut_is_not_kept_off")
-    assert law(house, "who_paid_has_light")
+    assert law(house, "protected_is_not_kept_off")
+    assert law(house, "paid_is_reconnected")
 
 
 def test_keeping_off_for_provisional_charges_breaks_the_law(house, monkeypatch):
@@ -102,7 +102,7 @@ def test_keeping_off_for_provisional_charges_breaks_the_law(house, monkeypatch):
     house.go(house.at(2, 2))
     house.go(house.now + 5 * MINUTE)
     assert house.where()[0] == "cut"
-    assert not law(house, "who_may_not_be_cut_is_not_kept_off")
+    assert not law(house, "protected_is_not_kept_off")
 
 
 def test_keeping_off_who_is_protected_breaks_the_law(house, monkeypatch):
@@ -113,7 +113,7 @@ def test_keeping_off_who_is_protected_breaks_the_law(house, monkeypatch):
     house.pages_look = False
     protect(1, at=house.now)
     house.go(house.now + 5 * MINUTE)
-    assert not law(house, "who_may_not_be_cut_is_not_kept_off")
+    assert not law(house, "protected_is_not_kept_off")
 
 
 def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
@@ -158,7 +158,7 @@ def test_undelivered_notices_delay_a_cut_and_do_not_prevent_it(worded):
     assert worded.commands() == [("disconnect", "queued")]
     off(worded)
     worded.until(worded.at(3, 17), step=HOUR)
-    assert all(law(worded, name) for name in ("cut_after_notices", "who_is_due_is_cut", "cut_in_its_hours"))
+    assert all(law(worded, name) for name in ("cut_after_notices", "due_is_cut", "cut_in_its_hours"))
 
 
 def used_up_and_unreached(place):
@@ -201,7 +201,7 @@ def test_taking_only_receipts_breaks_the_law_of_those_who_are_due(worded, monkey
     used_up_and_unreached(worded)
     unreached(worded, worded.at(4, 17), step=HOUR)
     assert worded.commands() == []
-    assert not law(worded, "who_is_due_is_cut")
+    assert not law(worded, "due_is_cut")
 
 
 # -- letters ---------------------------------------------------------------------------------------------------

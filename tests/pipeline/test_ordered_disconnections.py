@@ -83,7 +83,7 @@ def test_danger_and_the_own_request_know_neither_hours_nor_protection(house, rea
     house.go(house.now + SECOND)
     assert house.commands() == [("disconnect", "queued")]
     assert holds(house, "cut_in_its_hours")
-    assert holds(house, "cut_of_nobody_marked")
+    assert holds(house, "cut_of_no_protected_consumer")
 
 
 def test_what_is_ordered_at_night_waits_for_the_window_and_says_so(house):
@@ -156,7 +156,7 @@ def test_who_is_protected_while_off_has_light_again(house):
     assert house.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
     off(house)
     assert house.where() == ("protected", "held_back")
-    assert all(holds(house, law) for law in ("holds_are_kept", "cut_of_nobody_marked"))
+    assert all(holds(house, law) for law in ("holds_are_kept", "cut_of_no_protected_consumer"))
 
 
 def test_an_empty_flat_waits_for_the_window(house):
@@ -190,7 +190,9 @@ def test_a_connection_that_has_ended_waits_for_nothing(house):
     do(DisconnectPermanently(consumer_number=NUMBER, at=house.now, register_wh=10_000), house.now)
     decide.decide_due(house.now, house.wall_ms)
     assert (house.holds(), house.commands()) == (["ended"], [("disconnect", "queued")])
-    assert all(holds(house, law) for law in ("cut_in_its_hours", "cut_of_nobody_marked", "cut_has_a_ground"))
+    assert all(
+        holds(house, law) for law in ("cut_in_its_hours", "cut_of_no_protected_consumer", "cut_has_a_ground")
+    )
 
 
 def test_the_errand_to_a_switch_waits_too(database):
@@ -219,7 +221,7 @@ def every_hold_is_free(patch):
 
 @pytest.mark.parametrize(
     ("reason", "protection", "law"),
-    [("tamper", False, "cut_in_its_hours"), ("overload", True, "cut_of_nobody_marked")],
+    [("tamper", False, "cut_in_its_hours"), ("overload", True, "cut_of_no_protected_consumer")],
 )
 def test_an_order_that_nothing_binds_breaks_the_law(house, monkeypatch, reason, protection, law):
     every_hold_is_free(monkeypatch)

@@ -220,7 +220,7 @@ class TestTheLawsSeeIt:
         self.a_day(pair)
         found = laws(pair)
         assert pair.commands(SHOP) == []
-        assert (found["governed_by_its_policy"], found["who_is_due_is_cut"]) == (False, False)
+        assert (found["governed_by_its_policy"], found["due_is_cut"]) == (False, False)
 
     def test_who_is_cut_by_the_categorys(self, pair, monkeypatch):
         do(pair, own("gentle"))

@@ -115,7 +115,7 @@ def notices_need_no_receipt(patch):
     )
 
 
-def nobody_is_marked(patch):
+def no_consumer_is_marked(patch):
     from urja.core.policy import disconnection_bars
 
     patch.setattr(
@@ -167,12 +167,12 @@ def forgets_half(patch):
         (exhausted_in_credit, "cut_below_the_limit"),
         (balance_read_wrong, "cut_below_the_limit"),
         (notices_need_no_receipt, "cut_after_notices"),
-        (nobody_is_marked, "cut_of_nobody_marked"),
+        (no_consumer_is_marked, "cut_of_no_protected_consumer"),
         (no_cap, "cut_in_turn"),
-        (never_cuts, "who_is_due_is_cut"),
-        (never_restores, "who_paid_has_light"),
+        (never_cuts, "due_is_cut"),
+        (never_restores, "paid_is_reconnected"),
         (money_clears_every_hold, "holds_are_kept"),
-        (forgets_half, "everybody_is_told"),
+        (forgets_half, "account_has_a_standing"),
     ],
 )
 def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
@@ -185,8 +185,8 @@ def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
     ("break_it", "law", "down", "up"),
     [
         # All the windows; or up to now.
-        (never_cuts, "who_is_due_is_cut", (1, 0, 2, 16, 59), (1, 20, 2, 8, 0)),
-        (never_restores, "who_paid_has_light", (1, 19, 3, 0, 0), (1, 19, 2, 9, 0)),
+        (never_cuts, "due_is_cut", (1, 0, 2, 16, 59), (1, 20, 2, 8, 0)),
+        (never_restores, "paid_is_reconnected", (1, 19, 3, 0, 0), (1, 19, 2, 9, 0)),
     ],
 )
 def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it, law, down, up):
@@ -223,7 +223,7 @@ def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, hol
     paying = NO_DOWNTIME if outage is None else Downtimes(((row.at(*outage[:2]), row.at(*outage[2:])),))
     pasts = {f"URJ{number:08}": MeterHistory() for number in range(1, 6)}
     found = examine_reached(row.connection, pasts, row.now, 30 * MINUTE, paying=paying)
-    assert {one.law: one.holds for one in found}["reachable_is_lit"] is holds, found
+    assert {one.law: one.holds for one in found}["reachable_is_reconnected"] is holds, found
 
 
 def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
@@ -247,7 +247,7 @@ def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     row.go(row.now + 30 * MINUTE)
     found = laws(row.connection, row.now, street.ZONE)
     assert found["cut_after_no_credit"] is False
-    assert found["who_paid_has_light"] is False
+    assert found["paid_is_reconnected"] is False
 
 
 def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
@@ -267,7 +267,7 @@ def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
     assert row.commands() == [("disconnect", "queued")]
     found = laws(row.connection, row.now, street.ZONE)
     assert found["cut_on_fresh_data"] is False
-    assert found["cut_while_well"] is False
+    assert found["cut_while_services_run"] is False
 
 
 def test_a_switch_that_nobody_ordered_breaks_its_law(row):

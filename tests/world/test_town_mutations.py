@@ -202,7 +202,7 @@ WRONGS = {
         (
             (FLAGS, INVENTED.format("weld_or_bypass")),
             (FLAGS, f"T1 is {INVENTED.format('loss')}"),
-            (FLAGS, INVENTED.format("silent")),
+            (FLAGS, INVENTED.format("not_communicating")),
             ("cut_on_fresh_data", "rests on readings up to"),
         ),
         until=MORNING,
@@ -218,25 +218,28 @@ WRONGS = {
     "marks and notices": Wrong(
         (without("_never_cut", "_conversion", "_notices"),),
         (
-            ("cut_of_nobody_marked", "which is marked medical"),
-            ("cut_of_nobody_marked", "of its conversion"),
+            ("cut_of_no_protected_consumer", "which is marked medical"),
+            ("cut_of_no_protected_consumer", "of its conversion"),
             ("cut_after_notices", "notices were served by"),
         ),
     ),
     "nobody is restored": Wrong(
         (never_restores,),
-        (("who_paid_has_light", "no reconnection was ordered"), ("reachable_is_lit", "could be reached")),
+        (
+            ("paid_is_reconnected", "no reconnection was ordered"),
+            ("reachable_is_reconnected", "could be reached"),
+        ),
     ),
     "nothing is sent": Wrong((nothing_is_sent,), (("reachable_obeys", r"\(disconnect\)"),)),
     "at all hours, and silence": Wrong(
         (all_hours_are_open, silence_is_no_matter),
-        (("cut_in_its_hours", "in protected hours"), (FLAGS, MISSED.format("silent"))),
+        (("cut_in_its_hours", "in protected hours"), (FLAGS, MISSED.format("not_communicating"))),
         until=MORNING,
         deeds=(*DEEDS[:-1], SILENT),
     ),
     "nobody is cut": Wrong(
         (never_cuts,),
-        (("who_is_due_is_cut", "was to be disconnected between"),),
+        (("due_is_cut", "was to be disconnected between"),),
         until=NEXT_AFTERNOON,
         deeds=tuple(DEEDS[:-1]),
     ),

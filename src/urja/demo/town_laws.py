@@ -76,7 +76,7 @@ def examine_reached(
             _disobeyed(connection, pasts, now, promised, switching),
         ),
         (
-            "reachable_is_lit",
+            "reachable_is_reconnected",
             "a consumer who has paid enough, behind a reachable meter, is reconnected in the promised time",
             _still_disconnected(connection, pasts, now, promised, paying),
         ),

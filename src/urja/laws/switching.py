@@ -77,7 +77,7 @@ def examine(
             _noticed,
         ),
         (
-            "cut_of_nobody_marked",
+            "cut_of_no_protected_consumer",
             "no protected consumer is disconnected but for danger, by request or at the end, and none in a moratorium for credit",
             _marked,
         ),
@@ -87,7 +87,7 @@ def examine(
             _fresh,
         ),
         (
-            "cut_while_well",
+            "cut_while_services_run",
             "no supply is disconnected for credit while collection, payments or messages fail",
             _well,
         ),
@@ -98,18 +98,22 @@ def examine(
             "each disconnection and standing follows the policy that governs the agreement",
             _governed,
         ),
-        ("everybody_is_told", "each account has one standing with a sentence", _told),
+        ("account_has_a_standing", "each account has one standing with a sentence", _has_a_standing),
         (
-            "who_is_due_is_cut",
+            "due_is_cut",
             "each supply that is due and reachable is disconnected in the window",
             _cut_when_due,
         ),
         (
-            "who_may_not_be_cut_is_not_kept_off",
+            "protected_is_not_kept_off",
             "no protected consumer stays disconnected, and none because of provisional charges alone",
             _kept_off,
         ),
-        ("who_paid_has_light", "each consumer who has paid and is reachable is reconnected", _light),
+        (
+            "paid_is_reconnected",
+            "each consumer who has paid and is reachable is reconnected",
+            _paid_is_reconnected,
+        ),
     ]
     return [Finding(law, sentence, _some(check(books))) for law, sentence, check in checks]
 
@@ -424,7 +428,7 @@ def _governed(books: _Books) -> Iterator[str]:
     return policy_law.examine(books.rows, books.cuts, books.now, books.zone.key, books.slack)
 
 
-def _told(books: _Books) -> Iterator[str]:
+def _has_a_standing(books: _Books) -> Iterator[str]:
     from urja.core.policy import Reason, sentence
 
     for row in books.rows(
@@ -623,7 +627,7 @@ def _kept_off(books: _Books) -> Iterator[str]:
             yield f"account {row['account_id']} has {without_minor} without provisional charges and stays disconnected"
 
 
-def _light(books: _Books) -> Iterator[str]:
+def _paid_is_reconnected(books: _Books) -> Iterator[str]:
     """Check supplies disconnected for credit alone with enough on the account: a reconnection was ordered and tried."""
     from urja.apps.billing.balances import fresh_balances
     from urja.apps.contracts import queries as contracts
@@ -637,11 +641,11 @@ def _light(books: _Books) -> Iterator[str]:
         "FROM commands_command c JOIN supply_switching w ON w.command_id = c.id "
         "WHERE c.kind IN ('connect', 'disconnect') ORDER BY c.device_id, c.sequence DESC"
     )
-    dark = {
+    disconnected = {
         row["account_id"]: row for row in rows if row["kind"] == "disconnect" and row["state"] == "confirmed"
     }
-    balances = fresh_balances(contracts.in_force(dark, books.now), books.now)
-    for account_id, row in dark.items():
+    balances = fresh_balances(contracts.in_force(disconnected, books.now), books.now)
+    for account_id, row in disconnected.items():
         found = balances.get(account_id)
         if found is None or row["held"] or row["credited_at"] is None:
             continue

@@ -329,8 +329,8 @@ class TestTheDemonstration:
 
     def test_a_silence_that_is_none(self, book):
         with contextlib.closing(Book(book, outbox.SCHEMA + SCHEMA)) as whole:
-            whole.keep_setting("silence", "x")
-            with pytest.raises(DamagedFileError, match=r"gateway.sqlite is damaged \(its setting silence\)"):
+            whole.keep_setting("muting", "x")
+            with pytest.raises(DamagedFileError, match=r"gateway.sqlite is damaged \(its setting muting\)"):
                 Control(whole, outbox.Outbox(whole, None, None))
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

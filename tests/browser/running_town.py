@@ -84,7 +84,7 @@ class WatchedTown(demo._TownRun):
         while lit:
             await asyncio.sleep(0.2)
             houses = (await self._order("houses"))["houses"]
-            lit = {house["serial"] for house in houses if house["lit"]} & poor
+            lit = {house["serial"] for house in houses if house["supplied"]} & poor
         self.box.anchor_clock(Anchor(time.time(), self.box.clock.now().timestamp(), SLOW))
         tell({"dark": sorted(poor)})
 

@@ -172,15 +172,15 @@ async def test_overload_by_order_trips_and_wakes_the_fleet(tmp_path):
         await head_end.until(lambda: len(head_end.writers) == 5)
         await running.order("overload", serials=["00000001"], watts=1000)
         [house] = (await running.order("houses", serials=["00000001"]))["houses"]
-        assert (house["load_limit_w"], house["overload"], house["lit"]) == (1000, "watching", True)
+        assert (house["load_limit_w"], house["overload"], house["supplied"]) == (1000, "watching", True)
         await running.step_to(MIDNIGHT_S + 60)
         title = running.fleet.file.meters[1].title
         await head_end.until(lambda: len(head_end.pushes.get(title, ())) == 1)  # the alert of the switch
         [house] = (await running.order("houses", serials=["00000001"]))["houses"]
-        assert (house["control_state"], house["overload"], house["lit"]) == (2, "waiting", False)
+        assert (house["control_state"], house["overload"], house["supplied"]) == (2, "waiting", False)
         await running.order("press", serials=["00000001"])
         [house] = (await running.order("houses", serials=["00000001"]))["houses"]
-        assert house["lit"]
+        assert house["supplied"]
 
 
 async def test_out_of_reach_it_hangs_up_and_comes_back(tmp_path):

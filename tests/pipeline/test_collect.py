@@ -141,10 +141,10 @@ def test_an_event_of_an_unknown_kind_is_said_to_be_one(till, paid):
 def test_a_question_that_a_webhook_has_caused_outlives_a_gateway_that_is_silent(till, paid):
     not_by_schedule()
     till.hook(*webhooks(till, paid, "payment.captured"))
-    till.shop.api.post("/control/silence", json={"what": "everything"})
+    till.shop.api.post("/control/mute", json={"what": "everything"})
     till.collect()
     assert inbox() == [""]
-    till.shop.api.post("/control/speak", json={})
+    till.shop.api.post("/control/unmute", json={})
     till.shop.move(minutes=1)
     till.collect()
     assert inbox() == ["asked"]
@@ -332,14 +332,14 @@ def test_what_cannot_be_read_is_set_aside_and_stops_nothing(till, paid, body):
 def test_a_silent_gateway_is_noted_and_asked_again(till, paid):
     from urja.apps.payments import queries
 
-    till.shop.api.post("/control/silence", json={"what": "everything"})
+    till.shop.api.post("/control/mute", json={"what": "everything"})
     till.collect()
     assert till.entries() == []
     silent_since = queries.last_answered_at()
     till.shop.move(hours=2)
     till.collect()
     assert queries.last_answered_at() == silent_since < till.shop.now
-    till.shop.api.post("/control/speak", json={})
+    till.shop.api.post("/control/unmute", json={})
     till.shop.move(minutes=1)
     till.collect()
     assert till.entries() == CREDITED
@@ -428,12 +428,12 @@ def test_an_order_whose_answer_was_lost_is_not_opened_twice(till, monkeypatch):
 
 def test_an_order_is_given_up_where_the_gateway_stays_silent(till):
     order = till.asked_for()
-    till.shop.api.post("/control/silence", json={"what": "everything"})
+    till.shop.api.post("/control/mute", json={"what": "everything"})
     till.collect()
     till.shop.move(hours=1)
     till.collect()
     assert till.state(order) == "expired"
-    till.shop.api.post("/control/speak", json={})
+    till.shop.api.post("/control/unmute", json={})
     till.shop.move(hours=1)
     till.collect()
     assert orders_at_the_gateway(till) == []

@@ -209,22 +209,22 @@ async def test_a_late_payment_of_an_order_paid_meanwhile_goes_back(shop, receive
 async def test_silence_holds_everything_back_until_it_speaks(tmp_path, receiver):
     async with open_shop(tmp_path, receiver.url) as shop:
         order = await shop.order()
-        state = await shop.post("/control/silence")
-        assert state["silence"] == "everything"
+        state = await shop.post("/control/mute")
+        assert state["muting"] == "everything"
         await shop.get(f"/v1/orders/{order['id']}", 503)
         assert (await shop.browser.get(f"/pay/{order['id']}")).status_code == 503
         assert (await shop.book())["payments"] == []
 
-        await shop.post("/control/silence", what="webhooks")
+        await shop.post("/control/mute", what="webhooks")
         await shop.pay(order["id"])
         assert receiver.received == []
-        await shop.post("/control/silence", 400, what="people")
+        await shop.post("/control/mute", 400, what="people")
 
     # It is as silent after a restart.
     async with open_shop(tmp_path, receiver.url) as shop:
-        assert (await shop.get("/control/state"))["silence"] == "webhooks"
+        assert (await shop.get("/control/state"))["muting"] == "webhooks"
         assert receiver.received == []
-        await shop.post("/control/speak")
+        await shop.post("/control/unmute")
         await receiver.wait_for(3)
 
 

@@ -111,9 +111,9 @@ async def test_silence_and_keys(tmp_path, receiver):
     async with open_post(tmp_path, receiver.url) as post:
         stranger = await post.api.post("/messages", json={}, auth=("a", "b"))
         assert stranger.status_code == 401
-        await post.api.post("/control/silence")
+        await post.api.post("/control/mute")
         await post.send("9812345678", "x", "N-1", 503)
-        await post.api.post("/control/speak")
+        await post.api.post("/control/unmute")
         await post.send("9812345678", "x", "N-1")
 
 

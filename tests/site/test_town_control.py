@@ -55,7 +55,7 @@ async def gateway_at():
     async def serve(reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         requests.append(head)
-        body = b'{"silence": "everything"}'
+        body = b'{"muting": "everything"}'
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -149,11 +149,11 @@ async def test_the_gateway_is_silenced_under_its_own_key(box, fleet_socket):
         gateway = Gateway(url, "key", "secret")
         assert "secret" not in repr(gateway).replace("key_secret", "")
         async with TownControl(box, fleet_socket, gateway) as control:
-            answer = await ask(control, do="gateway", what="silence")
+            answer = await ask(control, do="gateway", what="mute")
             assert not (await ask(control, do="gateway", what="refund"))["ok"]
             await ask(control, do="gateway", what="state")
-    assert answer == {"ok": True, "gateway": {"silence": "everything"}}
-    assert [head.split(" HTTP")[0] for head in requests] == ["POST /control/silence", "GET /control/state"]
+    assert answer == {"ok": True, "gateway": {"muting": "everything"}}
+    assert [head.split(" HTTP")[0] for head in requests] == ["POST /control/mute", "GET /control/state"]
     assert "Authorization: Basic a2V5OnNlY3JldA==" in requests[0]
 
 
@@ -166,7 +166,7 @@ async def test_a_gateway_that_is_away_is_said(box, fleet_socket):
     async with gateway_at() as (_requests, url):
         pass
     async with TownControl(box, fleet_socket, Gateway(url, "key", "secret")) as control:
-        answer = await ask(control, do="gateway", what="speak")
+        answer = await ask(control, do="gateway", what="unmute")
     assert answer == {"ok": False, "error": "the gateway's control does not answer: ConnectError"}
 
 

@@ -342,7 +342,7 @@ def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser)
 
 def test_a_silent_gateway_is_said_to_be_and_tried_again(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
-    shop.api.post("/control/silence", json={"what": "everything"})
+    shop.api.post("/control/mute", json={"what": "everything"})
     try:
         way, order = asked(person, governed.account_id)
         collect()
@@ -350,7 +350,7 @@ def test_a_silent_gateway_is_said_to_be_and_tried_again(governed, shop, browser)
         assert "The payment service does not answer. Nothing was paid. We keep trying" in text_of(page)
         assert '<meta http-equiv="refresh" content="5">' in page.content.decode()
     finally:
-        shop.api.post("/control/speak", json={})
+        shop.api.post("/control/unmute", json={})
     collect()
     assert person.get(way)["location"].startswith(f"{shop.url}/pay/")
     order.refresh_from_db()

@@ -166,8 +166,8 @@ ORDERS = [
     ("find-network", "", {"do": "reachable"}),
     ("kill-headend", "", {"do": "kill", "name": "headend"}),
     ("kill-pipeline", "", {"do": "kill", "name": "pipeline"}),
-    ("stop-gateway", "", {"do": "gateway", "what": "silence"}),
-    ("start-gateway", "", {"do": "gateway", "what": "speak"}),
+    ("stop-gateway", "", {"do": "gateway", "what": "mute"}),
+    ("start-gateway", "", {"do": "gateway", "what": "unmute"}),
 ]
 
 

@@ -198,7 +198,7 @@ def fine(balance_minor):
 # -- the demonstration -------------------------------------------------------------------------------------
 
 
-def house_seen(serial, transformer, *, lit=True, **changes):
+def house_seen(serial, transformer, *, supplied=True, **changes):
     """One house as the fleet's control tells it."""
     seen = {
         "serial": serial,
@@ -207,14 +207,14 @@ def house_seen(serial, transformer, *, lit=True, **changes):
         "feeder": {"T1": "North", "T2": "South"}[transformer],
         "measures": None,
         "powered": True,
-        "lit": lit,
-        "output": lit,
-        "control_state": 1 if lit else 0,
+        "supplied": supplied,
+        "output": supplied,
+        "control_state": 1 if supplied else 0,
         "control_mode": 4,
         "welded": False,
         "load_limit_w": 5000,
         "overload": None,
-        "active_w": 420 if lit else 0,
+        "active_w": 420 if supplied else 0,
         "exporting_w": 0,
         "register_wh": 1_234_567,
         "hook_w": 0,
@@ -261,7 +261,7 @@ class FakeTown:
     def houses(self):
         return [
             house_seen("URJ00000001", "T1", hook_w=2000),
-            house_seen("URJ00000002", "T1", lit=False),
+            house_seen("URJ00000002", "T1", supplied=False),
             house_seen("URJ00000003", "T1", tampers=["cover"], reachable=False, linked=False),
             house_seen("URJ00000004", "T2", exporting_w=300),
             house_seen("URJ00000005", "T2"),
@@ -279,8 +279,8 @@ class FakeTown:
         return {"name": order["name"]}
 
     def _gateway(self, order):
-        self.gateway = {"silence": "everything", "speak": "none", "state": self.gateway}[order["what"]]
-        return {"gateway": {"silence": self.gateway}}
+        self.gateway = {"mute": "everything", "unmute": "none", "state": self.gateway}[order["what"]]
+        return {"gateway": {"muting": self.gateway}}
 
     def _decode(self, order):
         return {"tree": f"get-request\n  {order['frame']}", "errors": []}

@@ -4,7 +4,7 @@ import pytest
 from tests.world.town_world import HOUR, TownWorld
 from tests.world.world import MONDAY
 
-EVERY_KIND = {"weld_or_bypass", "cover_opened", "magnet", "neutral_disturbed", "loss", "silent"}
+EVERY_KIND = {"weld_or_bypass", "cover_opened", "magnet", "neutral_disturbed", "loss", "not_communicating"}
 """Nothing is proven by a fault that nobody can see."""
 
 

@@ -8,7 +8,7 @@ Unix socket that only the same user can open. Orders:
 | `fleet` (`order`) | an order of the fleet's own control (docs/meter.md), one of `FLEET_ORDERS` |
 | `kill` (`name`) | SIGKILL to one of `MORTAL`; the supervisor starts it again |
 | `processes` | every child with state, health and restarts |
-| `gateway` (`what`) | `silence`, `speak` or `state` of the payment gateway |
+| `gateway` (`what`) | `mute`, `unmute` or `state` of the payment gateway |
 | `decode` (`frame`) | a frame in hexadecimal as a readable tree; the meters' keys are known here |
 """
 
@@ -45,7 +45,7 @@ MORTAL: Final = frozenset({HEADEND, PIPELINE})
 """Children that the page may kill. PostgreSQL and NATS would recover as well, but the page itself would fail
 meanwhile.
 """
-GATEWAY_ORDERS: Final = frozenset({"silence", "speak", "state"})
+GATEWAY_ORDERS: Final = frozenset({"mute", "unmute", "state"})
 _LINE_LIMIT: Final = 16 << 20
 """Bytes of a fleet's answer about thousands of houses."""
 _FRAME_DIGITS: Final = 20_000

@@ -227,9 +227,14 @@ class _FleetFiles:
         """Yield meters that were unreachable for the whole of the last day."""
         for serial, past in self.pasts.items():
             if past.is_installed(self.horizon_s) and past.is_away(self.horizon_s - _DAY_S, self.horizon_s):
-                yield ("silent", serial), max(begins for begins, _ in past.away if begins < self.horizon_s)
+                yield (
+                    ("not_communicating", serial),
+                    max(begins for begins, _ in past.away if begins < self.horizon_s),
+                )
 
     def nearly_unreachable(self) -> set[Named]:
         """Return meters unreachable for nearly a day: the last interval may be missing as well."""
         begins, ends = self.horizon_s - _DAY_S + _HOUR_S, min(self.judged_s, self.horizon_s - _HOUR_S)
-        return {("silent", serial) for serial, past in self.pasts.items() if past.is_away(begins, ends)}
+        return {
+            ("not_communicating", serial) for serial, past in self.pasts.items() if past.is_away(begins, ends)
+        }

@@ -69,7 +69,7 @@ class Town:
             "feeder": None if hangs_on is None else hangs_on.feeder,
             "measures": None if measured is None else measured.id,
             "powered": meter.powered,
-            "lit": meter.powered and engine.switch.conducts,
+            "supplied": meter.powered and engine.switch.conducts,
             "output": engine.switch.closed,
             "control_state": int(engine.switch.state),
             "control_mode": engine.switch.mode,
@@ -102,7 +102,7 @@ class Town:
         metered_w = sum(house.now().active_w - house.now().exporting_w for house in houses)
         hooked_w = sum(house.hook_w for house in houses if house.grid_on)
         own = None if transformer.meter is None else self._stations[transformer.meter].meter.engine.supply
-        lit = own.grid_on if own is not None else any(house.grid_on for house in houses)
+        powered = own.grid_on if own is not None else any(house.grid_on for house in houses)
         loss_w = 0.0
         if own is not None and own.grid_on and isinstance(own.source, TransformerLoad):
             loss_w = own.source.loss_w(own.cursor_s)
@@ -111,7 +111,7 @@ class Town:
             "feeder": transformer.feeder,
             "meter": transformer.meter,
             "houses": len(serials) - (transformer.meter is not None),
-            "lit": lit,
+            "powered": powered,
             "load_w": round(metered_w + hooked_w + loss_w),
             "loss_w": round(loss_w),
             "metered_w": round(metered_w),

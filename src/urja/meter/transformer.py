@@ -157,9 +157,9 @@ def _add(flow: _Flow, branch: Branch, day: int, origin: int, pieces: _Ints) -> N
     since = np.array([gate.since_s - origin for gate in gates])
     # States that nothing needs any more were removed: before the first known one, that state applies.
     which = np.maximum(np.searchsorted(since, pieces, "right") - 1, 0)
-    lit = np.array([gate.grid_on for gate in gates])[which]
-    through = lit & np.array([gate.relay_closed for gate in gates])[which]
-    hooked = np.array([gate.hook_quanta for gate in gates])[which] * lit
+    powered = np.array([gate.grid_on for gate in gates])[which]
+    through = powered & np.array([gate.relay_closed for gate in gates])[which]
+    hooked = np.array([gate.hook_quanta for gate in gates])[which] * powered
     curve, minutes = branch.household.day(day), pieces // _MINUTE_S
     net = curve.quanta[minutes].astype(np.int64)
     apparent = curve.va_quanta[minutes].astype(np.int64)

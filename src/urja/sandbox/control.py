@@ -17,7 +17,7 @@ from urja.sandbox.outbox import Outbox
 
 log = structlog.get_logger()
 
-_SETTING: Final = "silence"
+_SETTING: Final = "muting"
 _ALWAYS: Final = ("/control/", "/book/")
 
 
@@ -45,10 +45,10 @@ class Control:
         outbox.muted = self.muting is not Muting.NONE
 
     def routes(self, guard: Guard) -> list[Route]:
-        """Return `POST /control/silence`, `POST /control/speak`, `GET /control/state`."""
+        """Return `POST /control/mute`, `POST /control/unmute`, `GET /control/state`."""
         return [
-            Route("/control/silence", guard.local(self._mute), methods=["POST"]),
-            Route("/control/speak", guard.local(self._unmute), methods=["POST"]),
+            Route("/control/mute", guard.local(self._mute), methods=["POST"]),
+            Route("/control/unmute", guard.local(self._unmute), methods=["POST"]),
             Route("/control/state", guard.local(self._state)),
         ]
 
@@ -74,7 +74,7 @@ class Control:
         return await self._state(request)
 
     async def _state(self, _request: Request) -> Response:
-        return JSONResponse({"silence": self.muting.value, "webhooks": self._outbox.counts()})
+        return JSONResponse({"muting": self.muting.value, "webhooks": self._outbox.counts()})
 
 
 class MutingMiddleware:

@@ -258,7 +258,7 @@ def test_who_was_heard_from_and_when(database, grid):
     store(database, second, *[50] * 8)
     heard_first, heard_second = START + HALF_HOUR, START + 4 * HOUR
     ages = fleet_by_age(heard_second + HALF_HOUR)
-    assert (ages.hour, ages.three_hours, ages.day, ages.older, ages.silent) == (1, 0, 1, 0, 1)
+    assert (ages.hour, ages.three_hours, ages.day, ages.older, ages.without_data) == (1, 0, 1, 0, 1)
     assert ages.total == 3
     assert fleet_by_age(heard_first + 2 * HOUR).three_hours == 1
     assert fleet_by_age(heard_second + timedelta(days=2)).older == 2

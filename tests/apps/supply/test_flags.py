@@ -141,9 +141,11 @@ def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what
         store(database, place, 100, 100)
     serials = ["URJ00000001", "URJ00000002", "URJ00000901"]
     assert flags(START + DAY - HALF_HOUR) == []
-    assert flags(START + DAY) == [("silent", "URJ00000003", START)], "never heard of since it was hung"
-    assert flags(heard + DAY) == [("silent", "URJ00000003", START)] + [
-        ("silent", serial, heard) for serial in serials
+    assert flags(START + DAY) == [("not_communicating", "URJ00000003", START)], (
+        "never heard of since it was hung"
+    )
+    assert flags(heard + DAY) == [("not_communicating", "URJ00000003", START)] + [
+        ("not_communicating", serial, heard) for serial in serials
     ]
     store(database, third, *[100] * 48)
     assert "URJ00000003" not in [subject for _, subject, _ in flags(heard + DAY)]

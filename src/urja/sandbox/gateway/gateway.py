@@ -101,7 +101,7 @@ class Gateway:
         return {
             "payments": {row["status"]: row["many"] for row in statuses},
             "webhooks": self.outbox.counts(),
-            "silence": self.control.muting.value,
+            "muting": self.control.muting.value,
         }
 
     def close(self) -> None:

@@ -99,7 +99,7 @@ class SmsService:
         return {
             "messages": {row["status"]: row["many"] for row in statuses},
             "webhooks": self.outbox.counts(),
-            "silence": self.control.muting.value,
+            "muting": self.control.muting.value,
         }
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ def approvals(request: HttpRequest, caller: Caller) -> HttpResponse:
 @private
 @for_staff(may_request_operations)
 def approval(request: HttpRequest, caller: Caller, request_id: int) -> HttpResponse:
-    """Show one operation, with the challenge for the reader's passkey while it waits."""
+    """Show one operation, with the challenge for the reader's passkey while it is pending."""
     page = pages.approval_page(_seen(request_id, caller), caller, business_now())
     return render_page(request, caller, "console/approval.html", {"page": page})
 

@@ -49,7 +49,7 @@ FLAGS: Final[dict[str, Promise]] = {
     "magnet": _("Inspect: a magnet was held to the meter"),
     "neutral_disturbed": _("Inspect: the neutral was disturbed"),
     "loss": _("Inspect: the loss behind the transformer is above the limit"),
-    "silent": _("Inspect: the meter has not communicated for a day"),
+    "not_communicating": _("Inspect: the meter has not communicated for a day"),
 }
 
 WORK: Final[dict[str, Promise]] = {

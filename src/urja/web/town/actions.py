@@ -181,7 +181,7 @@ _ALL: Final = (
         _(
             "No supply is disconnected while payments are impossible. Earlier payments are queried when the gateway answers again, and credited once."
         ),
-        lambda _target: control.request("gateway", what="silence"),
+        lambda _target: control.request("gateway", what="mute"),
     ),
     Action(
         "start-gateway",
@@ -192,7 +192,7 @@ _ALL: Final = (
             "Delayed webhooks arrive in a burst, some of them twice. Payments are credited and supplies reconnected."
         ),
         _("Each payment's key makes it one credit, however often and in whatever order it is reported."),
-        lambda _target: control.request("gateway", what="speak"),
+        lambda _target: control.request("gateway", what="unmute"),
         undoes=True,
     ),
     Action(

@@ -63,7 +63,7 @@ def read_world() -> World:
         {one["id"]: one for one in transformers.get("transformers", ())},
         status,
         processes.get("processes", {}),
-        gateway.get("gateway", {}).get("silence", ""),
+        gateway.get("gateway", {}).get("muting", ""),
     )
 
 
@@ -105,7 +105,7 @@ def _tile(house: Supply, seen: Mapping[str, Any], standing: AccountStanding | No
 def _power(seen: Mapping[str, Any]) -> str:
     if not seen:
         return "unknown"
-    return "powered" if seen["lit"] else "unpowered"
+    return "powered" if seen["supplied"] else "unpowered"
 
 
 def _why(seen: Mapping[str, Any], standing: AccountStanding | None) -> str:
@@ -113,7 +113,7 @@ def _why(seen: Mapping[str, Any], standing: AccountStanding | None) -> str:
         return _("unknown")
     if not seen["powered"]:
         return _("no power")
-    if not seen["lit"]:
+    if not seen["supplied"]:
         return _switch_state(seen)
     return words.account_state(standing.standing) if standing else _("powered")
 
@@ -320,8 +320,8 @@ def _readings_note(readings_at: datetime | None) -> str:
     return _("readings to %(time)s") % {"time": formats.clock_time(readings_at.astimezone(zone()))}
 
 
-def _gateway_note(silence: str, payments: int) -> str:
-    if silence in {"webhooks", "everything"}:
+def _gateway_note(muting: str, payments: int) -> str:
+    if muting in {"webhooks", "everything"}:
         return _("gateway not answering")
     return ngettext("%(n)d payment today", "%(n)d payments today", payments) % {"n": payments}
 

@@ -257,7 +257,7 @@ class NotCommunicating:
     """End of its last interval; where none came in, the instant of its installation."""
 
 
-_SILENT = """
+_NOT_COMMUNICATING = """
 SELECT d.serial, p.name, since.at
 FROM assets.device_period m
 JOIN assets.device d ON d.id = m.device_id
@@ -283,7 +283,7 @@ def not_communicating(now: datetime) -> list[NotCommunicating]:
     """Return the installed meters without data for a day, longest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _SILENT,
+            _NOT_COMMUNICATING,
             {
                 "now": now,
                 "since": now - NOT_COMMUNICATING_AFTER,
@@ -303,13 +303,13 @@ class FleetAge:
     three_hours: int
     day: int
     older: int
-    silent: int
+    without_data: int
     """Without any data since the agreement began."""
 
     @property
     def total(self) -> int:
         """Number of all supplies."""
-        return self.hour + self.three_hours + self.day + self.older + self.silent
+        return self.hour + self.three_hours + self.day + self.older + self.without_data
 
 
 _AGES = """

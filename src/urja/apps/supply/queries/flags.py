@@ -24,10 +24,10 @@ class FlagKind(StrEnum):
     NEUTRAL_DISTURBED = "neutral_disturbed"
     LOSS = "loss"
     """A transformer supplies more than its consumers' meters count and it can lose: a bypass."""
-    SILENT = "silent"
+    NOT_COMMUNICATING = "not_communicating"
 
 
-BY_ORDER: Final = frozenset(FlagKind) - {FlagKind.LOSS, FlagKind.SILENT}
+BY_ORDER: Final = frozenset(FlagKind) - {FlagKind.LOSS, FlagKind.NOT_COMMUNICATING}
 """The kinds that are work orders."""
 
 
@@ -46,7 +46,7 @@ class Flag:
 
 def flagged(now: datetime) -> list[Flag]:
     """Return everything flagged at `now` (UTC), oldest first."""
-    found = [*_by_order(), *_losses(now), *_silent(now)]
+    found = [*_by_order(), *_losses(now), *_not_communicating(now)]
     return sorted(found, key=lambda flag: (flag.since_at, flag.kind, flag.subject))
 
 
@@ -88,8 +88,8 @@ def _losses(now: datetime) -> list[Flag]:
     ]
 
 
-def _silent(now: datetime) -> list[Flag]:
+def _not_communicating(now: datetime) -> list[Flag]:
     return [
-        Flag(FlagKind.SILENT, one.serial, one.premise, one.since_at)
+        Flag(FlagKind.NOT_COMMUNICATING, one.serial, one.premise, one.since_at)
         for one in overview.not_communicating(now)
     ]

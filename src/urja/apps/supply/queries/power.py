@@ -37,7 +37,7 @@ meter AS MATERIALIZED (
 ), supplied AS (
     SELECT g.service_point_id, m.transformer, m.feeder, m.heard_at, m.last_gasp, st.supply,
         %(now)s - m.heard_at > make_interval(secs => m.interval_s + {int(BLOCK_GRACE.total_seconds())}) AS overdue,
-        greatest(m.interval_s * {MISSED_INTERVALS}, {int(MIN_WITHOUT_MESSAGE.total_seconds())}) AS silent_after_s,
+        greatest(m.interval_s * {MISSED_INTERVALS}, {int(MIN_WITHOUT_MESSAGE.total_seconds())}) AS not_heard_after_s,
         coalesce(
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer = m.transformer),
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer IS NULL)
@@ -50,7 +50,7 @@ meter AS MATERIALIZED (
     SELECT service_point_id, transformer, feeder, CASE
         WHEN supply = 'off' THEN 'disconnected'
         WHEN last_gasp OR (overdue AND heard_at < failed_at) THEN 'no_power'
-        WHEN heard_at IS NULL OR %(now)s - heard_at > make_interval(secs => silent_after_s) THEN 'not_heard_from'
+        WHEN heard_at IS NULL OR %(now)s - heard_at > make_interval(secs => not_heard_after_s) THEN 'not_heard_from'
         ELSE 'powered' END AS state,
         CASE WHEN supply IS DISTINCT FROM 'off' AND NOT last_gasp AND overdue AND heard_at < failed_at THEN failed_at
             ELSE heard_at END AS since

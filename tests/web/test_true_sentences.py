@@ -114,7 +114,7 @@ def test_where_the_network_has_failed_nothing_is_green_or_safe(without_power, br
     page = browser(user_id=without_power.owner_id).get("/")
     words = text_of(page)
     assert "No power at the meter since today, 13:33: it reported a power failure." in words
-    assert '<section class="balance dark"' in page.content.decode()
+    assert '<section class="balance no-power"' in page.content.decode()
     assert "safe" not in words
     assert "Powered" not in words
 

@@ -51,8 +51,8 @@ def in_good_standing(policy: Policy, facts: Facts) -> bool:
 
     Only its forecast needs to be shown then.
     """
-    lit = not is_disconnected(facts) and not holds_in_force(facts)
-    return facts.prepaid and lit and not disconnection_bars.exhausted(policy, facts.balance_minor)
+    connected = not is_disconnected(facts) and not holds_in_force(facts)
+    return facts.prepaid and connected and not disconnection_bars.exhausted(policy, facts.balance_minor)
 
 
 def credit_ends_at(policy: Policy, facts: Facts, daily_cost_minor: int | None) -> datetime | None:

@@ -31,7 +31,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
-    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`, and where the supply has no power `off` or `dark`;
+    """The fresh balance. `state` is `good`, `low`, `out` or `unknown`, and where the supply has no power `off` or `no-power`;
     the sentence in `days`, and what is said of the power, say the same in words.
     """
 
@@ -85,7 +85,7 @@ def without_power(
             )
             return replace(view, state="off", days=words)
         case NoPower() | NotCommunicating():
-            return replace(view, state="dark") if view.state == "good" else view
+            return replace(view, state="no-power") if view.state == "good" else view
         case Powered() | None:
             return view
         case _:

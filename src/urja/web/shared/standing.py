@@ -33,7 +33,6 @@ class StandingView:
 
     standing: str
     supply: str
-    dark: bool
     text: str
 
 
@@ -70,7 +69,6 @@ def standing(known: AccountSnapshot) -> StandingView:
     return StandingView(
         standing=str(decision.standing),
         supply=known.facts.supply,
-        dark=is_disconnected(known.facts),
         text=text,
     )
 

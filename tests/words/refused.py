@@ -15,14 +15,19 @@ _HEADING = "## Words out of use"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A row of the table: the forms of a word, what is written instead, and phrases in which it is right."""
+    """A row of the table: the forms of a word, what is written instead, and phrases in which it is right.
+
+    A phrase `protection.py: customer` is right in that file alone, as the beginning of a text.
+    """
 
     forms: re.Pattern[str]
     instead: str
     allowed: re.Pattern[str] | None
 
-    def stands_in(self, text: str) -> bool:
-        return self.forms.search(self.allowed.sub("", text) if self.allowed else text) is not None
+    def stands_in(self, file: str, text: str) -> bool:
+        begins = f"{file}: "
+        left = self.allowed.sub("", begins + text) if self.allowed else text
+        return self.forms.search(left.removeprefix(begins)) is not None
 
 
 def refused() -> list[Refused]:
@@ -53,6 +58,6 @@ def findings(paths: list[Path]) -> Iterator[str]:
         there = [(0, spoken(file.stem)), *texts(file)]
         for number, text in there:
             for row in rows:
-                if row.stands_in(text):
+                if row.stands_in(file.name, text):
                     place = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
                     yield f"{place}:{number}: {text.strip()[:120]} -> {row.instead}"

@@ -75,7 +75,7 @@ def test_the_page_and_the_form_in_hindi(loaded, colleague):
     assert "सामान्य नीति: demo 2" in section(client.get(PAGE), "supply")
     form = text_of(client.get(FORM))
     assert "अपनी नीति" in form
-    assert "नीति बदलना" in form
+    assert "नीति बदलें" in form
 
 
 def test_of_whom_no_policy_governs_it_is_said(loaded, colleague, database_of_town):

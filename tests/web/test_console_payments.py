@@ -99,7 +99,7 @@ def test_closed_twice_it_is_refused_and_what_was_typed_stays(open_, at_once, col
     client = colleague("revenue_officer")
     client.post(f"{LIST}901/", {"text": "first", "close": ""})
     again = client.get(client.post(f"{LIST}901/", {"text": "second", "close": ""})["Location"])
-    assert "difference 901 is closed since" in text_of(again)
+    assert "difference 901 was closed at" in text_of(again)
     assert ">second</textarea>" in again.content.decode()
     assert [note["text"] for note in kept(901)[1]] == ["first"]
 

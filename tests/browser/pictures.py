@@ -1,8 +1,10 @@
-"""Take the pictures of the documents anew, of a demonstration that runs: `uv run urja demo --speed 300` first, then
+"""Take the pictures of the documents anew, of a demonstration that runs. The town and a payment need its usual speed:
 
-    uv run --group test python -m tests.browser.pictures [--address http://127.0.0.1:8000] [--out docs/img]
+    uv run urja demo                and then   uv run --group test python -m tests.browser.pictures payment
 
-Takes some minutes: it waits until a consumer has been disconnected, pays for them, and until a day has been posted.
+A day's charges need the end of a day, a few minutes at a higher one:
+
+    uv run urja demo --speed 300    and then   uv run --group test python -m tests.browser.pictures day
 """
 
 import argparse
@@ -56,44 +58,53 @@ def phone(browser: Browser, address: str, *, scheme: str = "light", locale: str 
     )
 
 
-def take(address: str, out: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        own = phone(browser, address)
-        home = sign_in(own, POOR)
-        # Disconnected for credit: the effect of a payment, then the payment itself.
-        until(home, "/", ".standing:has-text('credit is used up')")
-        home.get_by_role("link", name="Recharge", exact=True).click()
-        home.get_by_role("button", name="₹200", exact=True).click()
-        home.screenshot(path=out / "phone-pay.png")
-        home.get_by_role("button", name="Pay ₹200.00").click()
-        home.get_by_role("button", name="I have paid in my UPI app").click()
-        home.locator("#chain").get_by_role("heading", name="Reconnected").wait_for(timeout=PATIENCE_S * 1000)
-        home.screenshot(path=out / "phone-reconnected.png", full_page=True)
-        town = browser.new_context(viewport=DESK, locale="en-IN", base_url=address, reduced_motion="reduce")
-        pages = town.new_page()
-        pages.goto("/town/")
-        pages.screenshot(path=out / "town.png", full_page=True)
-        small = own.new_page()
-        small.goto("/town/houses/00100001/")
-        small.screenshot(
-            path=out / "house.png", clip={"x": 0, "y": 0, "width": 390, "height": 1500}, full_page=True
-        )
-        until(home, "/", "a:has-text('Energy charge')")
-        home.screenshot(path=out / "phone-home.png", full_page=True)
-        home.get_by_role("link", name=re.compile("Energy charge")).first.click()
-        home.screenshot(path=out / "phone-entry.png", full_page=True)
-        hindi = phone(browser, address, scheme="dark", locale="hi-IN")
-        hindi.add_cookies(own.cookies())
-        night = hindi.new_page()
-        night.goto("/")
-        night.screenshot(path=out / "phone-home-hi-dark.png", full_page=True)
-        browser.close()
+def payment(browser: Browser, address: str, out: Path) -> None:
+    """The town, a household, the effect of a payment, and the reconnection that follows it."""
+    own = phone(browser, address)
+    home = sign_in(own, POOR)
+    until(home, "/", ".standing:has-text('disconnected because the credit is used up')")
+    small = own.new_page()
+    small.goto("/town/houses/00100001/")
+    small.screenshot(
+        path=out / "house.png", clip={"x": 0, "y": 0, "width": 390, "height": 1500}, full_page=True
+    )
+    home.get_by_role("link", name="Recharge", exact=True).click()
+    home.get_by_role("button", name="₹200", exact=True).click()
+    home.screenshot(path=out / "phone-pay.png")
+    home.get_by_role("button", name="Pay ₹200.00").click()
+    home.get_by_role("button", name="I have paid in my UPI app").click()
+    home.locator("#chain").get_by_role("heading", name="Reconnected").wait_for(timeout=PATIENCE_S * 1000)
+    home.screenshot(path=out / "phone-reconnected.png", full_page=True)
+    town = browser.new_context(
+        viewport=DESK, locale="en-IN", base_url=address, reduced_motion="reduce"
+    ).new_page()
+    town.goto("/town/")
+    town.screenshot(path=out / "town.png", full_page=True)
+
+
+def day(browser: Browser, address: str, out: Path) -> None:
+    """The consumer's page and an entry, once a day's energy has been posted."""
+    own = phone(browser, address)
+    home = sign_in(own, POOR)
+    until(home, "/", "a:has-text('Energy charge')")
+    home.screenshot(path=out / "phone-home.png", full_page=True)
+    hindi = phone(browser, address, scheme="dark", locale="hi-IN")
+    hindi.add_cookies(own.cookies())
+    night = hindi.new_page()
+    night.goto("/")
+    night.screenshot(path=out / "phone-home-hi-dark.png", full_page=True)
+    home.get_by_role("link", name=re.compile("Energy charge")).first.click()
+    home.locator("h1").wait_for()
+    home.screenshot(path=out / "phone-entry.png", full_page=True)
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("part", choices=("payment", "day"))
     arguments.add_argument("--address", default="http://127.0.0.1:8000")
     arguments.add_argument("--out", type=Path, default=Path("docs/img"))
     given = arguments.parse_args()
-    take(given.address, given.out)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        {"payment": payment, "day": day}[given.part](chromium, given.address, given.out)
+        chromium.close()

@@ -67,10 +67,10 @@ async def fleet(street):
 
 async def test_the_line_of_life_says_what_does_not_answer_and_goes_on(street, postgres, killed):
     async with fleet(street):
-        assert "3/4 meters on line  17 pushes sent  0 readings" in await street._life()
+        assert "3/4 meters connected  17 pushes sent  0 readings" in await street._life()
         killed()
         assert (await street._life()).endswith(
-            "3/4 meters on line  17 pushes sent  the database does not answer"
+            "3/4 meters connected  17 pushes sent  the database does not answer"
         )
         postgres.start()
         assert "0 readings" in await street._life()

@@ -445,7 +445,7 @@ class _TownRun:
             status = await self._order("status")
         except OSError:
             return "the meters do not answer"
-        return f"{status['linked']}/{status['meters']} meters on line  {status['pushes_sent']} pushes sent"
+        return f"{status['linked']}/{status['meters']} meters connected  {status['pushes_sent']} pushes sent"
 
     async def _of_books(self) -> str:
         try:
@@ -454,7 +454,7 @@ class _TownRun:
             return "the database does not answer"
         return (
             f"{figures['readings']} readings  {figures['energy_wh'] / 1000:.2f} kWh rated  "
-            f"{figures['entries']} postings"
+            f"{figures['entries']} entries"
         )
 
     def _connect(self) -> psycopg.Connection[Any]:

@@ -192,7 +192,7 @@ async def peer_carry(self, gathered) -> None:
         slots.append(meter.slot)
         _, _, _, voltage, import_wh, import_vah, export_wh, export_vah, current, health = body
         energy = (import_wh, import_vah, export_wh, export_vah)
-        rows.append((0, end_at - 1800, 1800, 0, *energy, voltage, current, health, 0, 0, 0))
+        rows.append((0, end_at - 1800, 1800, 0, (*energy, voltage, current, health), 0, 0, 0))
     records = np.array(rows, BLOCK)
     refs = np.array(slots, np.int64)
     records["device_id"] = self._roster.device_ids[refs]

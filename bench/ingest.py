@@ -5,7 +5,9 @@ Each round stores the next interval of every meter (the shape of a push: one blo
 and an `INSERT ... ON CONFLICT DO NOTHING` into a table of the same columns, key and partitions. The order of the
 two alternates. Building the batches is not measured. One backend, one commit a batch.
 
-    uv run python bench/ingest.py [--meters N] [--rounds N] [--dsn CONNINFO] [--durable]
+    uv run python bench/ingest.py [--meters N] [--rounds N] [--set d1|d2] [--durable]
+
+`--set d2` stores the fifteen values of a three-phase meter. `bytes_per_row` is what a stored row takes with its key.
 """
 
 import argparse
@@ -20,13 +22,14 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
+from urja.quantities.channel_sets import D1_BLOCK, D2_BLOCK, ChannelSet
 from urja.stream.codec import Batch
-from urja.stream.records import BLOCK, NULL, Source
+from urja.stream.records import Source, block_dtype
 from urja.stream.subjects import Kind
 
 START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 INTERVAL_S = 1800
-VALUES_PER_ROW = 7
+SETS = {"d1": D1_BLOCK, "d2": D2_BLOCK}
 PASSWORD = "benchmark"
 
 
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument(
         "--blocks", type=int, default=1, help="blocks of each meter in a batch (a pull has many)"
     )
+    parser.add_argument("--set", choices=SETS, default="d1", help="what each row measures")
     parser.add_argument("--durable", action="store_true", help="with fsync, as in production")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
@@ -68,7 +72,7 @@ def measure(cluster, options) -> dict:
         plain.execute(PLAIN_STAGE)
         now = START + timedelta(days=days)
         for number in range(options.rounds + 1):
-            batch = batch_of(options.meters, options.blocks, number)
+            batch = batch_of(options.meters, options.blocks, number, SETS[options.set])
             runs = (lambda b=batch: time_ours(ingester, b, now), lambda b=batch: time_bare(plain, b))
             order = (0, 1) if number % 2 else (1, 0)
             results = {index: runs[index]() for index in order}
@@ -80,8 +84,13 @@ def measure(cluster, options) -> dict:
         expected = (options.rounds + 1) * options.meters * options.blocks
         for table in ("readings_interval", "plain_interval"):
             assert plain.execute(f"SELECT count(*) FROM {table}").fetchone() == (expected,)
+        # Every page of the partitions and of their keys.
+        (size,) = plain.execute(
+            "SELECT sum(pg_relation_size(i.inhrelid) + pg_indexes_size(i.inhrelid))::bigint FROM pg_inherits i"
+            " WHERE i.inhparent = 'readings_interval'::regclass"
+        ).fetchone()
         (accrued,) = plain.execute("SELECT sum(energy_wh) FROM readings_accrual").fetchone()
-        (stored,) = plain.execute("SELECT sum(import_wh) FROM readings_interval").fetchone()
+        (stored,) = plain.execute("SELECT sum(values[1]) FROM readings_interval").fetchone()
         assert accrued == stored, "what was stored is not what was accrued"
     session.close()
     rows = options.meters * options.blocks
@@ -90,11 +99,13 @@ def measure(cluster, options) -> dict:
         "benchmark": "ingest",
         "meters": options.meters,
         "rows_per_batch": rows,
-        "values_per_row": VALUES_PER_ROW,
+        "values_per_row": len(SETS[options.set]),
+        "bytes_per_row": round(size / expected, 1),
+        "bar_bytes_per_row": {"d1": 206, "d2": 280}[options.set],
         "rounds": options.rounds,
         "durable": options.durable,
         "rows_per_s": round(rows / ours_s),
-        "values_per_s": round(rows * VALUES_PER_ROW / ours_s),
+        "values_per_s": round(rows * len(SETS[options.set]) / ours_s),
         "bare_rows_per_s": round(rows / bare_s),
         "ratio_to_bare": round(bare_s / ours_s, 3),
         "bar_ratio": 0.5,
@@ -149,9 +160,9 @@ SEED = """
     INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
             actor)
         SELECT key, key, 't', 5000, since, since, 'bench' FROM n;
-    INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
-            version, status, source, clock_status, recorded_in)
-        SELECT key, key, since, 1000, 0, since, 5, 1, 1, 3, 0, 1 FROM n;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
+            kind, version, status, source, clock_status, recorded_in)
+        SELECT key, key, since, 2, '{1000}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
             opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
         SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
@@ -160,7 +171,7 @@ SEED = """
 
 PLAIN = """
     CREATE TABLE plain_interval (LIKE readings_interval INCLUDING CONSTRAINTS,
-        PRIMARY KEY (service_point_id, device_id, channel_set, start_at, version)) PARTITION BY RANGE (start_at);
+        PRIMARY KEY (service_point_id, device_id, start_at, series, version)) PARTITION BY RANGE (start_at);
     CREATE FUNCTION plain_make_days(days int) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
         FOR n IN 0..days LOOP
@@ -173,23 +184,23 @@ PLAIN = """
 PLAIN_STAGE = "CREATE TEMP TABLE plain_stage (LIKE readings_interval) ON COMMIT DELETE ROWS"
 
 
-def batch_of(meters: int, blocks: int, number: int) -> Batch:
+def batch_of(meters: int, blocks: int, number: int, channels: ChannelSet = D1_BLOCK) -> Batch:
     """Return the next `blocks` intervals of every meter, in the order in which a head end would receive them."""
     chance = np.random.default_rng(number)
     keys = np.arange(1, meters + 1)
-    records = np.zeros(meters * blocks, BLOCK)
+    records = np.zeros(meters * blocks, block_dtype(len(channels)))
     records["device_id"] = np.repeat(chance.permutation((keys % 1024) << 40 | keys), blocks)
     first = int(START.timestamp()) + number * blocks * INTERVAL_S
     records["start_at"] = np.tile(first + np.arange(blocks) * INTERVAL_S, meters)
     records["length_s"] = INTERVAL_S
-    for name, high in (("import_wh", 2000), ("import_vah", 2200), ("export_wh", 1), ("export_vah", 1),
-                       ("voltage_cv", 25_000), ("current_ca", 900)):  # fmt: skip
-        records[name] = chance.integers(0, high, len(records))
-    records["health"] = NULL
+    highest = {"Wh": 2000, "VAh": 2200, "varh": 300, "cV": 25_000, "cA": 900}
+    for place, quantity in enumerate(channels.quantities):
+        high = 1 if "export" in quantity.name else highest.get(quantity.unit, 1)
+        records["values"][:, place] = chance.integers(0, high, len(records))
     records["source"] = Source.PUSH
     records["correlation"] = chance.integers(0, 2**62, len(records))
     records["received_at"] = (first + INTERVAL_S) * 1000
-    return Batch(Kind.BLOCK, 1, records)
+    return Batch(Kind.BLOCK, 1, records, channels)
 
 
 def time_ours(ingester, batch: Batch, now: datetime) -> tuple[float, float]:
@@ -204,14 +215,17 @@ def time_bare(connection: psycopg.Connection, batch: Batch) -> tuple[float, floa
     """Store the same columns in the same kind of table, sorted by key as Urja's are, without any check."""
     from urja.apps.readings import pgcopy, staging
 
-    rows = np.zeros(len(batch.records), staging.PLACED_BLOCK)
-    for name in BLOCK.names:
+    channels = batch.channel_set()
+    rows = np.zeros(len(batch.records), staging.placed_block(len(channels)))
+    for name in batch.records.dtype.names:
         rows[name] = batch.records[name]
     rows["service_point_id"] = rows["device_id"]
-    rows["channel_set"] = rows["status"] = 1
+    rows["channel_set"] = rows["series"] = rows["status"] = 1
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"]))]
     payload = b"".join(
-        pgcopy.encode([*staging._block_columns(rows), (np.ones(len(rows)), "i2"), (np.ones(len(rows)), "i4")])
+        pgcopy.encode(
+            [*staging._block_columns(rows, channels), (np.ones(len(rows)), "i2"), (np.ones(len(rows)), "i4")]
+        )
     )
     columns = staging._BLOCK_COLUMNS + ", version, recorded_in"
     began = time.perf_counter()

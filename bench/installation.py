@@ -98,7 +98,7 @@ def allow_connections(meters: int) -> None:
 class RunningTown:
     """A running installation with its fleet."""
 
-    box: Installation
+    installation: Installation
     outside: StandIns
     meters: list[Identity]
     folder: Path
@@ -109,10 +109,10 @@ class RunningTown:
 
     @property
     def vault(self) -> Vault:
-        return Vault.open(self.box.data.secrets)
+        return Vault.open(self.installation.data.secrets)
 
     def connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.box.secrets.database_owner, autocommit=True)
+        return psycopg.connect(self.installation.secrets.database_owner, autocommit=True)
 
     async def order(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Send one order to the fleet and return its answer."""
@@ -141,11 +141,11 @@ class RunningTown:
 
     def cpu_s(self) -> dict[str, float]:
         """Return user and system seconds so far of each process with its children (PostgreSQL's and gunicorn's)."""
-        names = {self.box.pid(name): name for name in (*SYSTEM, FLEET)}
+        names = {self.installation.pid(name): name for name in (*SYSTEM, FLEET)}
         return {name: tree_cpu_s(pid) for pid, name in names.items() if pid is not None}
 
     def resident_mb(self, name: str) -> int:
-        pid = self.box.pid(name)
+        pid = self.installation.pid(name)
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize() >> 20
 
@@ -182,7 +182,7 @@ async def installed(
     """
     allow_connections(meters)
     outside = StandIns.on_free_ports()
-    box = Installation(folder / "data", settings_of(outside, meters, **headend))
+    installation = Installation(folder / "data", settings_of(outside, meters, **headend))
     link_of = links or (lambda _number: LinkOptions())
     identities = [
         msgspec.structs.replace(
@@ -191,18 +191,18 @@ async def installed(
         for number in range(1, meters + 1)
     ]
     began = time.monotonic()
-    control = socket_directory((box.data.meters).absolute()) / "control.sock"
-    running = RunningTown(box, outside, identities, folder, control)
+    control = socket_directory((installation.data.meters).absolute()) / "control.sock"
+    running = RunningTown(installation, outside, identities, folder, control)
     try:
-        await box.start()
-        running.set_up_s["box"] = time.monotonic() - began
+        await installation.start()
+        running.set_up_s["installation"] = time.monotonic() - began
         await asyncio.to_thread(_adopt, running, disconnected)
         running.set_up_s["adoption"] = time.monotonic() - began - sum(running.set_up_s.values())
         await _raise_fleet(running)
         running.set_up_s["fleet"] = time.monotonic() - began - sum(running.set_up_s.values())
         yield running
     finally:
-        await box.stop()
+        await installation.stop()
 
 
 def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
@@ -236,10 +236,10 @@ def settings_of(outside: StandIns, meters: int, **headend: Any) -> Settings:
 def _adopt(running: RunningTown, disconnected: int) -> None:
     from urja.site.django import options as django_options
 
-    secrets = running.box.secrets
+    secrets = running.installation.secrets
     django_options.setup(
         django_options.DjangoOptions(
-            conninfo=secrets.database_owner, timezone=ZONE.key, clock_anchor=running.box.data.clock
+            conninfo=secrets.database_owner, timezone=ZONE.key, clock_anchor=running.installation.data.clock
         )
     )
     from urja.apps.books.models import CHAIN_START
@@ -291,9 +291,9 @@ ADOPTION = """
     INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
             actor)
         SELECT key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
-    INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at, kind,
-            version, status, source, clock_status, recorded_in)
-        SELECT key, key, %(at)s, %(start)s - used_wh, 0, %(at)s, 5, 1, 1, 3, 0, 1 FROM n;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, "values", correlation, received_at,
+            kind, version, status, source, clock_status, recorded_in)
+        SELECT key, key, %(at)s, 2, ARRAY[%(start)s - used_wh, NULL, NULL, NULL, NULL], 0, %(at)s, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
             opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
         SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,
@@ -307,36 +307,36 @@ ADOPTION = """
 
 async def _raise_fleet(running: RunningTown) -> None:
     """Let the meters connect while business time stands still, then start it."""
-    box, total = running.box, len(running.meters)
-    for folder in (box.data.meters, running.control.parent):
+    installation, total = running.installation, len(running.meters)
+    for folder in (installation.data.meters, running.control.parent):
         make_private(folder)
-    file, status_port = box.data.meters / "fleet.json", free_port()
+    file, status_port = installation.data.meters / "fleet.json", free_port()
     write_fleet_file(
         file,
         FleetFile(
             head_end_host="127.0.0.1",
-            head_end_port=box.settings.headend.port,
+            head_end_port=installation.settings.headend.port,
             installed_at=INSTALLED_AT,
             meters=running.meters,
-            clock=str(box.data.clock),
+            clock=str(installation.data.clock),
             control=str(running.control),
             status_port=status_port,
         ),
     )
-    for child in running.outside.children(box.settings, running.vault, box.data.meters, 1):
+    for child in running.outside.children(installation.settings, running.vault, installation.data.meters, 1):
         if child.name == "gateway":
-            await box.add(_without_faults(child))
+            await installation.add(_without_faults(child))
     unprojected = "SELECT count(*) FROM assets_projection WHERE version > projected_version"
     await running.until("projection", lambda: running.scalar(unprojected) == 0)
-    await box.add(
-        ExtraChild(FLEET, "urja.demo.command:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
+    await installation.add(
+        ExtraChild(FLEET, "urja.demo.town_run:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
     )
     give_up = time.monotonic() + 300
     while (await running.order("status"))["linked"] < total:
         if time.monotonic() > give_up:
             raise SystemExit("the meters do not come on line")
         await asyncio.sleep(0.5)
-    box.anchor_clock(Anchor(time.time(), box.clock.now().timestamp(), 1.0))
+    installation.anchor_clock(Anchor(time.time(), installation.clock.now().timestamp(), 1.0))
 
 
 def _without_faults(child: ExtraChild) -> ExtraChild:

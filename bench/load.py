@@ -5,7 +5,9 @@ there is an e-mail address, an account, an agreement with its terms, an access a
 process and of all of the server's, which a machine that others use disturbs less; peak memory is of this process and of the
 database's (VmHWM of the backend, shared buffers among it). The bar is 100,000 consumers in 30 minutes.
 
-    uv run python bench/load.py [--rows N] [--durable]
+    uv run python bench/load.py [--rows N] [--durable] [--data DIR]
+
+With --data the consumers are loaded into the installation that runs there, and stay: a backup of it can then be measured.
 """
 
 import argparse
@@ -47,7 +49,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--durable", action="store_true", help="with fsync, as in production")
+    parser.add_argument("--data", type=Path, help="data directory of a running installation to load into")
     options = parser.parse_args()
+    if options.data is not None:
+        with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
+            load_running(options.data, Path(directory) / "consumers.csv", options.rows)
+        return
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
         from urja.site.supervisor.postgres import Cluster, find_binaries
 
@@ -93,6 +100,24 @@ def measure(cluster, directory: Path, options) -> dict:
     }
 
 
+def load_running(data: Path, file: Path, rows: int) -> None:
+    from urja.site.admin import Administration
+
+    installation = Administration.of(data)
+    installation.setup_django()
+    load_tariffs()
+    with psycopg.connect(installation.secrets.database_owner, autocommit=True) as connection:
+        make_network(connection, rows)
+    write_file(file, rows)
+    import_s, _, report, _ = time_import(file)
+    assert report.faulty == 0, report.first
+    print(
+        json.dumps(
+            {"benchmark": "load", "rows": rows, "data": str(data), "import_s": round(import_s, 1)}, indent=2
+        )
+    )
+
+
 def prepare(cluster) -> str:
     from urja.site import database
     from urja.site.django import options as django_options
@@ -102,12 +127,16 @@ def prepare(cluster) -> str:
     owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
     django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
     database.migrate(owner)
+    load_tariffs()
+    return owner
+
+
+def load_tariffs() -> None:
     from urja.apps.rulebook import operations
     from urja.apps.rulebook.queries import tariffs
 
     for text in tariffs.bundled_tariffs().values():
         operations.load_tariff(text, loaded_at=NOW)
-    return owner
 
 
 def write_file(path: Path, rows: int) -> None:

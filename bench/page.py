@@ -7,9 +7,9 @@ application in this process, one request at a time, so that no client's work is 
 real PostgreSQL on one kept connection, in the rights of the web server. Of the database the processor time of the
 connection's backend is counted, as Linux tells it.
 
-Three cases: the whole page, its live part drawn anew, and the live part asked for with the tag it was drawn under (304).
+Three cases: the whole page, its live part drawn again, and the live part asked for with the tag it was drawn under (304).
 
-    uv run python bench/page.py [--accounts 100000] [--people 300] [--repeats 5]
+    uv run python bench/page.py [--accounts 100000] [--people 300] [--requests 200] [--repeats 5]
 
 Postings of people who are not looked at keep their title alone of what they were made from, and half-hours are
 stored for those who are looked at: neither is read by the page, and both would be 30 GB.
@@ -52,8 +52,6 @@ HALF_HOUR = timedelta(minutes=30)
 PASSWORD = "only-for-the-benchmark"
 GOAL_MS = 8.0
 """Limit of CPU time for a home page, web and database backend together."""
-ROUND = 200
-"""Requests of each case in one run."""
 CSRF = "a" * 32
 """Cookie that a browser has from the sign-in form and sends with every request."""
 FIRST_COPY = 1_000_000
@@ -148,10 +146,7 @@ def live(cluster: Cluster) -> Any:
 def _placed(house: Any, rows: np.ndarray) -> np.ndarray:
     from urja.stream.records import NULL
 
-    names = ("import_vah", "export_wh", "export_vah", "voltage_cv", "current_ca", "health")
-    for name in names:
-        if name in rows.dtype.names:
-            rows[name] = NULL
+    rows["values"] = NULL
     rows["service_point_id"], rows["agreement_id"] = house.service_point_id, house.agreement_id
     rows["device_id"], rows["status"], rows["source"] = house.device_id, 1, 1
     return rows
@@ -161,8 +156,8 @@ def _store(connection: psycopg.Connection, house: Any, starts: list[datetime], u
     from urja.apps.readings import staging
 
     rows = _placed(house, np.zeros(len(starts), staging.PLACED_BLOCK))
-    rows["start_at"], rows["import_wh"] = [int(start.timestamp()) for start in starts], used
-    rows["length_s"], rows["channel_set"] = 1800, 1
+    rows["start_at"], rows["values"][:, 0] = [int(start.timestamp()) for start in starts], used
+    rows["length_s"], rows["channel_set"], rows["series"] = 1800, 1, 1
     with connection.transaction(), connection.cursor() as cursor:
         staging.make_days(cursor, rows["start_at"])
         staging.prepare(cursor)
@@ -174,7 +169,8 @@ def _read(connection: psycopg.Connection, house: Any, at: datetime, register_wh:
     from urja.stream.records import RegisterKind
 
     rows = _placed(house, np.zeros(1, staging.PLACED_REGISTER))
-    rows["read_at"], rows["import_wh"], rows["kind"] = int(at.timestamp()), register_wh, RegisterKind.DAILY
+    rows["read_at"], rows["values"][:, 0], rows["kind"] = int(at.timestamp()), register_wh, RegisterKind.DAILY
+    rows["channel_set"] = 2
     with connection.transaction(), connection.cursor() as cursor:
         staging.prepare(cursor)
         staging.store_registers(cursor, rows, zone=ZONE, now=NOW)
@@ -392,10 +388,12 @@ def live_of(app: Callable, session: str) -> str:
     return re.search(rb'hx-get="([^"]+)"', body).group(1).decode()
 
 
-def run(app: Callable, lives: dict[str, str], worked: Path, chooser: random.Random) -> dict[str, list[Took]]:
+def run(
+    app: Callable, lives: dict[str, str], worked: Path, chooser: random.Random, requests: int
+) -> dict[str, list[Took]]:
     """Run the three cases in turn; return the times of each request."""
     took: dict[str, list[Took]] = {"page": [], "live": [], "unchanged": []}
-    for _ in range(ROUND):
+    for _ in range(requests):
         session, live = chooser.choice(list(lives.items()))
         took["page"].append(timed(app, "/", session, "", worked))
         took["live"].append(timed(app, live, session, "", worked))
@@ -420,7 +418,7 @@ def figures(case: str, runs: list[dict[str, list[Took]]]) -> dict[str, Any]:
     }
 
 
-def measure(people: int, repeats: int) -> dict[str, Any]:
+def measure(people: int, requests: int, repeats: int) -> dict[str, Any]:
     """Return the median of the runs."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.db import connections
@@ -432,11 +430,11 @@ def measure(people: int, repeats: int) -> dict[str, Any]:
     lives = {key: live_of(app, key) for key in keys}
     worked = backend()
     chooser = random.Random(2)
-    run(app, lives, worked, chooser)
+    run(app, lives, worked, chooser, requests)
     # As the web server does after it is loaded.
     gc.collect()
     gc.freeze()
-    runs = [run(app, lives, worked, chooser) for _ in range(repeats)]
+    runs = [run(app, lives, worked, chooser, requests) for _ in range(repeats)]
     page = figures("page", runs)
     return {
         "page_bytes": len(get(app, "/", keys[0])[2]),
@@ -453,6 +451,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--accounts", type=int, default=100_000)
     arguments.add_argument("--people", type=int, default=300)
+    arguments.add_argument("--requests", type=int, default=200, help="of each case in one run")
     arguments.add_argument("--repeats", type=int, default=5)
     given = arguments.parse_args()
     log.configure("bench", "warning")
@@ -462,7 +461,7 @@ def main() -> None:
             started = time.perf_counter()
             made = multiply(cluster, live(cluster), given.accounts, given.people)
             loaded = time.perf_counter() - started
-            result = measure(given.people, given.repeats)
+            result = measure(given.people, given.requests, given.repeats)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(

@@ -158,7 +158,7 @@ def open_orders(running: RunningTown, count: int) -> list[str]:
     from urja.apps.payments.kinds import OrderState
     from urja.apps.payments.models import Order
 
-    config = PaymentsConfig.of(running.box.settings.payments)
+    config = PaymentsConfig.of(running.installation.settings.payments)
     assert config is not None
     for number in range(1, count + 1):
         requests.open_order(
@@ -168,7 +168,7 @@ def open_orders(running: RunningTown, count: int) -> list[str]:
             user_id=None,
             amount_minor=AMOUNT_MINOR,
             currency="INR",
-            now=running.box.clock.now(),
+            now=running.installation.clock.now(),
         )
     while Order.objects.filter(state=OrderState.CREATED).exists():
         time.sleep(0.1)

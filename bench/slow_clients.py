@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from urja.base import log
-from urja.base.settings import load
+from urja.base.configuration import load
 from urja.site.supervisor.installation import WEB, Installation
 
 BAR = 2
@@ -81,8 +81,8 @@ def figures(taken_ms: list[float]) -> dict[str, float]:
 
 
 async def measure(arguments: argparse.Namespace, directory: Path) -> dict[str, object]:
-    async with Installation(directory / "data", load(None, ANY_PORT), processes=[WEB]) as box:
-        port = box.settings.web.port
+    async with Installation(directory / "data", load(None, ANY_PORT), processes=[WEB]) as installation:
+        port = installation.settings.web.port
         await pages_ms(port, arguments.rate, 3)
         alone = figures(await pages_ms(port, arguments.rate, arguments.seconds))
         clients = [asyncio.create_task(slow(port, number)) for number in range(arguments.slow)]

@@ -1,15 +1,17 @@
 """What every test may ask for: a real PostgreSQL, a fresh migrated database, a real broker, stepped time.
 
-One cluster runs per xdist worker; each test has a database of its own, copied from a migrated template.
+One cluster runs per xdist worker, a copy of the one that the first of them has migrated; each test has a database of
+its own, copied from a migrated template.
 """
 
+import asyncio
 import gc
 import itertools
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.made_once import PLACE, made_once
 from tests.ordering import in_shares
 
 from urja.base.clock import SteppedClock
@@ -26,7 +29,7 @@ from urja.site.supervisor.broker_process import Server
 from urja.site.supervisor.postgres import Cluster, find_binaries
 from urja.stream import User, server_config
 
-pytest_plugins = ["tests.contracts.executed"]
+pytest_plugins = ["tests.contracts.executed", "tests.minutes"]
 
 PASSWORD = "only-for-tests"
 _TEMPLATE = "urja_template"
@@ -34,7 +37,14 @@ _ROOM_BYTES = 2 << 30
 _numbers = itertools.count(1)
 
 
-@pytest.hookimpl(trylast=True)  # after what is left out
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Two workers a core: tests wait for processes, sockets and disks much of their time."""
+    if config.option.numprocesses != "auto":
+        return None
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(trylast=True)  # after what is excluded
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The longest tests first: one of them alone at the end leaves the other workers idle."""
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
@@ -43,8 +53,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--write-oracles", action="store_true", help="write what tests/oracles/frozen holds anew"
+        "--write-oracles", action="store_true", help="write what tests/oracles/frozen holds again"
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest makes the directory of `tmp_path`
+def pytest_configure(config: pytest.Config) -> None:
+    """The directories of a run: what is made once, and those of `tmp_path`, where brokers write with all their fsyncs."""
+    if not hasattr(config, "workerinput"):
+        place = new_directory()
+        os.environ[PLACE] = str(place)
+        config.option.basetemp = config.option.basetemp or str(place / "tmp")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(PLACE), ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:
@@ -77,11 +101,46 @@ def short_tmp() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(short_tmp: Path) -> Iterator[Cluster]:
-    """One cluster per worker, without fsync."""
+    """One cluster per worker, without fsync, with the migrated database that tests' databases are copied from."""
     cluster = Cluster(find_binaries(), short_tmp / "pg", PASSWORD, durable=False)
+
+    def make(place: Path) -> None:
+        _migrate(cluster)
+        shutil.copytree(cluster.directory, place)
+
+    made = made_once("cluster", make)
+    if not cluster.exists:
+        shutil.copytree(made, cluster.directory)
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+def _migrate(cluster: Cluster) -> None:
+    from django.db import connections
+
+    from urja.site import database
+
+    cluster.start()
+    admin = cluster.conninfo()
+    roles = dict.fromkeys(database.LOGIN_ROLES, PASSWORD)
+    # A password that is quickly checked: a test opens half a dozen connections.
+    database.create_roles(make_conninfo(admin, options="-c scram_iterations=1"), roles)
+    database.create_database(admin, _TEMPLATE)
+    database.migrate(_set_django_up(cluster))
+    connections.close_all()
+    cluster.stop()
+
+
+def _set_django_up(cluster: Cluster) -> str:
+    """How the owner of the migrated database connects, as Django does in this process from now on."""
+    from urja.site.django import options as django_options
+
+    owner = cluster.conninfo(dbname=_TEMPLATE, user="urja_owner", password=PASSWORD)
+    django_options.setup(
+        django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata", connection_age_s=0)
+    )
+    return owner
 
 
 @dataclass(frozen=True)
@@ -101,23 +160,8 @@ class Database:
 
 @pytest.fixture(scope="session")
 def database_template(postgres: Cluster) -> str:
-    """The migrated database that tests' databases are copied from; configures Django for this worker."""
-    from django.db import connections
-
-    from urja.site import database
-    from urja.site.django import options as django_options
-
-    admin = postgres.conninfo()
-    roles = dict.fromkeys(database.LOGIN_ROLES, PASSWORD)
-    # A password that is quickly checked: a test opens half a dozen connections.
-    database.create_roles(make_conninfo(admin, options="-c scram_iterations=1"), roles)
-    database.create_database(admin, _TEMPLATE)
-    owner = postgres.conninfo(dbname=_TEMPLATE, user="urja_owner", password=PASSWORD)
-    django_options.setup(
-        django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata", connection_age_s=0)
-    )
-    database.migrate(owner)
-    connections.close_all()
+    """The migrated database that tests' databases are copied from; Django is set up in this worker."""
+    _set_django_up(postgres)
     _keep_for_good()
     return _TEMPLATE
 
@@ -131,7 +175,7 @@ def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
 
 @contextmanager
 def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
-    """A database as another one is, which nobody is connected to; Django's default connection moves to the copy."""
+    """A copy of a database without connections; Django's default connection moves to the copy."""
     from django.db import connections
 
     name = f"t{next(_numbers)}"
@@ -151,6 +195,34 @@ def _administer(cluster: Cluster, statement: str) -> None:
     """On a connection of its own: a test may have killed the server meanwhile."""
     with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
         admin.execute(statement)
+
+
+@pytest.fixture
+def prepared() -> Callable[[Path], Path]:
+    """Makes a data directory whose database is migrated already: most of a first start's time is that."""
+    made = made_once("data", _prepare)
+
+    def prepare(data: Path) -> Path:
+        return shutil.copytree(made, data)
+
+    return prepare
+
+
+def _prepare(data: Path) -> None:
+    """Make a data directory with its secrets and its migrated database, and without any trace of a run."""
+    from tests.site.test_up import ANY_PORT
+
+    from urja.base.configuration import load
+    from urja.site.supervisor.installation import Installation
+
+    async def start_and_stop() -> None:
+        async with Installation(data, load(None, ANY_PORT), processes=[]):
+            pass
+
+    asyncio.run(start_and_stop())
+    for entry in data.iterdir():
+        if entry.name not in {"VERSION", "catalogue.json", "postgres", "secrets"}:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ another's share. What takes a minute and starts last leaves the others idle.
 from collections.abc import Sequence
 
 LONGEST = (
+    "tests/saturday/",
     "tests/world/test_town.py",
     "tests/bench/",
     "tests/world/test_full_disk.py",

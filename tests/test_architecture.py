@@ -67,7 +67,7 @@ def test_a_write_in_overviews_is_seen(line):
     assert WRITES.search(line)
 
 
-def test_kinds_of_operations_load_without_their_doing():
+def test_kinds_of_operations_load_without_their_execution():
     """The web imports them: no table and no use case comes with them."""
     code = (
         "import sys, urja.usecases.kinds, urja.usecases.kinds.decoding\n"
@@ -80,7 +80,7 @@ def test_kinds_of_operations_load_without_their_doing():
     assert words <= {"errors", "kinds", "operation"}
 
 
-def test_each_kind_has_its_doing(database_template):
+def test_each_kind_has_its_execution(database_template):
     """The guards of a class that adds no field: what is recorded is what is done."""
     from urja.apps.journal.operation import UseCase
     from urja.usecases import kinds

@@ -1,4 +1,4 @@
-"""A thief of the web's database role tries to have an operation performed that nobody has approved.
+"""A thief of the web's database role tries to have an operation performed without an approval.
 
 The thief may insert what the web may insert, whatever it is, and read what the web may read. Nothing is performed.
 """
@@ -20,7 +20,7 @@ from tests.apps.approvals.office import (
     state_of,
     work,
 )
-from tests.apps.street import protect
+from tests.apps.town import protect
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_the_second_person_is_another_person(database, thief):
 
 
 def test_another_person_alone_does_not_replace_the_actor(waiting, thief):
-    """The thief asks in somebody's name; a colleague who is made to approve is not that person."""
+    """The thief asks in another person's name; a colleague who is made to approve is not that person."""
     _anita, bharat, request = waiting
     insert(thief, request, bharat.id, bharat.passkey.approve(challenge(request)))
     nothing_is_done(request)
@@ -256,7 +256,7 @@ def test_what_was_changed_while_it_waited_is_not_done(waiting, thief, database):
 
 
 def record(thief, operation, actor, **more):
-    """A request as the thief records it, in the name of anybody."""
+    """A request as the thief records it, in the name of any person."""
     columns = {
         "kind": operation.kind(),
         "content": msgspec.json.encode(operation).decode(),
@@ -372,7 +372,7 @@ NO_CODE = [
 ]
 
 
-def test_without_a_code_nobody_enrols(database):
+def test_without_a_code_no_passkey_is_enrolled(database):
     anita = Person("anita", enrolled=False)
     invite(anita)
     assert enrol_as(anita.id, "0000-0000-0000-0000-0000-0000", authenticator()) == NO_CODE

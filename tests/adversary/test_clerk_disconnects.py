@@ -1,4 +1,4 @@
-"""A clerk, or the thief of a clerk's session or key, wants a household in the dark: with a dispute, an order, a letter.
+"""A clerk, or the thief of a clerk's session or key, wants a household disconnected: with a dispute, an order, a letter.
 
 What such a person enters is believed as that person's word, so what is tried here is bounded by what no word changes.
 """
@@ -6,7 +6,7 @@ What such a person enters is believed as that person's word, so what is tried he
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import adopt, protect
+from tests.apps.town import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, Place
 from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
 from tests.usecases.life import do
@@ -55,7 +55,7 @@ def test_no_order_darkens_a_protected_home(house, reason):
         order(house, reason)
 
 
-def test_a_false_letter_cuts_nobody_in_credit(house):
+def test_a_false_letter_disconnects_no_account_in_credit(house):
     post_letter(house, posted_at=house.at(1, 0) + MINUTE)
     house.until(house.at(5, 12), step=6 * HOUR)
     assert (house.commands(), house.where()[0]) == ([], "fine")

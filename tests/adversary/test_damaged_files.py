@@ -1,4 +1,4 @@
-"""Each file of the data directory, damaged: one sentence that names it, no secret in it, and nothing begins anew."""
+"""Each file of the data directory, damaged: one sentence that names it, no secret in it, and nothing begins again."""
 
 import contextlib
 import json
@@ -69,7 +69,7 @@ def said(read, file: Path) -> str | None:
 
 
 @pytest.mark.parametrize("name", SECRET_FILES)
-def test_secrets_are_not_made_anew_and_not_told(tmp_path, name, damage):
+def test_secrets_are_not_made_again_and_not_told(tmp_path, name, damage):
     Vault.open(tmp_path)
     whole = {other: (tmp_path / other).read_bytes() for other in SECRET_FILES}
     file = damage_file(tmp_path / name, damage)
@@ -84,7 +84,7 @@ def test_secrets_are_not_made_anew_and_not_told(tmp_path, name, damage):
 
 
 @pytest.mark.parametrize("name", SECRET_FILES)
-def test_a_secret_that_is_missing_is_not_made_anew(tmp_path, name):
+def test_a_secret_that_is_missing_is_not_made_again(tmp_path, name):
     Vault.open(tmp_path)
     file = tmp_path / name
     whole = msgspec.json.decode(file.read_bytes())
@@ -115,7 +115,7 @@ def test_a_key_of_another_length_is_damage(tmp_path, name, field):
         Vault.open(tmp_path)
 
 
-def test_the_administrator_s_file_alone_that_is_gone_is_not_made_anew(tmp_path):
+def test_the_administrator_s_file_alone_that_is_gone_is_not_made_again(tmp_path):
     """A new key-encryption key would open no meter's keys."""
     Vault.open(tmp_path)
     (tmp_path / "admin.json").unlink()
@@ -125,7 +125,7 @@ def test_the_administrator_s_file_alone_that_is_gone_is_not_made_anew(tmp_path):
 
 
 @pytest.mark.parametrize("name", SECRET_FILES)
-def test_secrets_that_were_cut_off_are_not_made_anew(tmp_path, name):
+def test_secrets_that_were_cut_off_are_not_made_again(tmp_path, name):
     Vault.open(tmp_path)
     file = tmp_path / name
     cut = file.read_bytes()[: file.stat().st_size // 2]
@@ -136,7 +136,7 @@ def test_secrets_that_were_cut_off_are_not_made_anew(tmp_path, name):
 
 
 def test_the_business_clock(tmp_path, damage):
-    """A line that begins anew would be another time for every rule about days."""
+    """A line that begins again would be another time for every rule about days."""
     file = damage_file(tmp_path / "clock.json", damage)
     with pytest.raises(DamagedFileError, match="clock"):
         read_anchor(file)
@@ -224,7 +224,7 @@ async def test_what_the_supervisor_has_written_down(tmp_path, name, damage):
     directory.release()
 
 
-def test_approvers_nobody_approves(tmp_path, damage):
+def test_an_installation_without_readable_approvers_approves_nothing(tmp_path, damage):
     file = damage_file(tmp_path / "approvers.json", damage)
     with pytest.raises(ApproversError, match=r"cannot be read .*: restore it, or install"):
         read_approvers(file)
@@ -236,7 +236,7 @@ def test_the_catalogue_of_the_source_is_a_broken_law(tmp_path, damage):
     file = damage_file(tmp_path / "catalogue.json", damage)
     expected = database_catalogue.stored_expectation(file)
     assert str(file) in expected.damaged
-    assert "the next start writes it anew" in expected.damaged
+    assert "the next start writes it again" in expected.damaged
 
 
 def test_the_key_encryption_key_that_a_running_head_end_reads_again_stays(tmp_path, damage):
@@ -258,7 +258,7 @@ class TestSimulatedMeters:
         with pytest.raises(FleetError, match=r"fleet\.json"):
             read_fleet_file(damage_file(tmp_path / "fleet.json", damage))
 
-    def test_their_counters_do_not_begin_anew(self, tmp_path, damage):
+    def test_their_counters_do_not_begin_again(self, tmp_path, damage):
         if damage == GARBAGE["nothing in it"]:
             pytest.skip("the counters of a meter with that name")
         file = damage_file(tmp_path / "counters.json", damage)
@@ -289,7 +289,7 @@ class TestTheDemonstration:
 
     @pytest.fixture
     def book(self, tmp_path) -> Path:
-        """A gateway's book in which somebody has paid."""
+        """A gateway's book with a payment."""
         with contextlib.closing(Book(tmp_path / "gateway.sqlite", outbox.SCHEMA + SCHEMA)) as whole:
             whole.insert("orders", id="o1", amount=5, currency="INR", notes="", auto_capture=1, created_at=0)
         return tmp_path / "gateway.sqlite"
@@ -303,7 +303,7 @@ class TestTheDemonstration:
         assert file.read_bytes() == content
         return str(refused.value)
 
-    def test_a_book_does_not_begin_anew(self, book, damage):
+    def test_a_book_does_not_begin_again(self, book, damage):
         damage_file(book, damage)
         assert "restore it from a backup" in self.refused(book)
 
@@ -327,7 +327,7 @@ class TestTheDemonstration:
             connection.execute("CREATE TABLE orders (n)")
         assert "it has no table setting" in self.refused(other)
 
-    def test_a_silence_that_is_none(self, book):
+    def test_a_false_report_of_no_answer(self, book):
         with contextlib.closing(Book(book, outbox.SCHEMA + SCHEMA)) as whole:
             whole.keep_setting("muting", "x")
             with pytest.raises(DamagedFileError, match=r"gateway.sqlite is damaged \(its setting muting\)"):

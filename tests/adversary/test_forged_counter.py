@@ -110,7 +110,7 @@ class OnTheLink:
         return None
 
 
-@pytest.mark.parametrize("answered", ["refusal", "silence"])
+@pytest.mark.parametrize("answered", ["refusal", "no answer"])
 @pytest.mark.parametrize("claim", [0, 1500, MAX_COUNTER])
 async def test_a_forged_counter_makes_no_nonce_used_twice(
     start_headend, desk, house, nonces, monkeypatch, claim, answered
@@ -217,7 +217,7 @@ CLAIMS = st.one_of(st.integers(0, 5000), st.integers(0, MAX_COUNTER))
 EVENTS = st.lists(
     st.tuples(
         st.integers(0, 1),
-        st.sampled_from(["open", "asked", "restart", "silent"]),
+        st.sampled_from(["open", "asked", "restart", "no answer"]),
         CLAIMS,
         st.integers(0, 300),
     ),
@@ -227,7 +227,7 @@ EVENTS = st.lists(
 
 @given(EVENTS)
 def test_blocks_never_overlap_whatever_is_claimed(events):
-    """Two head ends, restarts, silence, and any claim at any time, once a reservation was made."""
+    """Two head ends, restarts, no answer, and any claim at any time, once a reservation was made."""
     asyncio.run(_play(events))
 
 
@@ -247,7 +247,7 @@ async def _play(events) -> None:
         if what == "restart":
             head_ends[number] = head_end()
             continue
-        if what == "silent":
+        if what == "no answer":
             counters.doubt("m")
         reserved = int(seal.open("counters/m", store.value)) if store.value else None
         block = None if what == "asked" else await counters.known("m")

@@ -59,7 +59,7 @@ def test_a_webhook_that_is_signed_with_another_gateways_secret_is_forged(till, t
     assert [(row.provider, row.verdict) for row in inbox()] == [
         ("razorpay", "forged"),
         ("second", "forged"),
-        # Its own, and it does not answer to the second's key: it waits until the gateway does.
+        # Its own, and it does not answer to the second's key: the query is repeated until the gateway answers.
         ("second", "refused"),
     ]
 

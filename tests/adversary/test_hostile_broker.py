@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.pipeline import test_dispatch
 from tests.world import conftest as world_conftest
-from tests.world.world import CALM, MONDAY, World, _street
+from tests.world.world import CALM, MONDAY, World, _town
 
 from urja.meter.engine import Engine
 from urja.stream import User, connect, subjects
@@ -60,7 +60,7 @@ async def attacker_at(url: str, password: str):
 
 
 async def none_waits(broker, stream: str, durable: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             info = await broker.jetstream.consumer_info(stream, durable)
             if not (info.num_pending or info.num_ack_pending):
@@ -98,7 +98,7 @@ async def test_orders_and_what_is_said_of_them_change_nothing_when_they_come_aga
         assert len(heard.messages) >= 2 * len(commands)
         await heard.give_again()
         await none_waits(attacker, subjects.COMMANDS, subjects.CARRY)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await stage.run_once(town.clock.now())).done:
                 pass
         await none_waits(attacker, subjects.PROGRESS, subjects.NOTE)
@@ -115,7 +115,7 @@ def _as_it_stands(command) -> tuple[object, ...]:
 
 
 class HostileBroker(World):
-    """A street whose broker gives readings out again, or forgets them."""
+    """A town whose broker gives readings out again, or forgets them."""
 
     forgets = repeats = False
     forgotten = repeated = 0
@@ -130,20 +130,20 @@ class HostileBroker(World):
         await super().run_stages()
 
 
-@pytest.mark.parametrize("deed", ["forgets", "repeats"])
-async def test_a_broker_that_forgets_or_repeats_readings_makes_no_energy_and_no_money(ground, deed):
-    street = HostileBroker(ground, 5, CALM, _street(2, 1, 0, 0, 5), MONDAY)
-    setattr(street, deed, True)
-    async with street.standing(), attacker_at(ground.broker_url, PASSWORD) as street.attacker:
-        street.heard = Heard(street.attacker, 5)
-        await street.heard.listen("urja.readings.*.*")
-        await street.live(1)
-        street.forgets = street.repeats = False
-        await street.come_to_rest()
-        findings = await street.examine()
-    assert street.settled, street.awaited
+@pytest.mark.parametrize("fault", ["forgets", "repeats"])
+async def test_a_broker_that_forgets_or_repeats_readings_makes_no_energy_and_no_money(ground, fault):
+    world = HostileBroker(ground, 5, CALM, _town(2, 1, 0, 0, 5), MONDAY)
+    setattr(world, fault, True)
+    async with world.standing(), attacker_at(ground.broker_url, PASSWORD) as world.attacker:
+        world.heard = Heard(world.attacker, 5)
+        await world.heard.listen("urja.readings.*.*")
+        await world.live(1)
+        world.forgets = world.repeats = False
+        await world.come_to_rest()
+        findings = await world.examine()
+    assert world.settled, world.awaited
     broken = [law for law, holds in findings.laws.items() if not holds]
-    assert broken in ([], [LOSES_NOTHING] if deed == "forgets" else []), findings.faults
-    assert street.forgotten + street.repeated > 0
+    assert broken in ([], [LOSES_NOTHING] if fault == "forgets" else []), findings.faults
+    assert world.forgotten + world.repeated > 0
     assert findings.figures["intervals_missing"] == 0
     assert findings.figures["energy_drawn_wh"] == findings.figures["energy_rated_wh"] > 0

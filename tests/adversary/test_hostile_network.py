@@ -20,7 +20,7 @@ from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
 from urja.base.ports import free_port
 from urja.cosem.wrapper import Splitter
-from urja.headend import order_execution as carrying
+from urja.headend import retries
 from urja.headend.apdu_channel import WrapperChannel
 from urja.meter.engine import Engine
 
@@ -77,7 +77,7 @@ class Network:
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, onward: bool
     ) -> None:
-        """One way, until one side hangs up or the network cuts it off."""
+        """One way, until one side closes it or the network cuts it off."""
         splitter, held = Splitter(), b""
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
@@ -85,26 +85,26 @@ class Network:
                     raw = frame.encode()
                     if onward:
                         self.heard.append(raw)
-                    deed = self._deed()
-                    self.done[deed] += 1
-                    if deed == "delay":
+                    action = self._action()
+                    self.done[action] += 1
+                    if action == "delay":
                         await asyncio.sleep(self.chance.uniform(0, DELAY_S))
-                    elif deed == "reorder" and not held:
+                    elif action == "reorder" and not held:
                         held = raw
                         continue
-                    elif deed == "drop":
+                    elif action == "drop":
                         continue
-                    elif deed == "cut off":
+                    elif action == "cut off":
                         writer.write(raw[: self.chance.randrange(1, len(raw))])
                         writer.close()
                         return
-                    elif deed == "flip":
+                    elif action == "flip":
                         at = self.chance.randrange(8, len(raw))
                         writer.write(
                             raw[:at] + bytes([raw[at] ^ 1 << self.chance.randrange(8)]) + raw[at + 1 :]
                         )
                         continue
-                    for passed in [raw] * (1 + (deed == "duplicate")) + [held] * bool(held):
+                    for passed in [raw] * (1 + (action == "duplicate")) + [held] * bool(held):
                         writer.write(passed)
                         if onward:
                             self.arrived.add(passed)
@@ -112,9 +112,9 @@ class Network:
         # The other side learns that this one is gone.
         writer.close()
 
-    def _deed(self) -> str:
-        deeds = ("duplicate", "delay", "reorder", "drop", "cut off", "flip")
-        return self.chance.choice(deeds) if self.chance.random() < self.evil else "pass"
+    def _action(self) -> str:
+        actions = ("duplicate", "delay", "reorder", "drop", "cut off", "flip")
+        return self.chance.choice(actions) if self.chance.random() < self.evil else "pass"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -136,7 +136,7 @@ async def test_of_pushes_that_which_arrives_whole_counts_once(start_headend, pip
                         await line.send(*frames)
                         await asyncio.sleep(3 * DELAY_S)
             await until(lambda: accepted(headend) == len(network.arrived))
-        assert min(network.done[deed] for deed in ("duplicate", "reorder", "drop", "cut off", "flip")) > 0
+        assert min(network.done[action] for action in ("duplicate", "reorder", "drop", "cut off", "flip")) > 0
         # What it has heard it plays back, in another order, on a way of its own.
         before = accepted(headend)
         replayed = sorted(network.arrived)
@@ -174,8 +174,8 @@ def operated(monkeypatch) -> list[int]:
 async def test_an_order_that_is_confirmed_is_done_and_none_is_done_again_by_playing_it_back(
     start_headend, pipeline, stepped_clock, monkeypatch, operated, seed
 ):
-    for kind, retry in carrying.RETRIES.items():
-        monkeypatch.setitem(carrying.RETRIES, kind, carrying.Retry(0.02, 0.1, retry.limit))
+    for kind, retry in retries.RETRIES.items():
+        monkeypatch.setitem(retries.RETRIES, kind, retries.Retry(0.02, 0.1, retry.limit))
     monkeypatch.setattr(WrapperChannel.__init__, "__defaults__", (ANSWER_S,))
     house, desk = House(stepped_clock, port=free_port()), Desk(pipeline)
     meter_port = int(house.identity.listen.rpartition(":")[2])
@@ -209,7 +209,7 @@ async def test_an_order_that_is_confirmed_is_done_and_none_is_done_again_by_play
             for frame in frames:
                 writer.write(frame)
             writer.write_eof()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await reader.read(65536):
                     pass
             writer.close()

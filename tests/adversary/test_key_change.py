@@ -60,7 +60,7 @@ async def test_keys_made_for_one_meter_are_installed_in_no_other(start_headend, 
     assert house.meter.keys == house.identity.keys
 
 
-async def test_nobody_pushes_under_keys_that_the_projection_was_made_to_offer(start_headend, pipeline):
+async def test_no_meter_pushes_under_keys_that_the_projection_was_made_to_offer(start_headend, pipeline):
     meter = PushMeter(41)
     forged = NextKeys(number=7, seal=bytes(32), **KNOWN_WRAPPED)
     await put_device(pipeline, meter.entry(next_keys=forged))

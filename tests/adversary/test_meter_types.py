@@ -35,7 +35,7 @@ ROW = (
     [ROW, "UPDATE meter_types_version SET text = ''", "DELETE FROM meter_types_version"],
 )
 def test_no_process_loads_or_changes_a_type(database, role, statement):
-    """Types are loaded at the box with the owner's role, like tariffs."""
+    """Types are loaded at the installation with the owner's role, like tariffs."""
     with database.connect(role) as connection:
         connection.execute("SELECT count(*) FROM meter_types_version")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -141,7 +141,7 @@ async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):
     broker = await nats_server.connect(User.HEADEND)
     try:
         with pytest.raises((NotPermittedError, StreamError)):
-            await asyncio.wait_for(broker.put_type("acme-m7-fw3", signed(write_type(tmp_path / "m7"))), 10)
+            await asyncio.wait_for(broker.put_type("acme-m7-fw3", signed(write_type(tmp_path / "m7"))), 60)
     finally:
         await broker.close()
     assert await admin._keys(TYPES) == []

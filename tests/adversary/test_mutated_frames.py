@@ -115,14 +115,14 @@ class Memory:
         assert in_use - self.in_use_before < IN_USE_GROWTH_BYTES, (self.in_use_before, in_use)
 
 
-async def send_and_hang_up(port: int, data: bytes) -> None:
-    """All of it on one connection, until the other side has read it, or has hung up."""
+async def send_and_close(port: int, data: bytes) -> None:
+    """All of it on one connection, until the other side has read it, or has closed it."""
     with contextlib.suppress(ConnectionError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(data)
             writer.write_eof()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await reader.read(65536):
                     pass
         finally:
@@ -191,7 +191,7 @@ async def mutated_pushes(start_headend, pipeline, cases: int, seed: int) -> None
                         datagrams.sendto(frame[:60_000], ("127.0.0.1", port))
                     await asyncio.sleep(0)
                 else:
-                    await send_and_hang_up(port, b"".join(frames))
+                    await send_and_close(port, b"".join(frames))
                 if round_ % HONEST_EACH == 0:
                     await line.send(honest.block(NINE + pushed * HALF_HOUR))
                     pushed += 1
@@ -300,7 +300,7 @@ async def serial_read(port: int, role: Role, meter) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     waiting, serial = [client.associate()], None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while serial is None:
                 for apdu in waiting:
                     writer.write(Frame(SAPS[role], 1, apdu).encode())
@@ -330,7 +330,7 @@ async def mutated_requests(cases: int, seed: int, raised: list[object]) -> None:
         for round_ in range(rounds):
             data = b"".join(Frame(sap, 1, apdu).encode() for sap, apdu in broken.apdus())
             # The last bytes are wrong as a stream too.
-            await send_and_hang_up(port, data + broken.mutate(Frame(16, 1, REQUESTS[0]).encode()))
+            await send_and_close(port, data + broken.mutate(Frame(16, 1, REQUESTS[0]).encode()))
             if round_ % HONEST_EACH == 0:
                 role = broken.chance.choice(list(Role))
                 assert await serial_read(port, role, one.meter) == b"00000001"
@@ -378,7 +378,7 @@ class BrokenLine:
         for role in Role:
             caller = Caller(bus, stations[17].meter, 17, role).open()
             caller.get(SERIAL)
-            caller.hang_up()
+            caller.close_at_once()
         return recorded
 
     def connection(self) -> bytes:
@@ -411,7 +411,7 @@ async def mutated_line(cases: int, seed: int, raised: list[object]) -> None:
     memory = Memory(rounds)
     async with server:
         for round_ in range(rounds):
-            await send_and_hang_up(port, broken.connection())
+            await send_and_close(port, broken.connection())
             if round_ % HONEST_EACH == 0:
                 for physical, one in stations.items():
                     told = await asyncio.to_thread(serial_read_on_line, port, physical, one.meter)

@@ -1,6 +1,6 @@
 """What a meter with true keys can do by sending other columns than its type says: authentic, and wrong.
 
-Its firmware exchanges Wh and VAh. Nothing of that may become energy: the push is set aside with its bytes, and a
+Its firmware exchanges Wh and VAh. Nothing of that may become energy: the push is quarantined with its bytes, and a
 person is asked.
 """
 
@@ -26,8 +26,8 @@ start_headend, stored = conftest.start_headend, conftest.stored
 
 async def kept(admin, count: int = 1):
     """What is in quarantine, once it is so many."""
-    async with asyncio.timeout(10):
-        while len(items := [one.item async for one in admin.quarantined()]) < count:  # noqa: ASYNC110 - the broker tells nobody
+    async with asyncio.timeout(60):
+        while len(items := [one.item async for one in admin.quarantined()]) < count:  # noqa: ASYNC110 - the broker reports no event
             await asyncio.sleep(0.02)
     return items
 
@@ -37,7 +37,7 @@ EXCHANGED = {"import_wh": 80, "import_vah": 40, "voltage": 23012, "current": 123
 
 
 @pytest.mark.parametrize("push", ["block", "instantaneous"])
-async def test_wh_and_vah_exchanged_are_set_aside_and_a_person_is_asked(
+async def test_exchanged_wh_and_vah_are_quarantined_and_a_work_order_is_opened(
     start_headend, pipeline, admin, stored, push
 ):
     meter, honest = PushMeter(1), PushMeter(2)
@@ -89,8 +89,8 @@ async def test_truncation_is_no_implausibility(start_headend, pipeline, admin, v
             assert item.reason == "implausible"
 
 
-async def test_what_was_set_aside_is_not_spent(start_headend, pipeline, admin):
-    """The counter of a push that is set aside stays free: once its layout is known the same bytes are taken."""
+async def test_the_counter_of_a_quarantined_push_is_not_used(start_headend, pipeline, admin):
+    """The counter of a quarantined push stays free: once its layout is known the same bytes are taken."""
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
@@ -116,7 +116,7 @@ def exchanging(folder):
 
 
 def push(house, until_at) -> int:
-    """Let the meter push over its own connection what there is up to an instant; how many."""
+    """Let the meter push all data up to an instant over its own connection; how many."""
     pushes = house.meter.advance(until_at)
     house.station.dispatch(pushes)
     return len(pushes)
@@ -125,7 +125,7 @@ def push(house, until_at) -> int:
 async def test_a_meter_with_other_columns_is_decoded_by_what_it_tells_when_it_is_commissioned(
     start_headend, pipeline, admin, stored, stepped_clock, tmp_path
 ):
-    """The simulated meter's own truth is what is stored, also of what was set aside before it was asked."""
+    """The simulated meter's own truth is what is stored, also of what was quarantined before it was asked."""
     house = House(stepped_clock)
     known = house.entry()
     house.pretend(device_type=exchanging(tmp_path / "type"))
@@ -195,7 +195,7 @@ async def test_a_list_that_cannot_be_decoded_by_makes_its_meter_unusable_and_no_
     assert (item.reason, item.title) == ("unusable-meter", meter.title.hex())
 
 
-async def test_a_pulled_row_that_cannot_be_is_set_aside_too(
+async def test_an_impossible_pulled_row_is_quarantined_too(
     start_headend, pipeline, admin, stored, stepped_clock
 ):
     """The meter itself keeps the two registers exchanged: what it captures is named rightly, and wrong."""
@@ -218,7 +218,7 @@ async def test_a_pulled_row_that_cannot_be_is_set_aside_too(
         assert end.state == "confirmed"
         [item] = await kept(admin)
     assert (item.reason, item.title) == ("implausible", house.identity.title.hex())
-    assert "import_wh 80, import_vah 40" in item.detail
+    assert "interval_import_wh 80, interval_import_vah 40" in item.detail
     [row] = [axdr.decode_all(item.frame)]
     assert [element.value for element in row.value][wh - 1 : vah] == [80, 40]
     await stored.take()

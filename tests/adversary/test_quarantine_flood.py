@@ -25,7 +25,7 @@ async def in_quarantine(admin) -> list[Quarantined]:
 
 
 def invented(count: int, first: int = 100_000) -> list[bytes]:
-    """Frames of meters that nobody has; only their titles differ."""
+    """Frames of unknown meters; only their titles differ."""
     template = PushMeter(first).block()
     title = PushMeter(first).title
     return [template.replace(title, PushMeter(first + number).title) for number in range(count)]
@@ -119,8 +119,8 @@ async def test_one_network_s_frames_in_the_memory_s_queue_drop_none_of_others(
             await attacker.send(*invented(2000))
             await until(lambda: value(headend, "quarantine_overflow_total", standing="unknown") >= 1800)
         await nats_server.start()
-        await asyncio.wait_for(headend.quarantine.drain(), 30)
-    await asyncio.wait_for(admin.wait_connected(), 30)
+        await asyncio.wait_for(headend.quarantine.drain(), 60)
+    await asyncio.wait_for(admin.wait_connected(), 60)
     titles = [one.title for one in await in_quarantine(admin)]
     assert meter.title.hex() in titles
     assert len(titles) == 1 + PER_SOURCE

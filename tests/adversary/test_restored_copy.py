@@ -131,7 +131,7 @@ async def test_no_counter_is_used_twice_where_the_restore_was_noticed(
 async def test_an_order_of_before_the_restore_is_not_carried_out(
     nats_server, admin, start_headend, stepped_clock, tmp_path
 ):
-    """It waits in the copied queue; since the copy a payment may have taken its ground away."""
+    """It is in the copied queue; since the copy a payment may have taken its ground away."""
     broker, house = Broker(nats_server, tmp_path), House(stepped_clock, port=free_port())
     desk = await broker.desk()
     await put_device(desk.broker, house.entry())

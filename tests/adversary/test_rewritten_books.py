@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from tests.apps import street
+from tests.apps import town as town_rows
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import exported, leaves, new_sealer
 
@@ -18,8 +18,8 @@ MINUTES = timedelta(minutes=10)
 
 @pytest.fixture
 def sealed(town, database, tmp_path):  # noqa: F811
-    """Two days with charges, blocks and a recharge, sealed; the heads as somebody has copied them."""
-    street.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
+    """Two days with charges, blocks and a recharge, sealed; the heads as they were copied elsewhere."""
+    town_rows.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
     town.run(0)
     town.blocks(1, 300, 200)
     town.register(1, 18)
@@ -83,7 +83,7 @@ class Books:
         )
 
     def seal_again(self, key):
-        """Write the whole log anew from the books of now, signed with a key of one's own."""
+        """Write the whole log again from the books of now, signed with a key of one's own."""
         from urja.apps.proofs import digests
 
         tree, nodes, previous = merkle.Frontier(), [], heads.NO_HEAD
@@ -179,18 +179,18 @@ def test_an_erased_end_is_found(sealed):
 
 EDITS = [
     (
-        "UPDATE readings_register SET import_wh = import_wh - 5000 WHERE import_wh = 18000",
+        "UPDATE readings_register SET values[1] = values[1] - 5000 WHERE values[1] = 18000",
         "registers of bucket 7 about 2026-03-02 (UTC), recorded up to 2026-03-02, are not those that were signed: one was changed",
     ),
     (
-        "DELETE FROM readings_register WHERE import_wh = 23000",
+        "DELETE FROM readings_register WHERE values[1] = 23000",
         (
             "registers of bucket 7 about 2026-03-03 (UTC), recorded up to 2026-03-03, are not those that were signed: "
             "1 were signed, 0 stand there"
         ),
     ),
     (
-        "UPDATE readings_interval SET import_wh = 1 WHERE import_wh = 300",
+        "UPDATE readings_interval SET values[1] = 1 WHERE values[1] = 300",
         "blocks of bucket 7 about 2026-03-01 (UTC), recorded up to 2026-03-02, are not those that were signed: one was changed",
     ),
     (
@@ -202,10 +202,9 @@ EDITS = [
     ),
     (
         (
-            "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
-            " export_vah, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
-            " SELECT service_point_id, device_id, read_at, 1, import_vah, export_wh, export_vah, correlation, received_at,"
-            " kind, version + 1, status, source, clock_status, 1 FROM readings_register WHERE import_wh = 18000"
+            "INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
+            " SELECT service_point_id, device_id, read_at, channel_set, 1::bigint || values[2:], correlation, received_at,"
+            " kind, version + 1, status, source, clock_status, 1 FROM readings_register WHERE values[1] = 18000"
         ),
         (
             "registers of bucket 7 about 2026-03-02 (UTC), recorded up to 2026-03-02, are not those that were signed: "

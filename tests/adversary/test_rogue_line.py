@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from tests.headend import conftest
 from tests.headend.ordering import Desk, put_device
-from tests.headend.test_hdlc_line import Street
+from tests.headend.test_hdlc_line import Town
 
 from urja.base.meter_address import GatewayLink, HdlcLinkAddress
 from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind, Splitter
@@ -26,8 +26,8 @@ ANSWER_S = 1.0
 
 
 @pytest.fixture
-def street(stepped_clock) -> Street:
-    return Street(stepped_clock, 2)
+def town(stepped_clock) -> Town:
+    return Town(stepped_clock, 2)
 
 
 class Crossed(HdlcBus):
@@ -54,15 +54,15 @@ class Crossed(HdlcBus):
 async def test_a_neighbours_meter_is_neither_cut_nor_read_in_its_place(
     start_headend, pipeline, stored, stepped_clock
 ):
-    street = Street(stepped_clock, 2, Crossed)
-    first, second = street.houses
-    for house in street.houses:
-        await put_device(pipeline, street.entry(house))
+    town = Town(stepped_clock, 2, Crossed)
+    first, second = town.houses
+    for house in town.houses:
+        await put_device(pipeline, town.entry(house))
     desk = Desk(pipeline)
-    async with start_headend(), street.standing():
+    async with start_headend(), town.standing():
         cut = first.order("disconnect")
         await desk.send(cut)
-        await pipeline.publish_request(street.request(second, "block", 1), second.entry().shard)
+        await pipeline.publish_request(town.request(second, "block", 1), second.entry().shard)
         [end] = await desk.end_of(cut, within_s=60)
     assert end.state == "failed"
     assert (first.switch.closed, second.switch.closed) == (True, True)
@@ -146,7 +146,7 @@ async def test_a_gateway_that_babbles_ends_the_session_and_holds_no_memory(flood
             line.send(16, b"request")
             began_s = loop.time()
             with pytest.raises(SessionFailedError) as failed:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     await line.receive(16)
             took_s = loop.time() - began_s
         _, peak = tracemalloc.get_traced_memory()

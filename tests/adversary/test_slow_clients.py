@@ -1,4 +1,4 @@
-"""Clients that send as slowly as they can take nobody else's place at the web server."""
+"""Clients that send as slowly as they can take no other client's place at the web server."""
 
 import asyncio
 import contextlib
@@ -12,21 +12,23 @@ from urja.site.supervisor import request_buffer
 from urja.site.supervisor.installation import WEB, Installation
 from urja.site.supervisor.request_buffer import LARGEST_BODY, RequestBuffer
 
-box_tmp = conftest.box_tmp
+installation_dir = conftest.installation_dir
 SLOW = 60
 """Many times the threads that answer."""
 
 
 @pytest.fixture
-async def web(box_tmp, monkeypatch):
+async def web(installation_dir, prepared, monkeypatch):
     """The web server alone, with four threads; its port."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    async with Installation(box_tmp / "slow", settings(URJA_WEB_THREADS="4"), processes=[WEB]) as box:
-        yield box.settings.web.port
+    async with Installation(
+        prepared(installation_dir / "slow"), settings(URJA_WEB_THREADS="4"), processes=[WEB]
+    ) as installation:
+        yield installation.settings.web.port
 
 
 async def slow(port: int, beginning: bytes) -> None:
-    """Begin a request and go on with a byte now and then, until cancelled or hung up on."""
+    """Begin a request and go on with a byte now and then, until cancelled or closed by the server."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         with contextlib.suppress(ConnectionError):
@@ -44,7 +46,7 @@ async def slow(port: int, beginning: bytes) -> None:
 async def first_line(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 20)
+    line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 60)
     writer.close()
     await writer.wait_closed()
     return line
@@ -53,14 +55,14 @@ async def first_line(port: int, request: bytes) -> bytes:
 GET = b"GET /sign-in/ HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 BEGINNINGS = (b"", GET + b"X-Slow: ", POST + b"Content-Length: 100000\r\n\r\n")
-"""Silent, slow in its headers, slow in its body."""
+"""Sends nothing, slow in its headers, slow in its body."""
 
 
 async def test_honest_pages_are_answered_beside_slow_clients(web):
     clients = [asyncio.create_task(slow(web, BEGINNINGS[number % 3])) for number in range(SLOW)]
     try:
         await asyncio.sleep(1)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web}", timeout=20) as honest:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web}", timeout=60) as honest:
             answers = await asyncio.gather(*(honest.get("/sign-in/") for _ in range(8)))
         assert [answer.status_code for answer in answers] == [200] * 8
         assert (await first_line(web, POST + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))).split()[

@@ -1,16 +1,18 @@
-"""A thief has the box, or the place where backups lie, but not the recovery key."""
+"""A thief has the installation, or the place where backups lie, but not the recovery key."""
 
 import itertools
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.adversary.backups import sealed
 
-from urja.site.backup import sealed_file
+from urja.site.backup import recovery_key, sealed_file
 from urja.site.backup.sealed_file import BackupError, BackupKeys, RecoveryKey, SealedReader
-from urja.site.backup.take import KEYS_FILE, new_recovery_key
+from urja.site.cli.main import urja
 from urja.site.command_errors import CommandError
+from urja.site.data_directory import DataDirectory
 
 CONTENT = b"a meter's key, in the clear " * 100_000
 """More than one chunk."""
@@ -26,12 +28,12 @@ def read(path, key):
         return reader.read(len(CONTENT) + 1)
 
 
-def test_the_box_keeps_nothing_that_opens_a_backup(tmp_path):
+def test_the_installation_keeps_nothing_that_opens_a_backup(tmp_path):
     """Every 32 bytes that lie in the directory are tried as the private key; so is what the key signs with."""
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "admin.json").write_text("{}")
-    key = new_recovery_key(tmp_path, replace=False)
-    kept = msgspec.json.decode((tmp_path / "secrets" / KEYS_FILE).read_bytes(), type=BackupKeys)
+    directory = DataDirectory(tmp_path)
+    key = recovery_key.make(directory, replace=False)
+    kept = msgspec.json.decode(recovery_key.keys_file(directory).read_bytes(), type=BackupKeys)
     path = sealed(tmp_path / "stolen", kept, CONTENT)
     assert read(path, key) == CONTENT
     assert CONTENT[:16] not in path.read_bytes()
@@ -41,7 +43,19 @@ def test_the_box_keeps_nothing_that_opens_a_backup(tmp_path):
         with pytest.raises(BackupError, match="another recovery key"):
             read(path, RecoveryKey(private, key.signer))
     with pytest.raises(CommandError, match="was printed when it was made"):
-        new_recovery_key(tmp_path, replace=False)
+        recovery_key.make(directory, replace=False)
+
+
+@pytest.mark.parametrize("beside", ["key", "proofs/../secrets/key", "link/key"])
+def test_the_key_is_not_written_to_the_installation(tmp_path, beside):
+    data = tmp_path / "data"
+    (data / "secrets").mkdir(parents=True)
+    (data / "proofs").mkdir()
+    (data / "link").symlink_to(data / "secrets")
+    (data / "secrets" / "admin.json").write_text("{}")
+    done = CliRunner().invoke(urja, ["backup", "key", "--data", str(data), "--to", str(data / beside)])
+    assert "is in the data directory" in str(done.exception)
+    assert not recovery_key.keys_file(DataDirectory(data)).exists()
 
 
 def test_every_changed_byte_is_refused(tmp_path, key_and_keys):
@@ -72,7 +86,7 @@ def test_a_file_that_was_cut_off_prolonged_or_put_in_another_order_is_refused(tm
 
 
 def test_a_backup_that_the_thief_made_with_the_public_key_is_refused(tmp_path, key_and_keys):
-    """The public half is in each file; the box's signature is what the thief cannot make."""
+    """The public half is in each file; the installation's signature is what the thief cannot make."""
     key, keys = key_and_keys
     forged = BackupKeys(recipient=keys.recipient, signing_key=bytes(range(32)))
     with pytest.raises(BackupError, match="another machine wrote it"):
@@ -96,3 +110,20 @@ def test_a_wrong_key_is_named_as_that(tmp_path, key_and_keys):
     for key in itertools.chain([wrong], [RecoveryKey.new()[0]]):
         with pytest.raises(BackupError, match="made for another recovery key"):
             read(path, key)
+
+
+def test_a_drill_takes_no_key_that_lies_on_the_installation(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for file in (data / "key", tmp_path / "backup"):
+        file.write_text("")
+    drill = [
+        "restore",
+        "--drill",
+        str(tmp_path / "backup"),
+        "--key",
+        str(data / "key"),
+        "--record",
+        str(data),
+    ]
+    assert "is in the data directory" in str(CliRunner().invoke(urja, drill).exception)

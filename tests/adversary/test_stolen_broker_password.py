@@ -128,7 +128,7 @@ class HousePushes(PushMeter):
 async def test_windows_that_are_overwritten_make_no_push_fresh_until_a_session_has_proven_the_counter(
     thief, start_headend, stepped_clock, admin
 ):
-    """Else everything that somebody has recorded could be sent again. It stays so over restarts."""
+    """Else everything that a thief has recorded could be sent again. It stays so over restarts."""
     house = House(stepped_clock, port=free_port())
     await put_device(thief, house.entry())
     pushes = HousePushes(1, house=house)
@@ -264,7 +264,7 @@ async def test_an_older_entry_of_the_meter_itself_is_refused_also_after_its_remo
 
 
 async def test_a_meter_that_is_known_by_a_forged_entry_alone_is_not_taken(pipeline, start_headend, admin):
-    """As at the start of a head end: it waits until the pipeline has written its entry anew."""
+    """As at the start of a head end: the device is unknown until the pipeline has written its entry again."""
     meter = PushMeter(1)
     await overwrite(pipeline, meter, own_key(meter.entry()))
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:

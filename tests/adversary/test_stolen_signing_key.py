@@ -38,7 +38,7 @@ def thief(pipeline) -> Desk:
 
 @pytest.fixture
 def office(thief, tmp_path, stepped_clock) -> Office:
-    """Two people whose passkeys are installed at the box."""
+    """Two people whose passkeys are installed at the installation."""
     office = Office(thief, tmp_path / "approvers.json", stepped_clock)
     office.install(asha=office.asha, ravi=office.ravi)
     return office
@@ -100,7 +100,7 @@ async def test_a_cut_of_every_meter_stops_at_the_ceilings(
         await thief.listen()
         details = [said.detail for said in thief.heard if said.command_id in {one.command_id for one in more}]
         assert details == [f"{HELD_BY_CEILING}: 5 cuts in a business day"] * 8
-    # Nor does a head end that is started anew carry out what is held, though it has room again.
+    # Nor does a head end that is restarted carry out what is held, though it has room again.
     stepped_clock.advance(2 * DAY)
     async with start_headend(**LOW) as headend:
         await held(headend, 8)
@@ -308,6 +308,6 @@ class TestTheBrokersAnswers:
 
 async def until_written(broker, key: str, known: int) -> None:
     """Once the value under a key is another than at a revision."""
-    async with asyncio.timeout(10):
-        while (await broker.get(ORDERS, key))[1] == known:  # noqa: ASYNC110 - the broker tells nobody
+    async with asyncio.timeout(60):
+        while (await broker.get(ORDERS, key))[1] == known:  # noqa: ASYNC110 - the broker reports no event
             await asyncio.sleep(0.01)

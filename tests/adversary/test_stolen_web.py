@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from tests.apps.notices.cast import sms_channel
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.pipeline.test_post import load as load_tariff
 
-from urja.base.settings import load
+from urja.base.configuration import load
 from urja.demo.stand_ins import StandIns
 from urja.sandbox.outbox import sign
 from urja.site.supervisor.secrets import Vault
@@ -58,7 +58,7 @@ def test_a_supply_cannot_be_ordered(thief, house, action):
     refused(
         thief,
         "INSERT INTO supply_order (service_point_id, action, hold, note, actor, requested_at) "
-        "VALUES (%s, %s, 'safety', '', 'somebody', %s)",
+        "VALUES (%s, %s, 'safety', '', 'a person', %s)",
         (house.service_point_id, action, START),
     )
 
@@ -106,7 +106,7 @@ def test_no_payment_can_be_written(thief, house):
 
 
 def test_a_forged_webhook_and_anothers_payment_credit_nothing(till, database):
-    """The proven attack: a payment of somebody else, pointed at the thief's own account."""
+    """The proven attack: a payment of another consumer, pointed at the thief's own account."""
     anothers = till.order()
     till.shop.pay(anothers.provider_order_id)
     [payment] = till.shop.payments_of(anothers.provider_order_id)
@@ -187,7 +187,7 @@ def test_a_forged_receipt_delivers_no_notice(thief, house, database):
 def test_an_operation_is_asked_for_and_not_answered(thief, column, value):
     request = (
         "INSERT INTO journal_request (id, kind, content, dry_run, actor, requested_at{more}) "
-        "VALUES (nextval('journal_number'), 'undo', '{{}}', false, 'somebody', now(){values})"
+        "VALUES (nextval('journal_number'), 'undo', '{{}}', false, 'a person', now(){values})"
     )
     refused(thief, request.format(more=f", {column}", values=f", {value}"))
     thief.execute(request.format(more="", values="").encode())

@@ -19,7 +19,7 @@ nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pi
 start_headend, stored = conftest.start_headend, conftest.stored
 
 
-def silent(port: int, source: str) -> socket.socket:
+def idle_socket(port: int, source: str) -> socket.socket:
     line = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
     line.setblocking(False)
     return line
@@ -34,8 +34,8 @@ def is_open(line: socket.socket) -> bool:
         return False
 
 
-async def test_silent_connections_do_not_take_the_place_of_meters(start_headend, pipeline):
-    """Far more than there is room for: a known meter stays, and so does one of another network that is still silent."""
+async def test_connections_that_send_nothing_do_not_displace_meters(start_headend, pipeline):
+    """Far more than there is room for: a known meter stays, and so does one of another network that has sent nothing yet."""
     known, waiting = PushMeter(1), PushMeter(2)
     await adopt(pipeline, None, known, waiting)
     async with start_headend(connections=40, unknown_share_percent=50) as headend:
@@ -43,11 +43,11 @@ async def test_silent_connections_do_not_take_the_place_of_meters(start_headend,
         async with Line(port) as line:
             await line.send(known.block())
             await until(lambda: accepted(headend) == 1)
-            honest = silent(port, "127.0.9.1")
+            honest = idle_socket(port, "127.0.9.1")
             await until(lambda: headend.wrapper_port.open_connections == 2)
             flood = []
             for _ in range(200):
-                flood.append(silent(port, "127.0.0.1"))
+                flood.append(idle_socket(port, "127.0.0.1"))
                 await asyncio.sleep(0)
             await until(lambda: value(headend, "refused_connections_total") >= 160)
             assert headend.wrapper_port.open_connections <= 40
@@ -62,13 +62,13 @@ async def test_silent_connections_do_not_take_the_place_of_meters(start_headend,
 
 
 async def test_one_meter_s_keys_hold_one_connection(start_headend, pipeline):
-    """Whoever has the keys of one meter is known once: its earlier connections are strangers' again."""
+    """A client with the keys of one meter is known once: its earlier connections are strangers' again."""
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
     async with start_headend(connections=5) as headend:
         lines = []
         for number in range(8):
-            line = silent(headend.wrapper_port.port, "127.0.0.1")
+            line = idle_socket(headend.wrapper_port.port, "127.0.0.1")
             line.setblocking(True)
             line.sendall(meter.block(NINE + HALF_HOUR * number))
             line.setblocking(False)
@@ -140,8 +140,8 @@ async def test_an_exception_while_one_connection_is_asked_ends_that_one_alone(
     monkeypatch.setattr(meter_identification, "_read_serial", once_broken)
     async with start_headend() as headend:
         first, second = (
-            silent(headend.wrapper_port.port, "127.0.0.1"),
-            silent(headend.wrapper_port.port, "127.0.0.1"),
+            idle_socket(headend.wrapper_port.port, "127.0.0.1"),
+            idle_socket(headend.wrapper_port.port, "127.0.0.1"),
         )
         await until(lambda: headend.sessions.identifier.claims == 1)
         assert value(headend, "faults_total") == 1
@@ -170,7 +170,7 @@ async def test_an_entry_that_cannot_be_read_stops_no_meter_that_is_known_and_kee
         await line.send(meter.block(NINE + HALF_HOUR), other.block())
         await until(lambda: accepted(headend) == 3)
         assert headend.waiting_for() == []
-    # A head end that starts anew on such a projection works without the meter, and persists its window.
+    # A head end that restarts on such a projection works without the meter, and persists its window.
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         assert len(headend.roster.unreadable) == 3
         assert "is refused" in headend.roster.unusable[meter.title]

@@ -66,7 +66,7 @@ async def test_where_the_type_says_0x30_a_push_without_a_tag_is_refused(start_he
 
 
 async def test_an_unused_counter_locks_nothing_out(start_headend, pipeline, stored):
-    """A captured push under the highest counter deciphers to noise: set aside, no window moves, no person is asked."""
+    """A captured push under the highest counter deciphers to noise: quarantined, no window moves, no person is asked."""
     meter = tagless(3)
     await put_device(pipeline, meter.entry(**ENTRY))
     captured = meter.block(NINE)
@@ -158,7 +158,7 @@ async def test_a_replay_by_an_operator_makes_no_proof_of_it(start_headend, pipel
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block(NINE, import_wh=7))
         await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
-        [item] = await test_pushes.TestSetAside().kept(admin)
+        [item] = await test_pushes.TestQuarantined().kept(admin)
         await put_device(pipeline, meter.entry(**ENTRY))
         await until(lambda: meter.title in headend.roster.meters)
         assert b'"accepted"' in await admin.replay(item)

@@ -43,8 +43,8 @@ def losses(nats_server, monkeypatch, tmp_path, stepped_clock):
     access = SimpleNamespace(
         broker_url=nats_server.url, broker_user="admin", broker_password=PASSWORDS[User.ADMIN]
     )
-    box = SimpleNamespace(secrets=access, seal_key=KEK, clock=stepped_clock)
-    monkeypatch.setattr(Administration, "of", lambda data: box)
+    installation = SimpleNamespace(secrets=access, seal_key=KEK, clock=stepped_clock)
+    monkeypatch.setattr(Administration, "of", lambda data: installation)
 
     async def run(*arguments: str) -> Result:
         given = ["losses", "--data", str(tmp_path), *arguments]
@@ -237,9 +237,7 @@ async def test_what_head_ends_tell_the_pipeline(pipeline, admin, bucket, garbage
     assert await told() == []
 
 
-async def test_an_approvers_file_that_cannot_be_read_leaves_nobody_to_approve(
-    start_headend, tmp_path, garbage
-):
+async def test_an_approvers_file_that_cannot_be_read_leaves_no_approver(start_headend, tmp_path, garbage):
     """Not those either who stood in it before: one of them may have been removed."""
     file = tmp_path / "approvers.json"
     file.write_bytes(encode_approvers([approver("asha@utility.example", Authenticator())]))

@@ -1,8 +1,11 @@
 """Each benchmark runs, in a small size, and prints one JSON object. No figure is held to anything here."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
+    "close": ["--accounts", "20", "--days", "1"],
     "decide": ["--meters", "1000", "--rounds", "1"],
     "decode": ["--meters", "200", "--batch", "100", "--repeats", "1", "--no-peer"],
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],
     "ingest": ["--meters", "200", "--rounds", "1"],
     "load": ["--rows", "200"],
-    "page": ["--accounts", "200", "--people", "5", "--repeats", "1"],
+    "page": ["--accounts", "200", "--people", "5", "--requests", "10", "--repeats", "1"],
     "paid_to_powered": ["--one", "--meters", "10", "--payments", "3"],
     "search": ["--consumers", "300", "--queries", "5"],
     "slow_clients": ["--slow", "50", "--seconds", "2", "--rate", "10"],
@@ -28,15 +32,20 @@ SHARES = {"decode": 0.6, "headend": 0.5}
 
 
 def test_every_benchmark_is_here():
-    """`installation` and `aes_gcm` are what several have in common, and run nothing by themselves."""
-    common = {"installation", "aes_gcm"}
+    """`installation` and `aes_gcm` are what several have in common; `performance` runs the others."""
+    common = {"installation", "aes_gcm", "performance"}
     assert set(SMALL) == {path.stem for path in (ROOT / "bench").glob("*.py")} - common
 
 
-def run(bench: str) -> dict[str, object]:
-    """What a benchmark prints, in a small size."""
-    command = [sys.executable, str(ROOT / "bench" / f"{bench}.py"), *SMALL[bench]]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+@pytest.fixture
+def run(short_tmp: Path) -> Callable[..., dict[str, object]]:
+    """Runs a benchmark in a small size, with its directories in memory; what it prints."""
+    return partial(_run, {**os.environ, "TMPDIR": str(short_tmp)})
+
+
+def _run(environment: dict[str, str], bench: str, *more: str) -> dict[str, object]:
+    command = [sys.executable, str(ROOT / "bench" / f"{bench}.py"), *SMALL[bench], *more]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=560)
     assert done.returncode == 0, done.stderr[-2000:]
     printed = json.loads(done.stdout)
     assert isinstance(printed, dict), done.stdout[-2000:]
@@ -44,9 +53,28 @@ def run(bench: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("bench", SMALL)
-def test_a_benchmark_runs_and_prints_one_object(bench):
+def test_a_benchmark_runs_and_prints_one_object(run, bench):
     printed = run(bench)
     if bench in SHARES:
         # A share, whatever the machine: the limit is part of what was measured.
         assert 0 < printed["share_of_limit"] < 1.2, printed
         assert printed["goal_share_of_limit"] == SHARES[bench]
+
+
+def test_a_stored_row_of_three_phases_is_measured(run):
+    printed = run("ingest", "--set", "d2")
+    assert printed["values_per_row"] == 15
+    # Pages and keys are not filled in a small size.
+    assert 100 < printed["bytes_per_row"] < 2 * printed["bar_bytes_per_row"]
+
+
+def test_the_page_of_performance_keeps_the_sections_of_other_benchmarks(tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text("# Performance\n\n## decode\n\nas measured before\n\n## gone\n\nno such benchmark\n")
+    command = [sys.executable, "bench/performance.py", "--page", str(page), "search", *SMALL["search"]]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=560)
+    written = page.read_text()
+    assert "## decode\n\nas measured before\n" in written
+    assert "## gone" not in written
+    assert "`uv run python bench/search.py --consumers 300 --queries 5`" in written
+    assert "| consumers | 300 |" in written

@@ -15,10 +15,14 @@ from tests.conftest import PASSWORD
 from tests.web import house
 from tests.web.fixtures import AS_THE_WEB_ASKS, home, house_template  # noqa: F401 - fixtures
 
-from urja.base.clock import Anchor, write_anchor
+from urja.base.clock import Anchor, WallClock, write_anchor
+from urja.base.settings import MailSettings
 
 CHROMIUM = Path(os.environ.get("URJA_CHROMIUM", "/usr/bin/chromium"))
 """Read when this file is loaded: a test itself sees no URJA_* variable."""
+
+PATIENCE_MS = 60_000
+"""As long as a page may take on a machine that has much else to do."""
 
 
 def pytest_collection_modifyitems(items):
@@ -78,19 +82,40 @@ def site(home, tmp_path) -> Iterator[Site]:  # noqa: F811 - asks for the fixture
     changed = {
         "URJA_CLOCK_ANCHOR": anchor,
         "URJA_DEMO": True,
-        "MAILERS": web_settings(secure=False, demo=True)["MAILERS"],
+        "MAILERS": web_settings(secure=False, demo=True, mail=MailSettings())["MAILERS"],
     }
     with override_settings(**changed):
         from urja.site.django.wsgi import application
 
         with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-            thread.start()
+            stopping = threading.Event()
+            threads = [
+                threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}),
+                threading.Thread(target=_mail_codes, args=[stopping]),
+            ]
+            for thread in threads:
+                thread.start()
             yield Site(f"http://127.0.0.1:{server.server_port}", home)
             server.shutdown()
-            thread.join()
+            stopping.set()
+            for thread in threads:
+                thread.join()
     connections.close_all()
     of_connection.update(before)
+
+
+def _mail_codes(stopping: threading.Event) -> None:
+    """The pipeline's stage that mails sign-in codes, in its rights."""
+    from django.db import connections
+
+    from urja.pipeline.sign_in_codes import SignInCodes
+
+    connection = connections["default"]
+    connection.settings_dict = {**connection.settings_dict, "USER": "urja_pipeline"}
+    stage = SignInCodes("Urja", WallClock())
+    while not stopping.wait(0.1):
+        stage.run_once(house.NOW)
+    connection.close()
 
 
 @contextmanager
@@ -101,8 +126,9 @@ def browsing() -> Iterator:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         # Tests run as root in containers, where chromium's own sandbox cannot.
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])

@@ -1,4 +1,4 @@
-"""Take the pictures of the documents anew, of a demonstration that runs. The town and a payment need its usual speed:
+"""Take the pictures of the documents again, of a demonstration that runs. The town and a payment need its usual speed:
 
     uv run urja demo                and then   uv run --group test python -m tests.browser.pictures payment
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError as NotShownError, sync_playwright
 from tests.browser.conftest import CHROMIUM
+from tests.browser.outbox import code_for, next_code_for
 
 PATIENCE_S = 600
 PHONE = {"width": 390, "height": 844}
@@ -23,16 +24,12 @@ POOR = "neem@street.example"
 
 
 def sign_in(context: BrowserContext, email: str) -> Page:
-    page, outbox = context.new_page(), context.new_page()
+    page, earlier = context.new_page(), code_for(context, email)
     page.goto("/sign-in/")
     page.locator("input[name=email]").fill(email)
     page.locator("main form button").first.click()
     page.locator("input[name=code]").wait_for()
-    outbox.goto("/demo/outbox/")
-    code = re.search(r"\b\d{6}\b", outbox.locator("article").first.inner_text())
-    assert code is not None, "the outbox shows a code"
-    outbox.close()
-    page.locator("input[name=code]").fill(code.group())
+    page.locator("input[name=code]").fill(next_code_for(context, email, earlier))
     page.keyboard.press("Enter")
     page.locator(".balance").wait_for()
     return page

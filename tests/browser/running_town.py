@@ -1,7 +1,7 @@
 """A small town whose people leave paying to a test: `python -m tests.browser.running_town FOLDER`.
 
 A process of its own, as the demonstration is. Two of its three houses are almost out of credit. It says one JSON line
-when the town stands, and another when both are dark; from then on time runs slowly, so that they do not run out again.
+when the town stands, and another when both are disconnected; from then on time runs slowly, so that they do not run out again.
 It ends with SIGTERM.
 """
 
@@ -16,17 +16,19 @@ import msgspec
 
 from urja.base import log
 from urja.base.clock import Anchor
-from urja.demo import command as demo
+from urja.base.ports import free_port
+from urja.demo.command import demo_settings
 from urja.demo.stand_ins import RESIDENTS
 from urja.demo.town import Town
+from urja.demo.town_run import Plan, TownRun
 from urja.meter.surroundings import LinkOptions
 
-FAST, SLOW = 600.0, 60.0
+FAST, SLOW = 400.0, 60.0
 POOR = 2
 
 
 def leave_paying_to_others(town: Town) -> Town:
-    """The first houses draw much and have one rupee; nobody recharges by habit."""
+    """The first houses draw much and have one rupee; no household recharges by habit."""
     houses = [dataclasses.replace(house, habit="never", language="en") for house in town.houses]
     for number, house in enumerate(houses[:POOR]):
         # On a wire: what is looked at is the loop, not the latency of a radio.
@@ -35,11 +37,11 @@ def leave_paying_to_others(town: Town) -> Town:
     return dataclasses.replace(town, houses=houses)
 
 
-class WatchedTown(demo._TownRun):
-    """A street with a bank that answers at once and a messenger that loses nothing; webhooks have their faults."""
+class WatchedTown(TownRun):
+    """A town with a bank that answers at once and a messenger that loses nothing; webhooks have their faults."""
 
-    def __init__(self, plan: demo.Plan, folder: Path) -> None:
-        super().__init__(plan, demo._settings(None), folder)
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        super().__init__(plan, demo_settings(free_port()), folder)
         self.town = leave_paying_to_others(self.town)
 
     def _children(self):
@@ -55,16 +57,16 @@ class WatchedTown(demo._TownRun):
 
     async def _raise(self) -> None:
         await super()._raise()
-        await self.box.stop_child(RESIDENTS)
+        await self.installation.stop_child(RESIDENTS)
 
     def _announce(self) -> None:
-        web = self.box.settings.web
+        web = self.installation.settings.web
         poor = [{"email": house.email, "serial": house.meter.serial} for house in self.town.houses[:POOR]]
         tell({"url": f"http://{web.host}:{web.port}", "poor": poor})
 
     async def _until(self, stopping: "asyncio.Task[bool]") -> bool:
         watching = asyncio.create_task(self._watch_the_lights())
-        failing = asyncio.create_task(self.box.wait_failed())
+        failing = asyncio.create_task(self.installation.wait_failed())
         try:
             while not stopping.done():
                 tasks = {stopping, failing} | ({watching} if not watching.done() else set())
@@ -80,13 +82,13 @@ class WatchedTown(demo._TownRun):
 
     async def _watch_the_lights(self) -> None:
         poor = {house.meter.serial for house in self.town.houses[:POOR]}
-        lit = poor
-        while lit:
+        powered = poor
+        while powered:
             await asyncio.sleep(0.2)
             houses = (await self._order("houses"))["houses"]
-            lit = {house["serial"] for house in houses if house["supplied"]} & poor
-        self.box.anchor_clock(Anchor(time.time(), self.box.clock.now().timestamp(), SLOW))
-        tell({"dark": sorted(poor)})
+            powered = {house["serial"] for house in houses if house["supplied"]} & poor
+        self.installation.anchor_clock(Anchor(time.time(), self.installation.clock.now().timestamp(), SLOW))
+        tell({"disconnected": sorted(poor)})
 
 
 def tell(said: dict) -> None:
@@ -96,7 +98,7 @@ def tell(said: dict) -> None:
 
 def main() -> None:
     log.configure("town", "warning", json=False)
-    plan = demo.Plan(meters=3, speed=FAST, seconds=None, seed=1, report=None)
+    plan = Plan(meters=3, speed=FAST, seconds=None, seed=1, report=None)
     asyncio.run(WatchedTown(plan, Path(sys.argv[1])).live())
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
-from tests.apps.street import protect
+from tests.apps.town import protect
 from tests.browser.conftest import aside
 from tests.browser.running_console import as_colleague, running_console
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
@@ -57,7 +57,7 @@ def work():
 
 
 def invite(email):
-    """A code from the box."""
+    """A code from the installation."""
     codes = []
 
     def issue():

@@ -65,6 +65,20 @@ def test_from_a_misspelt_name_to_a_changed_load(open_page, site, device):  # noq
     assert_good(page, device)
 
 
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+def test_the_longest_menu_takes_one_row_and_shows_the_page_that_is_open(open_page, site, device):  # noqa: F811
+    page = open_page(device)
+    as_colleague(page, site, "control_room")
+    for address in ("/console/", "/console/search/", "/console/approvals/"):
+        page.goto(address)
+        entries = page.locator(".pages li")
+        expect(entries).to_have_count(10)
+        tops = entries.evaluate_all("found => found.map(one => one.getBoundingClientRect().top)")
+        assert len(set(tops)) == 1
+        expect(page.locator(".pages [aria-current]")).to_be_in_viewport(ratio=1)
+        assert_good(page, device)
+
+
 def test_a_fitter_closes_an_order_on_a_telephone(open_page, site):  # noqa: F811
     device = DEVICES[0]
     page = open_page(device)
@@ -114,7 +128,7 @@ def test_meters_are_read_and_their_answers_come_by_themselves(open_page, site, d
     aside(lambda: led(URJ00000002="expired"), "urja_pipeline")
     if not device.script:
         page.reload()
-    expect(page.locator("progress")).to_have_attribute("value", "3", timeout=15_000)
+    expect(page.locator("progress")).to_have_attribute("value", "3")
     page.locator("summary").click()
     expect(page.locator(".task table td").nth(1)).to_have_text("231.50")
     assert_good(page, device)

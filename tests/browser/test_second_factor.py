@@ -22,7 +22,7 @@ def demanded(database_template):
 
 
 def look(page, device, name):
-    """Keep a picture where somebody wants to look at it."""
+    """Keep a picture where one is wanted."""
     assert_good(page, device)
     if folder := os.environ.get("PICTURES"):
         page.screenshot(path=f"{folder}/{name}-{device.language}.png", full_page=True)

@@ -40,7 +40,7 @@ class Site:
 
 @pytest.fixture
 def site(fake_town, town_books):  # noqa: F811 - asks for the fixtures
-    """The site on a port of its own, in the rights of the web; a cookie of somebody in the control room."""
+    """The site on a port of its own, in the rights of the web; a cookie of a control room operator."""
     from django.contrib.auth import get_user_model
     from django.db import connections
     from django.test import Client
@@ -116,4 +116,4 @@ def test_the_town_and_the_display_move_by_themselves(open_page, site, fake_town)
 
     page.goto(HOUSE)
     shown = page.locator(".lcd .label").inner_text()
-    expect(page.locator(".lcd .label")).not_to_have_text(re.compile(f"^{shown}$"), timeout=10_000)
+    expect(page.locator(".lcd .label")).not_to_have_text(re.compile(f"^{shown}$"))

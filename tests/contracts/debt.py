@@ -1,4 +1,4 @@
-"""Writes the listed debt anew, sorted: the crossings in SQL, in the source and as they were executed.
+"""Writes the listed debt again, sorted: the crossings in SQL, in the source and as they were executed.
 
 For after a crossing was removed, or a module that crosses was moved: read the difference before you commit it. A
 list may change names; it must not grow. Imports have no list.

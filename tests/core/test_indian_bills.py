@@ -16,6 +16,7 @@ from urja.core.rating import (
     EnergyUse,
     RatedPeriod,
     RatingTerms,
+    TariffError,
     parse_tariff,
     rate_period,
     rated_state,
@@ -197,7 +198,7 @@ def test_which_slabs_hold_depends_on_the_whole_use_in_telangana(kwh, energy, cus
     }
 
 
-def test_the_unit_that_crosses_a_bound_of_use_prices_all_of_them_anew():
+def test_the_unit_that_crosses_a_bound_of_use_prices_all_of_them_again():
     assert bill(TELANGANA, "200", "2022-06-01", "2022-07-01")["energy"] == "820.00"
     assert bill(TELANGANA, "201", "2022-06-01", "2022-07-01")["energy"] == "1027.70"
 
@@ -518,10 +519,39 @@ slabs = [
 
 def test_slabs_by_the_day_of_piped_gas():
     """Mahanagar Gas, July 2016: 0.59 and 0.89 units a day for 61 days are 35.99 and 54.29 (nobroker.in); a unit is
-    a cubic metre there, which a document has no word for."""
-    parts = rated(HEAD + MUMBAI_GAS, "99", "2016-05-19", "2016-07-19").lines[0].parts
+    a cubic metre there."""
+    parts = rated('commodity = "gas"' + HEAD + MUMBAI_GAS, "99", "2016-05-19", "2016-07-19").lines[0].parts
     assert [part.quantity for part in parts] == [Fraction("35.99"), Fraction("54.29"), Fraction("8.72")]
     assert [round(part.amount) for part in parts] == [79034, 141208, 29090]
+    assert [(part.label, part.unit) for part in parts] == [
+        ("slab 1: 0 to 35.99 m³", "m³"),
+        ("slab 2: 35.99 to 90.28 m³", "m³"),
+        ("slab 3: above 90.28 m³", "m³"),
+    ]
+
+
+def test_what_a_gas_tariff_rounds_and_splits_is_noted_in_its_units():
+    """A document of gas: no word of its arithmetic is of energy, and bands by use are in m³."""
+    document = HEAD + MUMBAI_GAS.replace('"0.01"', '"1"') + BANDS_OF_GAS
+    gas = rated('commodity = "gas"' + document, "99", "2016-05-19", "2016-07-20")
+    assert "bound 1 of the use of 62/3 m³ rounded half-up to 21 m³" in " ".join(gas.notes)
+    assert not [text for text in (*gas.notes, *labels_of(gas)) if "Wh" in text]
+    with pytest.raises(TariffError, match=r"up_to_m3: is not known here; known are .*up_to_kwh"):
+        parse_tariff(document)
+
+
+BANDS_OF_GAS = """
+[[line]]
+name = "rent"
+accrues = "per-month"
+prorate = "days-of-30"
+round_width = {to = 1}
+bands = [{up_to_m3=10, rate=20}, {rate=40}]
+"""
+
+
+def labels_of(rated_period):
+    return [part.label for line in rated_period.lines for part in line.parts]
 
 
 WHOLE_UNITS = """

@@ -39,14 +39,14 @@ def test_by_its_own_newest_message(heard, state):
     assert power_at_meter(heard, HALF_HOUR, NOW) == state
 
 
-def test_how_long_a_silence_may_be_follows_from_the_meters_own_interval():
+def test_how_long_a_meter_may_send_nothing_follows_from_its_own_interval():
     assert not_communicating_after(HALF_HOUR) == timedelta(hours=2)
     assert not_communicating_after(timedelta(minutes=5)) == timedelta(hours=1)
     assert not is_overdue(ago(45), HALF_HOUR, NOW)
     assert is_overdue(ago(46), HALF_HOUR, NOW)
 
 
-def test_a_silent_meter_has_no_power_where_its_neighbours_say_so():
+def test_a_meter_that_sends_nothing_has_no_power_where_its_neighbours_say_so():
     out = NOW - 30 * MINUTE
     assert power_at_meter(ago(50), HALF_HOUR, NOW, out) == NoPower(out, "neighbours")
     assert power_at_meter(ago(29), HALF_HOUR, NOW, out) == Powered(NOW - 29 * MINUTE), "heard since"
@@ -73,7 +73,7 @@ heards = st.builds(ago, st.integers(0, 300), gasp=st.booleans())
 
 
 @given(st.lists(heards, max_size=12), heards)
-def test_whoever_was_heard_last_has_power(behind, one):
+def test_the_meter_with_the_newest_message_has_power(behind, one):
     out = outage_since([*behind, one])
     assert out is None or all(heard.at < out for heard in behind if not heard.last_gasp)
     state = power_at_meter(one, HALF_HOUR, NOW, out)
@@ -82,3 +82,14 @@ def test_whoever_was_heard_last_has_power(behind, one):
         assert NOW - one.at <= not_communicating_after(HALF_HOUR)
     if isinstance(state, NoPower):
         assert state.since <= NOW
+
+
+def test_a_meter_that_sleeps_is_judged_by_its_plan():
+    hour, asleep = 60 * MINUTE, timedelta(hours=18)
+    for hours, state in (
+        (5, Powered(NOW - 5 * hour)),
+        (42, Powered(NOW - 42 * hour)),
+        (43, NotCommunicating(NOW - 43 * hour)),
+    ):
+        assert power_at_meter(ago(hours * 60), hour, NOW, asleep=asleep) == state
+    assert power_at_meter(ago(5 * 60), hour, NOW) == NotCommunicating(NOW - 5 * hour)

@@ -180,7 +180,7 @@ def test_a_good_document_of_every_kind_of_line():
         ("round = {to = 1}", 'round = {to = 1, each = "part"}', "line whole.round.each", "sum of its lines"),
         ('"fixed", "duty", "minimum"', '"fixed", "dooty"', "line whole.on", "'dooty', which does not exist"),
         ('accrues = "per-day"', 'accrues = "per-day"\ncredit = 1', "line fixed.credit", "must be true or false"),
-        ('accrues = "per-day"', 'accrues = "per-day"\nper = "kVA"', "line fixed.per", "cannot express yet"),
+        ('accrues = "per-day"', 'accrues = "per-day"\nper = "kvar"', "line fixed.per", "cannot express yet"),
         ('accrues = "per-day"', 'accrues = "time-of-use"', "line fixed.accrues", "cannot express yet"),
     ],
 )  # fmt: skip

@@ -25,8 +25,11 @@ def test_a_stamp_may_be_ahead_by_the_tolerance():
 def test_intervals_are_counted_from_local_midnight():
     # 60 min meters in India start at UTC half hours.
     starts = column(1_772_422_200, 1_772_420_400)
-    assert vee.misaligned(starts, np.full(2, 3600), np.full(2, 3600), 19_800).tolist() == [False, True]
-    assert vee.misaligned(starts, np.full(2, 900), np.full(2, 1800), 19_800).all()
+    assert vee.misaligned(starts, np.full(2, 3600), np.full(2, 3600), np.full(2, 19_800)).tolist() == [
+        False,
+        True,
+    ]
+    assert vee.misaligned(starts, np.full(2, 900), np.full(2, 1800), np.full(2, 19_800)).all()
 
 
 def test_clock_status_bits():

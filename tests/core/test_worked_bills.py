@@ -263,7 +263,7 @@ def test_a_load_that_is_raised_and_a_home_that_becomes_a_shop():
         RatingTerms(date(2026, 4, 11), (home,), 7000),
         RatingTerms(date(2026, 4, 21), (shop,), 7000),
     ]
-    # The load cuts no energy: the slab goes on through the 11th, and nobody has to know the read of that midnight.
+    # The load cuts no energy: the slab goes on through the 11th, and the read of that midnight is not needed.
     assert price_change_days(terms, april) == [date(2026, 4, 21)]
     uses = [
         EnergyUse(Period(date(2026, 4, 1), date(2026, 4, 21)), 100_000),

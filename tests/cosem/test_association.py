@@ -626,7 +626,7 @@ def test_a_dedicated_key_ends_with_its_association_and_must_have_its_length():
 
 
 @pytest.mark.parametrize(("mechanism", "ciphered"), [(Mechanism.NONE, False), (Mechanism.HLS_GMAC, True)])
-def test_a_client_that_gave_up_without_a_release_begins_anew(mechanism, ciphered):
+def test_a_client_that_gave_up_without_a_release_begins_again(mechanism, ciphered):
     wire = Wire.of(mechanism, ciphered)
     wire.objects[CLOCK] = VALUE
     for _ in range(2):

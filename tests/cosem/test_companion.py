@@ -20,8 +20,20 @@ from urja.cosem.time import DeviationSign
 
 
 def test_the_shipped_types():
-    assert device_types() == ("urja-d1", "urja-d1-aes", "urja-d1-encrypted", "urja-d1-listen", "urja-dt")
-    out, _, _, listen, transformer = (load_device_type(name) for name in device_types())
+    assert device_types() == (
+        *("urja-d1", "urja-d1-aes", "urja-d1-encrypted", "urja-d1-listen", "urja-d1-tod"),
+        *(
+            "urja-d2",
+            "urja-d2-dg",
+            "urja-d2-net",
+            "urja-d3",
+            "urja-d4",
+            "urja-dt",
+            "urja-g1",
+            "urja-g1-hourly",
+        ),
+    )
+    out, listen, transformer = map(load_device_type, ("urja-d1", "urja-d1-listen", "urja-dt"))
     assert (out.relay, transformer.relay) == (True, False)
     assert out.overload is not None
     assert transformer.overload is None
@@ -134,7 +146,7 @@ def test_every_code_of_every_medium_can_be_named_without_a_fault():
 
 def test_an_unknown_type_names_the_known():
     with pytest.raises(
-        CompanionError, match="urja-d1, urja-d1-aes, urja-d1-encrypted, urja-d1-listen, urja-dt"
+        CompanionError, match="urja-d1, urja-d1-aes, urja-d1-encrypted, urja-d1-listen, urja-d1-tod, "
     ):
         load_device_type("urja-d9")
 

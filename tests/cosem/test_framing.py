@@ -242,7 +242,7 @@ def test_a_lost_telegram_is_seen():
     with pytest.raises(PeerError):
         reassembler.push(third)
     reassembler.push(first)
-    reassembler.push(first)  # begins anew
+    reassembler.push(first)  # begins again
     reassembler.push(second)
     assert reassembler.push(third) == bytes(600)
     with pytest.raises(PeerError):

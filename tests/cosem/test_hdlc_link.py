@@ -350,7 +350,7 @@ def test_a_release_is_asked_for_once():
     with pytest.raises(LocalError):
         line.client.send(b"more", line.now_s)
     assert [end.reason for end in line.client.handle_timer(line.now_s + 3)] == [EndReason.RELEASED]
-    # The link can be had anew.
+    # The link can be had again.
     assert line.exchange(b"again")
 
 

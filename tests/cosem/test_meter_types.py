@@ -67,6 +67,37 @@ def test_a_list_of_its_own(tmp_path):
     assert [str(quantity.obis) for quantity in quantities] == ["0.0.1.0.0.255", "1.0.1.7.0.255"]
 
 
+def listing(obis, **more):
+    of = {"key": "x", "class": 3, "obis": obis, "type": "double-long", "unit": "W"} | more
+    inside = ", ".join(f"{key} = {value!r}" for key, value in of.items())
+    return f"registers = [{{ {inside} }}]\n{PROFILES}"
+
+
+def test_registers_beside_the_profiles(tmp_path):
+    known = built(write_type(tmp_path / "m7", profiles=listing("1.0.36.7.0.255")))
+    assert [register.obis for register in known.registers] == ["1.0.36.7.0.255"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            listing("1.0.36.7.0.255", **{"class": 4}),
+            "is no value of a register: write class 3, and no attribute",
+        ),
+        (
+            listing("1.0.36.7.0.255", attribute=3),
+            "is no value of a register: write class 3, and no attribute",
+        ),
+        (listing("1.0.1.8.0.255", unit="Wh"), "captures it already: remove it here"),
+    ],
+)
+def test_registers_that_are_none_or_captured_already(tmp_path, text, sentence):
+    [problem] = problems_of(write_type(tmp_path / "m7", profiles=text))
+    assert problem.startswith("profiles.toml: registers: column 'x'")
+    assert problem.endswith(sentence)
+
+
 @pytest.mark.parametrize("name", device_types())
 def test_shipped_types_are_folders_too(name):
     assert load_device_type(name).name == name
@@ -87,6 +118,7 @@ MANY = ",\n".join(
 )
 
 BROKEN = [
+    ("profiles", 'obis = "1.0.72.7.0.255", type', 'obis = "1.0.72.7.0.255", quantity = "wh", type', "quantity 'wh' does not exist: see docs/quantities.md"),
     # type.toml
     ("type", 'name = "acme-m7-fw3"', 'name = "../acme"', "type.toml: name: is '../acme': write small letters"),
     ("type", 'name = "acme-m7-fw3"', f'name = "{"a" * 49}"', "type.toml: name: is 'aaa"),
@@ -108,6 +140,10 @@ BROKEN = [
     ("type", "public_sap = 16\n", "", "type.toml: association.public_sap: is missing: add it"),
     ("type", "min = 330", "min = 3300", "type.toml: clock.default_deviation_min: is 3300: write -720 to 720"),
     ("type", "[clock]", "[clock", "type.toml: is not TOML: "),
+    ("type", "\n[clock]", "phases = 2\n[clock]", "type.toml: phases: is 2: write 1 or 3"),
+    ("type", "\n[clock]", "phases = 3\nzones = 9\n[clock]", "type.toml: zones: is 9: write 0 to 8"),
+    ("type", "\n[clock]", "phases = 3\ndemand_period_s = 1000\n[clock]", "type.toml: demand_period_s: is 1000: write 900"),
+    ("type", "\n[clock]", "ct_ratio = 0\n[clock]", "type.toml: ct_ratio, pt_ratio: are 0 and 1: write 1 to 65535"),
     ("type", "relay = true", "relay = true\nx = " + "[" * 5000 + "]" * 5000, "type.toml: is not TOML: "),
     ("type", "interval_s = 900", "interval_s = " + "9" * 5000, "type.toml: is not TOML: a number has too many digits"),
     ("type", "[clock]", 'like = "urja-d9"\n[clock]', "type.toml: like: there is no shipped type 'urja-d9'"),
@@ -130,6 +166,18 @@ BROKEN = [
     ("profiles", IMPORT, IMPORT.replace("1.0.1.29.0", "1.0.2.29.0"), "column 'import_wh': is 1.0.2.29.0.255"),
     ("profiles", IMPORT, IMPORT.replace('"Wh"', '"VAh"'), "1.0.1.29.0.255 is measured in Wh, not in VAh"),
     ("profiles", IMPORT, IMPORT.replace('"Wh"', '"kWh"'), "unit 'kWh' is not in the Blue Book's list"),
+    ("profiles", IMPORT, IMPORT.replace("type =", 'quantity = "interval_export_wh", type ='),
+     "profiles.block: no column is stored as 'interval_import_wh', which is billed: correct the OBIS code or the quantity of"),
+    ("profiles", IMPORT, IMPORT.replace("type =", 'quantity = "interval_volume_l", type ='),
+     "profiles.block: no column is stored as 'interval_import_wh', which is billed"),
+    ("profiles", DAILY, DAILY.replace("1.0.1.8.0", "1.2.1.8.0"),
+     "profiles.instantaneous: no column is stored as 'import_wh', which is billed"),
+    ("profiles", 'obis = "1.0.9.29.0.255", type', 'obis = "1.0.9.29.0.255", quantity = "interval_import_wh", type',
+     "profiles.block: columns 'import_wh' and 'import_vah' would both be stored as 'interval_import_wh': leave out"),
+    ("profiles", 'obis = "1.0.9.29.0.255", type', 'obis = "1.0.9.29.0.255", quantity = "interval_volume_l", type',
+     "profiles.block: its columns cannot be stored together: block has quantities of electricity and gas"),
+    ("profiles", 'profile = "instantaneous"', 'profile = "block"',
+     "pushes.instantaneous: column 'import_wh': is 1.0.1.29.0.255: a cumulative register is needed here"),
     ("profiles", IMPORT, IMPORT.replace("import_wh", "energy"),
      "column 'energy': 1.0.1.29.0.255 is what is stored as 'import_wh': name it so, or it is lost"),
     ("profiles", IMPORT, IMPORT.replace("unit =", "scaler = 10, unit ="), "scaler 10 is beyond 10^9"),
@@ -168,6 +216,10 @@ BROKEN = [
     ("events", "201 = 821", "201 = 822", "event 822 is restored, the standard's 201 is occurred"),
     ("events", "202 = 822", '"\\u0662" = 822', "is not an event code of is15959"),
     ("events", "[events.other]\nlog = 4", '[events."\\u001b[2Jx"]\nlog = 300', "events.\\x1b[2Jx"),
+    ("events", "[instead_of]", "[means]\nleak = 823\n[instead_of]", "means.leak: is not a meaning: write one of gas_through"),
+    ("events", "[instead_of]", "[means]\nleak_test_failed = 999\n[instead_of]", "names event 999, which is not listed"),
+    ("events", "[instead_of]", "[means]\nleak_test_failed = 824\n[instead_of]", "event 824 ends a condition"),
+    ("events", "[instead_of]", "[means]\nleak_test_failed = 821\n[instead_of]", "event 821 has another meaning already"),
     ("profiles", "[profiles.daily]", '[profiles."\\u202eyliad"]', "profiles.\\u202eyliad"),
     ("events", "202 = 822", '202 = "x"', "events.toml: instead_of"),
 ]  # fmt: skip

@@ -54,7 +54,7 @@ class Link:
         while True:
             data = self.socket.recv(4096)
             if not data:
-                raise RuntimeError("the meter hung up")
+                raise RuntimeError("the meter closed the connection")
             received.set(data)
             if self.client.getData(received, reply, notify):
                 return
@@ -88,11 +88,15 @@ def counter():
     return value
 
 
-def sweep(link):
-    """Every attribute that the library wants of every object in the list, as an acceptance tool reads them."""
-    reply = link.exchange(link.client.getObjectsRequest())
+def listed(link):
+    """The objects of the meter's list."""
+    return link.client.parseObjects(link.exchange(link.client.getObjectsRequest()).data, True)
+
+
+def sweep(link, objects):
+    """Every attribute that the library wants of every object, as an acceptance tool reads them."""
     told = {"read": 0, "refused": [], "unparsed": []}
-    for item in link.client.parseObjects(reply.data, True):
+    for item in objects:
         # A buffer is understood by its capture objects only.
         for attribute in sorted(item.getAttributeIndexToRead(True), key=lambda number: (number != 3, number)):
             where = f"{item.logicalName} {attribute}"
@@ -131,7 +135,7 @@ def main():
     answer["register"] = [link.read(register, 2), int(register.unit)]
     view = link.read(GXDLMSAssociationLogicalName("0.0.40.0.0.255"), 2)
     answer["objects"] = len(view)
-    answer["sweep"] = sweep(link)
+    answer["sweep"] = sweep(link, listed(link))
     profile = GXDLMSProfileGeneric("1.0.99.1.0.255")
     link.read(profile, 3)
     answer["columns"] = len(profile.captureObjects)

@@ -63,7 +63,7 @@ HEADER = struct.Struct(">HHHH")
 LLC_REPLY = bytes.fromhex("e6e700")
 
 
-def mend(kind):
+def corrected(kind):
     """The accessors in Java's manner that the library calls and its classes lack."""
 
     def missing(self, name):
@@ -80,7 +80,7 @@ def mend(kind):
 
 
 for broken in (GXDLMSSettings, GXDLMSLNParameters, GXDLMSLongTransaction, GXCiphering):
-    mend(broken)
+    corrected(broken)
 ValueEventArgs.getRowEndIndex = lambda self: self.rowEndIndex
 ValueEventArgs.isSkipMaxPduSize = True
 GXDLMSSettings.gbtWndowSize = 1  # sic
@@ -89,7 +89,7 @@ GXDLMSSettings.gbtWndowSize = 1  # sic
 class Switch(GXDLMSDisconnectControl):
     """The library keeps and writes the attributes; what an order does to them is here.
 
-    Control mode 4: a remote order opens and closes it, nobody has to press a button.
+    Control mode 4: a remote order opens and closes it without a button.
     """
 
     def __init__(self):

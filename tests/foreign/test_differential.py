@@ -15,8 +15,6 @@ from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
 from urja.site.cli.decode import decode
 
-pytestmark = pytest.mark.timeout(60)
-
 drawn = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 BOTH = SecurityControl()
 

@@ -9,8 +9,6 @@ from types import SimpleNamespace
 import pytest
 from tests.foreign.isolated import GURUX, PYDLMS, python_with, started
 
-pytestmark = pytest.mark.timeout(90)
-
 FACTS = {
     "guek": "000102030405060708090a0b0c0d0e0f",
     "gak": "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf",

@@ -1,5 +1,5 @@
 """Signed orders of ours to meters that are not Urja's: through the broker, the lane, the lease and the session of
-the head end, to a load switch in somebody else's process, which is then asked itself.
+the head end, to a relay in another program's process, which is then asked itself.
 """
 
 import asyncio
@@ -21,8 +21,6 @@ from urja.cosem.security import wrap_key
 from urja.stream.messages import DeviceEntry
 from urja.stream.orders import Order, SignedOrder
 
-pytestmark = pytest.mark.timeout(120)
-
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
 GURUX_TITLE = "4752580000000007"
 OPEN = {"output": False, "control_state": 0, "control_mode": 4, "power_w": 0}
@@ -34,7 +32,7 @@ MOST_ROUND_TRIPS = 7
 
 @dataclass
 class ForeignMeter:
-    """A meter of somebody else's at a port, as our registry knows it."""
+    """A foreign meter at a port, as our registry knows it."""
 
     child: Child
     port: int
@@ -164,7 +162,7 @@ async def test_a_foreign_meter_is_cut_and_connected_again(carry_out, foreign, pi
     assert [said.state for said in desk.heard] == ["acknowledged", "confirmed"] * 2
 
 
-async def test_a_head_end_started_anew_goes_on_with_a_foreign_meter(carry_out, foreign, pipeline):  # noqa: F811
+async def test_a_head_end_restarted_goes_on_with_a_foreign_meter(carry_out, foreign, pipeline):  # noqa: F811
     """Counters are reserved durably: the second head end asks for none, and neither side refuses its session."""
     await put_device(pipeline, foreign.entry())
     [(cut, _)] = await carry_out("disconnect")

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.headend.pushing import KEK, PushMeter
+from tests.records import as_fields
 from tests.stream.servers import PASSWORDS, SIZES, Server
 
 from urja.base.clock import SteppedClock
@@ -91,8 +92,9 @@ class Stored:
         await consumer.close()
 
     def records(self, kind: str) -> np.ndarray:
-        found = [batch.records for batch in self.batches if batch.kind == kind]
-        return np.concatenate([np.zeros(0, DTYPES[kind]), *found])
+        """The records of one kind, with a field for each quantity of a single-phase meter."""
+        found = [as_fields(batch.records) for batch in self.batches if batch.kind == kind]
+        return np.concatenate([as_fields(np.zeros(0, DTYPES[kind])), *found])
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def value(headend: HeadEnd, name: str, **labels: str) -> float:
     return 0.0 if found is None else found
 
 
-async def until(condition: Callable[[], bool], within_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     """Return once a condition holds."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - conditions over counters have no event

@@ -16,6 +16,7 @@ from urja.meter.identity import Identity, seeded_identity
 from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.meter.surroundings import RelayOptions
+from urja.meter.truth import TruthRecord
 from urja.stream import Broker
 from urja.stream.devices import SignedDevice
 from urja.stream.messages import DeviceEntry
@@ -50,9 +51,10 @@ class House:
         relay: RelayOptions | None = None,
         transformer: str | None = None,
         area: str | None = None,
+        device_type: str | None = None,
     ) -> None:
         listens = None if port is None else f"127.0.0.1:{port}"
-        device_type = "urja-d1" if port is None else "urja-d1-listen"
+        device_type = device_type or ("urja-d1" if port is None else "urja-d1-listen")
         self.clock = clock
         self.transformer = transformer
         self.area = area
@@ -63,7 +65,8 @@ class House:
         self._mount()
 
     def _mount(self) -> None:
-        self.meter = Meter(self.identity, self.clock.now() - dt.timedelta(days=1))
+        self.truth: list[TruthRecord] = []
+        self.meter = Meter(self.identity, self.clock.now() - dt.timedelta(days=1), self.truth.append)
         self.meter.run_without_pushing(self.clock.now())
         self.station = Station(
             self.meter,
@@ -129,11 +132,21 @@ class House:
             await server.wait_closed()
 
     @contextlib.asynccontextmanager
+    async def dialling(self, port: int) -> AsyncIterator[None]:
+        """Dialling whenever its module is awake."""
+        task = asyncio.ensure_future(self.station.dial("127.0.0.1", port))
+        try:
+            yield
+        finally:
+            task.cancel()
+            self.station.drop_link()
+
+    @contextlib.asynccontextmanager
     async def dialled_in(self, port: int) -> AsyncIterator[None]:
         """Connected, and known by a push."""
         dialling = asyncio.ensure_future(self.station.dial("127.0.0.1", port))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not self.station.linked:  # noqa: ASYNC110 - the station has no event for it
                     await asyncio.sleep(0.01)
             yield
@@ -153,7 +166,7 @@ class Desk:
         await self.broker.publish_order(order, signed or SignedOrder.of(order, SIGNING_KEY), shard)
 
     async def listen(self, wait_s: float = 0.2) -> list[Progress]:
-        """Take what is there."""
+        """Take the queued messages."""
         consumer = await self.broker.consume("PROGRESS")
         for delivery in await consumer.fetch(100, wait_s):
             self.heard.append(delivery.body)
@@ -161,14 +174,14 @@ class Desk:
         await consumer.close()
         return self.heard
 
-    async def end_of(self, *orders: Order, within_s: float = 20) -> list[Progress]:
+    async def end_of(self, *orders: Order, within_s: float = 60) -> list[Progress]:
         """How each order ended, once all have."""
         async with asyncio.timeout(within_s):
             while not all(self._ends(order) for order in orders):
                 await self.listen()
         return [self._ends(order)[0] for order in orders]
 
-    async def until_heard(self, order: Order, within_s: float = 20) -> None:
+    async def until_heard(self, order: Order, within_s: float = 60) -> None:
         """Once anything has been said of an order."""
         async with asyncio.timeout(within_s):
             while not self.states(order):

@@ -40,7 +40,7 @@ def element(column: Column, value: int | bytes) -> axdr.Data:
 
 @dataclass
 class PushMeter:
-    """One meter's pushing side. `wrong_key` makes it seal under a key that nobody knows, `new_keys` under those; it pushes
+    """One meter's pushing side. `wrong_key` makes it seal under an unknown key, `new_keys` under those; it pushes
     to `sap`."""
 
     number: int

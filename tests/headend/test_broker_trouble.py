@@ -104,7 +104,7 @@ async def test_a_full_stream_holds_the_meters_back(start_headend, pipeline, stor
             held_at = accepted(headend)
             received = value(headend, "pushes_received_total", transport="tcp")
             assert received - held_at <= intake.IN_FLIGHT_BYTES / 100
-            # The pipeline takes what is there; the rest follows by itself.
+            # The pipeline takes the queued messages; the rest follows by itself.
             drained = asyncio.ensure_future(stored.take(3))
             while pending:
                 try:
@@ -122,7 +122,7 @@ async def test_a_subject_that_is_refused_rolls_back(start_headend, pipeline, mon
     meter = PushMeter(3)
     await adopt(pipeline, None, meter)
 
-    async def refuse(*_: object) -> int:
+    async def refuse(*_: object, **__: object) -> int:
         raise StreamError("no")
 
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:

@@ -65,7 +65,7 @@ async def test_another_meter_on_the_wall_is_seen(start_headend, pipeline, house)
     assert failed == {"identity", "register"}
 
 
-async def test_other_keys_are_told_from_silence(start_headend, pipeline, house):
+async def test_other_keys_are_distinguished_from_no_answer(start_headend, pipeline, house):
     house.pretend(guek=bytes(16).hex(), gak=bytes(16).hex())
     answers = await called(house, Desk(pipeline), start_headend)
     (keys, *_) = [one for one in judge(answers, expected(house)) if not one.passed]

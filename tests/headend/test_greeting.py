@@ -28,7 +28,7 @@ def told(headend: HeadEnd) -> float:
     return value(headend, "greetings_total", result="told")
 
 
-class Silent:
+class Unanswering:
     """Connections that take what they are sent and say nothing."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Silent:
             await asyncio.gather(*self.reading)
 
 
-async def test_after_a_restart_a_silent_meter_is_told_apart_without_an_order(
+async def test_after_a_restart_a_meter_that_sends_nothing_is_identified_without_an_order(
     start_headend, pipeline, stepped_clock
 ):
     house, port = House(stepped_clock), free_port()
@@ -120,73 +120,73 @@ async def test_a_meter_that_is_adopted_after_it_has_told_its_number(start_headen
 
 async def test_who_has_pushed_is_not_asked(start_headend, pipeline, monkeypatch):
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (600.0, 600.0))
-    meter, silent = PushMeter(1), Silent()
-    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 1):
+    meter, unanswering = PushMeter(1), Unanswering()
+    async with start_headend() as headend, unanswering.connected(headend.wrapper_port.port, 1):
         await adopt(pipeline, headend, meter)
-        silent.writers[0].write(meter.block())
+        unanswering.writers[0].write(meter.block())
         await until(lambda: headend.wrapper_port.by_slot != {})
         assert len(headend.sessions.identifier._due) == 1
         assert headend.sessions.identifier._take(10, float("inf")) == []
-    assert silent.asked == []
+    assert unanswering.asked == []
 
 
 async def test_few_at_once_and_each_once(start_headend, monkeypatch):
     monkeypatch.setattr(meter_identification, "_AT_ONCE", 3)
-    silent = Silent()
-    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 8):
+    unanswering = Unanswering()
+    async with start_headend() as headend, unanswering.connected(headend.wrapper_port.port, 8):
         greeter = headend.sessions.identifier
-        await until(lambda: len(silent.asked) == 3)
+        await until(lambda: len(unanswering.asked) == 3)
         # As many looks again as it would take to ask all.
         await asyncio.sleep(4 * meter_identification._CYCLE_S)
-        assert (len(silent.asked), len(greeter._queries)) == (3, 3)
-        # Who hangs up makes room for the next.
+        assert (len(unanswering.asked), len(greeter._queries)) == (3, 3)
+        # A closed connection makes room for the next.
         for connection in [
             known for known in headend.wrapper_port._connections if known.on_answer is not None
         ]:
             connection.close()
-        await until(lambda: len(silent.asked) == 6)
+        await until(lambda: len(unanswering.asked) == 6)
         assert value(headend, "greetings_total", result="cut") == 3
 
 
-async def test_so_many_begun_in_a_look_while_nobody_waits(start_headend, monkeypatch):
+async def test_so_many_are_begun_in_a_round_while_no_order_waits(start_headend, monkeypatch):
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.0))
     monkeypatch.setattr(meter_identification, "_MOST_EACH_CYCLE", 2)
-    silent = Silent()
-    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 5):
+    unanswering = Unanswering()
+    async with start_headend() as headend, unanswering.connected(headend.wrapper_port.port, 5):
         greeter = headend.sessions.identifier
         sizes: list[int] = []
         taking = greeter._take
         monkeypatch.setattr(greeter, "_take", lambda *by: sizes.append(len(got := taking(*by))) or got)
-        await until(lambda: len(silent.asked) == 5)
+        await until(lambda: len(unanswering.asked) == 5)
         assert max(sizes) <= 2
 
 
-async def test_who_gives_no_answer_is_asked_again_only_while_somebody_waits(
+async def test_a_meter_without_an_answer_is_asked_again_only_while_an_order_waits(
     start_headend, pipeline, stepped_clock, monkeypatch
 ):
     monkeypatch.setattr(meter_identification, "_ANSWER_S", 0.2)
     monkeypatch.setattr(meter_identification, "_ASK_AGAIN_S", 0.3)
-    house, desk, silent = House(stepped_clock), Desk(pipeline), Silent()
+    house, desk, unanswering = House(stepped_clock), Desk(pipeline), Unanswering()
     await put_device(pipeline, house.entry())
-    async with start_headend() as headend, silent.connected(headend.wrapper_port.port, 1):
+    async with start_headend() as headend, unanswering.connected(headend.wrapper_port.port, 1):
         await until(lambda: value(headend, "greetings_total", result="timeout") == 1)
         await asyncio.sleep(3 * meter_identification._CYCLE_S)
-        assert len(silent.asked) == 1
+        assert len(unanswering.asked) == 1
         await desk.send(house.order("disconnect"))
         await until(lambda: value(headend, "greetings_total", result="timeout") >= 2)
-        assert len(silent.asked) >= 2
+        assert len(unanswering.asked) >= 2
 
 
-async def test_nobody_is_asked_while_the_sockets_are_not_read(start_headend):
-    silent = Silent()
+async def test_no_meter_is_asked_while_the_sockets_are_not_read(start_headend):
+    unanswering = Unanswering()
     async with start_headend() as headend:
         headend.wrapper_port.hold(True)
-        async with silent.connected(headend.wrapper_port.port, 1):
+        async with unanswering.connected(headend.wrapper_port.port, 1):
             await until(lambda: len(headend.sessions.identifier._due) == 1)
             await asyncio.sleep(3 * meter_identification._CYCLE_S)
-            assert silent.asked == []
+            assert unanswering.asked == []
             headend.wrapper_port.hold(False)
-            await until(lambda: len(silent.asked) == 1)
+            await until(lambda: len(unanswering.asked) == 1)
 
 
 async def test_what_has_gone_is_forgotten(start_headend, pipeline, stepped_clock, monkeypatch):

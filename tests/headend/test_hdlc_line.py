@@ -62,7 +62,7 @@ class Counting(HdlcBus):
         return super().receive(frame)
 
 
-class Street:
+class Town:
     """Houses whose meters are behind one line, by physical address."""
 
     def __init__(self, clock, count: int = 3, bus_type: type[HdlcBus] = HdlcBus) -> None:
@@ -114,9 +114,9 @@ def wait_less(monkeypatch, answer_s: float) -> None:
 
 
 @pytest.fixture
-def street(stepped_clock) -> Street:
+def town(stepped_clock) -> Town:
     Gateway.refused = 0
-    return Street(stepped_clock)
+    return Town(stepped_clock)
 
 
 @pytest.fixture
@@ -145,39 +145,39 @@ async def outcomes(pipeline, count: int) -> dict[int, ReadOutcome]:
 PROFILES = ("block", "daily", "instantaneous", "power-events")
 
 
-async def ask(pipeline, street: Street, *profiles: str) -> dict[int, ReadOutcome]:
+async def ask(pipeline, town: Town, *profiles: str) -> dict[int, ReadOutcome]:
     """Each profile of each meter, all asked for at once."""
     requests = [
-        street.request(house, profile, 100 * house.number + place)
-        for house in street.houses
+        town.request(house, profile, 100 * house.number + place)
+        for house in town.houses
         for place, profile in enumerate(profiles)
     ]
-    for request, house in zip(requests, (house for house in street.houses for _ in profiles), strict=True):
+    for request, house in zip(requests, (house for house in town.houses for _ in profiles), strict=True):
         await pipeline.publish_request(request, house.entry().shard)
     return await outcomes(pipeline, len(requests))
 
 
-async def test_profiles_of_all_meters_of_a_line_are_pulled(start_headend, pipeline, stored, street):
-    for house in street.houses:
-        await put_device(pipeline, street.entry(house))
-    async with start_headend(), street.standing():
-        found = await ask(pipeline, street, *PROFILES)
+async def test_profiles_of_all_meters_of_a_line_are_pulled(start_headend, pipeline, stored, town):
+    for house in town.houses:
+        await put_device(pipeline, town.entry(house))
+    async with start_headend(), town.standing():
+        found = await ask(pipeline, town, *PROFILES)
     assert {outcome.error for outcome in found.values()} == {None}
     assert [found[100 * n].rows for n in (1, 2, 3)] == [48, 48, 48]
     await stored.take()
     blocks = stored.records("block")
-    assert set(blocks["device_id"].tolist()) == {house.device_id for house in street.houses}
+    assert set(blocks["device_id"].tolist()) == {house.device_id for house in town.houses}
     # The gateway has room for one connection: no second session ever tried.
     assert Gateway.refused == 0
 
 
-async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend, pipeline, street, desk):
-    for house in street.houses:
-        await put_device(pipeline, street.entry(house))
-    first, second, _ = street.houses
-    second.meter.drift_clock(street.clock.now(), 50_000)
-    street.clock.advance(dt.timedelta(hours=1))
-    async with start_headend(), street.standing():
+async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend, pipeline, town, desk):
+    for house in town.houses:
+        await put_device(pipeline, town.entry(house))
+    first, second, _ = town.houses
+    second.meter.drift_clock(town.clock.now(), 50_000)
+    town.clock.advance(dt.timedelta(hours=1))
+    async with start_headend(), town.standing():
         cut = first.order("disconnect")
         clock = second.order("set_clock")
         await desk.send(cut)
@@ -193,18 +193,18 @@ async def test_orders_are_carried_out_and_read_back_behind_a_line(start_headend,
         [end] = await desk.end_of(back)
         assert end.state in {"confirmed", "connected_load_unproven"}
         assert first.switch.closed
-    assert [house.switch.closed for house in street.houses] == [True] * 3
+    assert [house.switch.closed for house in town.houses] == [True] * 3
 
 
 async def test_a_noisy_line_costs_time_and_no_octet(
     start_headend, pipeline, stored, stepped_clock, monkeypatch
 ):
     wait_less(monkeypatch, 2.0)
-    street = Street(stepped_clock, 1, Noisy)
-    [house] = street.houses
-    await put_device(pipeline, street.entry(house))
-    async with start_headend(), street.standing() as bus:
-        found = await ask(pipeline, street, "block")
+    town = Town(stepped_clock, 1, Noisy)
+    [house] = town.houses
+    await put_device(pipeline, town.entry(house))
+    async with start_headend(), town.standing() as bus:
+        found = await ask(pipeline, town, "block")
     assert found[100].rows == 48
     assert bus.passed >= 16
     await stored.take()
@@ -212,22 +212,20 @@ async def test_a_noisy_line_costs_time_and_no_octet(
 
 
 async def test_a_dead_meter_holds_the_line_for_its_time_out_and_no_longer(
-    start_headend, pipeline, street, monkeypatch
+    start_headend, pipeline, town, monkeypatch
 ):
     wait_less(monkeypatch, 4.0)
-    dead, *alive = street.houses
-    for house in street.houses:
-        await put_device(pipeline, street.entry(house))
+    dead, *alive = town.houses
+    for house in town.houses:
+        await put_device(pipeline, town.entry(house))
     dead.station.cut_power()
     loop = asyncio.get_running_loop()
-    async with start_headend(), street.standing():
-        await pipeline.publish_request(street.request(dead, "instantaneous", 1), dead.entry().shard)
+    async with start_headend(), town.standing():
+        await pipeline.publish_request(town.request(dead, "instantaneous", 1), dead.entry().shard)
         await asyncio.sleep(0.5)
         began_s = loop.time()
         for number, house in enumerate(alive, start=2):
-            await pipeline.publish_request(
-                street.request(house, "instantaneous", number), house.entry().shard
-            )
+            await pipeline.publish_request(town.request(house, "instantaneous", number), house.entry().shard)
         found = await outcomes(pipeline, 2)
         took_s = loop.time() - began_s
     assert {number: outcome.ok for number, outcome in found.items()} == {2: True, 3: True}
@@ -235,28 +233,28 @@ async def test_a_dead_meter_holds_the_line_for_its_time_out_and_no_longer(
     assert 2.5 < took_s < 9
 
 
-async def test_a_serial_port_is_a_line_as_well(start_headend, pipeline, stored, street, desk):
+async def test_a_serial_port_is_a_line_as_well(start_headend, pipeline, stored, town, desk):
     loop = asyncio.get_running_loop()
-    stations = {FIRST + place: house.station for place, house in enumerate(street.houses)}
+    stations = {FIRST + place: house.station for place, house in enumerate(town.houses)}
     with PseudoTerminal(HdlcBus(stations, loop.time)) as device:
-        street.link = f"serial:{device}?baud=115200"
-        for house in street.houses:
-            await put_device(pipeline, street.entry(house))
+        town.link = f"serial:{device}?baud=115200"
+        for house in town.houses:
+            await put_device(pipeline, town.entry(house))
         async with start_headend():
-            found = await ask(pipeline, street, "block")
+            found = await ask(pipeline, town, "block")
             assert [outcome.rows for outcome in found.values()] == [48, 48, 48]
-            cut = street.houses[2].order("disconnect")
+            cut = town.houses[2].order("disconnect")
             await desk.send(cut)
             [end] = await desk.end_of(cut)
-            assert (end.state, street.houses[2].switch.closed) == ("confirmed", False)
+            assert (end.state, town.houses[2].switch.closed) == ("confirmed", False)
 
 
-async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, street):
+async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, town):
     """The gateway takes one connection, so the second head end has to know that the line is in use."""
-    for house in street.houses:
-        await put_device(pipeline, street.entry(house))
-    async with start_headend(name="one"), start_headend(name="two"), street.standing():
-        found = await ask(pipeline, street, "block", "instantaneous")
+    for house in town.houses:
+        await put_device(pipeline, town.entry(house))
+    async with start_headend(name="one"), start_headend(name="two"), town.standing():
+        found = await ask(pipeline, town, "block", "instantaneous")
     assert all(outcome.ok for outcome in found.values())
 
 
@@ -264,26 +262,26 @@ async def test_two_head_ends_take_turns_at_one_line(start_headend, pipeline, str
 
 
 @asynccontextmanager
-async def line_in_use(links: SharedLinks, street: Street) -> AsyncIterator[HdlcChannel]:
-    meter = parse_meter_address(f"{street.link}?address=17")
+async def line_in_use(links: SharedLinks, town: Town) -> AsyncIterator[HdlcChannel]:
+    meter = parse_meter_address(f"{town.link}?address=17")
     async with links.turn(meter, urgent=False) as link, link.channel(meter, 1) as line:
         yield line
 
 
-async def test_turns_come_in_order_and_switching_goes_first(links, street):
+async def test_turns_come_in_order_and_switching_goes_first(links, town):
     turns = []
 
     async def session(name: str, *, urgent: bool) -> None:
-        async with links.turn(parse_meter_address(f"{street.link}?address=17"), urgent=urgent):
+        async with links.turn(parse_meter_address(f"{town.link}?address=17"), urgent=urgent):
             turns.append(name)
 
-    async with street.standing():
-        async with line_in_use(links, street):
+    async with town.standing():
+        async with line_in_use(links, town):
             tasks = []
             for name in ("read 1", "read 2", "order 1", "read 3", "order 2"):
                 tasks.append(asyncio.create_task(session(name, urgent=name.startswith("order"))))
                 await asyncio.sleep(0)
-            assert links.status() == {street.link: 5}
+            assert links.status() == {town.link: 5}
             given_up = asyncio.create_task(session("given up", urgent=True))
             await asyncio.sleep(0)
             given_up.cancel()
@@ -293,15 +291,15 @@ async def test_turns_come_in_order_and_switching_goes_first(links, street):
     assert links.status() == {}
 
 
-async def test_sessions_beyond_a_few_are_sent_away_and_switching_is_not(links, street):
-    meter = parse_meter_address(f"{street.link}?address=17")
+async def test_sessions_beyond_a_few_are_sent_away_and_switching_is_not(links, town):
+    meter = parse_meter_address(f"{town.link}?address=17")
 
     async def session(*, urgent: bool) -> None:
         async with links.turn(meter, urgent=urgent):
             pass
 
-    async with street.standing():
-        async with line_in_use(links, street):
+    async with town.standing():
+        async with line_in_use(links, town):
             waiting = [asyncio.create_task(session(urgent=False)) for _ in range(MOST_WAITING)]
             await asyncio.sleep(0)
             with pytest.raises(SessionFailedError) as refused:
@@ -312,10 +310,10 @@ async def test_sessions_beyond_a_few_are_sent_away_and_switching_is_not(links, s
     assert refused.value.kind is FailureKind.BUSY
 
 
-async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, stepped_clock, monkeypatch):
-    street = Street(stepped_clock, 1, Counting)
-    meter = parse_meter_address(f"{street.link}?address={FIRST}")
-    station = street.houses[0].station
+async def test_a_meter_without_an_answer_is_asked_once_until_it_is_back(links, stepped_clock, monkeypatch):
+    town = Town(stepped_clock, 1, Counting)
+    meter = parse_meter_address(f"{town.link}?address={FIRST}")
+    station = town.houses[0].station
 
     async def open_one() -> None:
         async with links.turn(meter, urgent=False) as link, link.channel(meter, 1) as line:
@@ -331,7 +329,7 @@ async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, ste
                 await open_one()
         return bus.frames - before
 
-    async with street.standing() as bus:
+    async with town.standing() as bus:
         station.cut_power()
         assert await asked_in_vain() == 3
         assert await asked_in_vain() == 1
@@ -341,20 +339,20 @@ async def test_a_meter_that_was_silent_is_asked_once_until_it_is_back(links, ste
         assert await asked_in_vain() == 3
 
 
-async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, street, monkeypatch):
+async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, town, monkeypatch):
     monkeypatch.setattr("urja.headend.shared_links.WAIT_S", 0.05)
-    async with street.standing(), line_in_use(links, street):
+    async with town.standing(), line_in_use(links, town):
         with pytest.raises(SessionFailedError, match="other meters held") as busy:
-            async with line_in_use(links, street):
+            async with line_in_use(links, town):
                 pass
     assert busy.value.kind is FailureKind.BUSY
     assert links.status() == {}
 
 
-async def test_a_gateway_with_room_for_one_is_left_and_called_again(links, street):
-    async with street.standing() as bus:
+async def test_a_gateway_with_room_for_one_is_left_and_called_again(links, town):
+    async with town.standing() as bus:
         for _ in range(3):
-            async with line_in_use(links, street) as line:
+            async with line_in_use(links, town) as line:
                 public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
                 await public.open()
         await until(lambda: not bus.connections)
@@ -364,13 +362,13 @@ async def test_a_gateway_with_room_for_one_is_left_and_called_again(links, stree
 # --- the way to a line ------------------------------------------------------------------------------------------
 
 
-async def test_a_gateway_that_is_not_there_is_unreachable(street):
+async def test_a_gateway_that_is_not_there_is_unreachable(town):
     with pytest.raises(SessionFailedError) as failed:
-        await LinkConnection.open(parse_meter_address(f"{street.link}?address=17").link)
+        await LinkConnection.open(parse_meter_address(f"{town.link}?address=17").link)
     assert failed.value.kind is FailureKind.UNREACHABLE
 
 
-async def test_a_serial_port_in_use_by_another_program_is_unreachable(street):
+async def test_a_serial_port_in_use_by_another_program_is_unreachable(town):
     with PseudoTerminal(HdlcBus({}, lambda: 0.0)) as device:
         held = await LinkConnection.open(SerialLink(device))
         with pytest.raises(SessionFailedError, match="in use by another program"):
@@ -380,7 +378,7 @@ async def test_a_serial_port_in_use_by_another_program_is_unreachable(street):
         again.close()
 
 
-async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(street):
+async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(town):
     """Two serial ports and a cable between them: each side has a port of its own."""
     loop = asyncio.get_running_loop()
     ends = [os.openpty(), os.openpty()]
@@ -388,14 +386,14 @@ async def test_meters_at_one_end_of_a_cable_and_the_head_end_at_the_other(street
         tty.setraw(theirs)
         loop.add_reader(ours, lambda ours=ours, other=other: os.write(other, os.read(ours, 4096)))
     near, far = (SerialLink(os.ttyname(theirs)) for _, theirs in ends)
-    bus = HdlcBus({FIRST: street.houses[0].station}, loop.time)
+    bus = HdlcBus({FIRST: town.houses[0].station}, loop.time)
     SerialPort(far, BusProtocol(bus))
     way = await LinkConnection.open(near)
     async with HdlcChannel(way, HdlcLinkAddress(near, FIRST, 2), 1) as line:
         public = Session(line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips())
         await public.open()
         told = await public.get(CosemAttribute.of(1, "0.0.96.1.0.255", 2))
-    assert told.value == street.houses[0].identity.serial.encode()
+    assert told.value == town.houses[0].identity.serial.encode()
     way.close()
     bus.close()
     await asyncio.sleep(0)

@@ -82,7 +82,7 @@ async def test_a_meter_is_given_new_keys_and_proves_them(start_headend, desk, ho
         assert await obeys(desk, house) == "confirmed"
 
 
-async def test_counters_begin_anew_and_both_sides_agree_on_them(start_headend, desk, house):
+async def test_counters_begin_again_and_both_sides_agree_on_them(start_headend, desk, house):
     house.meter.received_counters = dict.fromkeys(house.meter.received_counters, 70_000)
     async with start_headend(), house.listening():
         made = await make_keys(desk, house)
@@ -98,7 +98,7 @@ async def test_counters_begin_anew_and_both_sides_agree_on_them(start_headend, d
 
 
 class _TakesWithoutAnswer:
-    """The meter's keys change, and whoever sent them hears nothing: the link breaks, or the head end dies."""
+    """The meter's keys change, and the sender gets no answer: the link breaks, or the head end dies."""
 
     def __init__(self, house, then) -> None:
         self.times = 0
@@ -112,7 +112,7 @@ class _TakesWithoutAnswer:
         house.meter.transfer_keys = transfer_keys
 
 
-async def test_a_lost_answer_locks_nobody_out(start_headend, desk, house):
+async def test_a_lost_answer_locks_no_head_end_out(start_headend, desk, house):
     taken = _TakesWithoutAnswer(house, house.station.drop_link)
     async with start_headend(), house.listening():
         made = await make_keys(desk, house)
@@ -122,7 +122,7 @@ async def test_a_lost_answer_locks_nobody_out(start_headend, desk, house):
     assert house.meter.keys == opened(house, made)
 
 
-async def test_a_head_end_that_dies_after_the_transfer_locks_nobody_out(start_headend, desk, house):
+async def test_a_head_end_that_dies_after_the_transfer_is_not_locked_out(start_headend, desk, house):
     dead = asyncio.Event()
 
     def die():
@@ -134,7 +134,7 @@ async def test_a_head_end_that_dies_after_the_transfer_locks_nobody_out(start_he
         taken = _TakesWithoutAnswer(house, die)
         order = house.order("change_keys", arguments={"number": made.number})
         await desk.send(order)
-        await asyncio.wait_for(dead.wait(), 10)
+        await asyncio.wait_for(dead.wait(), 60)
     async with start_headend(), house.listening():
         [end] = await desk.end_of(order)
         assert end.state == "confirmed"
@@ -300,7 +300,7 @@ class TestSecret:
             await until(lambda: headend.roster.meters[house.identity.title].next is None)
             assert await obeys(desk, house) == "confirmed"
 
-    async def test_a_link_that_breaks_between_secret_and_keys_locks_nobody_out(
+    async def test_a_link_that_breaks_between_secret_and_keys_locks_no_head_end_out(
         self, start_headend, desk, secretive
     ):
         house, breaks = secretive, iter([True, True])
@@ -324,7 +324,7 @@ class TestSecret:
 async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapped(
     nats_server, admin, pipeline, stepped_clock, desk, tmp_path
 ):
-    """The key-encryption key is changed beside it: it reads its file anew, and its own state stays sealed as it was."""
+    """The key-encryption key is changed beside it: it reads its file again, and its own state stays sealed as it was."""
     file, second = tmp_path / "headend.json", bytes(range(100, 116))
 
     def written(**keys):
@@ -344,7 +344,7 @@ async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapp
     house = House(stepped_clock, port=free_port())
     await put_device(pipeline, house.entry())
     store = KekStore(second)
-    anew = msgspec.structs.replace(
+    rewrapped = msgspec.structs.replace(
         house.entry(),
         wrapped_guek=store.wrap(house.identity.keys.guek),
         wrapped_gak=store.wrap(house.identity.keys.gak),
@@ -356,9 +356,9 @@ async def test_a_running_head_end_opens_what_the_next_key_of_the_store_has_wrapp
     ):
         assert await obeys(desk, house) == "confirmed"
         written(kek=second, retiring_kek=KEK)
-        await put_device(pipeline, anew)
+        await put_device(pipeline, rewrapped)
         await until(
-            lambda: headend.roster.meters[house.identity.title].entry.wrapped_guek == anew.wrapped_guek
+            lambda: headend.roster.meters[house.identity.title].entry.wrapped_guek == rewrapped.wrapped_guek
         )
         assert await obeys(desk, house) == "confirmed"
         order = house.order("make_keys")

@@ -27,7 +27,7 @@ class Vault:
 
     def unwrap(self, wrapped):
         if wrapped not in self.kept:
-            raise KeyNotOpenedError("nobody knows this handle")
+            raise KeyNotOpenedError("unknown handle")
         return self.kept[wrapped]
 
 
@@ -50,7 +50,7 @@ def test_a_key_that_does_not_open_makes_the_meter_unusable():
     vault = Vault()
     roster = Roster(vault, KeyGenerator(vault, Seal(bytes(16))), KnownTypes(b""))
     roster.apply(TITLE.hex(), entry(vault.wrap(bytes(16)), b"of another"))
-    assert roster.unusable == {TITLE: "nobody knows this handle"}
+    assert roster.unusable == {TITLE: "unknown handle"}
     assert not roster.meters
 
 

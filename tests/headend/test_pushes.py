@@ -107,7 +107,7 @@ async def test_a_meter_pushes_to_the_sap_of_its_type(start_headend, pipeline, st
 
 
 async def test_a_strangers_push_to_any_sap_waits_for_its_adoption(start_headend, pipeline):
-    """Its type is not known yet, nor the SAP it has: it is set aside by its system title, not as garbage."""
+    """Its type is not known yet, nor the SAP it has: it is quarantined under its system title, not as garbage."""
     meter = PushMeter(13, sap=102)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
@@ -150,7 +150,7 @@ async def test_alerts_are_events_from_what_changed(start_headend, pipeline, stor
         await until(lambda: accepted(headend) == 2)
         await line.send(meter.alert(later[1], 86, 11), meter.alert(later[2], 86))
         await until(lambda: accepted(headend) == 4)
-    # The word is kept with the windows: a head end that starts anew does not report it all again.
+    # The word is kept with the windows: a head end that restarts does not report it all again.
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.alert(later[3], 86, 83))
         await until(lambda: accepted(headend) == 1)
@@ -228,9 +228,9 @@ async def test_after_a_restart_nothing_is_taken_twice(start_headend, pipeline, s
     assert len(stored.records("block")) == len(frames)
 
 
-class TestSetAside:
+class TestQuarantined:
     async def kept(self, admin, count: int = 1):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 items = [one.item async for one in admin.quarantined()]
                 if len(items) >= count:
@@ -391,7 +391,7 @@ async def test_replay_after_adoption(start_headend, pipeline, admin, stored):
     early = meter.block(NINE)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(early)
-        [item] = await TestSetAside().kept(admin)
+        [item] = await TestQuarantined().kept(admin)
         await adopt(pipeline, headend, meter)
         meter.counter = 5000
         await line.send(meter.block(NINE + HALF_HOUR))

@@ -13,7 +13,7 @@ from tests.headend.test_pushes import Line
 from tests.stream.servers import PASSWORDS
 
 from urja.site.admin import Administration
-from urja.site.cli.headend import quarantine
+from urja.site.cli.quarantine import quarantine
 from urja.site.command_errors import CommandError, Exit
 from urja.stream import User
 from urja.stream.quarantine import Quarantined

@@ -72,7 +72,14 @@ def line() -> Iterator[dict[str, object]]:
     loop = asyncio.new_event_loop()
     stopping = asyncio.Event()
     serving = serve_bus_until(
-        identities, "127.0.0.1", 0, pty=True, days=2, announce=told.set_result, stopping=stopping
+        identities,
+        "127.0.0.1",
+        0,
+        pty=True,
+        days=2,
+        clock=WallClock(),
+        announce=told.set_result,
+        stopping=stopping,
     )
     thread = threading.Thread(target=lambda: loop.run_until_complete(serving))
     thread.start()
@@ -174,7 +181,7 @@ class TestRefusals:
         found = refusal(run(meter, "--obis", "1.0.1.8.0", "--system-title", "0" * 16))
         assert "another meter answers" in str(found)
 
-    def test_nobody_listens(self, meter):
+    def test_no_process_listens(self, meter):
         port = str(free_port())
         result = CliRunner().invoke(
             headend, ["read", "--host", "127.0.0.1", "--port", port, "--obis", "0.0.1.0.0"]
@@ -182,8 +189,8 @@ class TestRefusals:
         assert refusal(result).code == Exit.UNAVAILABLE
         assert str(result.exception).startswith("unreachable:")
 
-    @pytest.mark.parametrize(("hang_up", "kind"), [(True, "cut"), (False, "timeout")])
-    def test_cut_and_silence(self, hang_up, kind):
+    @pytest.mark.parametrize(("close_at_once", "kind"), [(True, "cut"), (False, "timeout")])
+    def test_disconnection_and_no_answer(self, close_at_once, kind):
         import socket
 
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -192,7 +199,7 @@ class TestRefusals:
                 connection, _ = server.accept()
                 with connection:
                     connection.recv(100)
-                    if not hang_up:
+                    if not close_at_once:
                         connection.recv(100)
 
             thread = threading.Thread(target=answer)

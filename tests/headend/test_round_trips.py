@@ -99,7 +99,7 @@ async def test_round_trips_are_counted_by_their_purpose(start_headend, desk, hou
 class TestCounter:
     """The meter's own counter is read where ours is not known, and where it explains a refusal."""
 
-    async def test_one_that_somebody_led_further_is_followed_in_the_same_session(
+    async def test_one_that_another_command_led_further_is_followed_in_the_same_session(
         self, start_headend, desk, house, wire
     ):
         await carried_out(start_headend, desk, house, "set_payment_mode", mode="prepaid")
@@ -254,7 +254,7 @@ class TestKept:
             assert wire.take() == [48] * 5
         assert not house.switch.closed
 
-    async def test_a_meter_that_has_hung_up_is_dialled_again(self, start_headend, desk, house):
+    async def test_a_meter_that_has_closed_its_connection_is_dialled_again(self, start_headend, desk, house):
         async with house.listening(), start_headend():
             await self.ordered(desk, house, "set_payment_mode", mode="prepaid")
             house.station.drop_link()

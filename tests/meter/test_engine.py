@@ -221,7 +221,7 @@ def test_a_months_end_closes_its_period_with_the_register_and_the_greatest_deman
     assert row["average_power_factor"] == pytest.approx(
         1000 * april[-1].cumulative_mwh / 1000 / drawn_vah, abs=1
     )
-    # The next period counts anew.
+    # The next period counts again.
     engine.run_to(MIDNIGHT_S + 61 * DAY)
     [_, (_, may)] = closed_periods(engine)
     later = [record for record in truth if record.start_s >= MIDNIGHT_S + 30 * DAY]
@@ -241,7 +241,7 @@ def test_periods_end_on_the_billing_day_and_the_last_twelve_are_kept():
 
 
 @pytest.mark.parametrize("device_type", ["urja-d1", "urja-d1-listen"])
-def test_a_period_that_ends_in_the_dark_is_closed_when_power_is_back(device_type):
+def test_a_period_that_ends_without_power_is_closed_when_power_is_back(device_type):
     """Also by a meter that leaves no rows of intervals for an outage."""
     engine, truth = make_engine(device_type)
     engine.run_to(MIDNIGHT_S + 29 * DAY + 20 * HOUR)

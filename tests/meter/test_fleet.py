@@ -85,7 +85,7 @@ class HeadEnd:
             await self.answers.put(frame)
 
     async def until(self, condition):
-        async with asyncio.timeout(10), self.arrived:
+        async with asyncio.timeout(60), self.arrived:
             await self.arrived.wait_for(condition)
 
     def count(self):
@@ -155,7 +155,7 @@ async def converse(head_end, writer, client, request):
     waiting, events = [request], []
     while waiting:
         writer.write(Frame(48, 1, waiting.pop()).encode())
-        frame = await asyncio.wait_for(head_end.answers.get(), 5)
+        frame = await asyncio.wait_for(head_end.answers.get(), 60)
         for event in client.receive(frame.apdu):
             if isinstance(event, NeedsSend):
                 waiting.append(event.apdu)
@@ -215,7 +215,7 @@ async def test_cut_and_restored_power(tmp_path):
         await running.order("restore", serials=[dark.serial])
         await head_end.until(
             lambda: len(head_end.pushes[dark.title]) == 2
-        )  # first breath, after dialling anew
+        )  # first breath, after dialling again
         assert running.fleet.stations[dark.serial].counts.lost_without_link == 0
 
 
@@ -288,9 +288,9 @@ async def test_udp_pushes(tmp_path):
     transport, _ = await loop.create_datagram_endpoint(Sink, local_addr=("127.0.0.1", 0))
     file = fleet_file(transport.get_extra_info("sockname")[1], 1, "urja-d1-listen")
     async with Running(file, tmp_path) as running:
-        await asyncio.wait_for(running.fleet.started.wait(), 5)
+        await asyncio.wait_for(running.fleet.started.wait(), 60)
         await running.step_to(MIDNIGHT_S + 1800)
-        frame = decode_datagram(await asyncio.wait_for(received.get(), 5))
+        frame = decode_datagram(await asyncio.wait_for(received.get(), 60))
         assert (frame.source, frame.destination) == (1, 64)
         assert decode_apdu(frame.apdu).system_title == file.meters[0].title
     transport.close()

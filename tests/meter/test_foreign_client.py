@@ -33,7 +33,7 @@ def served_meter(*options):
             yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,6 @@ def test_another_projects_client_reads_clock_and_block_load(foreign):
 def test_a_taken_port_is_said_so():
     with served_meter() as facts:
         command = [sys.executable, "-m", "urja.site.cli.main", "meter", "serve", "--port", str(facts["port"])]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert second.returncode == 71
     assert "choose another --port" in second.stderr

@@ -9,6 +9,7 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, moment
 from tests.meter.test_serve import Line
 from tests.meter.wire import client_for
 
+from urja.base.clock import WallClock
 from urja.cosem.apdu import DataNotification, GeneralGloCiphered, decode_apdu
 from urja.cosem.association import Associated
 from urja.cosem.obis import CosemAttribute, Obis
@@ -118,9 +119,11 @@ def test_what_happens_to_it_is_told_by_its_codes_and_bits(identity):
 async def test_it_is_served_to_any_client(identity):
     facts, stopping = asyncio.get_running_loop().create_future(), asyncio.Event()
     serving = asyncio.create_task(
-        serve_until(identity, "127.0.0.1", 0, days=1, announce=facts.set_result, stopping=stopping)
+        serve_until(
+            identity, "127.0.0.1", 0, days=1, clock=WallClock(), announce=facts.set_result, stopping=stopping
+        )
     )
-    told = await asyncio.wait_for(facts, 10)
+    told = await asyncio.wait_for(facts, 60)
     assert (told["device_type"], told["logical_device_name"]) == ("acme-m7-fw3", "ACM00000001")
     line = Line(*await asyncio.open_connection(told["host"], told["port"]))
     meter = Meter(identity, datetime(2026, 4, 1, tzinfo=UTC))  # only to know the keys

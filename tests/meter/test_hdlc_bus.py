@@ -84,7 +84,7 @@ class Caller:
         assert isinstance(event, GetResult), event
         return event.result
 
-    def hang_up(self):
+    def close_at_once(self):
         self.link.disconnect(self.now_s)
         while not self.link.is_over:
             self._step()
@@ -122,14 +122,14 @@ async def test_the_association_ends_with_its_link(bus, stations):
     meter = stations[17].meter
     utility = Caller(bus, meter, 17, Role.UTILITY).open()
     request = utility.association.get(REGISTER)
-    utility.hang_up()
+    utility.close_at_once()
     again = Caller(bus, meter, 17, Role.UTILITY)
     again.association = utility.association
     with pytest.raises(ServiceRejectedError, match="SERVICE_NOT_ALLOWED"):
         again.ask(request)
 
 
-async def test_no_power_no_such_address_and_no_such_client_are_silence(bus, stations):
+async def test_no_power_no_such_address_and_no_such_client_get_no_answer(bus, stations):
     stations[17].cut_power()
     dead = Caller(bus, stations[17].meter, 17)
     assert dead.ask(dead.association.associate()).reason is EndReason.NO_ANSWER
@@ -153,7 +153,7 @@ async def test_mutated_frames_raise_nothing_and_leave_the_meters_well(bus, stati
     bus.receive = lambda frame: (taped.append(frame.encode()), listening(frame))[1]
     utility = Caller(bus, stations[17].meter, 17, Role.UTILITY).open()
     utility.get(REGISTER)
-    utility.hang_up()
+    utility.close_at_once()
     bus.receive = listening
     answers: list[bytes] = []
     port = _Port(bus, answers.append)

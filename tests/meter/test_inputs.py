@@ -7,6 +7,7 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, StatusBit, moment
 from urja.cosem import axdr
 from urja.cosem.obis import Obis
 from urja.cosem.security import wrap_key
+from urja.meter.display_objects import BALANCE_AMOUNT, BALANCE_TIME, RECHARGE_AMOUNT, RECHARGE_TIME
 from urja.meter.events import Log
 from urja.meter.identity import seeded_identity
 from urja.meter.inputs import (
@@ -28,7 +29,7 @@ from urja.meter.inputs import (
 )
 from urja.meter.journal import Journal, JournalError
 from urja.meter.meter import Meter
-from urja.meter.objects import BALANCE_AMOUNT, BALANCE_TIME, RECHARGE_AMOUNT, RECHARGE_TIME, clock_data
+from urja.meter.object_values import clock_data
 from urja.meter.relay import Order
 
 ON = st.booleans()
@@ -138,7 +139,7 @@ def test_a_tamper_keeps_its_bit_up_as_long_as_it_lasts():
     assert bits(told.status_word) == {StatusBit.COVER, StatusBit.MAGNET}
     [gasp] = engine.cut_power()
     assert bits(gasp.status_word) == {StatusBit.COVER, StatusBit.MAGNET, StatusBit.LAST_GASP}
-    assert engine.move_tamper("magnet", on=False) == []  # noted in the dark, told with the first breath
+    assert engine.move_tamper("magnet", on=False) == []  # noted without power, reported after it returns
     [breath] = engine.restore_power()
     assert bits(breath.status_word) == {StatusBit.COVER, StatusBit.FIRST_BREATH}
     [told] = engine.move_tamper("cover", on=False)

@@ -72,7 +72,7 @@ def test_the_old_keys_open_no_association_after_that():
         FakeWire(meter, Role.UTILITY, client(meter.identity.keys, counter=90), wire.sessions).associate()
 
 
-def test_a_new_encryption_key_begins_its_counters_anew():
+def test_a_new_encryption_key_begins_its_counters_again():
     meter, _ = ready()
     meter.advance(moment(MIDNIGHT_S + 5 * HOUR))
     assert meter.invocation_counter(4) > 1

@@ -41,7 +41,7 @@ def test_always_and_never():
     assert Link(LinkOptions(), "1", IST).next_change(at(12)) is None
 
 
-def test_a_silence_by_order_ends_by_itself():
+def test_an_ordered_loss_of_communication_ends_by_itself():
     link = Link(LinkOptions(), "1", IST)
     link.down_until_s = int(at(13).timestamp())
     assert not link.is_reachable(at(12))

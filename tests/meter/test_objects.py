@@ -10,7 +10,7 @@ from urja.cosem.layout import Layout
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.time import CosemDateTime, DeviationSign
 from urja.meter.object_model import RefusedError, Role
-from urja.meter.objects import NEVER, clock_data, selection_of
+from urja.meter.object_values import NEVER, clock_data, selection_of
 from urja.meter.relay import ControlState
 
 CLOCK = (8, "0.0.1.0.0.255", 2)
@@ -202,7 +202,7 @@ def test_a_closed_billing_period_is_readable():
     )
     at = CosemDateTime.from_bytes(said["max_demand_w_at"]).to_utc(DeviationSign.INDIAN)
     assert moment(MIDNIGHT_S) < at <= moment(MIDNIGHT_S + 30 * DAY)
-    # The demands of the period that is open count anew, the date is of the one that was closed.
+    # The demands of the period that is open count again, the date is of the one that was closed.
     assert read(meter, Role.READER, (4, "1.0.1.6.0.255", 2)).value == 0
     assert read(meter, Role.READER, (4, "1.0.1.6.0.255", 5)) == NEVER
     assert read(meter, Role.READER, (3, BILLING_DATE, 2)).value == said["billing_date"]

@@ -94,7 +94,7 @@ def test_a_remote_cut_ends_the_attempts():
     assert engine.guard.state is GuardState.WATCHING
 
 
-def test_in_the_dark_it_waits():
+def test_without_power_the_reconnection_is_delayed():
     engine = kettle_engine(minutes=24 * 60)
     engine.run_to(MIDNIGHT_S + 600 + 90)
     engine.cut_power()

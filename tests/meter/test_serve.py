@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.meter.wire import client_for
 
+from urja.base.clock import WallClock
 from urja.cosem.association import Associated
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime, DeviationSign
@@ -26,13 +27,13 @@ class Line:
     async def ask(self, apdu, sap):
         self._writer.write(Frame(sap, 1, apdu).encode())
         while True:
-            if frames := self._splitter.feed(await asyncio.wait_for(self._reader.read(65536), 5)):
+            if frames := self._splitter.feed(await asyncio.wait_for(self._reader.read(65536), 60)):
                 [frame] = frames
                 return frame.apdu
 
     async def send_garbage(self):
         self._writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        return await asyncio.wait_for(self._reader.read(), 5)
+        return await asyncio.wait_for(self._reader.read(), 60)
 
     def close(self):
         self._writer.close()
@@ -43,9 +44,11 @@ async def test_a_served_meter_answers_over_tcp(host):
     identity = seeded_identity("00000001", "urja-d1-listen", 1, listen=f"{host}:0")
     facts, stopping = asyncio.get_running_loop().create_future(), asyncio.Event()
     serving = asyncio.create_task(
-        serve_until(identity, host, 0, days=2, announce=facts.set_result, stopping=stopping)
+        serve_until(
+            identity, host, 0, days=2, clock=WallClock(), announce=facts.set_result, stopping=stopping
+        )
     )
-    told = await asyncio.wait_for(facts, 10)
+    told = await asyncio.wait_for(facts, 60)
     assert json.loads(json.dumps(told)) == told
     line = Line(*await asyncio.open_connection(told["host"], told["port"]))
     meter = Meter(identity, datetime(2026, 4, 1, tzinfo=UTC))  # only to know the keys

@@ -13,7 +13,7 @@ from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame
 from urja.meter.object_model import Role
-from urja.meter.objects import clock_data
+from urja.meter.object_values import clock_data
 from urja.meter.relay import ControlState
 
 CLOCK = (8, "0.0.1.0.0.255", 2)

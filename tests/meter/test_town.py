@@ -16,18 +16,21 @@ from urja.cosem import axdr
 from urja.cosem.association import Associated, GetResult
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.meter.control_socket import answer_line
+from urja.meter.display_objects import BALANCE_AMOUNT
 from urja.meter.fleet import Fleet, FleetError, FleetFile, read_fleet_file, write_fleet_file
 from urja.meter.identity import seeded_identity
 from urja.meter.object_model import Role
-from urja.meter.objects import BALANCE_AMOUNT
 from urja.meter.surroundings import LinkOptions, RelayOptions, Transformer
 from urja.meter.truth import read_truth
 
 
-def town_file(port=9, **links):
-    """Two transformers on two feeders: A with three houses and a meter of its own, B with one house."""
+def town_file(port=9, device_type="urja-d1", **links):
+    """Two transformers on two feeders: A with three houses and a meter of its own, B with one house.
+
+    The first house has a meter of a type.
+    """
     meters = [
-        seeded_identity("00000001", "urja-d1", 1),
+        seeded_identity("00000001", device_type, 1),
         seeded_identity("00000002", "urja-d1", 2),
         seeded_identity("00000003", "urja-d1", 3),
         seeded_identity("00000004", "urja-d1", 4),
@@ -56,9 +59,9 @@ def town_file(port=9, **links):
 class Standing:
     """A fleet without sockets: its stations touched by hand, killed by being left alone."""
 
-    def __init__(self, folder, at_s=MIDNIGHT_S, **links):
+    def __init__(self, folder, at_s=MIDNIGHT_S, device_type="urja-d1", **links):
         self.clock = SteppedClock(moment(at_s))
-        self.fleet = Fleet(town_file(**links), folder, self.clock)
+        self.fleet = Fleet(town_file(device_type=device_type, **links), folder, self.clock)
 
     async def order(self, do, **fields):
         answer = await answer_line(self.fleet, json.dumps({"do": do, **fields}).encode())
@@ -75,7 +78,7 @@ class Standing:
         return {house["serial"][-1] for house in (await self.order("houses"))["houses"] if house["powered"]}
 
 
-async def test_transformers_and_feeders_fail_with_all_that_hangs_on_them(tmp_path):
+async def test_transformers_and_feeders_fail_with_all_below_them(tmp_path):
     town = Standing(tmp_path)
     with closing(town.fleet):
         assert await town.order("cut", transformers=["A"]) == {"meters": 4}
@@ -114,6 +117,34 @@ async def test_a_hooked_wire_shows_on_the_transformer_alone(tmp_path):
         houses = sum(r.drawn_mwh + r.hooked_mwh - r.exported_mwh for r in records.values())
         assert transformer.drawn_mwh - transformer.exported_mwh == houses + transformer.lost_mwh
         assert transformer.lost_mwh > 0
+
+
+async def test_a_generator_takes_over_while_the_grid_fails(tmp_path):
+    """The block stays powered, and what its set supplies is in its truth apart and flows through no transformer."""
+    town = Standing(tmp_path, device_type="urja-d2-dg")
+    with closing(town.fleet):
+        town.live_to(MIDNIGHT_S + 900)
+        await town.order("cut", feeders=["North"], serials=["00000001"])
+        assert await town.powered() == {"1", "4"}
+        [block] = (await town.order("houses", serials=["00000001"]))["houses"]
+        assert block["from_generator"] is True
+        assert block["outages"] == ["feeder North", "service"]
+        town.live_to(MIDNIGHT_S + 2 * HOUR)
+        await town.order("restore", feeders=["North"])
+        [block] = (await town.order("houses", serials=["00000001"]))["houses"]
+        assert block["from_generator"] is True, "the service line still has no power"
+        [transformer] = (await town.order("transformers", transformers=["A"]))["transformers"]
+        houses = (await town.order("houses", serials=["00000002", "00000003"]))["houses"]
+        assert transformer["metered_w"] == sum(one["active_w"] - one["exporting_w"] for one in houses)
+        await town.order("restore", serials=["00000001"])
+        town.live_to(MIDNIGHT_S + 4 * HOUR)
+        [block] = (await town.order("houses", serials=["00000001"]))["houses"]
+        assert block["from_generator"] is False
+    own = [record for record in read_truth(tmp_path / "truth.jsonl") if record.serial == "00000001"]
+    ran = [record for record in own if record.more.get("dg_drawn_mwh")]
+    assert {record.start_s for record in ran} == {MIDNIGHT_S + 900 * n for n in range(1, 8)}
+    assert all(record.more["dg_drawn_mwh"] == record.drawn_mwh for record in ran)
+    assert own[-1].more["dg_cumulative_mwh"] == sum(record.drawn_mwh for record in ran)
 
 
 async def orders_of_a_bad_day(town):
@@ -156,7 +187,7 @@ async def test_a_killed_fleet_comes_back_as_it_was(tmp_path):
     assert len(intervals) == 5 * 8
 
 
-async def test_a_silence_survives_too(tmp_path):
+async def test_a_loss_of_communication_survives_too(tmp_path):
     town = Standing(tmp_path)
     await town.order("unreachable", serials=["00000001"])
     again = Standing(tmp_path, MIDNIGHT_S + HOUR)
@@ -183,7 +214,7 @@ async def test_overload_by_order_trips_and_wakes_the_fleet(tmp_path):
         assert house["supplied"]
 
 
-async def test_out_of_reach_it_hangs_up_and_comes_back(tmp_path):
+async def test_out_of_reach_it_closes_its_connection_and_comes_back(tmp_path):
     async with HeadEnd() as head_end, Running(town_file(head_end.port), tmp_path) as running:
         await head_end.until(lambda: len(head_end.writers) == 5)
         station = running.fleet.stations["00000001"]

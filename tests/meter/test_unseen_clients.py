@@ -33,9 +33,9 @@ from urja.cosem.security import SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
 from urja.cosem.xdlms.selection import CaptureObject, EntryAccess, RangeAccess
 from urja.meter import station as stations
+from urja.meter.association_objects import CONFORMANCE
 from urja.meter.faults import FaultPlan
 from urja.meter.object_model import Role
-from urja.meter.objects import CONFORMANCE
 from urja.meter.relay import ControlState
 from urja.meter.session import Sessions
 from urja.meter.station import Station
@@ -106,7 +106,7 @@ def test_what_is_not_listed_is_refused_with_its_reason(meter, role):
 
 
 @pytest.mark.parametrize("role", [Role.PUBLIC, Role.READER])
-def test_nobody_but_the_utility_writes(meter, role):
+def test_only_the_utility_writes(meter, role):
     wire = FakeWire(meter, role).associate()
     for class_id, name, attributes, _ in list(object_list(wire)):
         for attribute, mode in attributes.items():
@@ -184,7 +184,7 @@ def test_a_range_with_some_columns_in_the_order_asked_for(meter):
         (EntryAccess(2**32 - 1, 2**32 - 1), 0, 0),
     ],
 )
-def test_entries_within_and_beyond_what_is_there(meter, access, rows, columns):
+def test_entries_within_and_beyond_the_buffer(meter, access, rows, columns):
     found = FakeWire(meter, Role.READER).associate().get(*BLOCKS, access).value
     assert (len(found), len(found[0].value) if found else 0) == (rows, columns)
 
@@ -303,7 +303,7 @@ def test_requests_without_an_association_get_an_exception(meter):
         assert error.state_error is StateError.SERVICE_NOT_ALLOWED
 
 
-def test_released_is_over_and_begins_anew(meter):
+def test_released_is_over_and_begins_again(meter):
     wire = FakeWire(meter, Role.READER).associate()
     for _ in range(3):
         wire.release()
@@ -320,7 +320,7 @@ def test_released_is_over_and_begins_anew(meter):
         "6027a109060760857405080101a803020101a903020105be10040e01000000065f1f0400001e1dffff",
         # Without acse requirements, which some take for implied.
         "601da109060760857405080101be10040e01000000065f1f0400001e1dffff",
-        # With a title that nobody needs.
+        # With an unused title.
         "6029a109060760857405080101a60a0408434c4e5430303031be10040e01000000065f1f0400001e1dffff",
         # With quality of service and the default of response-allowed spelt out.
         "601fa109060760857405080101be120410010001010100065f1f0400001e1dffff",
@@ -397,7 +397,7 @@ class Caller:
                     return events
 
     async def heard(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.reader.read(65536)
 
 
@@ -470,7 +470,7 @@ async def test_a_request_in_many_small_pieces_is_one(meter):
         assert client.client.state is State.READY
 
 
-async def test_who_says_nothing_is_hung_up_on(meter, monkeypatch):
+async def test_a_client_that_sends_nothing_is_disconnected(meter, monkeypatch):
     monkeypatch.setattr(stations, "INACTIVITY_S", 0.05)
     async with served(meter) as call:
         silent = await call()
@@ -483,12 +483,12 @@ async def test_who_says_nothing_is_hung_up_on(meter, monkeypatch):
             await asyncio.wait({hung_up}, timeout=0.01)
             if hung_up.done():
                 break
-        assert hung_up.done(), "it was hung up on while it spoke"
+        assert hung_up.done(), "it was disconnected while it sent"
         assert await hung_up == b""
 
 
 def test_a_proof_that_was_changed_on_the_way_opens_nothing_and_the_true_one_does(meter):
-    """Pass 3 of HLS: whoever can change bytes on the line can neither open an association nor end it."""
+    """Pass 3 of HLS: an attacker who can change bytes on the line can neither open an association nor end it."""
     wire = FakeWire(meter, Role.UTILITY)
     [answer] = wire.sessions.receive(Frame(48, 1, wire.client.associate()))
     [event] = wire.client.receive(answer.apdu)

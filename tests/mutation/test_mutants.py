@@ -1,4 +1,4 @@
-"""What the mutants of a source are, and what is left alone."""
+"""What the mutants of a source are, and what is not changed."""
 
 import ast
 from pathlib import Path

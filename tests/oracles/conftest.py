@@ -55,14 +55,14 @@ def _hold(differences: list[str]) -> None:
     told = "\n".join(difference for difference in differences if difference)
     if told:
         pytest.fail(
-            "an oracle has changed. Where that is meant, write it anew and name the decision in the commit:\n"
+            "an oracle has changed. Where that is meant, write it again and name the decision in the commit:\n"
             f"  uv run --group test pytest tests/oracles -n0 --write-oracles\n{told}",
             pytrace=False,
         )
 
 
 def difference_of(name: str, text: str) -> str:
-    """A unified diff from what is frozen to what is there."""
+    """A unified diff from the frozen text to the current one."""
     path = FROZEN / name
     frozen = path.read_text() if path.exists() else ""
     lines = difflib.unified_diff(

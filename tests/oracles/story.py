@@ -1,4 +1,4 @@
-"""Days of a street without chance: what is read, asked for and paid is fixed, the stages do the rest."""
+"""Days of a town without chance: what is read, asked for and paid is fixed, the stages do the rest."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,12 +8,12 @@ from pathlib import Path
 from unittest import mock
 from zoneinfo import ZoneInfo
 
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_arrears import load as load_policy, owes
 from tests.pipeline.test_decide import Place
 from tests.pipeline.test_post import load as load_tariff
-from tests.usecases.life import commissioned, connect, do, hang, stock
+from tests.usecases.life import commissioned, connect, do, install_meter, stock
 from tests.usecases.test_terms import change_load
 
 KEY = bytes(range(32))
@@ -53,7 +53,7 @@ class Story(Place):
     def seal(self, day: int, folder: Path) -> None:
         from urja.pipeline.seal import Sealer
 
-        Sealer(ZoneInfo(street.ZONE), KEY, folder).run_once(self.at(day + 1, 0, 30))
+        Sealer(ZoneInfo(town.ZONE), KEY, folder).run_once(self.at(day + 1, 0, 30))
 
     # The first house is disconnected, pays, and is reconnected.
 
@@ -62,11 +62,11 @@ class Story(Place):
         self.report("confirmed", evidence={"control_state": "disconnected"})
 
     def on_1_at_20(self):
-        street.pay(self.houses[0].account_id, 60_000, "pay_1", self.now)
+        town.pay(self.houses[0].account_id, 60_000, "pay_1", self.now)
         # The second one's recharge pays old dues too; the last one's is returned in part.
-        street.pay(self.houses[1].account_id, 10_000, "pay_2", self.now)
-        credit = street.pay(self.houses[4].account_id, 8_000, "pay_3", self.now)
-        street.give_back(credit, 5_000, "refund_1", self.now)
+        town.pay(self.houses[1].account_id, 10_000, "pay_2", self.now)
+        credit = town.pay(self.houses[4].account_id, 8_000, "pay_3", self.now)
+        town.give_back(credit, 5_000, "refund_1", self.now)
 
     def on_2_at_9(self):
         self.sent()
@@ -80,9 +80,9 @@ class Story(Place):
     # The third one's meter is exchanged, the fourth one's people leave, others come.
 
     def on_2_at_12(self):
-        street.in_stock(12)
+        town.in_stock(12)
         old, read_wh = self.houses[2], self.registers[2]
-        done = street.exchange(3, 12, self.now, old_wh=read_wh, new_wh=150)
+        done = town.exchange(3, 12, self.now, old_wh=read_wh, new_wh=150)
         self.houses[2] = Home(
             old.service_point_id, done.outcome["device_id"], old.agreement_id, old.account_id
         )
@@ -103,12 +103,12 @@ class Story(Place):
         self.houses[3] = Home(old.service_point_id, old.device_id, found.id, found.account_id)
 
     def on_3_at_20(self):
-        """A place is built, its meter put in and commissioned, and somebody moves in."""
+        """A service point is made, its meter installed and commissioned, and a consumer moves in."""
         from urja.usecases.operations import MoveIn
 
         connect("C-1", self.now)
         stock(21)
-        hang(21, self.now, register_wh=100)
+        install_meter(21, self.now, register_wh=100)
         commissioned(21, self.now)
         arrival = MoveIn(
             consumer_number="C-1", at=self.now, name="Ravi", email="ravi@example.org", tariff_code="demo",
@@ -119,7 +119,7 @@ class Story(Place):
 
 @contextmanager
 def told(database, folder: Path) -> Iterator[Story]:
-    """The street with its documents, people and dues, and five days of it."""
+    """The town with its documents, people and dues, and five days of it."""
     from urja.apps.rulebook import operations as rulebook
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 

@@ -1,9 +1,9 @@
-"""The books of a street's days: entries, decisions, orders, messages and history, the laws, and the heads of chains."""
+"""The books of a town's days: entries, decisions, orders, messages and history, the laws, and the heads of chains."""
 
 import json
 import re
 
-from tests.apps import street
+from tests.apps import town
 from tests.oracles import story
 from tests.oracles.outline import renumbered
 
@@ -32,7 +32,7 @@ def laws_and_heads(connection, now) -> str:
     """What each law says, the last hash of each account, the sealed heads."""
     from urja.laws.verify import examine
 
-    findings = examine(connection, now, street.ZONE)
+    findings = examine(connection, now, town.ZONE)
     laws = [f"{found.law}: {'; '.join(found.contradictions) or 'holds'}" for found in findings]
     chains = connection.execute(
         "SELECT bucket, kind || ' ' || code || ' ' || last_seq || ' ' || encode(last_hash, 'hex') FROM books_account"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from tests.apps import street
+from tests.apps import town as town_rows
 from tests.apps.payments.cast import config
 from tests.oracles.outline import normal, outline
 from tests.web import console_staff, town_cast
@@ -27,6 +27,7 @@ from tests.web.fixtures import (  # noqa: F401 - fixtures
     fake_town,
     home,
     house_template,
+    staffed_template,
     town_books,
     town_template,
 )
@@ -106,7 +107,7 @@ def test_paying(oracles, home, browser, language):  # noqa: F811
     from urja.usecases.policies import load_bundled_policy
 
     with connected_as("urja_owner"):
-        load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
+        load_bundled_policy("plain.toml", recorded_at=town_rows.START, actor="test")
     client, pay = browser(user_id=home.owner_id, language=language), f"/accounts/{home.account_id}/pay/"
     with override_settings(URJA_PAYMENTS=config("http://127.0.0.1:9")):
         found = {
@@ -125,7 +126,7 @@ def test_without_signing_in(oracles, home, browser, demo):  # noqa: F811
     client.post("/sign-in/", {"email": "asha@example.org"})
     found["code.txt"] = shown(client.get("/sign-in/code/"))
     found["wrong-code.txt"] = shown(client.post("/sign-in/code/", {"code": "000000"}))
-    oracles({"pages/nobody": found})
+    oracles({"pages/visitor": found})
 
 
 def test_console(oracles, colleague):  # noqa: F811

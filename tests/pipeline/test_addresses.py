@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 from urja.apps.journal.errors import RefusedError
 
@@ -178,7 +178,7 @@ def test_where_the_old_address_is_lost_a_second_person_and_a_delay_stand_for_it(
         approve(person, actor="user 8", email="thief@example.org")
     approve(person, actor="user 8")
     run(mail)
-    assert mail.sent[-1][0] == OLD, "whoever reads it hears of the approval"
+    assert mail.sent[-1][0] == OLD, "a reader of the log sees the approval"
     run(mail, LATER + 3 * DAY - timedelta(seconds=1))
     assert address(person) == OLD
     run(mail, LATER + 3 * DAY)
@@ -235,7 +235,7 @@ def test_who_was_employed_meanwhile_keeps_their_address(person, mail):
     assert (address(person), state()) == (OLD, "impossible")
 
 
-def test_an_address_that_somebody_else_has_by_then_stays_theirs(person, mail):
+def test_an_address_that_another_person_has_by_then_stays_theirs(person, mail):
     correct(person)
     run(mail)
     adopt(2, email=NEW)
@@ -283,7 +283,7 @@ def test_a_stolen_web_neither_sees_the_words_nor_writes_a_confirmation(person, m
 
 
 def test_who_is_made_nameless_is_named_by_no_address_that_waited(person, mail, database):
-    from tests.apps.street import by_hand
+    from tests.apps.town import by_hand
 
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.identity.models import AddressChange
@@ -312,3 +312,21 @@ def test_what_happened_at_the_door_is_kept_for_a_year(database):
     with in_the_rights_of("urja_pipeline"):
         assert delete_old_sign_ins(START).done == 1
     assert SignIn.objects.get().at == START - timedelta(days=364)
+
+
+def test_a_stored_address_that_cannot_be_mailed_keeps_no_other_change_waiting(person, database):
+    from django.test import override_settings
+    from tests.providers.relay import mailers, open_relay
+
+    from urja.apps.people.models import Person
+    from urja.pipeline.email_changes import EmailChanges, MailSender
+
+    neighbour = adopt(2)
+    correct(person)
+    with database.connect() as owner:
+        owner.execute("UPDATE identity_address_change SET old_email = 'ravi..k@gmail.com'")
+    correct(Person.objects.get(user_id=neighbour.user_id), "bela@example.org")
+    with open_relay() as relay, override_settings(**mailers(relay)), in_the_rights_of("urja_pipeline"):
+        report = EmailChanges(MailSender("Urja", "https://urja.example/")).run_once(LATER)
+    assert not report.detail
+    assert sorted(relay.to) == sorted([NEW, "person2@example.org", "bela@example.org"])

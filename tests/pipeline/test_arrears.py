@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_decide import POLICY, Place
 
 NUMBERS = count(1)
@@ -73,15 +73,15 @@ def house(database):
 
 
 def pay(house, amount, number=0):
-    return street.pay(house.houses[number].account_id, amount, f"pay_{next(NUMBERS)}", house.now)
+    return town.pay(house.houses[number].account_id, amount, f"pay_{next(NUMBERS)}", house.now)
 
 
 def give_back(house, credit, amount):
-    return street.give_back(credit, amount, f"rfnd_{next(NUMBERS)}", house.now)
+    return town.give_back(credit, amount, f"rfnd_{next(NUMBERS)}", house.now)
 
 
 def post(house):
-    """Credits alone: what nobody has used costs nothing in between."""
+    """Credits alone: energy that was not used costs nothing in between."""
     from urja.pipeline.credits import post_credits
 
     house.now += timedelta(minutes=1)
@@ -109,7 +109,7 @@ def book(house, number=0):
 def laws(house):
     from urja.laws.verify import laws
 
-    return laws(house.connection, house.now, street.ZONE)
+    return laws(house.connection, house.now, town.ZONE)
 
 
 def forecast(house, amount, number=0):
@@ -126,6 +126,35 @@ def test_the_share_of_a_recharge_pays_the_oldest_bill_its_surcharge_first(house)
     post(house)
     assert book(house) == ["recharge 10000", "arrears -2500"]
     assert left(house) == ["B-2 5800+0"]
+    assert all(laws(house).values())
+
+
+def waive(house, dues_minor):
+    from urja.usecases.operations import WaiveCharges, perform
+
+    house.now += timedelta(minutes=1)
+    perform(
+        WaiveCharges(consumer_number="URJ00000001", waived_dues_minor=dues_minor, reason="agreed"),
+        recorded_at=house.now,
+        actor="test",
+    )
+
+
+def test_waived_dues_are_owed_no_longer_and_what_was_paid_of_them_stays_paid(house):
+    """The law calculates each recharge by the bills as they were known then."""
+    credit = pay(house, 4_000)
+    post(house)
+    assert left(house) == ["B-1 1300+0", "B-2 6000+0"]
+    waive(house, 6_800)
+    assert left(house) == ["B-2 500+0"]
+    pay(house, 10_000)
+    post(house)
+    assert book(house) == ["recharge 4000", "arrears -1000", "recharge 10000", "arrears -500"]
+    assert all(laws(house).values())
+    # The bank takes the first recharge back: what it had paid is owed again, and what was waived is not.
+    give_back(house, credit, 4_000)
+    post(house)
+    assert left(house) == ["B-1 700+300"]
     assert all(laws(house).values())
 
 
@@ -189,7 +218,7 @@ def test_a_credit_and_its_reversal_of_one_run(house):
     assert all(laws(house).values())
 
 
-def test_no_share_goes_to_arrears_of_what_nobody_has_paid_in(house):
+def test_no_share_of_a_credit_that_is_no_payment_goes_to_arrears(house):
     from urja.apps.books.operations import request_credit
 
     for kind in ("opening-credit", "set-apart", "deposit", "transfer"):
@@ -205,7 +234,7 @@ def test_no_share_goes_to_arrears_of_what_nobody_has_paid_in(house):
     assert left(house) == ["B-1 2000+300", "B-2 6000+0"]
 
 
-def test_what_nobody_has_paid_in_is_no_last_recharge(house):
+def test_a_credit_that_is_no_payment_is_no_last_recharge(house):
     """Warnings come at a share of what was paid last, not of a deposit or of bills that left the balance."""
     from urja.apps.books.operations import request_credit
     from urja.apps.supply import queries
@@ -250,8 +279,8 @@ def test_its_arithmetic_can_be_opened(house):
     assert sum(row.amount_minor for row in found.rows) == found.entry.amount_minor == -2_500
 
 
-def test_who_recharges_in_the_dark_has_paid_what_the_balance_has_of_it(house):
-    """A part of a payment that goes to old dues brings nobody nearer to light."""
+def test_a_recharge_while_disconnected_counts_by_what_reaches_the_balance(house):
+    """A part of a payment that goes to old dues brings no reconnection nearer."""
     from urja.apps.supply import queries
     from urja.apps.supply.queries import facts
 

@@ -1,7 +1,7 @@
 """A meter without a load switch: a person at the site switches instead of an order of `decide`."""
 
 import pytest
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 from tests.pipeline.test_decide import MINUTE, Place, used_up
 
 
@@ -22,7 +22,7 @@ def work_orders(place):
     ]
 
 
-def somebody_goes(place):
+def a_fitter_goes(place):
     from urja.apps.overviews.queries.work_orders import everywhere
     from urja.apps.work import operations
 
@@ -36,7 +36,7 @@ def test_a_person_is_sent_once_and_called_back_by_a_payment(big_house):
     report = big_house.go(big_house.at(1, 10, 1))
     assert report.counts["work_orders"] == 1
     assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "open")], ["credit"])
-    # Nobody went that day: the work order stays, through the night and into the next window.
+    # No visit that day: the work order stays, through the night and into the next window.
     big_house.until(big_house.at(2, 11))
     assert work_orders(big_house) == [("switch_off_by_hand", "open")]
     big_house.pay(500)
@@ -50,17 +50,17 @@ def test_a_person_is_sent_once_and_called_back_by_a_payment(big_house):
 def test_who_was_switched_off_by_hand_is_switched_on_by_hand(big_house):
     used_up(big_house)
     big_house.go(big_house.at(1, 10, 1))
-    somebody_goes(big_house)
+    a_fitter_goes(big_house)
     assert big_house.where() == ("cut", "cut")
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)
     assert work_orders(big_house) == [("switch_off_by_hand", "done"), ("switch_on_by_hand", "open")]
-    somebody_goes(big_house)
+    a_fitter_goes(big_house)
     assert work_orders(big_house)[-1] == ("switch_on_by_hand", "done")
     assert (big_house.where(), big_house.holds(), big_house.commands()) == (("fine", "fine"), [], [])
 
 
-def test_a_hold_by_hand_is_an_errand_too_and_ends_with_it(big_house):
+def test_a_manual_hold_is_a_work_order_too_and_ends_with_it(big_house):
     big_house.go()
     big_house.order("hold", "safety")
     big_house.go(big_house.at(1, 22))
@@ -71,10 +71,36 @@ def test_a_hold_by_hand_is_an_errand_too_and_ends_with_it(big_house):
     assert big_house.commands() == []
 
 
+@pytest.mark.parametrize(
+    ("service", "rule"),
+    [("collection", "health.collection"), ("payments", "health.payments"), ("messaging", "health.messaging")],
+)
+def test_a_person_is_called_back_while_a_service_is_ill_and_sent_again(big_house, service, rule, monkeypatch):
+    """As a command would be, at once: no supply is disconnected while payments, messages or collection fail.
+
+    The work order once stayed open until its window had ended, and was withdrawn then.
+    """
+    from urja.apps.supply import health
+    from urja.apps.work.models import WorkOrder
+
+    well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
+
+    used_up(big_house)
+    big_house.go(big_house.at(1, 10, 1))
+    assert work_orders(big_house) == [("switch_off_by_hand", "open")]
+    monkeypatch.setattr(health, "_judge", lambda *_: {**well, service: False})
+    big_house.go(big_house.at(1, 10, 20))
+    assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "withdrawn")], [])
+    assert WorkOrder.objects.get().result == {"withdrawn": rule}
+    monkeypatch.setattr(health, "_judge", lambda *_: well)
+    big_house.until(big_house.at(1, 11))
+    assert work_orders(big_house) == [("switch_off_by_hand", "withdrawn"), ("switch_off_by_hand", "open")]
+
+
 def test_a_payment_does_not_switch_on_what_is_held(big_house):
     used_up(big_house)
     big_house.go(big_house.at(1, 10, 1))
-    somebody_goes(big_house)
+    a_fitter_goes(big_house)
     big_house.order("hold", "tamper")
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)

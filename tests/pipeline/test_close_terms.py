@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.pipeline.test_post import Town
 from tests.usecases.test_terms import change_category, change_load
 

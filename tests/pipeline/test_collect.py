@@ -121,7 +121,7 @@ def test_a_forged_webhook_is_kept_and_causes_no_question(till, paid):
     assert till.hook(told, "")
     with structlog.testing.capture_logs() as logs:
         till.collect()
-    # The gateway logs as well: that its own webhooks find nobody.
+    # The gateway logs as well: that its own webhooks find no receiver.
     said = [line["event"] for line in logs if line["event"] != "webhook"]
     assert said == ["webhook with a wrong signature"] * 3
     assert till.entries() == []
@@ -138,7 +138,7 @@ def test_an_event_of_an_unknown_kind_is_said_to_be_one(till, paid):
     assert till.entries() == []
 
 
-def test_a_question_that_a_webhook_has_caused_outlives_a_gateway_that_is_silent(till, paid):
+def test_a_query_that_a_webhook_has_caused_outlives_a_gateway_without_an_answer(till, paid):
     not_by_schedule()
     till.hook(*webhooks(till, paid, "payment.captured"))
     till.shop.api.post("/control/mute", json={"what": "everything"})
@@ -320,7 +320,7 @@ def test_an_order_of_the_gateways_that_does_not_carry_our_receipt_credits_nothin
     "body",
     [b"", b"{", b"[]", b'{"event": 1}', b'{"event": "x", "payload": {"payment": {"entity": {"id": ""}}}}'],
 )
-def test_what_cannot_be_read_is_set_aside_and_stops_nothing(till, paid, body):
+def test_an_unreadable_message_is_quarantined_and_stops_nothing(till, paid, body):
     not_by_schedule()
     till.hook(body)
     till.hook(*webhooks(till, paid, "payment.captured"))
@@ -329,7 +329,7 @@ def test_what_cannot_be_read_is_set_aside_and_stops_nothing(till, paid, body):
     assert till.entries() == CREDITED
 
 
-def test_a_silent_gateway_is_noted_and_asked_again(till, paid):
+def test_a_gateway_without_an_answer_is_noted_and_asked_again(till, paid):
     from urja.apps.payments import queries
 
     till.shop.api.post("/control/mute", json={"what": "everything"})
@@ -426,7 +426,7 @@ def test_an_order_whose_answer_was_lost_is_not_opened_twice(till, monkeypatch):
     assert [placed["id"] for placed in orders_at_the_gateway(till)] == [order.provider_order_id]
 
 
-def test_an_order_is_given_up_where_the_gateway_stays_silent(till):
+def test_an_order_is_given_up_where_the_gateway_never_answers(till):
     order = till.asked_for()
     till.shop.api.post("/control/mute", json={"what": "everything"})
     till.collect()
@@ -521,7 +521,7 @@ def decided(till):
 def test_a_lost_dispute_is_debited_once_and_reaches_a_clerk(till):
     order = disputed(till, DISPUTED_AND_LOST)
     till.collect()
-    assert till.reasons() == ["dispute_open"], "somebody has to answer the gateway in time"
+    assert till.reasons() == ["dispute_open"], "a person has to answer the gateway in time"
     assert till.entries() == CREDITED, "nothing is lost yet"
     assert decided(till)["amount_deducted"] == 20_000
     for body in webhooks(till, order, "payment.dispute.created", "payment.dispute.lost"):

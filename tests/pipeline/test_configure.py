@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.usecases.test_terms import change_category, change_load, do, load_tariff, wished
 
 DAY = timedelta(days=1)
@@ -79,7 +79,7 @@ def test_terms_of_a_later_day_are_told_when_it_has_come(house, stage):
     assert given() == ["set_load_limit {'watts': 7000}"]
 
 
-def test_a_process_that_begins_anew_finds_what_began_meanwhile(house):
+def test_a_process_that_begins_again_finds_what_began_meanwhile(house):
     from urja.pipeline.configure import Configure
 
     do(change_load(7000, 30), NOW)
@@ -103,7 +103,7 @@ def test_a_meter_that_does_not_take_it_is_somebodys_way_there(house, stage):
     assert work_orders() == [("configure", "open")]
     assert stage.run_once(NOW + timedelta(hours=2), 0).done == 0
     assert len(given()) == 1
-    # After a day it is tried again; once the meter has taken it, nobody need go.
+    # After a day it is tried again; once the meter has taken it, no visit is needed.
     assert stage.run_once(NOW + DAY, 0).done == 1
     assert len(given()) == 2
     answer("confirmed", NOW + DAY)
@@ -148,7 +148,7 @@ def test_a_meter_closes_its_month_with_the_tariffs_periods(house, stage):
 
 
 def test_a_meter_closes_its_month_with_the_agreements_own_periods(house, stage):
-    """Whatever calendar its tariff has, and the next one too; whoever comes after with none has the tariff's."""
+    """Whatever calendar its tariff has, and the next one too; the next consumer without one has the tariff's."""
     from urja.usecases.operations import MoveIn, MoveOut
 
     move_in = {
@@ -172,11 +172,13 @@ def test_a_meter_closes_its_month_with_the_agreements_own_periods(house, stage):
     assert wished("billing_day") == [("15", None)]
 
 
-def test_a_meter_without_a_switch_has_no_limit_to_keep(house, stage):
+@pytest.mark.parametrize("changes", [{"load_switch": False}, {"commodity": "gas"}])
+def test_a_meter_without_a_switch_or_of_gas_has_no_limit_to_keep(house, stage, changes):
+    """A gas meter was ordered to limit a load that it has not, and a work order to configure it was opened."""
     from urja.apps.assets.models import Device
 
-    with street.by_hand():
-        Device.objects.update(load_switch=False)
+    with town.by_hand():
+        Device.objects.update(**changes)
     do(change_load(7000, 10), NOW)
     assert stage.run_once(NOW, 0).done == 0
     assert given() == []

@@ -5,15 +5,15 @@ from datetime import UTC, timedelta
 from itertools import pairwise
 
 import pytest
-from tests.apps import street
-from tests.apps.street import adopt, protect
+from tests.apps import town
+from tests.apps.town import adopt, protect
 from tests.pipeline.test_post import load as load_tariff
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
-HALF_HOUR = street.HALF_HOUR
-START = street.START
+HALF_HOUR = town.HALF_HOUR
+START = town.START
 """Monday 2 March, 00:00 in Kolkata."""
 
 POLICY = """
@@ -144,17 +144,17 @@ class Place:
         if rows:
             rows[-1] = (rows[-1][0], wh)
             self.registers[house] = self.registers.get(house, 10_000) + wh
-            street.store_blocks(self.connection, street.blocks(self.houses[house], *rows), now=self.now)
+            town.store_blocks(self.connection, town.blocks(self.houses[house], *rows), now=self.now)
         if midnights:
-            street.store_registers(self.connection, street.registers(self.houses[house], *midnights))
+            town.store_registers(self.connection, town.registers(self.houses[house], *midnights))
 
     def read(self, at, wh, house=0):
         """An instantaneous register read."""
         from urja.stream.records import RegisterKind
 
-        street.store_registers(
+        town.store_registers(
             self.connection,
-            street.registers(self.houses[house], (at, wh), kind=RegisterKind.INSTANTANEOUS),
+            town.registers(self.houses[house], (at, wh), kind=RegisterKind.INSTANTANEOUS),
             now=self.now,
         )
 
@@ -315,7 +315,7 @@ def test_from_warning_to_light(house):
     assert house.where() == ("fine", "fine")
 
 
-def test_nobody_is_cut_in_protected_hours(house):
+def test_no_supply_is_disconnected_in_protected_hours(house):
     house.now = house.at(1, 15)
     house.use(60_000)
     house.go()
@@ -358,13 +358,13 @@ def test_a_credit_that_does_not_suffice_makes_the_cut_a_newer_one(house):
     house.go(house.at(1, 10, 1))
     first = house.command()
     house.pay(1)
-    # Posted before anybody looked: still, what was ordered before it must not be carried out.
+    # Posted before a run looked: still, what was ordered before it must not be carried out.
     house.go(house.now + MINUTE)
     assert house.commands() == [("disconnect", "superseded"), ("disconnect", "queued")]
     assert house.command().issued_at > first.issued_at
 
 
-def test_a_cut_that_the_head_end_gives_back_is_decided_anew(house):
+def test_a_cut_that_the_head_end_gives_back_is_decided_again(house):
     used_up(house)
     house.go(house.at(1, 10, 1))
     house.sent()
@@ -392,6 +392,19 @@ def test_a_payment_clears_only_its_own_reason(house):
     house.order("release", "safety")
     house.go(house.now + MINUTE)
     assert house.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
+
+
+def test_cash_at_the_counter_reconnects_with_the_next_run(house):
+    from tests.apps.approvals.office import Person
+    from tests.apps.counter_cast import opened, take
+
+    cut(house)
+    meena = Person("meena", "cashier")
+    opened(meena, house.now)
+    assert take(meena, 500_00, now=house.now).state == "done"
+    house.go(house.now + SECOND)
+    assert house.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
+    assert house.holds() == []
 
 
 def test_an_operators_hold_switches_off_at_any_hour(house):
@@ -422,7 +435,7 @@ def test_credit_is_nobodys_hold_to_place(house):
 
 
 @pytest.fixture
-def street_of_five(database):
+def town_of_five(database):
     """Five houses behind one transformer."""
     from urja.usecases.operations import add_transformer
 
@@ -437,8 +450,8 @@ def street_of_five(database):
     place.connection.close()
 
 
-def test_cuts_behind_a_transformer_are_staggered_and_capped(street_of_five):
-    place = street_of_five
+def test_cuts_behind_a_transformer_are_staggered_and_capped(town_of_five):
+    place = town_of_five
     place.now = place.at(1, 9)
     for house in range(5):
         place.use(60_000, house=house)
@@ -489,7 +502,7 @@ def test_a_payment_under_way_holds_off_the_cut_for_a_day(house):
 
 
 @pytest.mark.parametrize("service", ["collection", "payments", "messaging"])
-def test_nobody_is_cut_while_a_service_is_ill(house, monkeypatch, service):
+def test_no_supply_is_disconnected_while_a_service_is_ill(house, monkeypatch, service):
     from urja.apps.supply import health
 
     well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
@@ -530,7 +543,7 @@ def test_health_is_judged_by_stated_rules(database):
                 delivered_at=place.now if delivered else None,
             )
 
-    # Whoever is never reached is written to again and again: that says nothing about the service.
+    # An account that is never reached is written to again and again: that says nothing about the service.
     send(0, 30, delivered=False)
     for number in (1, 2, 3, 4):
         send(number, 1, delivered=True)
@@ -667,7 +680,7 @@ def test_who_has_been_to_a_weld_is_not_sent_again_for_what_was_read_before(house
     assert everywhere(9)[0].asked["advance_wh"] == 50
 
 
-def test_the_chain_from_paid_to_lit(house):
+def test_the_chain_from_paid_to_powered(house):
     from urja.apps.supply import queries
 
     cut(house)
@@ -736,8 +749,8 @@ def test_lists_and_stories(house):
         assert house.standing().sentence(house.now, language)
 
 
-def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, django_statements):
-    place = street_of_five
+def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(town_of_five, django_statements):
+    place = town_of_five
     place.now = place.at(1, 9)
     for house in range(5):
         place.use(100, house=house)
@@ -747,7 +760,7 @@ def test_a_second_run_does_nothing_and_an_idle_one_is_cheap(street_of_five, djan
 
     with django_statements() as statements:
         decide.decide_due(place.now, 1)
-    assert len(statements) <= 10, statements
+    assert len(statements) <= 11, statements
     assert sum("readings.accrual" in sql for sql in statements) == 1
 
 
@@ -787,20 +800,18 @@ def test_a_new_version_is_looked_at_on_its_day(house):
     assert house.standing().policy == "story 2"
 
 
-def test_balances_of_many_are_those_of_each(street_of_five):
+def test_balances_of_many_are_those_of_each(town_of_five):
     from urja.apps.billing.balances import fresh_balances
     from urja.apps.billing.queries import fresh_balance
     from urja.apps.contracts.queries import agreements
 
-    place = street_of_five
+    place = town_of_five
     for house in range(5):
         place.now = place.at(1, 9)
         place.use(1_000 * house, house=house)
     place.go()
     for house in range(3):
-        street.store_registers(
-            place.connection, street.registers(place.houses[house], (place.at(2, 0), 19_000))
-        )
+        town.store_registers(place.connection, town.registers(place.houses[house], (place.at(2, 0), 19_000)))
     place.go(place.at(2, 2))
     many = fresh_balances(agreements(house.agreement_id for house in place.houses), place.now)
     for account_id, found in many.items():

@@ -4,7 +4,7 @@ categories."""
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import adopt, protect
+from tests.apps.town import adopt, protect
 from tests.pipeline.test_decide import START, Place, cut, used_up
 from tests.usecases.test_terms import day
 
@@ -63,7 +63,7 @@ def test_a_supply_that_is_cut_comes_back_when_it_is_paid_for_by_bills(house):
 
 def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     """The stage takes everybody for prepaid."""
-    from tests.apps import street
+    from tests.apps import town
 
     from urja.apps.contracts.kinds import PaymentMode
     from urja.apps.supply.queries import facts
@@ -72,7 +72,7 @@ def test_cutting_who_pays_by_a_bill_breaks_the_law(house, monkeypatch):
     do(house, to_postpaid(1))
     monkeypatch.setattr(facts, "PaymentMode", type("Mistaken", (), {"PREPAID": PaymentMode.POSTPAID}))
     cut(house)
-    assert laws(house.connection, house.now, street.ZONE)["cut_of_no_protected_consumer"] is False
+    assert laws(house.connection, house.now, town.ZONE)["cut_of_no_protected_consumer"] is False
 
 
 def test_terms_that_begin_at_midnight_are_seen_at_midnight(house):

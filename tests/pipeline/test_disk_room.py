@@ -2,7 +2,7 @@
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.apps.street import START
+from tests.apps.town import START
 
 from urja.base.disk_space import DiskSpace, Level
 from urja.base.settings import DiskSettings

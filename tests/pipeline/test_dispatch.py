@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 from tests.headend.ordering import SIGNING_KEY, House
 from tests.headend.pushing import KEK
 
@@ -16,6 +16,8 @@ from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.cosem.security import wrap_key
 from urja.headend.process import HeadEnd
+from urja.meter.inputs import Operate
+from urja.meter.relay import Order as Press
 from urja.meter.surroundings import RelayOptions
 from urja.stream import User, connect, ensure_streams
 from urja.stream.errors import BrokerUnavailableError
@@ -38,7 +40,7 @@ class Town:
         from urja.pipeline.project import Project
         from urja.usecases import operations as registry
 
-        house = House(self.clock, number, port=free_port(), **options)
+        house = House(self.clock, number, **({"port": free_port()} | options))
         entry = house.entry()
 
         def adopted():
@@ -53,6 +55,7 @@ class Town:
                 system_title=house.identity.title,
                 serial=entry.serial,
                 device_type=entry.device_type,
+                interval_s=house.identity.type.interval_s,
                 wrapped_guek=wrap_key(KEK, house.identity.keys.guek),
                 wrapped_gak=wrap_key(KEK, house.identity.keys.gak),
                 address=entry.address,
@@ -98,7 +101,7 @@ class Town:
 
     async def until(self, stage, command, state):
         """Run the stage until a command is there."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.state(command) != state:
                 assert not command.finished, (command.state, command.detail)
                 await stage.run_once(self.clock.now())
@@ -178,7 +181,7 @@ async def test_a_credit_while_the_cut_is_on_its_way(town):
     async with town.headend() as headend:
         cut = await town.issue(house, "disconnect")
         await stage.run_once(town.clock.now())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await _waits(headend):  # noqa: ASYNC110 - a counter has no event
                 await asyncio.sleep(0.02)
         back = await town.issue(house, "connect")
@@ -204,7 +207,7 @@ async def test_unreachable_and_told_so_until_it_expires(town):
     stage = await town.stage()
     async with town.headend():
         cut = await town.issue(house, "disconnect")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not cut.last_error:
                 await stage.run_once(town.clock.now())
                 await town.state(cut)
@@ -290,3 +293,36 @@ async def test_many_houses_each_end_once(town):
         for command in cuts + shown:
             await town.until(stage, command, "confirmed")
     assert not any(house.switch.closed for house in houses)
+
+
+async def test_a_valve_from_asleep_to_opened_by_a_person(town):
+    """The command waits with its wake-up; a connect makes the valve ready, and the button opens it after the leak test."""
+    house = await town.raise_house(port=None, device_type="urja-g1")
+    stage = await town.stage()
+
+    def step(by):
+        town.clock.advance(by)
+        house.station.catch_up()
+
+    async with town.headend() as headend, house.dialling(headend.wrapper_port.port):
+        cut = await town.issue(house, "disconnect", expires_at=town.clock.now() + 6 * HOUR)
+        # At 09:00; the meter is awake at 12:00.
+        assert cut.awake_at == town.clock.now() + 3 * HOUR
+        async with asyncio.timeout(60):
+            while not cut.last_error:
+                await stage.run_once(town.clock.now())
+                await town.state(cut)
+        assert cut.last_error.startswith("asleep")
+        assert cut.again_at == cut.awake_at
+        step(3 * HOUR)
+        await town.until(stage, cut, "confirmed")
+        assert not house.switch.closed
+        step(HOUR)
+        back = await town.issue(house, "connect")
+        await stage.run_once(town.clock.now())
+        house.station.apply_input(Operate(Press.MANUAL_RECONNECT))
+        await town.until(stage, back, "waiting_for_person")
+        house.station.apply_input(Operate(Press.MANUAL_RECONNECT))
+        assert not house.switch.closed
+        step(timedelta(minutes=1))
+    assert house.switch.closed

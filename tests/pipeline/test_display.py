@@ -4,7 +4,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.apps.street import ZONE, adopt
+from tests.apps.town import ZONE, adopt
 from tests.pipeline.test_decide import Place, cut
 
 
@@ -102,50 +102,50 @@ def test_the_command_is_one_that_the_head_end_understands(house, display):
 
 
 @pytest.fixture
-def dark(database):
+def disconnected(database):
     place = Place(database, [adopt(credit_minor=10_000)])
     cut(place)
     yield place
     place.connection.close()
 
 
-def test_nothing_is_written_while_light_is_on_its_way(dark, display):
+def test_nothing_is_written_while_light_is_on_its_way(disconnected, display):
     def look():
-        return display.run_once(dark.now, dark.wall_ms).done
+        return display.run_once(disconnected.now, disconnected.wall_ms).done
 
     assert look() == 1
-    dark.pay(2_000)
+    disconnected.pay(2_000)
     assert look() == 0, "decide has not looked at it: a connect may come"
-    dark.go(dark.at(1, 11))
-    assert dark.command().kind == "connect"
+    disconnected.go(disconnected.at(1, 11))
+    assert disconnected.command().kind == "connect"
     assert look() == 0
-    dark.sent()
-    dark.report("acknowledged")
-    dark.go(dark.at(1, 11, 1))
+    disconnected.sent()
+    disconnected.report("acknowledged")
+    disconnected.go(disconnected.at(1, 11, 1))
     assert look() == 0
-    dark.report("confirmed")
-    dark.go(dark.at(1, 11, 2))
+    disconnected.report("confirmed")
+    disconnected.go(disconnected.at(1, 11, 2))
     assert look() == 1
     assert look() == 0
-    assert [reason for reason, _ in written(dark)][-1] == "a credit was posted"
+    assert [reason for reason, _ in written(disconnected)][-1] == "a credit was posted"
 
 
-def test_a_display_does_not_wait_for_a_person_at_the_button(dark, display):
-    display.run_once(dark.now, dark.wall_ms)
-    dark.pay(2_000)
-    dark.go(dark.at(1, 11))
-    dark.sent()
-    dark.report("waiting_for_person")
-    dark.go(dark.at(1, 11, 1))
-    assert display.run_once(dark.now, dark.wall_ms).done == 1
+def test_a_display_does_not_wait_for_a_person_at_the_button(disconnected, display):
+    display.run_once(disconnected.now, disconnected.wall_ms)
+    disconnected.pay(2_000)
+    disconnected.go(disconnected.at(1, 11))
+    disconnected.sent()
+    disconnected.report("waiting_for_person")
+    disconnected.go(disconnected.at(1, 11, 1))
+    assert display.run_once(disconnected.now, disconnected.wall_ms).done == 1
 
 
-def test_a_payment_that_does_not_suffice_is_shown(dark, display):
-    display.run_once(dark.now, dark.wall_ms)
-    dark.pay(1)
-    dark.go(dark.at(1, 11))
-    assert dark.command().kind != "connect"
-    assert display.run_once(dark.now, dark.wall_ms).done == 1
+def test_a_payment_that_does_not_suffice_is_shown(disconnected, display):
+    display.run_once(disconnected.now, disconnected.wall_ms)
+    disconnected.pay(1)
+    disconnected.go(disconnected.at(1, 11))
+    assert disconnected.command().kind != "connect"
+    assert display.run_once(disconnected.now, disconnected.wall_ms).done == 1
 
 
 def test_what_decide_had_in_hand_is_shown_at_the_next_look(house, display):

@@ -4,8 +4,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt, blocks, in_stock, registers
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt, blocks, in_stock, registers
 from tests.pipeline.test_post import CUT, DAY, load
 
 LAST = 33
@@ -13,7 +13,7 @@ LAST = 33
 NOW = START + LAST * DAY + timedelta(hours=2)
 
 
-class Street:
+class Town:
     """Two houses side by side, one of which draws much more."""
 
     def __init__(self, connection):
@@ -24,7 +24,7 @@ class Street:
         self.houses = ((self.one, 1_000, 10), (self.two, 50_000, 170))
         for house, _, per_block in self.houses:
             rows = [(START + n * HALF_HOUR, per_block) for n in range(48 * LAST)]
-            street.store_blocks(connection, blocks(house, *rows))
+            town.store_blocks(connection, blocks(house, *rows))
         self.read(1, LAST)
         self.close(LAST)
 
@@ -33,7 +33,7 @@ class Street:
             reads = [
                 (START + day * DAY, start_wh + day * (48 * per_block + 5)) for day in range(first, last + 1)
             ]
-            street.store_registers(self.connection, registers(house, *reads))
+            town.store_registers(self.connection, registers(house, *reads))
 
     def close(self, day, after=timedelta(minutes=5)):
         from urja.pipeline import post
@@ -88,10 +88,10 @@ def _engine():
 @pytest.fixture
 def houses(database):
     with database.connect() as connection:
-        yield Street(connection)
+        yield Town(connection)
 
 
-def rehearsed(operation):
+def dry_run_of(operation):
     from urja.usecases.dry_run import dry_run_effects
 
     return dry_run_effects(operation, recorded_at=NOW, actor="test")
@@ -113,7 +113,7 @@ def test_what_a_swap_would_post_is_what_is_posted(houses):
 
     operation = swap()
     before = houses.charged()
-    found = rehearsed(operation)
+    found = dry_run_of(operation)
     # Nothing was done.
     assert houses.charged() == before
     assert houses.connection.execute(
@@ -133,7 +133,7 @@ def test_what_a_swap_would_post_is_what_is_posted(houses):
         reads = registers(house, (START + (LAST + 1) * DAY, counted))
         other = houses.two if house is houses.one else houses.one
         reads["service_point_id"], reads["agreement_id"] = other.service_point_id, other.agreement_id
-        street.store_registers(houses.connection, reads)
+        town.store_registers(houses.connection, reads)
     houses.close(LAST + 1)
     after = houses.charged()
     fixed = {"fixed": -200}
@@ -141,13 +141,13 @@ def test_what_a_swap_would_post_is_what_is_posted(houses):
         # The duty of the new day's fixed charge is the day's own.
         own = -10 if key[2] == "duty" and key[1].month == 4 else fixed.get(key[2], 0)
         assert after[key] - before[key] - own == minor, key
-    assert all(laws(houses.connection, zone=street.ZONE).values())
+    assert all(laws(houses.connection, zone=town.ZONE).values())
 
 
 @pytest.mark.parametrize("since", [START + 4 * DAY, START + 20 * DAY + timedelta(hours=7, minutes=10)])
 def test_any_swap_posts_what_was_told(houses, since):
     operation = swap(since)
-    found = rehearsed(operation)
+    found = dry_run_of(operation)
     assert told(found) == houses.follows(operation)
 
 
@@ -173,7 +173,7 @@ def test_an_exchange_in_the_past_and_a_ratio(houses):
         reason="transformers found",
     )
     for operation in (exchange, ratio):
-        found = rehearsed(operation)
+        found = dry_run_of(operation)
         assert found.postings
         assert told(found) == houses.follows(operation)
     assert found.intervals_moved == 48 * (LAST - 25)
@@ -209,7 +209,7 @@ def test_notices_holds_and_commands_stand(houses):
         placed_at=START + 10 * DAY,
         placed_by="policy",
     )
-    found = rehearsed(swap(START + 3 * DAY))
+    found = dry_run_of(swap(START + 3 * DAY))
     assert [(one.what, one.kind, one.state) for one in found.stands] == [
         ("notice", "days-3", "sent"),
         ("hold", "credit", "open"),
@@ -229,13 +229,13 @@ def test_it_can_be_kept_as_json_and_tells_no_keys(houses):
         new_register_wh=0,
         reason="burnt",
     )
-    kept = json.loads(json.dumps(rehearsed(operation).to_builtins()))
+    kept = json.loads(json.dumps(dry_run_of(operation).to_builtins()))
     assert {change["table"] for change in kept["changes"]} == {"assets_device", "assets_device_period"}
     assert "wrapped" not in json.dumps(kept)
     assert kept["postings"] == []
     assert set(kept) == {
         "changes", "intervals_moved", "intervals", "postings", "decisions", "stands", "asked", "problems",
-        "meters", "left_out",
+        "meters", "left_out", "flats", "dues_minor", "without_agreement",
     }  # fmt: skip
 
 
@@ -243,4 +243,4 @@ def test_what_is_refused_is_refused(houses):
     from urja.apps.journal.errors import RefusedError
 
     with pytest.raises(RefusedError, match="began only on"):
-        rehearsed(swap(START - DAY))
+        dry_run_of(swap(START - DAY))

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town as town_rows
+from tests.apps.town import START, adopt
 from tests.pipeline.test_close_terms import load_both
 from tests.pipeline.test_post import CUT, Town
 from tests.usecases.test_terms import change_load, do
@@ -34,17 +34,17 @@ def end(id_, at, known_at=None):
     from urja.apps.contracts.models import Agreement, AgreementTerms
     from urja.apps.readings.operations import recompute_since
 
-    with street.by_hand(), connection.cursor() as cursor:
+    with town_rows.by_hand(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('urja.known_at', %s, true)", [(known_at or at).isoformat()])
         place = agreement(id_).service_point_id
         last = AgreementTerms.objects.filter(agreement_id=id_).order_by("-valid_from")[:1]
         AgreementTerms.objects.filter(id__in=[terms.id for terms in last]).update(valid_to=at)
         Agreement.objects.filter(id=id_).update(valid_to=at)
-        recompute_since(cursor, {place: START}, known_at or at, street.ZONE)
+        recompute_since(cursor, {place: START}, known_at or at, town_rows.ZONE)
 
 
 def begin(town, at, until=None, known_at=None, number=2):
-    """Somebody else has the supply from an instant on; an account of their own."""
+    """Another consumer has the supply from an instant on; an account of their own."""
     from django.db import connection
 
     from urja.apps.books.operations import open_account
@@ -53,7 +53,7 @@ def begin(town, at, until=None, known_at=None, number=2):
     from urja.apps.readings.operations import recompute_since
 
     stamp = {"recorded_at": known_at or at, "actor": "test"}
-    with street.by_hand(), connection.cursor() as cursor:
+    with town_rows.by_hand(), connection.cursor() as cursor:
         account = open_account(bucket=7, currency="INR", opened_at=at)
         made = Agreement.objects.create(
             id=next_id(7),
@@ -72,12 +72,12 @@ def begin(town, at, until=None, known_at=None, number=2):
             valid_to=until,
             **stamp,
         )
-        recompute_since(cursor, {town.adopted.service_point_id: at}, known_at or at, street.ZONE)
+        recompute_since(cursor, {town.adopted.service_point_id: at}, known_at or at, town_rows.ZONE)
     return made
 
 
 def read(town, at, kwh):
-    """Somebody reads the register and writes it down; nobody waits for the meter."""
+    """The register is read on site and entered; no run waits for the meter."""
     from django.db import connection, transaction
 
     from urja.apps.readings.operations import recompute_since, record_installation
@@ -88,10 +88,10 @@ def read(town, at, kwh):
             service_point_id=town.adopted.service_point_id,
             device_id=town.adopted.device_id,
             read_at=at,
-            import_wh=round(kwh * 1000),
+            register=round(kwh * 1000),
             recorded_at=at,
         )
-        recompute_since(cursor, {town.adopted.service_point_id: at}, at, street.ZONE)
+        recompute_since(cursor, {town.adopted.service_point_id: at}, at, town_rows.ZONE)
 
 
 def post(at):
@@ -299,7 +299,7 @@ def test_a_supply_that_was_never_in_service_is_not_charged(database):
 
     with database.connect() as connection:
         town = Town(connection, adopt())
-        with street.by_hand():
+        with town_rows.by_hand():
             DevicePeriod.objects.all().delete()
             Device.objects.update(stock="delivered")
         end(town.adopted.agreement_id, OUT)

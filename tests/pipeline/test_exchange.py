@@ -5,8 +5,8 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt, blocks, exchange, in_stock, registers
+from tests.apps import town
+from tests.apps.town import START, adopt, blocks, exchange, in_stock, registers
 from tests.pipeline.test_post import CUT, DAY, load
 
 AT = START + DAY + timedelta(hours=14, minutes=20)
@@ -29,7 +29,7 @@ class House:
         in_stock(2)
 
     def read(self, day, wh, meter=None):
-        street.store_registers(self.connection, registers(meter or self.home, (START + day * DAY, wh)))
+        town.store_registers(self.connection, registers(meter or self.home, (START + day * DAY, wh)))
 
     def exchange(self, **changes):
         done = exchange(1, 2, AT, **changes)
@@ -60,7 +60,7 @@ class House:
     def laws(self):
         from urja.laws.verify import laws
 
-        return laws(self.connection, zone=street.ZONE)
+        return laws(self.connection, zone=town.ZONE)
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_the_worked_exchange_is_posted_and_can_be_recomputed_from_what_is_shown(
     in_stock(3)
     house.read(1, 10_432_600)
     house.close(1)
-    checked = street.install(3, START + DAY, place=1, role="check")
+    checked = town.install(3, START + DAY, place=1, role="check")
     new = house.exchange(old_wh=10_440_100, new_wh=200)
     check = Meter(house.home.service_point_id, checked.outcome["device_id"], 0)
-    street.store_blocks(books, blocks(check, (START + DAY, 4_321)))
+    town.store_blocks(books, blocks(check, (START + DAY, 4_321)))
     house.read(2, 9_876, check)
     house.read(2, 3_700, new)
     house.close(2)
@@ -179,7 +179,7 @@ def test_a_ratio_is_in_the_arithmetic(books):
         reason="current transformers",
     )
     perform(change, recorded_at=AT, actor="test")
-    street.store_blocks(books, blocks(house.home, (START, 100), (AT + timedelta(minutes=10), 60)))
+    town.store_blocks(books, blocks(house.home, (START, 100), (AT + timedelta(minutes=10), 60)))
     house.read(2, 1_700)
     house.close(2)
     why = house.whys()[-1]
@@ -204,10 +204,8 @@ def test_use_by_day_and_hour_goes_over_an_exchange(books):
     house.read(1, 10_432_600)
     new = house.exchange(old_wh=10_440_100, new_wh=200)
     house.read(2, 3_700, new)
-    street.store_blocks(
-        books, blocks(house.home, *((START + DAY + n * street.HALF_HOUR, 10) for n in range(28)))
-    )
-    street.store_blocks(books, blocks(new, *((START + DAY + n * street.HALF_HOUR, 7) for n in range(29, 48))))
+    town.store_blocks(books, blocks(house.home, *((START + DAY + n * town.HALF_HOUR, 10) for n in range(28))))
+    town.store_blocks(books, blocks(new, *((START + DAY + n * town.HALF_HOUR, 7) for n in range(29, 48))))
     agreement = agreement_at(house.home.account_id, AT)
     days = queries.use_by_day(agreement, date(2026, 3, 3))
     assert [day.energy_wh for day in days[:4]] == [None, 8_000, 11_000, None]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import passed
+from tests.apps.town import passed
 from tests.cosem.meter_types import write_type
 from tests.headend.conftest import until
 from tests.headend.ordering import SIGNING_KEY
@@ -32,7 +32,7 @@ ZONE = "Asia/Kolkata"
 HOUR = timedelta(hours=1)
 
 
-class Box:
+class StandInAdministration:
     settings = Settings()
     secrets = AdminSecrets(
         broker_url="", broker_user="", broker_password="", database_admin="", database_owner="", kek=KEK
@@ -87,7 +87,7 @@ async def town(database, nats_server, stepped_clock, monkeypatch, tmp_path):
 
     connections["default"].settings_dict |= {"USER": "urja_owner"}
     for module in (admin, adopt_cli):
-        monkeypatch.setattr(module.Administration, "of", lambda data: Box(stepped_clock))
+        monkeypatch.setattr(module.Administration, "of", lambda data: StandInAdministration(stepped_clock))
     broker = await connect(nats_server.url, User.ADMIN, nats_server.password, "test")
     await ensure_streams(broker)
     town = Town(database, nats_server, stepped_clock, broker, write_type(tmp_path / "m7"))
@@ -134,16 +134,16 @@ async def test_from_a_folder_to_rows(town, stepped_clock):
     [interval] = truth[lived:]
     with town.database.connect() as connection:
         blocks = connection.execute(
-            "SELECT start_at, length_s, import_wh, voltage_cv BETWEEN 18000 AND 26000 FROM readings_interval"
+            "SELECT start_at, length_s, values[1], values[5] BETWEEN 18000 AND 26000 FROM readings_interval"
         ).fetchall()
         assert [(int(start.timestamp()), *rest) for start, *rest in blocks] == [
             (interval.start_s, 900, interval.drawn_mwh // 1000, True)
         ]
         # The register goes out in tens of Wh.
-        [(read_wh,)] = connection.execute("SELECT import_wh FROM readings_register WHERE kind = 1").fetchall()
+        [(read_wh,)] = connection.execute("SELECT values[1] FROM readings_register WHERE kind = 1").fetchall()
         assert read_wh == (5_000_000 + interval.cumulative_mwh) // 10_000 * 10
         events = connection.execute("SELECT code, state FROM readings_event ORDER BY code").fetchall()
-    # Its magnet has bit 100 and code 821; here it is the standard's, so that somebody is sent to look.
+    # Its magnet has bit 100 and code 821; here it is the standard's, so that a work order is opened.
     assert events == [(201, EventState.OCCURRED), (823, EventState.OCCURRED)]
     assert (await town.in_thread(event_names, "acme-m7-fw3"))[823] == "Terminal cover open: occurred"
 

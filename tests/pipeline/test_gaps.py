@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, ZONE, adopt, blocks, registers
+from tests.apps import town as town_rows
+from tests.apps.town import HALF_HOUR, START, ZONE, adopt, blocks, registers
 from tests.pipeline.test_ingest import event_batch, register_batch
 
 from urja.pipeline.gaps import Gaps
@@ -34,7 +34,7 @@ class Asked:
         return taken
 
 
-class Street:
+class Town:
     def __init__(self, database, session, home):
         self.database, self.session, self.home = database, session, home
         self.asked = Asked()
@@ -42,7 +42,7 @@ class Street:
 
     def store(self, *numbers):
         with self.database.connect("urja_pipeline") as connection:
-            street.store_blocks(
+            town_rows.store_blocks(
                 connection, blocks(self.home, *((START + n * HALF_HOUR, 10) for n in numbers))
             )
 
@@ -65,7 +65,7 @@ class Street:
 def town(database):
     home = adopt()
     session = StageConnection(database.conninfo("urja_pipeline"))
-    yield Street(database, session, home)
+    yield Town(database, session, home)
     session.close()
 
 
@@ -127,7 +127,7 @@ async def test_failures_are_repeated_with_growing_pauses(town):
     assert pauses[0] < pauses[-1]
 
 
-async def test_what_nobody_answers_is_asked_again_after_its_time(town):
+async def test_a_request_without_an_answer_is_sent_again_after_its_time(town):
     town.store(0, 2)
     await town.stage.run_once(at(4))
     (first,) = town.asked.take()
@@ -174,7 +174,7 @@ async def test_each_midnight_the_daily_profile_is_asked_for_once(town):
     assert request.from_at <= midnight == request.to_at
     assert request.from_at > START
     with town.database.connect("urja_pipeline") as connection:
-        street.store_registers(connection, registers(town.home, (midnight, 10_600)))
+        town_rows.store_registers(connection, registers(town.home, (midnight, 10_600)))
     town.answer(request, now)
     await town.stage.run_once(now + timedelta(minutes=1))
     assert town.asked.take() == []
@@ -193,7 +193,7 @@ async def test_a_meter_whose_clock_is_slow_is_asked_again_for_its_midnight(town)
     await town.stage.run_once(now + timedelta(minutes=30))
     (again,) = town.asked.take()
     assert again.from_at <= midnight == again.to_at
-    # Dark at midnight, it may never have one: some hours later that is believed.
+    # Without power at midnight, it may never have one: some hours later that is believed.
     late = midnight + timedelta(hours=2, minutes=1)
     town.answer(again, late)
     await town.stage.run_once(late + timedelta(hours=1))
@@ -203,7 +203,7 @@ async def test_a_meter_whose_clock_is_slow_is_asked_again_for_its_midnight(town)
 async def test_midnights_that_were_missed_are_asked_for_together(town):
     town.store(*range(4 * 48))
     with town.database.connect("urja_pipeline") as connection:
-        street.store_registers(connection, registers(town.home, (at(48), 10_500)))
+        town_rows.store_registers(connection, registers(town.home, (at(48), 10_500)))
     await town.stage.run_once(at(4 * 48) + timedelta(minutes=11))
     (request,) = town.asked.take()
     assert at(48) < request.from_at <= at(96)
@@ -229,7 +229,7 @@ async def test_an_outage_proven_by_the_meters_own_events_is_known_zero(town):
     with town.database.connect() as connection:
         assert (
             connection.execute(
-                "SELECT import_wh, status, source FROM readings_interval WHERE source = 5"
+                "SELECT values[1], status, source FROM readings_interval WHERE source = 5"
             ).fetchall()
             == [(0, 2, 5)] * 3
         )
@@ -243,7 +243,7 @@ def counts(town, tampers, at_half):
     batch = register_batch(
         (town.home.device_id, at(at_half), 10_000 + at_half), kind=RegisterKind.INSTANTANEOUS
     )
-    batch.records["tamper_count"] = tampers
+    batch.records["values"][:, 4] = tampers
     Ingester(town.session, ZONE).apply([batch], at(at_half))
 
 
@@ -255,7 +255,7 @@ async def test_a_meter_that_has_counted_a_tamper_is_asked_for_its_logs_until_the
     counts(town, 1, 2)
     await town.stage.run_once(at(2))
     (request,) = town.asked.take()
-    # Its clock may be ahead; what was before it hung here is nobody's.
+    # Its clock may be ahead; what was before its installation here belongs to no consumer.
     assert (request.profile, request.from_at) == ("tamper-events", START)
     assert request.to_at > at(2)
     # Another one while the first is under way is asked for again.

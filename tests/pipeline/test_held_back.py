@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
-from tests.apps.street import ZONE, adopt
+from tests.apps.town import ZONE, adopt
 from tests.pipeline.test_decide import Place
 from tests.pipeline.test_post import load as load_tariff
 
@@ -77,7 +77,7 @@ def test_its_credit_is_posted_all_the_same(place):
 
 
 def test_its_recharge_is_confirmed_by_what_is_posted(place):
-    """Nobody can say what was used since in money, and the stage that tells people goes on."""
+    """What was used since has no known price, and the stage that tells people goes on."""
     from urja.apps.notices import delivery
     from urja.apps.notices.models import Notice
     from urja.apps.supply.queries import is_disconnected

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_arrears import book, forecast, give_back, indebted, laws, left, load, owes, pay, post
 from tests.pipeline.test_decide import Place
 
@@ -109,7 +109,7 @@ def test_days_that_were_missed_are_made_up_for_each_once(house):
     assert all(laws(house).values())
 
 
-def test_the_last_instalment_is_what_is_left_and_ends_the_plan(house):
+def test_the_last_instalment_is_the_remainder_and_ends_the_instalments(house):
     from urja.apps.journal.models import AuditEntry
 
     agreed = agree(house, 5_000)
@@ -202,7 +202,7 @@ def test_each_days_instalment_is_part_of_a_days_cost_as_long_as_it_is_owed(house
     close(house, 1)
     assert cost() is None, "no day's use is known yet"
     nothing_used = [(START + day * DAY, 10_000) for day in (1, 2)]
-    street.store_registers(house.connection, street.registers(house.houses[0], *nothing_used))
+    town.store_registers(house.connection, town.registers(house.houses[0], *nothing_used))
     without = cost()
     agree(house, 5_000, first=2)
     assert cost() == without + 5_000
@@ -244,7 +244,7 @@ def test_neighbours_pay_their_own_bills_in_one_run(database):
 
 
 def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
-    """Days of the first agreement are made up for when somebody else has moved in and pays off dues as well."""
+    """Days of the first agreement are made up for when another consumer has moved in and pays off dues as well."""
     from urja.apps.contracts.models import Agreement
     from urja.usecases.operations import MoveIn, MoveOut
 
@@ -389,6 +389,6 @@ def test_a_broken_plan_breaks_the_law(house, monkeypatch, mutation):
         pay(house, 4_000)
         post(house)
         close(house, 2)
-        found = verify.laws(house.connection, zone=street.ZONE)
+        found = verify.laws(house.connection, zone=town.ZONE)
     assert found["arrears"] is False, found
     assert found["sum_zero"]

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt, protect
+from tests.apps import town
+from tests.apps.town import START, adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, authorise, cut
 from tests.usecases.life import do
 
@@ -53,7 +53,7 @@ def load_words(version):
 def law(place, name):
     from urja.laws.switching import laws
 
-    return laws(place.connection, place.now, street.ZONE)[name]
+    return laws(place.connection, place.now, town.ZONE)[name]
 
 
 def send(place):
@@ -85,7 +85,7 @@ def never_restores_provisional(patch):
 
 def test_a_day_closed_provisionally_brings_back_who_was_cut_for_it(house):
     cut(house)
-    # No midnight's register: what the day was charged is provisional, and nobody is cut for it.
+    # No midnight's register: what the day was charged is provisional, and no supply is disconnected for it.
     house.go(house.at(2, 2))
     assert house.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
     assert house.standing().reason.rule == "ledger.provisional"
@@ -129,7 +129,7 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     account_states.decide_again([worded.houses[0].account_id])
     worded.go(worded.now + MINUTE)
     assert worded.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
-    # The credit comes while the connect is on its way: the chain from paid to lit is of this connect.
+    # The credit comes while the connect is on its way: the chain from paid to powered is of this connect.
     worded.pay(500)
     Payment.objects.update(credit_id=1)
     worded.go(worded.now + SECOND)

@@ -4,8 +4,8 @@ charged."""
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_arrears import owes
 from tests.pipeline.test_post import load
 from tests.usecases.life import DAY, HOUR, do
@@ -67,7 +67,7 @@ class Place:
         """Those that do not hold."""
         from urja.laws.verify import laws
 
-        return [law for law, holds in laws(self.meter.connection, now, street.ZONE).items() if not holds]
+        return [law for law, holds in laws(self.meter.connection, now, town.ZONE).items() if not holds]
 
     def final(self):
         from urja.apps.billing.models import FinalSettlement
@@ -144,7 +144,7 @@ def test_what_is_owed_stays_on_the_account(place):
     assert len(debits()) == 1
 
 
-def test_arrears_are_paid_of_what_is_left_and_a_deposit_pays_them_first(place):
+def test_arrears_are_paid_from_the_remaining_balance_and_a_deposit_pays_them_first(place):
     from urja.apps.billing.models import Arrear, Deposit
 
     stamp = {"recorded_at": START, "actor": "test"}
@@ -241,7 +241,7 @@ def test_the_pipelines_role_can_do_it(place):
     assert place.balance() == 0
 
 
-# -- what is left pays old dues first --------------------------------------------------------------------------
+# -- the remaining balance pays old dues first --------------------------------------------------------------------------
 
 TWO_BILLS = (("B2", "2026-02-15", 20_000, 0), ("B1", "2026-01-15", 30_000, 900))
 """More than is left."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.apps.notices.cast import sms_channel
-from tests.apps.street import START, adopt, by_hand
+from tests.apps.town import START, adopt, by_hand
 from tests.pipeline.test_post import load as load_tariff
 from tests.sandbox.conftest import WEBHOOK_SECRET, Receiver, arguments
 
@@ -67,7 +67,7 @@ class Desk:
         return due
 
     async def knock(self, body: bytes, signature: str) -> int:
-        """Somebody sends a receipt to the portal."""
+        """A stranger sends a receipt to the portal."""
         response = await self.web.post(
             "/hooks/notices/sms/",
             body,
@@ -187,7 +187,9 @@ async def test_a_receipt_that_was_lost_is_learnt_by_asking(open_desk):
     async with open_desk() as desk:
         id_ = await desk.ask_for()
         await desk.run()
-        desk.service.tick(desk.clock.now() + timedelta(seconds=10))  # nobody takes its webhook to the portal
+        desk.service.tick(
+            desk.clock.now() + timedelta(seconds=10)
+        )  # no relay takes its webhook to the portal
 
         await desk.run(minutes=16)
 
@@ -271,7 +273,7 @@ async def test_a_repeated_receipt_changes_nothing_twice(open_desk):
         ]
 
 
-async def test_a_signed_receipt_that_says_nothing_is_set_aside(open_desk):
+async def test_a_signed_receipt_that_says_nothing_is_quarantined(open_desk):
     from urja.apps.notices.models import Receipt
 
     async with open_desk() as desk:
@@ -307,7 +309,7 @@ async def test_a_receipt_may_be_quicker_than_the_answer(open_desk):
 
 async def test_a_service_that_is_away_is_left_alone_for_a_while_and_gets_each_message_once(open_desk):
     async with open_desk() as desk:
-        await silence(desk)
+        await mute_the_service(desk)
         ids = [await desk.ask_for(key=f"n{number}") for number in range(3)]
         assert (await desk.run()).lag == 3
         notice = await desk.notice(ids[0])
@@ -346,7 +348,7 @@ async def test_what_is_old_or_overtaken_is_not_sent(open_desk, account):
     from urja.pipeline import post
 
     async with open_desk() as desk:
-        await silence(desk)
+        await mute_the_service(desk)
         old = await desk.ask_for(key="old")
         await desk.run()
         await desk.run(hours=12)
@@ -379,7 +381,7 @@ async def test_a_number_that_the_service_refuses_ends_at_once(open_desk):
         assert (notice.state, notice.failure, notice.attempts) == ("failed", "refused", 1)
 
 
-async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
+async def test_no_address_and_no_channel(open_desk, account):
     from asgiref.sync import sync_to_async
 
     from urja.apps.people.models import Person
@@ -406,7 +408,7 @@ async def test_nobody_to_write_to_and_nothing_to_send_with(open_desk, account):
         assert (await desk.notice(other)).failure == "no_service"
 
 
-async def silence(desk):
+async def mute_the_service(desk):
     desk.service.control.set_muting(Muting.EVERYTHING)
 
 

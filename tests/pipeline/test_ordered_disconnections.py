@@ -4,8 +4,8 @@ one."""
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import adopt, protect
+from tests.apps import town
+from tests.apps.town import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place
 from tests.usecases.life import do
 from tests.usecases.test_moving import refused
@@ -31,11 +31,11 @@ def disconnect(house, reason, **more):
 def holds(place, law):
     from urja.laws.switching import laws
 
-    return laws(place.connection, place.now, street.ZONE)[law]
+    return laws(place.connection, place.now, town.ZONE)[law]
 
 
 def page_says(house):
-    """What the consumer's page says of the supply: as it is asked anew, not as the stage stored it."""
+    """What the consumer's page says of the supply: as it is asked again, not as the stage stored it."""
     from urja.apps.supply import queries
     from urja.apps.supply.queries import facts
     from urja.web.shared.standing import standing
@@ -195,7 +195,7 @@ def test_a_connection_that_has_ended_waits_for_nothing(house):
     )
 
 
-def test_the_errand_to_a_switch_waits_too(database):
+def test_the_work_order_to_a_switch_waits_too(database):
     from urja.apps.work.models import WorkOrder
 
     place = Place(database, [adopt(credit_minor=10_000, load_switch=False)])

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps.street import START, adopt, remove
+from tests.apps.town import START, adopt, remove
 from tests.pipeline.test_close_terms import HOME, SHOP, agree
 from tests.pipeline.test_post import CUT, DAY, Town
 from tests.usecases.test_terms import change_category, change_load
@@ -73,7 +73,7 @@ def test_a_bill_over_a_change_to_a_tariff_of_another_calendar_by_hand(town, know
     assert town.by_period() == {
         # 8 kWh at 3.00; 8 days of 5 kW at 1.00; a tenth of the energy.
         "10 Feb": {"energy": 2_400, "fixed": 4_000, "duty": 240},
-        # The home has 11 of the period's 31 days: 30 x 11/31 kWh at 3.00, what is left of 14 kWh at 5.00, 48.71;
+        # The home has 11 of the period's 31 days: 30 x 11/31 kWh at 3.00, the remainder of 14 kWh at 5.00, 48.71;
         # the shop's 20 days took 26 kWh at 8.00. 11 days of 5 kW at 1.00 and 20 at 2.00.
         "10 Mar": {"energy": 4_871 + 20_800, "fixed": 5_500 + 20_000, "duty": 487},
         "10 Apr": {"energy": 4_000, "fixed": 1_000},
@@ -82,7 +82,7 @@ def test_a_bill_over_a_change_to_a_tariff_of_another_calendar_by_hand(town, know
     assert town.run(40).entries == 0
 
 
-def test_slabs_begin_anew_with_the_agreements_own_period(town):
+def test_slabs_begin_again_with_the_agreements_own_period(town):
     """30 kWh a period at 3.00: on 10 March the slab is open again, on the first of April it goes on."""
     for n, register in ((8, 45), (30, 75), (31, 85), (39, 90)):
         town.register(n, register)
@@ -150,7 +150,7 @@ def test_a_late_read_of_a_change_of_price_moves_energy_over_it(town):
     assert all(town.laws().values())
 
 
-def test_what_a_rehearsal_says_of_a_change_is_what_is_posted(town):
+def test_what_a_dry_run_says_of_a_change_is_what_is_posted(town):
     from urja.usecases.dry_run import dry_run_effects
 
     for n in range(1, 21):

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_decide import POLICY, Place
 from tests.usecases.test_terms import day
 
@@ -57,7 +57,7 @@ def used(pair, wh):
 def laws(pair):
     from urja.laws.switching import laws
 
-    return laws(pair.connection, pair.now, street.ZONE)
+    return laws(pair.connection, pair.now, town.ZONE)
 
 
 def test_it_is_spared_for_longer_than_its_neighbour(pair):
@@ -102,7 +102,7 @@ def test_what_was_agreed_meanwhile_is_looked_at_at_once_and_what_is_undone_too(p
     assert all(laws(pair).values())
 
 
-def test_a_rehearsal_says_what_would_be_decided(pair):
+def test_a_dry_run_says_what_would_be_decided(pair):
     """By the policy that would govern, at once; of a day to come nothing is known yet, and nothing is done."""
     from urja.usecases.dry_run import dry_run_effects
 
@@ -140,12 +140,12 @@ def test_a_cut_on_its_way_is_called_back(pair):
     assert (pair.commands(SHOP), pair.holds(SHOP)) == ([("disconnect", "superseded")], [])
 
 
-def test_a_policy_that_nobody_has_loaded_is_no_reason_to_take_another(pair):
+def test_a_policy_that_is_not_loaded_is_no_reason_to_take_another(pair):
     """No operation agrees such a one. Its supply is held back and told of, and its neighbour goes on."""
     from urja.apps.contracts.models import AgreementTerms
     from urja.pipeline import decide
 
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.filter(agreement_id=pair.houses[SHOP].agreement_id).update(
             policy="nobody-knows"
         )
@@ -184,7 +184,7 @@ def test_a_share_for_old_dues_is_its_own_policys(pair):
 def arrears_law(pair):
     from urja.laws.verify import laws
 
-    return laws(pair.connection, pair.now, street.ZONE)["arrears"]
+    return laws(pair.connection, pair.now, town.ZONE)["arrears"]
 
 
 def category_alone(patch):
@@ -231,14 +231,14 @@ class TestTheLawsSeeIt:
         pair.go(pair.at(1, 12, 1))
         from urja.laws.switching import examine
 
-        broken = [finding for finding in examine(pair.connection, pair.now, street.ZONE) if not finding.holds]
+        broken = [finding for finding in examine(pair.connection, pair.now, town.ZONE) if not finding.holds]
         shop = pair.houses[SHOP].account_id
         assert [(one.law, one.contradictions[0].split(" of ")[1]) for one in broken] == [
             ("governed_by_its_policy", f"account {shop} was by story 1, not by gentle 1")
         ]
 
     def test_who_is_not_looked_at_again(self, pair, monkeypatch):
-        """A change of terms wakes nobody: the standing is the old policy's, and stays so."""
+        """A change of terms wakes no account: the standing is the old policy's, and stays so."""
         from tests.pipeline.test_held_back import set_tariff
 
         from urja.apps.supply import account_states
@@ -251,7 +251,7 @@ class TestTheLawsSeeIt:
         monkeypatch.setattr(account_states, "due", lambda _now, _limit: [])
         pair.go(pair.at(1, 9, 30))
         assert laws(pair)["governed_by_its_policy"] is False
-        # Whoever is held back for want of a price is not looked at again until there is one, and rightly.
+        # An account that is held back for want of a price is not looked at again until there is one, and rightly.
         set_tariff(pair, SHOP, "nowhere")
         assert laws(pair)["governed_by_its_policy"] is True
 

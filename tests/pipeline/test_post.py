@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps import street
-from tests.apps.street import START, adopt, blocks, registers
+from tests.apps import town as town_rows
+from tests.apps.town import START, adopt, blocks, registers
 
 from urja.site.cli.tariff import tariff
 
 DAY = timedelta(days=1)
-HALF_HOUR = street.HALF_HOUR
+HALF_HOUR = town_rows.HALF_HOUR
 CUT = timedelta(hours=1)
 
 TARIFF = """
@@ -70,14 +70,14 @@ class Town:
         return START + day * DAY
 
     def register(self, day, kwh, **changes):
-        street.store_registers(
+        town_rows.store_registers(
             self.connection, registers(self.adopted, (self.midnight(day), int(kwh * 1000)), **changes)
         )
 
     def blocks(self, day, *wh, first=0):
         start = self.midnight(day - 1)
         rows = [(start + (first + n) * HALF_HOUR, energy) for n, energy in enumerate(wh)]
-        street.store_blocks(self.connection, blocks(self.adopted, *rows))
+        town_rows.store_blocks(self.connection, blocks(self.adopted, *rows))
 
     def run(self, day, after=timedelta(minutes=5)):
         report = self.post(day, after)
@@ -140,7 +140,7 @@ class Town:
     def laws(self):
         from urja.laws.verify import laws
 
-        return laws(self.connection, zone=street.ZONE)
+        return laws(self.connection, zone=town_rows.ZONE)
 
     def fresh(self, day, after=timedelta()):
         """The fresh balance; a period that is passed over as charged comes to the same when it is rated."""
@@ -288,7 +288,7 @@ def test_a_new_price_inside_the_month(town, on_change, energy):
     assert town.charged()["energy"] == round(energy)
 
 
-def test_slabs_that_begin_anew_at_a_new_version_are_found(town, monkeypatch):
+def test_slabs_that_begin_again_at_a_new_version_are_found(town, monkeypatch):
     from urja.core.rating import bills
 
     load("2", "2026-03-04", rate="4.00")
@@ -297,7 +297,11 @@ def test_slabs_that_begin_anew_at_a_new_version_are_found(town, monkeypatch):
         for day, kwh in enumerate([11, 12, 15, 20], 1):
             town.register(day, kwh)
             town.run(day)
-    assert town.laws() == {**dict.fromkeys(town.laws(), True), "second_rater": False}
+    assert town.laws() == {
+        **dict.fromkeys(town.laws(), True),
+        "second_rater": False,
+        "evidence": False,
+    }
 
 
 def test_days_that_two_periods_have_in_common_are_found(town, monkeypatch):
@@ -431,7 +435,7 @@ def read_behind_the_accruals(town, day, kwh):
     """A row of the same content, stored past the code that keeps the accruals."""
     town.connection.execute(
         "INSERT INTO readings_register SELECT (r).* FROM (SELECT jsonb_populate_record(r, jsonb_build_object("
-        "'version', r.version + 1, 'import_wh', %s)) AS r FROM readings_register r WHERE read_at = %s) again",
+        "'version', r.version + 1, 'values', jsonb_set(to_jsonb(r.values), '{0}', to_jsonb(%s::bigint)))) AS r FROM readings_register r WHERE read_at = %s) again",
         [int(kwh * 1000), town.midnight(day)],
     )
     town.connection.commit()
@@ -473,3 +477,27 @@ def test_a_read_corrected_at_a_change_of_price_settles_its_month(town, correct):
     assert town.charged_in("energy") == {date(2026, 3, 1): 7 * 300 + 1 * 400}
     town.fresh(32, CUT)
     assert all(town.laws().values())
+
+
+def test_a_close_takes_the_buckets_that_no_other_process_has_and_waits_for_the_rest(town, monkeypatch):
+    """Two closes at once: the second passes a bucket that is locked, and finds nothing left to do when it gets the lock."""
+    from urja.base.ids import bucket_of
+    from urja.pipeline import close
+
+    town.register(1, 15)
+    bucket = bucket_of(town.adopted.account_id)
+    asked = []
+    real = close.locking.lock_bucket
+
+    def free_then_lock(of):
+        asked.append(of)
+        town.connection.rollback()
+        return real(of)
+
+    monkeypatch.setattr(close.locking, "lock_bucket", free_then_lock)
+    town.connection.execute("INSERT INTO books_bucket VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket])
+    town.connection.commit()
+    town.connection.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
+    done = close.close_days(town.midnight(1) + timedelta(minutes=5), CUT)
+    assert (done.days, done.entries, bucket in asked) == (1, 3, True)
+    assert close.close_days(town.midnight(1) + timedelta(minutes=6), CUT).entries == 0

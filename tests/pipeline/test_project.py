@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
-from tests.apps.street import START, adopt, remove
+from tests.apps.town import START, adopt, remove
 from tests.cosem.meter_types import TYPE, write_type
 
 from urja.cosem.companion import TypeFiles, build_device_type, read_type_folder
@@ -138,7 +138,7 @@ def test_types_are_projected_from_their_day_and_now_and_then(database, store, tm
     [first] = store.types
     [files] = first.versions
     assert (first.name, sorted(files)) == ("acme-m7-fw3", ["events.toml", "profiles.toml", "type.toml"])
-    # What the store has become, the pipeline cannot see: it is written anew.
+    # What the store has become, the pipeline cannot see: it is written again.
     assert run(stage, START + timedelta(minutes=5)).done == 1
     assert run(stage, START + day - timedelta(minutes=1)).done == 1
     assert run(stage, START + day).done == 1
@@ -214,7 +214,7 @@ def written(database, store, monkeypatch):
     return stage
 
 
-def mended(how):
+def corrected(how):
     return REGISTRY.get_sample_value("urja_projection_mended_total", {"how": how}) or 0.0
 
 
@@ -225,7 +225,7 @@ def raised():
 
 
 def without_versions(store):
-    """What is written anew has another version, and so another signature."""
+    """What is written again has another version, and so another signature."""
     return [msgspec.structs.replace(entry, version=0) for entry in store.devices]
 
 
@@ -253,7 +253,7 @@ def test_versions_grow_also_over_a_registry_of_an_earlier_day(written, store, da
     assert all(entry.version > highest for entry in store.devices)
 
 
-def test_a_start_with_another_signing_key_writes_everything_anew(written, store):
+def test_a_start_with_another_signing_key_writes_everything_again(written, store):
     other = bytes(reversed(SIGNING_KEY))
     assert run(project(store)).done == 0
     store.verify_key = public_key(other)
@@ -262,7 +262,7 @@ def test_a_start_with_another_signing_key_writes_everything_anew(written, store)
     assert run(project(store, other)).done == 0
 
 
-def test_what_an_earlier_version_wrote_unsigned_is_written_anew(written, store):
+def test_what_an_earlier_version_wrote_unsigned_is_written_again(written, store):
     from django.db import connection
 
     from urja.apps.assets import queries
@@ -282,29 +282,29 @@ def keys(store):
     return sorted(store.entries)
 
 
-def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_mended_counted_and_said(written, store):
+def test_a_purged_key_an_altered_one_and_one_of_no_meter_are_corrected_counted_and_reported(written, store):
     as_written = without_versions(store)
     purged, altered, *_ = keys(store)
     del store.entries[purged]
     store.write(altered, store.entries[keys(store)[2]])
     store.write("x", b"{}")
     store.write("00ff00ff00ff00ff", b"\xff")
-    before = mended("written"), mended("removed")
+    before = corrected("written"), corrected("removed")
     store.read()
     report = run(written)
     assert "differed in" in report.detail
     assert not report.ill
     assert run(written).done >= 2
     assert without_versions(store) == as_written
-    assert mended("written") - before[0] >= 2
-    assert mended("removed") - before[1] == 2
+    assert corrected("written") - before[0] >= 2
+    assert corrected("removed") - before[1] == 2
     store.read()
     assert run(written).done == 0
     assert raised() == []
 
 
-def test_a_lost_store_is_written_anew(written, store):
-    """Its sequences begin anew, below those that were given before."""
+def test_a_lost_store_is_written_again(written, store):
+    """Its sequences begin again, below those that were given before."""
     as_written = without_versions(store)
     store.entries.clear()
     store.sequence = 0
@@ -314,7 +314,7 @@ def test_a_lost_store_is_written_anew(written, store):
     assert without_versions(store) == as_written
 
 
-def test_a_lost_store_is_written_anew_after_a_start(written, store):
+def test_a_lost_store_is_written_again_after_a_start(written, store):
     store.entries.clear()
     store.sequence = 0
     stage = project(store)
@@ -324,7 +324,7 @@ def test_a_lost_store_is_written_anew_after_a_start(written, store):
     assert run(stage).done == METERS
 
 
-def test_a_store_of_an_earlier_day_is_mended(written, store):
+def test_a_store_of_an_earlier_day_is_corrected(written, store):
     earlier = dict(store.entries), store.sequence
     adopt(METERS + 1)
     remove(1, START + timedelta(days=1))
@@ -339,16 +339,16 @@ def test_a_store_of_an_earlier_day_is_mended(written, store):
 
 def test_what_was_read_before_a_change_was_written_is_no_difference(written, store):
     remove(1, START + timedelta(days=1))
-    before = mended("written")
+    before = corrected("written")
     store.read("early")
     assert run(written).done == 1
     run(written)
-    assert mended("written") == before
+    assert corrected("written") == before
     # Nor is a change that is yet to be written.
     remove(2, START + timedelta(days=1))
     store.read("late")
     assert run(written).done == 1
-    assert mended("written") == before
+    assert corrected("written") == before
 
 
 def test_two_head_ends_that_say_the_same_are_one_difference(written, store):
@@ -363,16 +363,16 @@ def test_two_head_ends_that_say_the_same_are_one_difference(written, store):
 
 
 def test_a_head_end_that_is_gone_says_nothing_any_more(written, store):
-    """Its last word is of a time before the last change, also for a stage that starts anew."""
+    """Its last word is of a time before the last change, also for a stage that restarts."""
     store.told["gone"] = store.told["one"]
     remove(1, START + timedelta(days=1))
     run(written)
-    before = mended("written")
+    before = corrected("written")
     stage = project(store)
     store.read("one")
     run(stage)
     run(stage)
-    assert mended("written") == before
+    assert corrected("written") == before
 
 
 def test_who_alters_it_again_and_again_is_an_alarm_until_it_ends(written, store):

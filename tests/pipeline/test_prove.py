@@ -5,7 +5,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.apps import street
+from tests.apps import town as town_rows
 from tests.apps.payments.till import as_role
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import new_sealer
@@ -20,14 +20,14 @@ def asked(town, database, tmp_path):  # noqa: F811
     from urja.laws import verify
     from urja.pipeline import prove
 
-    laws = verify.daily(database.conninfo("urja_pipeline"), street.ZONE, tmp_path / "catalogue.json")
+    laws = verify.daily(database.conninfo("urja_pipeline"), town_rows.ZONE, tmp_path / "catalogue.json")
     begun = []
 
     def ask(proven):
         begun.append(proven)
         return laws(proven)
 
-    prover = prove.Prover(ZoneInfo(street.ZONE), ask)
+    prover = prove.Prover(ZoneInfo(town_rows.ZONE), ask)
     return prover, begun
 
 
@@ -86,6 +86,6 @@ def test_a_new_process_knows_what_the_last_one_has_found(town, asked):  # noqa: 
 
     prover, begun = asked
     first = prover.run_once(town.midnight(0) + HOURS)
-    again = Prover(ZoneInfo(street.ZONE), prover.laws).run_once(town.midnight(0) + 2 * HOURS)
+    again = Prover(ZoneInfo(town_rows.ZONE), prover.laws).run_once(town.midnight(0) + 2 * HOURS)
     assert again.detail == first.detail
     assert begun == [0]

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.apps.street import START
+from tests.apps.town import START
 
 from urja.stream.quarantine import Fill, Standing
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from click.testing import CliRunner
-from tests.apps import street
+from tests.apps import town as town_rows
 from tests.apps.payments.till import as_role
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 from tests.pipeline.test_seal import exported, new_sealer
@@ -21,12 +21,14 @@ MINUTES = timedelta(minutes=10)
 @pytest.fixture
 def sealed(town, tmp_path):  # noqa: F811
     """A recharge and three days of charges of two accounts, sealed, and one entry that is not."""
-    other = street.adopt(2, credit_minor=20_000)
-    street.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
+    other = town_rows.adopt(2, credit_minor=20_000)
+    town_rows.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
     sealer = new_sealer(tmp_path)
     for day in (0, 1, 2, 3):
         town.register(day + 1, 10 + 8 * (day + 1))
-        street.store_registers(town.connection, street.registers(other, (town.midnight(day + 1), 10_000)))
+        town_rows.store_registers(
+            town.connection, town_rows.registers(other, (town.midnight(day + 1), 10_000))
+        )
         town.run(day)
         if day:
             sealer.run_once(town.midnight(day) + MINUTES)
@@ -119,7 +121,7 @@ def test_by_a_head_of_ones_own_it_proves_nothing(sealed):
         check(msgspec.structs.replace(receipt, head=forged), exported(sealer))
 
 
-def test_the_command_needs_two_files_and_no_box(sealed, tmp_path):
+def test_the_command_needs_two_files_and_no_installation(sealed, tmp_path):
     town, sealer = sealed  # noqa: F811
     file, head = tmp_path / "receipt.json", sealer.directory / "2026-03-04.json"
     file.write_bytes(msgspec.json.encode(receipt_of(town.adopted.account_id, 2)))

@@ -193,7 +193,7 @@ def test_a_gateway_that_does_not_answer_is_asked_again_and_the_day_stays_open(
     report = run()
     assert report.detail == "the settlement report of 2026-03-02 cannot be fetched: it answers 503"
     assert not any(asked for _, asked, _ in reports())
-    # Nobody has looked: that nothing is settled is not known.
+    # No query was made: that nothing is settled is not known.
     assert kept() == []
     monkeypatch.setattr(reconciler.gateway.client, "settled_on", real)
     run()
@@ -265,7 +265,7 @@ def test_a_row_that_does_not_fit_is_kept_for_a_clerk(
     assert queries.in_transit().payments == 1
 
 
-def test_a_payment_that_was_settled_and_credited_to_nobody(till, run):
+def test_a_payment_that_was_settled_and_credited_to_no_account(till, run):
     """Kept for a clerk when it was paid; that its money came is a difference of the settlement."""
     order = till.order(20_000)
     till.shop.pay(order.provider_order_id)

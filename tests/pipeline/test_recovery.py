@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 from tests.pipeline.test_collect import CREDITED, not_by_schedule
 from tests.pipeline.test_decide import HOUR, MINUTE, Place, cut, used_up
 
@@ -107,7 +107,7 @@ def test_payments_are_ill_until_the_gateway_was_asked(till):
     assert assess(till.shop.move(minutes=1))[0].payments
 
 
-def test_nobody_is_cut_before_collection_is_healthy_again(house):
+def test_no_supply_is_disconnected_before_collection_is_healthy_again(house):
     used_up(house)
     restore(house.now)
     for minute in range(1, 60, 6):

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt, remove
+from tests.apps.town import START, adopt, remove
 
 LATER = START + timedelta(days=1)
 
@@ -17,7 +17,7 @@ CLERK, ANITA, BHARAT = "user 901", "user 902", "user 903"
 
 @pytest.fixture(autouse=True)
 def _clerks(database):
-    """Who asks has to be somebody who may."""
+    """The requester must have the right."""
     from django.contrib.auth import get_user_model
 
     from urja.apps.identity.models import Employment
@@ -73,7 +73,7 @@ def test_a_request_is_done_and_says_what_it_has_changed(database):
     assert run() == 0
 
 
-def test_a_rehearsal_changes_nothing(database):
+def test_a_dry_run_changes_nothing(database):
     from urja.apps.assets.models import Device
 
     adopt(1)
@@ -163,7 +163,7 @@ def test_two_clerks_one_meter_by_two_requests(database):
 def test_two_clerks_one_meter_in_two_transactions(database):
     """Neither sees what the other is about to do: the database decides, and the loser gets a sentence."""
     from django.db import connections, transaction
-    from tests.apps.street import install
+    from tests.apps.town import install
 
     from urja.apps.journal.errors import RefusedError
 
@@ -207,11 +207,11 @@ def test_a_key_asks_once(database):
         ask(removal(2), idempotency_key="k")
 
 
-def test_killed_between_doing_and_answering_nothing_is_done(database, monkeypatch):
+def test_killed_before_the_answer_nothing_is_done(database, monkeypatch):
     from urja.usecases import requests
 
     class Killed(BaseException):
-        """As a signal would: nobody catches it."""
+        """As a signal would: no handler catches it."""
 
     def die(_operation_id):
         raise Killed
@@ -228,7 +228,7 @@ def test_killed_between_doing_and_answering_nothing_is_done(database, monkeypatc
 
 
 def test_a_request_taken_up_again_is_done_once(database):
-    """Also where somebody has put it back by hand."""
+    """Also where it was changed back by hand."""
     adopt(1)
     request = ask()
     run()

@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import adopt, protect
+from tests.apps import town as town_rows
+from tests.apps.town import adopt, protect
 from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place
 from tests.pipeline.test_dispatch import town  # noqa: F401 - a fixture
 from tests.pipeline.test_meter_jobs import ask, refused, said, serial, states
-from tests.usecases.life import connect, hang, stock
+from tests.usecases.life import connect, install_meter, stock
 
 NUMBER = serial(1)
 
@@ -47,7 +47,7 @@ def off(house):
 def laws(house):
     from urja.laws.switching import laws
 
-    found = laws(house.connection, house.now, street.ZONE)
+    found = laws(house.connection, house.now, town_rows.ZONE)
     return [law for law, holds in found.items() if not holds]
 
 
@@ -89,7 +89,7 @@ def test_a_disconnection_outside_of_a_hold_would_be_seen(house):
     assert "cut_has_a_ground" in laws(house)
 
 
-def test_at_night_it_waits_for_the_window_and_expires_without_one(house):
+def test_at_night_a_test_is_queued_for_the_window_and_expires_without_one(house):
     house.until(house.at(1, 20), step=HOUR)
     job = asked(house, good_for_minutes=60)
     go(house)
@@ -201,7 +201,7 @@ def test_where_no_switch_is_tested(house):
     protect(3, at=house.now)
     connect("C-1")
     stock(5)
-    hang(5, place="C-1")
+    install_meter(5, place="C-1")
     house.order("hold", "tamper")
     house.go(house.now + SECOND)
     refused(

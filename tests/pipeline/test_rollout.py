@@ -3,11 +3,11 @@
 from datetime import date
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START
-from tests.pipeline.test_decide import load_policy
+from tests.apps import town
+from tests.apps.town import START
+from tests.pipeline.test_decide import POLICY, load_policy
 from tests.pipeline.test_post import CUT, load as load_tariff
-from tests.usecases.life import DAY, HOUR, commissioned, connect, do, hang, stock
+from tests.usecases.life import DAY, HOUR, commissioned, connect, do, install_meter, stock
 from tests.usecases.loading.filing import Loader
 
 MONDAY = date(2026, 3, 2)
@@ -15,7 +15,7 @@ FLATS = 200
 INSTALLED_AT = START + 10 * HOUR
 
 
-def load_flats(load, count):
+def load_flats(load, count, **more):
     """Load flats with their residents by file: service points, agreements and accounts without credit."""
     report = load(
         "consumers",
@@ -27,6 +27,7 @@ def load_flats(load, count):
                 "tariff_code": "demo",
                 "sanctioned_load_w": "5000",
             }
+            | more
             for number in range(1, count + 1)
         ],
     )
@@ -45,7 +46,7 @@ def society(database, load):
     load_flats(load, FLATS)
     for number in range(1, 6):
         stock(number)
-        hang(number, INSTALLED_AT, place=f"F-{number:03}")
+        install_meter(number, INSTALLED_AT, place=f"F-{number:03}")
     with database.connect() as connection:
         yield connection
 
@@ -82,10 +83,31 @@ def begun(connection):
     }
 
 
+def not_communicating(now):
+    from urja.apps.readings.queries.overview import not_communicating
+
+    return [one.serial for one in not_communicating(now)]
+
+
+def load_policy_text(text):
+    from urja.usecases.policies import load_policy
+
+    load_policy(text, recorded_at=START, actor="test")
+
+
+def collected(now):
+    """Whether collection is well by the stage's judgement, and how many meters it rests on."""
+    from urja.apps.supply import health
+
+    rules = health._freshness(now)
+    found = health._judge(now, None, health._collected(now, rules, None), rules.least_fresh)
+    return found["collection"], found["figures"]["meters"]
+
+
 def laws(connection, now=None):
     from urja.laws.verify import laws
 
-    return laws(connection, now, street.ZONE)
+    return laws(connection, now, town.ZONE)
 
 
 def charged_from_the_beginning(patch, connection):
@@ -107,11 +129,23 @@ def test_nothing_begins_before_the_supply_is_commissioned(society):
     nothing = {"charges": [], "notices": [], "work": [], "switching": [], "states": []}
     run_days(1, 4)
     assert begun(society) == nothing
+    # Of the meters none owes data yet: five are installed, none is in service.
+    assert not_communicating(START + 4 * DAY) == []
+    assert collected(START + 4 * DAY) == (True, 0)
     in_service_at = START + 3 * DAY + 12 * HOUR
     commissioned(1, in_service_at)
     run_days(4, 6)
     one = ["F-001"]
     assert begun(society) == {**nothing, "charges": one, "notices": one, "states": one}
+    # Its register read of the call is data already.
+    assert collected(in_service_at + HOUR) == (True, 1)
+    assert collected(in_service_at + 4 * HOUR) == (False, 1)
+    # The threshold is the policy's.
+    text = POLICY.format(version="2", emergency=50, most=20, stagger=20)
+    load_policy_text(text.replace("max_estimated_percent", "fresh_within_hours = 6\nmax_estimated_percent"))
+    assert collected(in_service_at + 4 * HOUR) == (True, 1)
+    assert collected(in_service_at + 7 * HOUR) == (False, 1)
+    assert not_communicating(in_service_at + 2 * DAY) == ["URJ00000001"]
     first, charged = society.execute(
         "SELECT min(service_date), -sum(amount_minor) FROM books_entry WHERE line = 'fixed'"
     ).fetchone()
@@ -129,7 +163,7 @@ def test_a_resident_who_leaves_before_that_gets_the_credit_back(database, load):
     load_policy()
     load_flats(load, 1)
     account_id = Agreement.objects.get().account_id
-    street.pay(account_id, 5_000, "pay_1", START + HOUR)
+    town.pay(account_id, 5_000, "pay_1", START + HOUR)
     run_days(1, 2)
     left_at = START + 2 * DAY + 12 * HOUR
     do(MoveOut(consumer_number="F-001", at=left_at), left_at + HOUR)
@@ -149,6 +183,7 @@ def test_the_law_fails_where_it_is_broken(database, load, monkeypatch, broken):
         monkeypatch.setattr(
             "urja.apps.contracts.kinds.Agreement.charged_from", property(lambda own: own.valid_from)
         )
+        monkeypatch.setattr("urja.apps.contracts.kinds.Agreement.is_supplied", lambda _own, _at: True)
         broken(monkeypatch, connection)
         run(now)
         assert laws(connection)["service"] is False
@@ -168,3 +203,77 @@ def test_a_work_order_before_that_breaks_the_law(database):
     )
     with database.connect() as connection:
         assert laws(connection)["service"] is False
+
+
+def test_fixed_charges_begin_on_their_own_day_and_nothing_else_does(database, load):
+    """From 4 March on, three days before the meter is commissioned; the credit runs out and no consumer is notified."""
+    load_tariff()
+    load_policy()
+    load_flats(load, 1, bill_from="2026-03-04")
+    stock(1)
+    install_meter(1, INSTALLED_AT, place="F-001")
+    with database.connect() as connection:
+        run_days(1, 6)
+        assert begun(connection) == {
+            "charges": ["F-001"], "notices": [], "work": [], "switching": [], "states": [],
+        }  # fmt: skip
+        assert laws(connection)["service"] is True
+        commissioned(1, START + 5 * DAY + 12 * HOUR)
+        run_days(6, 8)
+        charged = connection.execute(
+            "SELECT line, min(service_date)::text, -sum(amount_minor) FROM books_entry WHERE agreement_id IS NOT NULL "
+            "GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        # Five days from the 4th to the 8th, at 2.00, with 5 % duty; no energy was used.
+        assert charged == [("duty", "2026-03-04", 50), ("fixed", "2026-03-04", 1000)]
+        assert begun(connection)["states"] == ["F-001"]
+        assert all(laws(connection, START + 8 * DAY).values())
+        connection.execute(
+            "UPDATE billing_rated SET energy_wh = 1000, through = '2026-03-06' WHERE agreement_id IS NOT NULL"
+        )
+        assert laws(connection)["service"] is False
+
+
+def test_fixed_charges_that_are_decided_about_break_the_law(database, load, monkeypatch):
+    """The mutation: what is charged counts as supplied."""
+    load_tariff()
+    load_policy()
+    load_flats(load, 1, bill_from="2026-03-02")
+    monkeypatch.setattr(
+        "urja.apps.contracts.kinds.Agreement.is_supplied",
+        lambda own, at: own.charged_from is not None and own.charged_from <= at,
+    )
+    with database.connect() as connection:
+        decided_from_the_beginning(monkeypatch, connection)
+        run(START + 2 * DAY + 2 * HOUR)
+        assert laws(connection)["service"] is False
+
+
+def test_a_resident_who_leaves_before_service_pays_the_fixed_charges(database, load):
+    from urja.apps.books.models import DebitRequest
+    from urja.apps.contracts.models import Agreement
+    from urja.usecases.operations import MoveOut
+
+    load_tariff()
+    load_policy()
+    load_flats(load, 1, bill_from="2026-03-03")
+    town.pay(Agreement.objects.get().account_id, 5_000, "pay_1", START + HOUR)
+    left_at = START + 3 * DAY
+    run_days(1, 3)
+    do(MoveOut(consumer_number="F-001", at=left_at), left_at + HOUR)
+    for hours in (3, 4, 28):
+        run(left_at + hours * HOUR)
+    # Two days of 2.00 with 5 % duty.
+    assert list(DebitRequest.objects.values_list("kind", "amount_minor")) == [("refund", 5_000 - 420)]
+
+
+def test_a_day_before_the_agreement_is_refused(database, load):
+    load_tariff()
+    load_policy()
+    row = {"person_name": "R", "tariff_code": "demo", "sanctioned_load_w": "5000"}
+    report = load(
+        "consumers", [{"consumer_number": "1", "since": "2026-03-02", "bill_from": "2026-03-01", **row}]
+    )
+    assert [one.sentence for one in report.first] == [
+        "fixed charges cannot begin on 2026-03-01, before the agreement, which begins on 2026-03-02"
+    ]

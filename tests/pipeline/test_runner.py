@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_ingest import NOW, block_batch
 
 from urja.base.process_secrets import PipelineSecrets
@@ -104,8 +104,10 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         signing_key=bytes(32),
         roots_key=bytes(32),
     )
-    laws = verify.daily(secrets.database, street.ZONE, tmp_path / "catalogue.json")
-    given = PipelineContext(settings, secrets, stepped_clock, tmp_path / "heads", laws, [tmp_path])
+    laws = verify.daily(secrets.database, town.ZONE, tmp_path / "catalogue.json")
+    given = PipelineContext(
+        settings, secrets, stepped_clock, tmp_path / "heads", laws, [tmp_path], tmp_path / "wal.json"
+    )
     process = asyncio.create_task(runner.run_pipeline(given))
     try:
         batch = block_batch((home.device_id, START, 100))
@@ -115,7 +117,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
         await until(process, lambda: _projected(admin), True)
         await until(process, lambda: asyncio.to_thread(_posted, database), 1)
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(process, 10)
+        await asyncio.wait_for(process, 60)
         left = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
         assert not left & {"main", "decide", "commands", "people", "jobs", "mail", "notify", "seal", "prove"}
     finally:
@@ -127,7 +129,7 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
 
 async def until(process, question, answer):
     """Ask until the answer comes; a process that has ended says why."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await question() != answer:
             if process.done():
                 await process
@@ -160,8 +162,8 @@ def _posted(database):
         return connection.execute("SELECT count(posted_at) FROM books_credit_request").fetchone()[0]
 
 
-class Silent:
-    """A broker that nobody asks anything."""
+class UnusedBroker:
+    """A broker that gets no query."""
 
     async def consume(self, _stream):
         return None
@@ -179,11 +181,22 @@ async def test_what_people_wait_for_waits_for_no_close(database, tmp_path, stepp
         signing_key=bytes(32),
         roots_key=bytes(32),
     )
-    given = PipelineContext(Settings(), secrets, stepped_clock, tmp_path, lambda _proven: {}, [])
+    given = PipelineContext(Settings(), secrets, stepped_clock, tmp_path, lambda _proven: {}, [], tmp_path)
     async with AsyncExitStack() as stack:
-        table = await build_stages(given, Silent(), DjangoThread, stack)
+        table = await build_stages(given, UnusedBroker(), DjangoThread, stack)
     thread = {stage.name: stage.thread for stage in table}
     assert len(thread) == len(table)
     awaited = {"ingest", "decide", "dispatch", "register", "approve", "notify", "addresses"}
-    slow = {thread[name] for name in ("post", "gaps", "meter_jobs", "seal", "prove")}
+    slow = {thread[name] for name in ("post", "gaps", "meter_jobs", "sheets", "seal", "prove")}
     assert not slow & {thread[name] for name in awaited}
+
+
+async def test_a_stage_whose_rest_follows_the_clock_rests_by_its_present_speed(runner, stepped_clock):
+    """A demonstration begins with a clock that stands still: its search for gaps rested half a minute for ever."""
+    speeds = iter((30.0, 0.25))
+
+    async def nothing(_now):
+        return Report(0)
+
+    loop = runner.StageLoop(Stage("gaps", "main", lambda: next(speeds), nothing), stepped_clock)
+    assert [await loop.once(), await loop.once()] == [30.0, 0.25]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import psycopg
 import pytest
-from tests.apps import street
+from tests.apps import town as town_rows
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 from urja.core.heads import NO_HEAD, SignedHead, public_key
@@ -23,7 +23,7 @@ def sealer(tmp_path):
 def new_sealer(directory):
     from urja.pipeline.seal import Sealer
 
-    return Sealer(ZoneInfo(street.ZONE), KEY, directory / "heads")
+    return Sealer(ZoneInfo(town_rows.ZONE), KEY, directory / "heads")
 
 
 def exported(sealer):
@@ -72,7 +72,7 @@ def test_copies_of_heads_are_held_to_each_other_without_a_database(town, sealer,
     assert list(faults(kept)) == []
     said = CliRunner().invoke(verify, ["--heads", str(sealer.directory)])
     assert (said.exit_code, said.output[:35]) == (0, "4 heads from 2026-03-01 to 2026-03-")
-    # A log that was written anew under the same key, as who has stolen it would.
+    # A log that was written again under the same key, as who has stolen it would.
     forged = sign(msgspec.structs.replace(kept[3].head, root="11" * 32), KEY)
     again = msgspec.structs.replace(forged, consistency=kept[3].consistency)
     assert list(faults([*kept[:3], again])) == [
@@ -167,10 +167,8 @@ def test_a_writer_is_waited_for_and_its_reads_are_in_the_period(town, sealer, da
     """The cut gives up while a transaction that has stored reads is open, and is asked again."""
     with database.connect(autocommit=False) as other:
         other.execute(
-            "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
-            " export_vah, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
-            " SELECT service_point_id, device_id, read_at, import_wh, import_vah, export_wh,"
-            " export_vah, correlation, received_at, kind, version + 1, status, source, clock_status, readings_period()"
+            "INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at, kind, version, status, source, clock_status, recorded_in)"
+            " SELECT service_point_id, device_id, read_at, channel_set, values, correlation, received_at, kind, version + 1, status, source, clock_status, readings_period()"
             " FROM readings_register"
         )
         report = sealer.run_once(town.midnight(1) + MINUTES)

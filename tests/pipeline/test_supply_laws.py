@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt, protect
+from tests.apps import town
+from tests.apps.town import START, adopt, protect
 from tests.pipeline.test_decide import MINUTE, SECOND, Place
 
 
@@ -61,7 +61,7 @@ def live(place):
     place.go(place.now + SECOND)
     carry_out(place)
     on(place, place.at(2, 17), step=60 * MINUTE)
-    return laws(place.connection, place.now, street.ZONE)
+    return laws(place.connection, place.now, town.ZONE)
 
 
 def test_they_hold(row):
@@ -199,7 +199,7 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it
     assert live(row)[law] is False
     for outage, holds in ((down, True), (up, False)):
         span = (row.at(*outage[:2]), row.at(*outage[2:]))
-        found = examine(row.connection, row.now, street.ZONE, outages=Downtimes((span,)))
+        found = examine(row.connection, row.now, town.ZONE, outages=Downtimes((span,)))
         assert {one.law: one.holds for one in found}[law] is holds, outage
 
 
@@ -245,7 +245,7 @@ def test_a_cut_after_a_later_credit_breaks_its_law(row, monkeypatch):
     row.go(row.now + 30 * MINUTE)
     row.report("confirmed")
     row.go(row.now + 30 * MINUTE)
-    found = laws(row.connection, row.now, street.ZONE)
+    found = laws(row.connection, row.now, town.ZONE)
     assert found["cut_after_no_credit"] is False
     assert found["paid_is_reconnected"] is False
 
@@ -265,12 +265,12 @@ def test_a_cut_on_old_data_or_in_illness_breaks_its_law(row, monkeypatch):
     monkeypatch.setattr(health, "_judge", lambda *_: ill)
     row.go(row.at(3, 10, 1))
     assert row.commands() == [("disconnect", "queued")]
-    found = laws(row.connection, row.now, street.ZONE)
+    found = laws(row.connection, row.now, town.ZONE)
     assert found["cut_on_fresh_data"] is False
     assert found["cut_while_services_run"] is False
 
 
-def test_a_switch_that_nobody_ordered_breaks_its_law(row):
+def test_a_switching_without_an_order_breaks_its_law(row):
     from urja.apps.commands.operations import issue
     from urja.laws.switching import laws
 
@@ -287,4 +287,4 @@ def test_a_switch_that_nobody_ordered_breaks_its_law(row):
         reason="by hand",
         correlation=1,
     )
-    assert laws(row.connection, row.now, street.ZONE)["cut_has_a_ground"] is False
+    assert laws(row.connection, row.now, town.ZONE)["cut_has_a_ground"] is False

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tests.apps.street import HALF_HOUR, adopt
+from tests.apps.town import HALF_HOUR, adopt
 from tests.headend.conftest import until, value
 from tests.headend.ordering import SIGNING_KEY
 from tests.headend.pushing import KEK
@@ -34,7 +34,7 @@ def _soon(monkeypatch):
     monkeypatch.setattr(meter_identification, "FIRST_QUERY_DELAY_S", (0.0, 0.1))
 
 
-class Street:
+class TaglessMeter:
     """One such meter, the account it bills, and the stages between them."""
 
     def __init__(self, town: Town) -> None:  # noqa: F811
@@ -121,41 +121,41 @@ def forged(apdu: bytes, keys, import_wh: int) -> bytes:
 
 
 async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_made_of_its_push(town):  # noqa: F811
-    street = Street(town)
-    await street.move_in()
-    async with town.headend() as headend, street.dialled(headend):
+    tagless = TaglessMeter(town)
+    await tagless.move_in()
+    async with town.headend() as headend, tagless.dialled(headend):
         for _ in range(2):
-            street.clock.advance(HALF_HOUR)
-            street.station.catch_up()
+            tagless.clock.advance(HALF_HOUR)
+            tagless.station.catch_up()
         await until(lambda: value(headend, "pushes_unauthenticated_total") >= 2)
-        street.clock.advance(HALF_HOUR)
-        pushes = street.meter.advance(street.clock.now())
+        tagless.clock.advance(HALF_HOUR)
+        pushes = tagless.meter.advance(tagless.clock.now())
         [block] = [push for push in pushes if push.kind is PushKind.BLOCK]
         _, thief = await asyncio.open_connection("127.0.0.1", headend.wrapper_port.port)
         before = value(headend, "pushes_unauthenticated_total")
-        thief.write(Frame(1, 64, forged(block.apdu, street.identity.keys, 1)).encode())
+        thief.write(Frame(1, 64, forged(block.apdu, tagless.identity.keys, 1)).encode())
         await until(lambda: value(headend, "pushes_unauthenticated_total") == before + 1)
-        street.station.dispatch(pushes)
+        tagless.station.dispatch(pushes)
         await until(lambda: value(headend, "duplicates_total") == 1)
-        await street.ingest()
-        told = street.ask("SELECT import_wh FROM readings_unconfirmed ORDER BY start_at")
+        await tagless.ingest()
+        told = tagless.ask("SELECT values[1] FROM readings_unconfirmed ORDER BY start_at")
         assert len(told) == 3
         assert told[-1] == (1,), "the thief was first"
-        assert street.ask("SELECT count(*) FROM readings_interval") == [(0,)]
-        assert street.ask("SELECT block_wh FROM readings_accrual") == [(0,)]
+        assert tagless.ask("SELECT count(*) FROM readings_interval") == [(0,)]
+        assert tagless.ask("SELECT block_wh FROM readings_accrual") == [(0,)]
 
-        street.clock.advance(timedelta(minutes=16))
-        await street.gaps()
+        tagless.clock.advance(timedelta(minutes=16))
+        await tagless.gaps()
         await until(lambda: value(headend, "records_total", kind="block") >= 3)
-        await street.ingest()
+        await tagless.ingest()
         thief.close()
-    assert street.ask("SELECT source, count(*) FROM readings_interval GROUP BY 1") == [(2, 3)]
-    assert street.ask("SELECT count(*) FROM readings_unconfirmed") == [(0,)]
-    used_wh = sum(energy for (energy,) in street.ask("SELECT import_wh FROM readings_interval"))
-    assert street.ask("SELECT block_wh FROM readings_accrual") == [(used_wh,)]
-    assert 0 <= street.register_wh - street.began_wh - used_wh < 1000, (
+    assert tagless.ask("SELECT source, count(*) FROM readings_interval GROUP BY 1") == [(2, 3)]
+    assert tagless.ask("SELECT count(*) FROM readings_unconfirmed") == [(0,)]
+    used_wh = sum(energy for (energy,) in tagless.ask("SELECT values[1] FROM readings_interval"))
+    assert tagless.ask("SELECT block_wh FROM readings_accrual") == [(used_wh,)]
+    assert 0 <= tagless.register_wh - tagless.began_wh - used_wh < 1000, (
         "the meter's own register says the same"
     )
-    [(detail,)] = street.ask("SELECT detail FROM readings_exception")
-    assert detail["import_wh"] == 1
-    street.session.close()
+    [(detail,)] = tagless.ask("SELECT detail FROM readings_exception")
+    assert detail["values"][0] == 1
+    tagless.session.close()

@@ -6,8 +6,8 @@ too, and the register read of the call settles the time before.
 
 import numpy as np
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt
 from tests.pipeline.test_ingest import block_batch, register_batch
 from tests.usecases.life import answer, call
 
@@ -27,7 +27,7 @@ def ingest(database):
     from urja.pipeline.stage import StageConnection
 
     session = StageConnection(database.conninfo("urja_pipeline"))
-    ingester = Ingester(session, street.ZONE)
+    ingester = Ingester(session, town.ZONE)
     yield lambda now, *batches: ingester.apply(batches, now)
     session.close()
 
@@ -75,7 +75,7 @@ def test_what_it_pushes_is_kept_and_marked_and_bills_nothing(database, home, ing
         read(home, START + 4 * HALF_HOUR, 99_000, source=Source.PUSH, kind=RegisterKind.INSTANTANEOUS),
     )
     assert energy(database) == [0]
-    assert stored(database, "readings_interval", "channel_set") == [(2, Source.PUSH, 4)]
+    assert stored(database, "readings_interval", "series") == [(2, Source.PUSH, 4)]
     assert (RegisterKind.UNCOMMISSIONED, Source.PUSH, 1) in stored(database, "readings_register", "kind")
 
 
@@ -111,7 +111,7 @@ def test_from_the_call_on_its_pushes_count_and_the_register_of_the_call_settles(
     # What was pushed before is late now, and still marked: nothing of it counts twice.
     ingest(DAY_LATER + 4 * HALF_HOUR, pushed(home, START, *[500] * 48))
     assert energy(database) == [25_000]
-    assert stored(database, "readings_interval", "channel_set") == [
+    assert stored(database, "readings_interval", "series") == [
         (1, Source.PUSH, 2),
         (2, Source.PUSH, 48),
     ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import psycopg
 import pytest
-from tests.apps.street import HALF_HOUR, START, ZONE, adopt, seconds
+from tests.apps.town import HALF_HOUR, START, ZONE, adopt, seconds
 from tests.pipeline.test_ingest import NOW, block_batch, event_batch, reasons, register_batch
 
 from urja.pipeline.ingest import Ingester
@@ -48,7 +48,7 @@ def accrued(connection):
 
 def waiting(connection):
     return connection.execute(
-        "SELECT start_at, import_wh FROM readings_unconfirmed ORDER BY start_at"
+        "SELECT start_at, values[1] FROM readings_unconfirmed ORDER BY start_at"
     ).fetchall()
 
 
@@ -80,7 +80,7 @@ def test_what_was_changed_on_the_way_bills_by_what_the_meter_says_and_is_told(in
     assert accrued(connection) == [(90, START + HALF_HOUR)]
     [(reason, detail)] = connection.execute("SELECT reason, detail FROM readings_exception").fetchall()
     assert reason.startswith("a push without a tag said otherwise")
-    assert (detail["import_wh"], detail["read_import_wh"]) == (5_000, 90)
+    assert (detail["values"][0], detail["read_values"][0]) == (5_000, 90)
 
 
 def test_the_first_stays_and_nothing_overwrites_what_is_known(ingester, connection):
@@ -124,7 +124,7 @@ def test_outages_and_tampers_are_read_from_the_meters_logs_and_not_believed(inge
 def test_registers_have_the_logs_read_once_a_day(ingester, connection):
     home = adopt(1)
     reads = register_batch((home.device_id, START + HALF_HOUR, 10_400), kind=RegisterKind.INSTANTANEOUS)
-    reads.records["tamper_count"] = 0
+    reads.records["values"][:, 4] = 0
     told = []
     for day in (0, 0, 1):
         reads.records["received_at"] = np.int64(seconds(START + timedelta(days=day)) * 1000)
@@ -145,7 +145,7 @@ def test_what_cannot_be_asked_for_any_more_is_let_go(ingester, connection):
     assert waiting(connection) == []
 
 
-def test_rows_of_nobody_are_let_go(ingester, connection):
+def test_rows_of_no_meter_are_deleted(ingester, connection):
     ingester.apply([tagless(block_batch((4711, START, 400))), tagless(event_batch((4711, START, 251)))], NOW)
     assert waiting(connection) == []
     assert reasons(connection) == []

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, remove
+from tests.apps import town
+from tests.apps.town import START, remove
 from tests.pipeline.test_leaving import NOON, debits, place, post  # noqa: F401 - a fixture
 from tests.usecases.life import DAY, HOUR, do
 
@@ -63,7 +63,7 @@ def test_an_agreement_that_ends_without_a_meter_is_settled(place, days):  # noqa
     assert final_balance(Agreement.objects.get(id=place.first.agreement_id)) == 0
 
 
-def test_it_waits_for_the_read_of_a_meter_that_was_taken_away_unread(place):  # noqa: F811
+def test_the_order_stays_for_the_read_of_a_meter_that_was_removed_unread(place):  # noqa: F811
     """Then what it has counted last is not known, and money does not go before it is."""
     from django.db import connection, transaction
 
@@ -82,15 +82,15 @@ def test_it_waits_for_the_read_of_a_meter_that_was_taken_away_unread(place):  # 
             service_point_id=place.first.service_point_id,
             device_id=place.first.device_id,
             read_at=gone_at,
-            import_wh=12_600,
+            register=12_600,
             recorded_at=left_at,
         )
-        recompute_since(cursor, {place.first.service_point_id: gone_at}, left_at, street.ZONE)
+        recompute_since(cursor, {place.first.service_point_id: gone_at}, left_at, town.ZONE)
     post(left_at + 6 * HOUR)
     assert place.final().settled_at == left_at + 6 * HOUR
 
 
-def test_somebody_is_told_once_of_a_place_without_a_meter(place):  # noqa: F811
+def test_one_work_order_is_opened_for_a_service_point_without_a_meter(place):  # noqa: F811
     from urja.apps.work.models import WorkOrder
     from urja.usecases.operations import CloseWorkOrder
 
@@ -108,15 +108,15 @@ def test_somebody_is_told_once_of_a_place_without_a_meter(place):  # noqa: F811
     assert orders() == [f"inspect done {told}"]
 
 
-def test_the_order_is_withdrawn_when_a_meter_hangs_again(place):  # noqa: F811
+def test_the_order_is_withdrawn_when_a_meter_is_installed_again(place):  # noqa: F811
     remove(1, NOON, register_wh=10_000)
     post(START + DAY + 2 * HOUR)
-    street.install(1, START + DAY + 3 * HOUR, place=1, register_wh=10_000)
+    town.install(1, START + DAY + 3 * HOUR, place=1, register_wh=10_000)
     post(START + 2 * DAY + 2 * HOUR)
     assert orders() == [f"inspect withdrawn since {NOON.isoformat()[:16]}"]
 
 
-def test_nobody_is_told_where_nobody_has_an_agreement(place):  # noqa: F811
+def test_no_work_order_is_opened_where_no_agreement_is_in_force(place):  # noqa: F811
     place.leave(register_wh=12_400)
     remove(1, NOON + HOUR, register_wh=12_400)
     post(START + DAY + 2 * HOUR)

@@ -1,8 +1,8 @@
 """A meter is removed unread: its last energy waits, is read later or estimated, and then everything is settled."""
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, in_stock, remove
+from tests.apps import town
+from tests.apps.town import START, in_stock, remove
 from tests.pipeline.test_leaving import NOON, debits, place, post  # noqa: F401 - a fixture
 from tests.usecases.life import DAY, HOUR, do
 
@@ -53,7 +53,7 @@ def orders():
 def laws(place):  # noqa: F811
     from urja.laws.verify import laws
 
-    return laws(place.meter.connection, zone=street.ZONE)
+    return laws(place.meter.connection, zone=town.ZONE)
 
 
 def energy_whys(place):  # noqa: F811
@@ -63,7 +63,7 @@ def energy_whys(place):  # noqa: F811
     return [explain_entry(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == "energy"]
 
 
-def test_it_waits_and_somebody_is_told(unread):
+def test_the_charge_is_pending_and_a_work_order_is_opened(unread):
     from urja.apps.readings.queries import missing_final_reads as waiting
 
     assert (unread.final().settled_at, debits()) == (None, [])
@@ -86,8 +86,9 @@ def test_a_register_that_is_read_later_settles_it_to_the_paisa(unread):
 
 
 def test_blocks_that_come_late_say_as_much(unread):
-    late = street.blocks(unread.first, (NOON, 100), (NOON + street.HALF_HOUR, 100))
-    street.store_blocks(unread.meter.connection, late)
+    late = town.blocks(unread.first, (NOON, 100), (NOON + town.HALF_HOUR, 100))
+    late["received_at"] = int((LEFT + 6.5 * HOUR).timestamp() * 1000)
+    town.store_blocks(unread.meter.connection, late)
     post(LEFT + 7 * HOUR)
     assert debits() == [("refund", "refund", CREDIT - due(2_600))]
     assert all(laws(unread).values()), laws(unread)
@@ -138,15 +139,15 @@ def test_an_estimate_is_settled_shown_and_put_right_afterwards(place, when):  # 
     ],
     ids=["in-the-same-month", "in-the-next"],
 )
-def test_a_meter_that_was_hung_up_since_hides_nothing(place, days, charged):  # noqa: F811
+def test_a_meter_that_was_installed_since_hides_nothing(place, days, charged):  # noqa: F811
     """All is known of the second meter; of the first one it is not."""
     from urja.apps.assets.models import DevicePeriod
 
     place.meter.blocks(START, *[100] * 24)
     remove(1, GONE)
     in_stock(5)
-    street.install(5, GONE + DAY, place=1, register_wh=700)
-    street.commissioned(DevicePeriod.objects.get(valid_from=GONE + DAY), GONE + DAY, GONE + DAY)
+    town.install(5, GONE + DAY, place=1, register_wh=700)
+    town.commissioned(DevicePeriod.objects.get(valid_from=GONE + DAY), GONE + DAY, GONE + DAY)
     for day in range(1, days):
         post(START + day * DAY + 2 * HOUR)
     left_at = START + days * DAY
@@ -165,7 +166,7 @@ def test_a_meter_that_was_hung_up_since_hides_nothing(place, days, charged):  # 
     assert all(laws(place).values()), laws(place)
 
 
-def test_what_a_rehearsal_says_of_an_estimate_and_of_a_late_read_is_what_is_posted(place):  # noqa: F811
+def test_what_a_dry_run_says_of_an_estimate_and_of_a_late_read_is_what_is_posted(place):  # noqa: F811
     from urja.usecases.dry_run import dry_run_effects
     from urja.usecases.operations import CorrectLastRead, RemoveMeter
 
@@ -235,8 +236,8 @@ def test_a_law_sees_money_that_goes_before_the_register_is_known(place, monkeypa
     remove(1, GONE)
     if second:
         in_stock(5)
-        street.install(5, GONE + HOUR, place=1, register_wh=0)
-        street.commissioned(DevicePeriod.objects.get(valid_from=GONE + HOUR), GONE + HOUR, GONE + HOUR)
+        town.install(5, GONE + HOUR, place=1, register_wh=0)
+        town.commissioned(DevicePeriod.objects.get(valid_from=GONE + HOUR), GONE + HOUR, GONE + HOUR)
         remove(5, LEFT, register_wh=100)
     else:
         monkeypatch.setattr(

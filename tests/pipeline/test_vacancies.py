@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 from tests.pipeline.test_decide import MINUTE, Place
 from tests.usecases.life import HOUR, do
 
@@ -54,7 +54,7 @@ def arrive(place):
     return do(operation, place.now).outcome["account_id"]
 
 
-def test_who_moves_out_leaves_it_dark_and_who_moves_in_has_light(place):
+def test_moving_out_disconnects_and_moving_in_reconnects(place):
     from urja.apps.supply.models import State, Switching
 
     leave(place)
@@ -66,7 +66,7 @@ def test_who_moves_out_leaves_it_dark_and_who_moves_in_has_light(place):
     assert (switching.cause, switching.account_id) == ("hold", place.houses[0].account_id)
     place.sent()
     place.report("confirmed")
-    # Once is enough, and nobody who has left is written to.
+    # Once is enough, and no former consumer is written to.
     assert go(place).counts["cuts"] == 0
     account_id = arrive(place)
     go(place)
@@ -95,7 +95,7 @@ def test_who_moves_in_before_the_cut_was_carried_out_keeps_the_light(place):
     assert [kind for kind, *_ in place.commands()] == ["disconnect", "connect"]
 
 
-def test_without_a_switch_somebody_is_sent_once(database):
+def test_without_a_relay_one_work_order_is_opened(database):
     from urja.apps.work.models import WorkOrder
 
     place = flat(database, load_switch=False)

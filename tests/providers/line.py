@@ -1,6 +1,7 @@
 """A network connection to a service that fails as a test says: the request, its answer, or both are lost or replaced."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ class Trouble(StrEnum):
     ANSWER_LOST = "the request arrives, and its answer does not"
     ERROR_AFTER = "the request arrives, and 502 comes back"
     ERROR = "503 comes back, and nothing arrives"
+    LIMIT = "429 comes back with an error in JSON, and nothing arrives"
     SILENCE = "nothing arrives, and nothing comes back"
     NONSENSE = "the request arrives, and something else than its answer comes back"
 
@@ -35,13 +37,13 @@ class Line:
     requests: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of what has come through."""
     released: threading.Event = field(default_factory=threading.Event)
-    """Ends every silence."""
+    """Ends every wait for an answer."""
 
 
 @contextlib.contextmanager
 def open_line(target: str) -> Iterator[Line]:
     line = Line(target)
-    client = httpx.Client(base_url=target, trust_env=False, timeout=20)
+    client = httpx.Client(base_url=target, trust_env=False, timeout=60)
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -53,6 +55,9 @@ def open_line(target: str) -> Iterator[Line]:
                 found = client.request(self.command, self.path, content=body, headers=headers)
                 line.requests.append((self.command, self.path.partition("?")[0]))
                 status, content = found.status_code, found.content
+            if trouble is Trouble.LIMIT:
+                error = {"code": "BAD_REQUEST_ERROR", "description": "Too many requests"}
+                status, content = 429, json.dumps({"error": error}).encode()
             if trouble is Trouble.SILENCE:
                 line.released.wait(20)
             if trouble in {Trouble.ANSWER_LOST, Trouble.SILENCE}:

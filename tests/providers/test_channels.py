@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from django.test import Client, override_settings
 from tests.apps.notices.cast import email_channel, sms_channel
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.providers.relay import mailers, open_relay
 from tests.sandbox.conftest import WEBHOOK_SECRET, arguments
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module, resources
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client, override_settings
+from msgspec import convert
 from tests.apps.payments.till import Till, as_role
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.providers import benches
 from tests.providers.benches import Bench
 from tests.providers.line import Trouble
@@ -24,7 +26,7 @@ from urja.base.settings import GatewaySettings, PaymentsSettings
 
 FILES = {"client", "page", "settings", "webhook", "words"}
 IST = ZoneInfo("Asia/Kolkata")
-UNREACHED = [Trouble.ERROR, Trouble.SILENCE]
+UNREACHED = [Trouble.ERROR, Trouble.LIMIT, Trouble.SILENCE]
 UNKNOWN = [Trouble.ANSWER_LOST, Trouble.ERROR_AFTER, Trouble.NONSENSE]
 
 
@@ -72,6 +74,8 @@ def test_its_folder_has_the_same_few_files(bench, django):
     assert {module.name for module in pkgutil.iter_modules(found.__path__)} == FILES
     assert (resources.files(found) / "README.md").read_text().startswith("# ")
     settings, webhook = (import_module(f"{found.__name__}.{name}") for name in ("settings", "webhook"))
+    assert settings.PROVEN
+    assert settings.why_no_money_moves(convert(bench.options(), settings.Options)), "it is a stand-in"
     assert len(settings.SECRETS) == len(set(settings.SECRETS)) > 0
     assert 0 < len(webhook.HEADERS) <= 8
     assert [name for name in webhook.HEADERS if name != name.lower()] == []
@@ -274,16 +278,33 @@ def test_a_return_is_signed_for_its_order(bench, gateway):
     assert not gateway.returned("", placed)
 
 
-def test_its_page_is_where_its_origin_says(bench, gateway):
+def test_its_page_is_opened_and_the_policy_widens_to_it_alone(bench, gateway):
+    from urja.apps.payments.port import Checkout
     from urja.apps.payments.queries import gateways
 
     [given] = gateways.config().gateways
-    page = gateways.page(given)
-    address = page.address(given.options, "order/..?x", "https://urja.example/accounts/1/", "hi")
-    assert address.startswith(page.origin(given.options) + "/")
-    assert "order/..?x" not in address
-    assert "https%3A%2F%2Furja.example%2Faccounts%2F1%2F" in address
-    assert page.RETURNED
+    page, back = gateways.page(given), "https://urja.example/accounts/1/"
+    checkout = Checkout(
+        "order/..?x",
+        20_001,
+        "INR",
+        "Neem",
+        "asha@example.org",
+        "+919876543210",
+        f"{back}returned/",
+        back,
+        "hi",
+    )
+    opening = page.opening(given.options, checkout)
+    parts = urlsplit(opening.address)
+    given_back = opening.fields or dict(parse_qsl(parts.query))
+    assert f"{back}returned/" in given_back.values()
+    assert "order/..?x" not in opening.address
+    origin = f"{parts.scheme}://{parts.netloc}"
+    assert opening.policy == ({} if opening.fields is None else {"form-action": (origin,)})
+    assert len(page.RETURNED) > 0
+    said = dict.fromkeys(page.RETURNED, "x" * 999)
+    assert gateways.returned({**said, "more": "x"}) == dict.fromkeys(page.RETURNED, "x" * 200)
 
 
 # -- from its wire to the ledger -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from django.test import override_settings
 
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import GatewaySettings, PaymentsSettings
@@ -89,6 +90,10 @@ def test_the_secrets_of_the_one_gateway_of_before_are_kept(tmp_path):
     assert not (tmp_path / "payments.json").exists()
 
 
-def test_no_gateway_is_no_configuration():
-    assert PaymentsConfig.of(PaymentsSettings()) is None
+def test_no_gateway_is_no_configuration(database):
+    from urja.apps.payments.queries import gateways
+
+    with override_settings(URJA_PAYMENTS=PaymentsConfig.of(PaymentsSettings(least_minor=5))):
+        assert gateways.config() is None
+        assert gateways.settings_of_payments().least_minor == 5
     assert GatewaySettings(provider="razorpay").methods == ("upi", "card", "wallet")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client, override_settings
 from tests.apps.payments.till import as_role
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.providers import benches
 from tests.providers.line import Trouble
 
@@ -109,12 +109,12 @@ def test_one_account_pays_by_both_and_each_is_settled_by_its_own(both):
     assert sorted(settlement.gross_minor for settlement in queries.settlements()) == [20_000, 30_000]
 
 
-@pytest.mark.parametrize("silent", NAMES)
-def test_one_that_is_silent_keeps_no_payment_of_the_other_and_is_known_to_be(both, silent):
+@pytest.mark.parametrize("unanswering", NAMES)
+def test_a_gateway_without_an_answer_delays_no_payment_of_the_other_and_is_reported(both, unanswering):
     from urja.apps.payments import queries
 
     _account_id, found, _collectors = both
-    [speaks] = set(NAMES) - {silent}
+    [speaks] = set(NAMES) - {unanswering}
     placed = orders(both)
     collect(both)
     for name, order in placed.items():
@@ -123,13 +123,13 @@ def test_one_that_is_silent_keeps_no_payment_of_the_other_and_is_known_to_be(bot
     answered_at = queries.last_answered_at()
     for bench in found.values():
         bench.move(hours=1)
-    found[silent].line.trouble = Trouble.SILENCE
+    found[unanswering].line.trouble = Trouble.SILENCE
     collect(both)
     assert credited(both) == [placed[speaks].amount_minor]
     assert queries.last_answered_at() == answered_at < found[speaks].now, (
         "no cut rests on half of the payments"
     )
-    found[silent].line.trouble = Trouble.NONE
+    found[unanswering].line.trouble = Trouble.NONE
     for bench in found.values():
         bench.move(hours=1)
     collect(both)

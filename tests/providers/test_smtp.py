@@ -1,5 +1,6 @@
 """E-mail as a channel, against a relay on a real socket: connection, acceptance, and what acceptance proves."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.test import override_settings
 from tests.apps.notices.cast import email_channel, sms_channel
 from tests.apps.payments.till import as_role
-from tests.apps.street import START, adopt, by_hand
+from tests.apps.town import START, adopt, by_hand
 from tests.pipeline.test_notify import LOW
 from tests.pipeline.test_post import load as load_tariff
 from tests.providers.relay import LOGIN, certificate_in, mailers, open_relay
@@ -107,6 +108,36 @@ async def test_what_a_relay_answers(send, answer, at, error):
             await send(relay)
 
 
+@pytest.mark.parametrize(
+    "stored", ["ravi..k@gmail.com", "ravi.@x.in", "रवि@x.org", "a@x..in", "a@x.in, b@x.in"]
+)
+async def test_a_recipient_that_is_no_address_is_refused_for_good_and_not_named_to_the_relay(
+    database, stored
+):
+    from urja.apps.notices import channels
+    from urja.apps.notices.port import MessageRefusedError
+
+    with open_relay() as relay, override_settings(**mailers(relay)):
+        messenger = channels.messenger(email_channel())
+        with pytest.raises(MessageRefusedError, match="553"):
+            await messenger.send(replace(NOTE, to=stored))
+        await messenger.send(replace(NOTE, to="a@उदाहरण.भारत"))
+    assert relay.to == ["a@xn--p1b6ci4b4b3a.xn--h2brj9c"]
+
+
+async def test_a_subject_that_is_no_header_is_refused_for_good(database):
+    from urja.apps.notices import channels
+    from urja.apps.notices.port import MessageRefusedError
+
+    with (
+        open_relay() as relay,
+        override_settings(**mailers(relay)),
+        pytest.raises(MessageRefusedError, match="554"),
+    ):
+        await channels.messenger(email_channel()).send(replace(NOTE, subject="a\nBcc: b@x.in"))
+    assert relay.arrived == []
+
+
 async def test_the_web_has_no_password_and_uses_the_same_relay(database):
     """As its sign-in codes leave: sender, answers and encryption are those of `[mail]`."""
     from django.core.mail import send_mail
@@ -202,7 +233,7 @@ def test_a_policy_cannot_count_mails_as_served():
         ("recharge", True, "email"),
         ("low-30", False, "email"),
     ],
-    ids=["a warning goes by what reports", "news by preference", "a warning by what there is"],
+    ids=["a warning goes by what reports", "news by preference", "a warning by the configured channel"],
 )
 async def test_which_channel_carries_a_notice(told, kind, phone, service):
     with open_relay() as relay, override_settings(**mailers(relay)):

@@ -62,7 +62,7 @@ class Receiver:
 
     async def wait_for(self, number: int) -> list[Received]:
         """The webhooks once there are `number` of them."""
-        async with asyncio.timeout(20), self._more:
+        async with asyncio.timeout(60), self._more:
             await self._more.wait_for(lambda: len(self.received) >= number)
         return self.received
 

@@ -206,7 +206,7 @@ async def test_a_late_payment_of_an_order_paid_meanwhile_goes_back(shop, receive
     ]  # fmt: skip
 
 
-async def test_silence_holds_everything_back_until_it_speaks(tmp_path, receiver):
+async def test_without_answers_everything_is_held_back_until_the_service_answers(tmp_path, receiver):
     async with open_shop(tmp_path, receiver.url) as shop:
         order = await shop.order()
         state = await shop.post("/control/mute")
@@ -220,7 +220,7 @@ async def test_silence_holds_everything_back_until_it_speaks(tmp_path, receiver)
         assert receiver.received == []
         await shop.post("/control/mute", 400, what="people")
 
-    # It is as silent after a restart.
+    # It answers as little after a restart.
     async with open_shop(tmp_path, receiver.url) as shop:
         assert (await shop.get("/control/state"))["muting"] == "webhooks"
         assert receiver.received == []

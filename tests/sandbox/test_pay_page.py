@@ -1,5 +1,8 @@
 """The pay page as payers use it: without JavaScript, on a phone, in two languages."""
 
+import json
+import re
+from html import unescape
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -19,12 +22,65 @@ def address(order, callback=CALLBACK, way="", **more):
     return f"/pay/{order['id']}{way}{query}" + "".join(f"&{name}={value}" for name, value in more.items())
 
 
-def returned(response):
-    """The fields with which the payer comes back, and the address without them."""
-    assert response.status_code == 303
-    parts = urlsplit(response.headers["location"])
-    fields = dict(parse_qsl(parts.query))
-    return fields, parts._replace(query="").geturl()
+HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+
+
+async def returned(shop, response):
+    """The fields that the page posts back, and where."""
+    page = response
+    if response.status_code == 303:
+        page = await shop.browser.get(response.headers["location"])
+    form = re.search(r'<form id="return" method="post" action="([^"]+)">(.*?)</form>', page.text)
+    return {name: unescape(value) for name, value in HIDDEN.findall(form[2])}, unescape(form[1])
+
+
+def opened(order, **other):
+    """The form of Hosted Checkout, with every field that its documentation calls mandatory."""
+    return {
+        "key_id": KEYS[0],
+        "name": "Neem Housing",
+        "order_id": order["id"],
+        "amount": str(order["amount"]),
+        "currency": "INR",
+        "callback_url": CALLBACK,
+        "cancel_url": "http://localhost:8000/left/",
+    } | other
+
+
+async def test_the_page_is_opened_by_the_form_of_hosted_checkout(shop):
+    order = await shop.order()
+    answer = await shop.browser.post("/v1/checkout/embedded", data=opened(order))
+    assert answer.status_code == 303
+    page = (await shop.browser.get(answer.headers["location"])).text
+    assert 'href="http://localhost:8000/left/"' in page, "who cancels goes there by GET"
+    declined = await shop.browser.post(
+        re.search(r'action="(/pay/[^"]+/card[^"]*)"', page)[1].replace("&amp;", "&"),
+        data={"number": "4000 0000 0000 0002"},
+    )
+    fields, to = await returned(shop, declined)
+    assert to == CALLBACK
+    assert (fields["error[code]"], fields["error[reason]"]) == ("BAD_REQUEST_ERROR", "payment_declined")
+    assert json.loads(fields["error[metadata]"])["order_id"] == order["id"]
+    assert "razorpay_payment_id" not in fields
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [(name, "", "required") for name in ("key_id", "name", "order_id", "amount", "currency", "callback_url")]
+    + [
+        ("key_id", "rzp_test_another", "api key"),
+        ("amount", "99", "different from your order amount"),
+        ("order_id", "order_x", "does not exist"),
+        ("callback_url", "https://evil.example/", "callback_url must be"),
+        ("cancel_url", "https://evil.example/", "cancel_url must be"),
+    ],
+)
+async def test_a_form_that_is_not_of_this_order_opens_nothing(shop, field, value, said):
+    answer = await shop.browser.post(
+        "/v1/checkout/embedded", data=opened(await shop.order(), **{field: value})
+    )
+    assert answer.status_code in (400, 401)
+    assert said in answer.text
 
 
 @pytest.mark.parametrize(
@@ -39,11 +95,10 @@ async def test_each_way_leads_back_signed(shop, way, form):
     order = await shop.order(50_000)
     response = await shop.browser.post(address(order, way=f"/{way}"), data=form)
 
-    fields, path = returned(response)
+    fields, to = await returned(shop, response)
     payment = (await shop.payments_of(order["id"]))[0]
-    assert path == "http://localhost:8000/pay/return/"
+    assert to == CALLBACK
     assert fields == {
-        "order": "7",
         "razorpay_order_id": order["id"],
         "razorpay_payment_id": payment["id"],
         "razorpay_signature": sign(KEYS[1], f"{order['id']}|{payment['id']}".encode()),
@@ -91,7 +146,7 @@ async def test_the_page_is_guarded_by_its_policy_and_lets_forms_lead_back(shop):
         "http://[::1",
     ],
 )
-async def test_nobody_is_sent_to_an_address_that_was_not_allowed(shop, callback):
+async def test_no_browser_is_sent_to_an_address_that_was_not_allowed(shop, callback):
     order = await shop.order()
     shown = await shop.browser.get(address(order, callback))
     paid = await shop.browser.post(address(order, callback, "/upi"))
@@ -129,7 +184,7 @@ async def test_a_declined_card_leaves_the_order_to_another_try(shop, receiver):
     assert TEXTS["en"]["failed"] in page
     assert f'action="/pay/{order["id"]}/upi?' in page
 
-    fields, _ = returned(await shop.browser.post(address(order, way="/upi")))
+    fields, _ = await returned(shop, await shop.browser.post(address(order, way="/upi")))
     assert fields["razorpay_signature"]
     assert [payment["status"] for payment in await shop.payments_of(order["id"])] == ["captured", "failed"]
     assert (await shop.get(f"/v1/orders/{order['id']}"))["attempts"] == 2
@@ -164,7 +219,7 @@ async def test_a_late_card_is_told_and_goes_through_after_all(shop):
     shop.clock.set(shop.clock.now().replace(minute=50))
     shop.gateway.tick(shop.clock.now())
 
-    fields, _ = returned(await shop.browser.get(told))
+    fields, _ = await returned(shop, await shop.browser.get(told))
     assert fields["razorpay_order_id"] == order["id"]
 
 
@@ -181,7 +236,8 @@ async def test_a_pending_payment_is_watched_by_the_page(tmp_path, receiver):
 
         shop.clock.set(shop.clock.now().replace(hour=6))
         shop.gateway.tick(shop.clock.now())
-        assert returned(await shop.browser.get(watching))[0]["razorpay_order_id"] == order["id"]
+        fields, _ = await returned(shop, await shop.browser.get(watching))
+        assert fields["razorpay_order_id"] == order["id"]
 
 
 async def test_pressing_twice_pays_once(shop):
@@ -191,7 +247,7 @@ async def test_pressing_twice_pays_once(shop):
 
     page = (await shop.browser.get(again.headers["location"])).text
     assert TEXTS["en"]["paid"].format(amount="₹500") in page
-    assert "razorpay_signature=" in page
+    assert 'name="razorpay_signature"' in page
     assert len(await shop.payments_of(order["id"])) == 1
 
 
@@ -213,7 +269,7 @@ async def test_what_a_merchant_writes_is_not_markup(shop):
 
 def test_the_intent_names_payee_order_and_amount():
     link = intent("Urja & Söhne", "order_1", 50_005)
-    assert link.startswith("upi://pay?pa=urja%40sandbox&pn=Urja%20%26%20S%C3%B6hne&")
+    assert link.startswith("upi://pay?pa=urja@sandbox&pn=Urja%20%26%20S%C3%B6hne&")
     fields = dict(parse_qsl(urlsplit(link).query))
     assert (fields["tr"], fields["am"], fields["cu"]) == ("order_1", "500.05", "INR")
     assert "am" not in dict(parse_qsl(urlsplit(intent("Urja", "qr_1", None)).query))

@@ -45,7 +45,7 @@ async def started(target: str, given: dict[str, Any]) -> AsyncIterator[asyncio.s
 
 async def ready(given: dict[str, Any]) -> None:
     transport = httpx.AsyncHTTPTransport(retries=10)
-    async with httpx.AsyncClient(transport=transport, trust_env=False) as client, asyncio.timeout(30):
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as client, asyncio.timeout(60):
         answer = await client.get(f"http://127.0.0.1:{given['ready_port']}/readyz")
         assert answer.json()["ready"] is True
 
@@ -61,7 +61,7 @@ async def test_it_serves_logs_and_stops_in_order(tmp_path, receiver, target, pat
         ) as client:
             assert (await client.get(path)).status_code == 200
         process.send_signal(signal.SIGTERM)
-        _, log = await asyncio.wait_for(process.communicate(), 10)
+        _, log = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 0
         lines = [json.loads(line) for line in log.decode().splitlines()]
         assert any(path in line["event"] and line["process"] == "sandbox" for line in lines)
@@ -94,6 +94,6 @@ async def test_a_taken_port_is_said(tmp_path, receiver):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         given = arguments(tmp_path, receiver.url, port=taken.getsockname()[1])
         async with started(GATEWAY, given) as process:
-            _, log = await asyncio.wait_for(process.communicate(), 20)
+            _, log = await asyncio.wait_for(process.communicate(), 60)
             assert process.returncode == 1
             assert b"Address already in use" in log

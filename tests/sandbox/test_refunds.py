@@ -82,7 +82,7 @@ async def test_what_was_not_captured_is_not_refunded_on_request(shop):
     await refund(shop, authorised, 400)
 
 
-async def test_a_reversal_is_a_refund_that_nobody_asked_for(shop, receiver):
+async def test_a_reversal_is_a_refund_without_a_request(shop, receiver):
     payment = await shop.paid(50_000, "card", number="5105 1051 0510 5100")
     assert payment["status"] == "captured"
     await refund(shop, payment, amount=10_000)

@@ -1,6 +1,7 @@
 """Residents act on what a page shows: a page that refreshes itself is awaited, as a browser does."""
 
 import httpx
+import pytest
 
 from urja.sandbox.residents.forms import follow_refresh
 
@@ -31,3 +32,25 @@ async def test_a_page_that_never_goes_on_is_given_up():
         page = await follow_refresh(client, await client.get("/accounts/1/orders/1/go/"), times=3)
     assert page.text == WAITS
     assert len(pages) == 5
+
+
+async def test_a_resident_pays_for_the_supply_that_it_is_told_of():
+    """A household with electricity and gas has two accounts on its page; one without gas has no second."""
+    from urja.sandbox.residents.resident import Counts, Person, Resident, SignInRefusedError
+
+    form = "<form method=post><input name={}></form>"
+    choices = "<a href=/accounts/11/>a</a><a href=/accounts/11/pay/>b</a><a href=/accounts/22/>c</a>"
+    outbox = "a@street.example code 123456"
+
+    async def account_of(supply, page):
+        pages = ["", form.format("email"), form.format("code"), outbox, page]
+        async with client_of(pages) as client:
+            person = Person(email="a@street.example", habit="never", means="upi", seed=1, supply=supply)
+            resident = Resident(person, client, "/demo/outbox/", Counts())
+            await resident._sign_in()
+        return resident.account
+
+    assert await account_of(0, choices) == "11"
+    assert await account_of(1, choices) == "22"
+    with pytest.raises(SignInRefusedError, match="supply 1"):
+        await account_of(1, "<a href=/accounts/11/>a</a>")

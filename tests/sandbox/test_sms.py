@@ -107,7 +107,7 @@ async def test_the_page_shows_messages_to_people_and_json_to_programs(tmp_path, 
         assert (await post.api.get("/messages", params={"count": "x"})).status_code == 400
 
 
-async def test_silence_and_keys(tmp_path, receiver):
+async def test_no_answer_and_wrong_keys(tmp_path, receiver):
     async with open_post(tmp_path, receiver.url) as post:
         stranger = await post.api.post("/messages", json={}, auth=("a", "b"))
         assert stranger.status_code == 401

@@ -27,7 +27,7 @@ GOOD = {
 
 
 @dataclass
-class Box:
+class StandInAdministration:
     clock: object
     settings = Settings()
     secrets = AdminSecrets(
@@ -47,7 +47,7 @@ def run(database, stepped_clock, monkeypatch):
 
     for text in tariffs.bundled_tariffs().values():
         operations.load_tariff(text, loaded_at=stepped_clock.now())
-    monkeypatch.setattr(adopt_cli.Administration, "of", lambda data: Box(stepped_clock))
+    monkeypatch.setattr(adopt_cli.Administration, "of", lambda data: StandInAdministration(stepped_clock))
 
     def invoke(*arguments, stdin=None):
         result = CliRunner().invoke(adopt_cli.adopt, arguments, input=stdin)

@@ -17,11 +17,11 @@ from urja.site.command_errors import CommandError
 
 
 @pytest.fixture
-def box(database, monkeypatch):
+def installation(database, monkeypatch):
     clock = SimpleNamespace(now=lambda: NOW)
-    box = SimpleNamespace(setup_django=lambda: None, clock=clock, settings=Settings())
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
-    return box
+    installation = SimpleNamespace(setup_django=lambda: None, clock=clock, settings=Settings())
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
+    return installation
 
 
 def run(command, *arguments, exit_code=0):
@@ -32,7 +32,7 @@ def run(command, *arguments, exit_code=0):
     return done.stdout
 
 
-def test_a_passkey_comes_by_a_code_and_goes(box):
+def test_a_passkey_comes_by_a_code_and_goes(installation):
     from urja.apps.approvals import passkeys, requests
 
     anita = Person("anita", enrolled=False)
@@ -55,13 +55,13 @@ def test_a_passkey_comes_by_a_code_and_goes(box):
         run(passkey, "revoke", 99)
 
 
-def test_only_who_works_here_is_invited(box):
+def test_only_who_works_here_is_invited(installation):
     home()
     with pytest.raises(CommandError, match=r"person1@example\.org is not a staff member"):
         run(passkey, "invite", "person1@example.org")
 
 
-def test_thresholds_are_checked_loaded_and_shown(box, tmp_path):
+def test_thresholds_are_checked_loaded_and_shown(installation, tmp_path):
     assert run(approvals, "show") == bundled_thresholds()
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text(bundled_thresholds().replace("default-1", "ours-1").replace('"10000"', '"500"'))
@@ -77,16 +77,16 @@ def test_thresholds_are_checked_loaded_and_shown(box, tmp_path):
         run(approvals, "load", good)
 
 
-def test_a_document_to_come_is_not_in_force_yet(box, tmp_path):
+def test_a_document_to_come_is_not_in_force_yet(installation, tmp_path):
     later = tmp_path / "later.toml"
     later.write_text(bundled_thresholds().replace("default-1", "l-1").replace("2026-01-01", "2026-04-01"))
     run(approvals, "load", later)
     assert run(approvals, "show") == bundled_thresholds()
-    box.clock.now = lambda: NOW + timedelta(days=40)
+    installation.clock.now = lambda: NOW + timedelta(days=40)
     assert run(approvals, "show") == later.read_text()
 
 
-def test_what_waits_is_listed_with_its_content(box):
+def test_what_waits_is_listed_with_its_content(installation):
     assert run(approvals, "waiting") == "No request waits for approval.\n"
     home()
     anita = Person("anita")

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 from tests.apps.approvals.office import ORIGIN, Person
-from tests.site.test_approvals_cli import box  # noqa: F401 - a fixture
+from tests.site.test_approvals_cli import installation  # noqa: F401 - a fixture
 
 from urja.base.approvers import read_approvers
 from urja.site.cli.approver import approver
@@ -13,7 +13,7 @@ from urja.site.command_errors import CommandError
 
 
 @pytest.fixture
-def run(box, tmp_path):  # noqa: F811
+def run(installation, tmp_path):  # noqa: F811
     (tmp_path / "secrets").mkdir()
 
     def call(*arguments, answer="", exit_code=0):

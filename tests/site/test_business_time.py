@@ -1,4 +1,4 @@
-"""Where business time stands while the box is down."""
+"""Where business time stands while the installation is down."""
 
 from datetime import UTC, datetime
 
@@ -59,7 +59,7 @@ def test_a_crash_before_the_first_heartbeat(files):
     assert business(files, 5000.0) >= MORNING
 
 
-def test_real_time_goes_on_while_the_box_is_down(files):
+def test_real_time_goes_on_while_the_installation_is_down(files):
     assert business_time.resume(*files, REAL, wall_s=1000.0) == REAL_TIME
     business_time.write_heartbeat(files[1], 1010.0, clean=True)
     business_time.resume(*files, REAL, wall_s=90_000.0)

@@ -1,4 +1,4 @@
-"""The law of the catalogue: what differs from the source is found, whoever changed it by whichever way."""
+"""The law of the catalogue: what differs from the source is found, by whichever role and way it was changed."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from urja.site import database as site_database
 
 @pytest.fixture(scope="session")
 def expected(postgres, database_template):
-    """What the source makes, read from the template before anybody has touched it."""
+    """What the source makes, read from the template before any change."""
     return database_catalogue.expectation_from_source(
         postgres.conninfo(dbname=database_template, user="urja_owner", password="only-for-tests")
     )
@@ -128,7 +128,7 @@ def test_the_pipeline_sees_what_the_owner_sees(database, expected):
 
 
 def test_a_scratch_database_is_made_of_the_source_alone(postgres, database, expected):
-    """As a start of a new version does beside a database that somebody has changed."""
+    """As a start of a new version does beside a changed database."""
     with database.connect() as connection:
         connection.execute("DROP TRIGGER books_entry_chain ON books_entry")
     with site_database.scratch(postgres.conninfo(), database.conninfo()) as owner:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.usecases.life import answer
 
 from urja.site.admin import Administration
@@ -16,7 +16,7 @@ NOON = START + timedelta(hours=12)
 
 
 @pytest.fixture(autouse=True)
-def box(database, monkeypatch):
+def installation(database, monkeypatch):
     found = SimpleNamespace(setup_django=lambda: None, clock=SimpleNamespace(now=lambda: NOON))
     monkeypatch.setattr(Administration, "of", lambda _data: found)
 

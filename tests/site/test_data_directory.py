@@ -54,7 +54,7 @@ def test_a_newer_format_is_left_alone(data):
     assert DataDirectory(data.path).holder() is None
 
 
-def test_a_format_from_before_the_tables_began_anew_is_left_alone(data):
+def test_a_format_from_before_the_tables_began_again_is_left_alone(data):
     data.claim()
     data.release()
     (data.path / "VERSION").write_text("1\n")

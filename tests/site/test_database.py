@@ -66,7 +66,7 @@ def test_the_web_inserts_no_entry(posted):
         "SET session_replication_role = replica",
     ],
 )
-def test_nobody_who_works_changes_what_was_recorded(posted, role, statement):
+def test_no_process_changes_recorded_rows(posted, role, statement):
     refuses(posted, role, statement)
 
 

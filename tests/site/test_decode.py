@@ -547,7 +547,7 @@ TELEGRAM = b"/SAG5SAG-METER\r\n\r\n0-0:1.0.0(261124151000W)\r\n1-0:1.8.0(001234.
 
 @pytest.mark.parametrize("keys", [WITH_KEYS, WITH_KEYS[:2]])
 def test_a_ciphered_text_telegram_is_shown_as_text(keys):
-    """What a customer port of Luxembourg or Styria ciphers is no APDU."""
+    """What a consumer port of Luxembourg or Styria ciphers is no APDU."""
     sealed = GeneralGloCiphered.protect(KEYS, TITLE, 7, AUTHENTICATED_ENCRYPTED, TELEGRAM).encode()
     found = document(sealed.hex(), *keys)
     assert found["text"] == TELEGRAM.decode()
@@ -555,7 +555,7 @@ def test_a_ciphered_text_telegram_is_shown_as_text(keys):
     assert "wrong key" in document(sealed.hex(), "--guek", "11" * 16, code=1)["error"]["message"]
 
 
-def test_a_protection_that_nobody_has_is_refused_also_where_no_title_is_known():
+def test_an_unknown_protection_is_refused_also_where_no_title_is_known():
     unknown = bytes.fromhex("c80a3f00000001") + bytes(5)
     compressed = bytes.fromhex("c80ab000000001") + bytes(5)
     for frame, words in ((unknown, "no security suite 15"), (compressed, "V.44")):
@@ -594,7 +594,7 @@ def test_a_block_transfer_that_something_else_interrupts_is_told_and_the_other_i
     assert "error" not in shown
 
 
-def test_a_block_transfer_that_begins_anew_is_two_and_the_second_is_whole():
+def test_a_block_transfer_that_begins_again_is_two_and_the_second_is_whole():
     frames = b"".join(wrapper.Frame(1, 16, apdu).encode() for apdu in (BLOCKS[0], *BLOCKS))
     cut, whole = document(frames.hex(), code=1)
     assert cut["error"]["where"] == "the block transfer"
@@ -609,13 +609,13 @@ def test_a_block_transfer_whose_end_is_garbage_is_told():
     assert rest["error"]["where"] == "the input"
 
 
-# The example of DSMR 5.0.2 P1, 6.12, shortened; its checksum was calculated for what is left.
+# The example of DSMR 5.0.2 P1, 6.12, shortened; its checksum was calculated for the remainder.
 P1_TELEGRAM = (
     "/ISk5\\2MT382-1000\r\n\r\n1-3:0.2.8(50)\r\n1-0:1.8.1(123456.789*kWh)\r\n1-0:1.7.0(01.193*kW)\r\n!"
 )
 
 
-def test_a_telegram_of_a_customer_port_is_text():
+def test_a_telegram_of_a_consumer_port_is_text():
     told = f"{P1_TELEGRAM}{crc16(P1_TELEGRAM.encode()):04X}\r\n"
     for text in (told, told.replace("\r\n", "\n"), P1_TELEGRAM + "\r\n"):
         found = document("-", text=text)

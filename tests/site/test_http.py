@@ -70,7 +70,7 @@ async def test_what_is_no_request_is_refused_or_dropped(endpoint, request_bytes,
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_stopping_drops_who_is_still_connected(loop_factory):
     async def stop_with_a_client() -> bytes:
-        async with asyncio.timeout(2), serving_status(list, port=0) as port:
+        async with asyncio.timeout(60), serving_status(list, port=0) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /healthz HTTP/1.1\r\n")
             await writer.drain()

@@ -17,7 +17,7 @@ from urja.site.command_errors import CommandError, Exit
 
 
 @dataclass
-class Box:
+class StandInAdministration:
     clock: object
     settings = Settings()
     keys = KekStore(bytes(range(16)))
@@ -33,7 +33,7 @@ def run(database, stepped_clock, monkeypatch):
 
     for text in tariffs.bundled_tariffs().values():
         operations.load_tariff(text, loaded_at=stepped_clock.now())
-    monkeypatch.setattr(admin.Administration, "of", lambda data: Box(stepped_clock))
+    monkeypatch.setattr(admin.Administration, "of", lambda data: StandInAdministration(stepped_clock))
 
     def invoke(command, *arguments, code=Exit.OK):
         result = CliRunner().invoke(command, [str(one) for one in arguments])

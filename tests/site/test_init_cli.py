@@ -1,15 +1,22 @@
 """`urja init`: a file that `urja config check` accepts, secrets apart, and nothing overwritten."""
 
 import json
+import re
 import stat
+import subprocess
 
 import pytest
 from click.testing import CliRunner
-from tests.site.test_up import ALONE, running, status_of
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from tests.site.test_up import ALONE, URJA, running, status_of
 
-from urja.base.settings import Settings, commented_toml, load
+from urja.base.configuration import commented_toml, load
+from urja.base.settings import Settings
+from urja.site.backup import recovery_key
+from urja.site.backup.sealed_file import RecoveryKey
 from urja.site.cli.main import urja
 from urja.site.command_errors import CommandError
+from urja.site.data_directory import DataDirectory
 
 BASIC = ("--name", 'Neem "A" Society', "--admin-name", "Meera Rao", "--admin-email", "meera@neem.example")
 MAIL = ("--mail-host", "smtp.example", "--mail-username", "neem", "--mail-sender", "urja@neem.example")
@@ -32,8 +39,8 @@ def init(tmp_path, monkeypatch):
 def test_a_file_and_the_next_commands(init, tmp_path):
     (tmp_path / "password").write_text("s3cret\n")
     said = init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
-    employ = "urja staff add meera@neem.example --name 'Meera Rao' --role administrator"
-    assert said.index("  urja up") < said.index(f"  {employ}") < said.index("  urja doctor")
+    administrator = "makes meera@neem.example administrator"
+    assert said.index("  urja up") < said.index("  urja doctor") < said.index(administrator)
     settings = load(tmp_path / "urja.toml", {})
     assert settings.utility.name == 'Neem "A" Society'
     assert settings.utility.timezone == "Asia/Kolkata"
@@ -53,18 +60,30 @@ def test_a_file_and_the_next_commands(init, tmp_path):
 
 
 def test_questions_where_no_option_is_given(init, tmp_path):
-    answers = "Neem\n\n\nen\nsmtp.example\ntls\n\nneem\nurja@neem.example\nMeera\nmeera@neem.example\nhush\n"
+    answers = "Neem\n\n\nen\nsmtp.example\ntls\n\nneem\nurja@neem.example\nMeera\nmeera@neem.example\nhush\nkey\noffice safe\n"
     said = init(answers=answers)
     assert "hush" not in said
+    key = RecoveryKey.parse((tmp_path / "key").read_text())
+    directory = DataDirectory(tmp_path / "urja-data")
+    assert recovery_key.record_of(directory).copy == "office safe"
+    kept = recovery_key.backup_keys(directory)
+    assert (
+        X25519PrivateKey.from_private_bytes(key.private_key).public_key().public_bytes_raw() == kept.recipient
+    )
+    assert all(
+        key.private_key not in file.read_bytes() for file in directory.path.rglob("*") if file.is_file()
+    )
     settings = load(tmp_path / "urja.toml", {})
     assert settings.utility.languages == ("en",)
     assert (settings.mail.port, settings.mail.security, settings.mail.username) == (465, "tls", "neem")
 
 
 def test_mail_may_come_later(init, tmp_path):
-    init("--yes", *BASIC)
+    said = init("--yes", *BASIC)
     assert load(tmp_path / "urja.toml", {}).mail == Settings().mail
-    assert not (tmp_path / "urja-data").exists()
+    # Without an option the recovery key is printed, and only there.
+    assert RecoveryKey.parse(said[said.index("URJA-RECOVERY-KEY") : said.index("This key opens")])
+    assert [path.name for path in (tmp_path / "urja-data" / "secrets").iterdir()] == ["backup.json"]
 
 
 def test_an_existing_file_is_never_changed(init, tmp_path):
@@ -77,7 +96,7 @@ def test_an_existing_file_is_never_changed(init, tmp_path):
 def test_no_other_file_is_touched(init, tmp_path):
     (tmp_path / "urja.toml.draft").write_text("# mine\n")
     init("--yes", *BASIC)
-    assert {path.name for path in tmp_path.iterdir()} == {"urja.toml", "urja.toml.draft"}
+    assert {path.name for path in tmp_path.iterdir()} == {"urja.toml", "urja.toml.draft", "urja-data"}
     with pytest.raises(CommandError, match="its parent directory does not exist"):
         init("--yes", *BASIC, "--config", "nowhere/urja.toml")
 
@@ -104,6 +123,8 @@ def test_existing_secrets_are_never_changed(init, tmp_path):
         ((*BASIC, "--languages", "hi"), "English is the language of what is not translated"),
         ((*BASIC, "--currency", "rupees"), r"utility\.currency is .*ISO 4217"),
         ((*BASIC[:4], "--admin-email", "meera"), "is not an e-mail address"),
+        ((*BASIC, "--recovery-key", "urja-data/key"), "is in the data directory"),
+        ((*BASIC, "--recovery-key", "nowhere/key"), "its parent directory does not exist"),
     ],
 )
 def test_what_is_refused_writes_nothing(init, tmp_path, options, words):
@@ -126,4 +147,9 @@ def test_urja_starts_on_what_was_written(init, tmp_path):
     data = tmp_path / "urja-data"
     with running(data, *ALONE, "--config", str(tmp_path / "urja.toml")):
         assert status_of(data)["code"] == 0
+        staff = subprocess.run(
+            [*URJA, "staff", "list", "--data", str(data)], capture_output=True, text=True, check=True
+        )
+        assert re.search(r"meera@neem.example .*administrator", staff.stdout)
+    assert not (data / "first_administrator.json").exists()
     assert json.loads((data / "secrets" / "services.json").read_text())["mail_password"] == "s3cret"

@@ -1,4 +1,4 @@
-"""The box as `urja demo` and the world test use it: further children, kills, a clock of its own."""
+"""The installation as `urja demo` and the world test use it: further children, kills, a clock of its own."""
 
 import asyncio
 import itertools
@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from tests.site.test_up import ANY_PORT
 
+from urja.base.configuration import load
 from urja.base.ports import free_port
-from urja.base.settings import load
 from urja.laws.downtime import read_downtimes
 from urja.site.cli import status
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import health_probes, installation as supervisor
-from urja.site.supervisor.installation import WEB, ExtraChild, Installation, check_ports, resolve_ports
+from urja.site.supervisor.installation import WEB, ExtraChild, Installation
+from urja.site.supervisor.port_checks import check_ports, resolve_ports
 
 ROOT = Path(__file__).parent.parent.parent
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
@@ -27,16 +28,16 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def data(box_tmp, prepared, monkeypatch):
+def data(installation_dir, prepared, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return prepared(box_tmp / f"box{next(_numbers)}")
+    return prepared(installation_dir / f"installation{next(_numbers)}")
 
 
 def settings(**extra: str):
     return load(None, {**ANY_PORT, **extra})
 
 
-async def until(condition, within_s: float = 20.0):
+async def until(condition, within_s: float = 60.0):
     deadline = time.monotonic() + within_s
     while not (value := condition()):
         assert time.monotonic() < deadline, "did not happen in time"
@@ -46,19 +47,19 @@ async def until(condition, within_s: float = 20.0):
 
 def steady(data: Path, port: int) -> ExtraChild:
     arguments = {"port": port, "farewell": str(data / "farewell")}
-    return ExtraChild("steady", "tests.site.box_children:steady", arguments, ready_port=port)
+    return ExtraChild("steady", "tests.site.extra_children:steady", arguments, ready_port=port)
 
 
-async def test_a_further_child_lives_with_the_box(data):
+async def test_a_further_child_lives_with_the_installation(data):
     port = free_port()
     demo = settings(URJA_CLOCK_SPEED="60", URJA_CLOCK_START=MORNING.isoformat())
-    box = Installation(data, demo, extra=[steady(data, port)], processes=[])
-    async with box:
+    installation = Installation(data, demo, extra=[steady(data, port)], processes=[])
+    async with installation:
         told = await health_probes.http_json(port, "/status")
         assert told["zone"] == "Asia/Kolkata"
         assert told["speed"] == 60.0
-        assert MORNING <= datetime.fromisoformat(told["business"]) <= box.clock.now()
-        assert set(await box.backlog()) == {
+        assert MORNING <= datetime.fromisoformat(told["business"]) <= installation.clock.now()
+        assert set(await installation.backlog()) == {
             "COMMANDS/carry",
             "OUTCOMES/settle",
             "PROGRESS/note",
@@ -66,16 +67,16 @@ async def test_a_further_child_lives_with_the_box(data):
             "REQUESTS/sessions",
         }
 
-        first = box.pid("steady")
-        box.kill("steady")
-        await until(lambda: box.pid("steady") not in {None, first})
-        await until(lambda: box.snapshot()["steady"]["state"] == "ready")
-        assert box.snapshot()["steady"]["restarts"] == 1
+        first = installation.pid("steady")
+        installation.kill("steady")
+        await until(lambda: installation.pid("steady") not in {None, first})
+        await until(lambda: installation.snapshot()["steady"]["state"] == "ready")
+        assert installation.snapshot()["steady"]["restarts"] == 1
 
-        await box.stop_child("steady")
+        await installation.stop_child("steady")
         assert (data / "farewell").read_text() == "stopped in order"
-        assert box.pid("steady") is None
-        stopped_at, since = box.clock.now(), time.monotonic()
+        assert installation.pid("steady") is None
+        stopped_at, since = installation.clock.now(), time.monotonic()
     async with Installation(data, demo, processes=[]) as again:
         # Business time stood still between the two, but for what stop and start themselves take.
         passed_s = (again.clock.now() - stopped_at).total_seconds()
@@ -84,67 +85,73 @@ async def test_a_further_child_lives_with_the_box(data):
 
 async def test_a_demonstration_records_when_a_child_was_down(data):
     port = free_port()
-    async with Installation(data, settings(), extra=[steady(data, port)], demo=True, processes=[]) as box:
-        await until(lambda: box.snapshot()["steady"]["health"] == "ok")
-        killed_at, first = box.clock.now(), box.pid("steady")
-        box.kill("steady")
-        await until(lambda: box.pid("steady") not in {None, first})
-        await until(lambda: box.snapshot()["steady"]["health"] == "ok")
-        back_at = box.clock.now()
-        [start, down] = read_downtimes(box.data.outages, {"steady", "nats"}).spans
+    async with Installation(
+        data, settings(), extra=[steady(data, port)], demo=True, processes=[]
+    ) as installation:
+        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
+        killed_at, first = installation.clock.now(), installation.pid("steady")
+        installation.kill("steady")
+        await until(lambda: installation.pid("steady") not in {None, first})
+        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
+        back_at = installation.clock.now()
+        [start, down] = read_downtimes(installation.data.outages, {"steady", "nats"}).spans
         assert start[1] <= killed_at <= down[0] < down[1] <= back_at
-        assert read_downtimes(box.data.outages, {"nats", "postgres"}).spans == ()
+        assert read_downtimes(installation.data.outages, {"nats", "postgres"}).spans == ()
 
 
 async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
-    hopeless = ExtraChild("hopeless", "tests.site.box_children:hopeless", {"what": "flour"}, ready_port=1)
-    box = Installation(data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[])
+    hopeless = ExtraChild("hopeless", "tests.site.extra_children:hopeless", {"what": "flour"}, ready_port=1)
+    installation = Installation(
+        data, settings(URJA_SUPERVISOR_CRASH_LIMIT="2"), extra=[hopeless], processes=[]
+    )
     with pytest.raises(
         CommandError, match=r"hopeless keeps stopping \(2 times in a row\): .*no flour in the house"
     ) as no:
-        await box.start()
+        await installation.start()
     assert no.value.code is Exit.SOFTWARE
-    assert {child["pid"] for child in box.snapshot().values()} == {None}
+    assert {child["pid"] for child in installation.snapshot().values()} == {None}
 
 
 async def test_a_child_that_keeps_stopping_leaves_the_others_running(data):
     port, mood = free_port(), data / "bad-mood"
     limits = settings(URJA_SUPERVISOR_CRASH_LIMIT="2", URJA_SUPERVISOR_BACKOFF_CAP_S="0.5")
     moody = ExtraChild(
-        "moody", "tests.site.box_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
+        "moody", "tests.site.extra_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
     )
-    async with Installation(data, limits, extra=[moody], processes=[]) as box:
-        others = {name: child["pid"] for name, child in box.snapshot().items() if name != "moody"}
+    async with Installation(data, limits, extra=[moody], processes=[]) as installation:
+        others = {name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"}
         mood.touch()
-        box.kill("moody")
-        failure = await asyncio.wait_for(box.wait_failed(), 30)
+        installation.kill("moody")
+        failure = await asyncio.wait_for(installation.wait_failed(), 60)
         assert "not in the mood" in str(failure)
         assert failure.code is Exit.SOFTWARE
         report = await status.gather(DataDirectory(data))
         assert not report["well"]
         assert "moody keeps stopping" in status.render(report)
-        assert {name: child["pid"] for name, child in box.snapshot().items() if name != "moody"} == others
-        assert box.failing() is not None
+        assert {
+            name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"
+        } == others
+        assert installation.failing() is not None
         # It is tried on: when the cause is gone it comes back by itself.
         mood.unlink()
-        await until(lambda: box.snapshot()["moody"]["state"] == "ready")
-        assert box.failing() is None
+        await until(lambda: installation.snapshot()["moody"]["state"] == "ready")
+        assert installation.failing() is None
 
 
-async def test_a_box_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its_exit_code(data):
+async def test_an_installation_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its_exit_code(data):
     port, mood = free_port(), data / "bad-mood"
     limits = settings(URJA_SUPERVISOR_CRASH_LIMIT="2", URJA_SUPERVISOR_BACKOFF_CAP_S="0.5")
     moody = ExtraChild(
-        "moody", "tests.site.box_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
+        "moody", "tests.site.extra_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
     )
-    box = Installation(data, limits, extra=[moody], processes=[])
+    installation = Installation(data, limits, extra=[moody], processes=[])
     up = asyncio.Event()
-    running = asyncio.create_task(supervisor.run(box, lambda _box: up.set()))
+    running = asyncio.create_task(supervisor.run(installation, lambda _installation: up.set()))
     await asyncio.wait_for(up.wait(), 60)
     mood.touch()
-    box.kill("moody")
-    await asyncio.wait_for(box.wait_failed(), 30)
-    await until(lambda: box.failing() is not None)
+    installation.kill("moody")
+    await asyncio.wait_for(installation.wait_failed(), 60)
+    await until(lambda: installation.failing() is not None)
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(CommandError, match="moody keeps stopping") as refused:
         await asyncio.wait_for(running, 60)
@@ -153,21 +160,23 @@ async def test_a_box_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its
 
 async def test_a_deaf_child_is_killed_after_a_while(data):
     port = free_port()
-    deaf = ExtraChild("deaf", "tests.site.box_children:deaf", {"port": port}, ready_port=port)
-    box = Installation(data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[])
-    async with box:
-        assert box.pid("deaf")
-    assert box.pid("deaf") is None
+    deaf = ExtraChild("deaf", "tests.site.extra_children:deaf", {"port": port}, ready_port=port)
+    installation = Installation(
+        data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[]
+    )
+    async with installation:
+        assert installation.pid("deaf")
+    assert installation.pid("deaf") is None
 
 
 async def test_the_web_server_comes_back_on_its_port(data):
-    async with Installation(data, settings(), processes=[WEB]) as box:
-        port = box.settings.web.port
+    async with Installation(data, settings(), processes=[WEB]) as installation:
+        port = installation.settings.web.port
         assert (await health_probes.http_get(port, "/healthz"))[0] == 200
-        first = box.pid(WEB)
-        box.kill(WEB)
-        await until(lambda: box.pid(WEB) not in {None, first})
-        await until(lambda: box.snapshot()[WEB]["state"] == "ready")
+        first = installation.pid(WEB)
+        installation.kill(WEB)
+        await until(lambda: installation.pid(WEB) not in {None, first})
+        await until(lambda: installation.snapshot()[WEB]["state"] == "ready")
         assert (await health_probes.http_get(port, "/readyz"))[0] == 200
 
 

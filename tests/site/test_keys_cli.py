@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 from urja.base.settings import Settings
 from urja.cosem.security import KekStore
@@ -20,11 +20,11 @@ NOON = START + timedelta(hours=12)
 
 
 @pytest.fixture
-def box(database, monkeypatch):
-    box = SimpleNamespace(
+def installation(database, monkeypatch):
+    installation = SimpleNamespace(
         setup_django=lambda: None, clock=SimpleNamespace(now=lambda: NOON), settings=Settings()
     )
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
     adopt(1, wrapped_master=bytes(24))
     adopt(2)
 
@@ -37,7 +37,7 @@ def run(*arguments, given=None):
     return done.stdout
 
 
-def test_keys_are_asked_for_and_followed(box):
+def test_keys_are_asked_for_and_followed(installation):
     from urja.apps.assets.models import Device, NewKeys
     from urja.apps.meter_jobs.models import Task
     from urja.pipeline import meter_jobs
@@ -58,7 +58,7 @@ def test_keys_are_asked_for_and_followed(box):
     assert run("status", job, "--failed").count("\n") == 1
 
 
-def test_what_cannot_be_given_keys_is_said(box):
+def test_what_cannot_be_given_keys_is_said(installation):
     with pytest.raises(CommandError, match="row 2: the meter's master key is not known"):
         run("change", "--meters", "-", "--reason", "x", given="URJ00000001\nURJ00000002\n")
     told = run(
@@ -77,10 +77,10 @@ def test_keys_that_no_head_end_has_made_are_forgotten_and_others_stay(database, 
 
     vault = Vault.open(tmp_path)
     store = KekStore(vault.admin.kek)
-    box = SimpleNamespace(
+    installation = SimpleNamespace(
         setup_django=lambda: None, keys=store, seal_key=vault.headend.seal_key, settings=Settings()
     )
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
     adopt(1, wrapped_guek=store.wrap(bytes(16)), wrapped_gak=store.wrap(bytes(16)))
     device = Device.objects.get()
     with pytest.raises(CommandError, match="has no pending change of keys"):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.headend.test_key_change import MAKER
 
 from urja.base.keystore import KeyNotOpenedError
@@ -26,7 +26,7 @@ def vault(tmp_path):
 
 
 @pytest.fixture
-def street(database, vault):
+def town(database, vault):
     """Five meters, the first with keys that it is being given."""
     from urja.apps.assets.models import NewKeys
 
@@ -58,7 +58,7 @@ def projected():
 
 
 @pytest.fixture
-def rotate(street, vault, monkeypatch):
+def rotate(town, vault, monkeypatch):
     """Run it, with a pipeline that projects what changes."""
     monkeypatch.setattr(master_key, "AT_ONCE", 2)
     monkeypatch.setattr(master_key.time, "sleep", lambda _s: projected())
@@ -88,7 +88,7 @@ def opened_by(kek):
 ALL_KEYS = [[GUEK, GAK, MASTER], *4 * [[GUEK, GAK]], [GAK, GUEK]]
 
 
-def test_every_key_is_wrapped_anew_and_the_old_one_retired(rotate, vault):
+def test_every_key_is_wrapped_again_and_the_old_one_retired(rotate, vault):
     from urja.apps.journal.models import AuditEntry
 
     rotate()
@@ -111,7 +111,7 @@ def test_what_the_head_ends_state_is_sealed_with_does_not_change(rotate, vault):
     assert Vault.open(vault.directory).headend.seal_key == vault.headend.seal_key
 
 
-def test_an_older_box_goes_on_with_the_seal_that_it_had(tmp_path, vault):
+def test_an_older_installation_goes_on_with_the_seal_that_it_had(tmp_path, vault):
     path = tmp_path / "headend.json"
     stored = msgspec.json.decode(path.read_bytes())
     del stored["seal_key"], stored["retiring_kek"]
@@ -245,16 +245,16 @@ def test_a_running_head_end_follows_the_file(vault):
     store = ReloadingKeyStore(KekStore(vault.headend.kek), file)
     wrapped = store.wrap(GUEK)
     begun = master_key.begin(vault)
-    anew = KekStore(begun.admin.kek).wrap(GUEK)
-    assert (store.unwrap(anew), store.unwrap(wrapped)) == (GUEK, GUEK)
-    assert store.wrap(GUEK) == anew
+    rewrapped = KekStore(begun.admin.kek).wrap(GUEK)
+    assert (store.unwrap(rewrapped), store.unwrap(wrapped)) == (GUEK, GUEK)
+    assert store.wrap(GUEK) == rewrapped
     master_key.retire(begun)
     store._checked_s = float("-inf")
     with pytest.raises(KeyNotOpenedError):
         store.unwrap(wrapped)
     file.write_text("{")
     store._checked_s = float("-inf")
-    assert store.unwrap(anew) == GUEK, "what it knows is good until it can be read"
+    assert store.unwrap(rewrapped) == GUEK, "what it knows is good until it can be read"
 
 
 def test_the_command_says_what_it_does(rotate, vault, monkeypatch):
@@ -263,12 +263,12 @@ def test_the_command_says_what_it_does(rotate, vault, monkeypatch):
     from urja.site.admin import Administration
     from urja.site.cli.keys import keys
 
-    box = SimpleNamespace(
+    installation = SimpleNamespace(
         setup_django=lambda: None,
         clock=SimpleNamespace(now=lambda: NOON),
         data=SimpleNamespace(secrets=vault.directory),
     )
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
     told = CliRunner().invoke(keys, ["rotate-master"]).output
     assert "Both keys are in force." in told
     assert "5 meters' keys are wrapped with the new key." in told

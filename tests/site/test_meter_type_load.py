@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 from tests.cosem.meter_types import PROFILES, TYPE, write_type
 
 from urja.base.settings import Settings
@@ -16,7 +16,7 @@ SECOND = TYPE.replace('version = "1"', 'version = "2"').replace("2026-01-01", "2
 
 
 @dataclass
-class Box:
+class StandInAdministration:
     clock: object
     settings = Settings()
 
@@ -26,7 +26,7 @@ class Box:
 
 @pytest.fixture
 def run(database, stepped_clock, monkeypatch):
-    monkeypatch.setattr(admin.Administration, "of", lambda data: Box(stepped_clock))
+    monkeypatch.setattr(admin.Administration, "of", lambda data: StandInAdministration(stepped_clock))
 
     def invoke(*arguments):
         result = CliRunner().invoke(meter_type, [str(argument) for argument in arguments])

@@ -1,4 +1,4 @@
-"""A database that the first set of migrations made, holding a street's five days, is brought to a later one by a start."""
+"""A database that the first set of migrations made, holding a town's five days, is brought to a later one by a start."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.test import override_settings
-from tests.apps import street
+from tests.apps import town
 from tests.conftest import Database
 from tests.site.first_set import rows
 from tests.site.test_up import run_up
@@ -45,8 +45,33 @@ def upgraded(frozen: str) -> str:
     return "\n\n".join(_upgraded(block) for block in frozen.rstrip("\n").split("\n\n")) + "\n"
 
 
+_ENERGY = ("import_wh", "import_vah", "export_wh", "export_vah")
+VALUES = {
+    "readings_interval": ("1", (*_ENERGY, "voltage_cv", "current_ca", "health")),
+    "readings_register": ("2", (*_ENERGY, None)),
+}
+"""Tables of which columns became an array, the number of its channel set, and the columns in its order."""
+
+
+def _with_values(table: str, heading: str, lines: list[str]) -> str:
+    """A table's rows with an array in the place of a column for each quantity."""
+    number, order = VALUES[table]
+    columns = heading.removeprefix(f"{table}(").removesuffix(")").split(", ")
+    left = [name for name in columns if name not in order]
+    rows = []
+    for line in lines:
+        cells = dict(zip(columns, line.split("\t"), strict=True))
+        values = ",".join(cells.get(name, "\\N").replace("\\N", "NULL") for name in order)
+        rows.append("\t".join([*(cells[name] for name in left), number, f"{{{values}}}"]))
+    # What the column `channel_set` said is said by `series`.
+    named = ["series" if name == "channel_set" else name for name in left]
+    return "\n".join([f"{table}({', '.join([*named, 'channel_set', 'values'])})", *sorted(rows)])
+
+
 def _upgraded(block: str) -> str:
     heading, *lines = block.split("\n")
+    if (table := heading.partition("(")[0]) in VALUES:
+        return _with_values(table, heading, lines)
     names = RENAMED.get(heading.partition("(")[0])
     if names is None:
         return block
@@ -125,7 +150,7 @@ def test_a_later_migration_keeps_the_data_of_the_first_set(older):
         # So are the rules, and the laws hold.
         with pytest.raises(psycopg.errors.IntegrityError, match="never changed"):
             connection.execute("UPDATE books_entry SET amount_minor = 1")
-        findings = examine(connection, NOW, street.ZONE)
+        findings = examine(connection, NOW, town.ZONE)
     assert {found.law: found.contradictions for found in findings if found.contradictions} == {}
 
 
@@ -179,7 +204,7 @@ def test_a_reconnection_is_notified_once_across_the_upgrade(older):
         assert len(pipeline.execute(notified).fetchall()) == 2
 
 
-def test_a_database_from_before_the_tables_began_anew_is_refused_untouched(postgres, older):
+def test_a_database_from_before_the_tables_began_again_is_refused_untouched(postgres, older):
     with older.connect() as connection:
         connection.execute(
             "INSERT INTO django_migrations (app, name, applied) VALUES ('ledger', '0001_initial', now())"
@@ -194,7 +219,7 @@ def test_a_database_from_before_the_tables_began_anew_is_refused_untouched(postg
         assert rows.dump(connection) == before
 
 
-def test_a_start_says_so_before_it_changes_a_role(postgres, box_tmp):
+def test_a_start_says_so_before_it_changes_a_role(postgres, installation_dir):
     """An outside database of an earlier Urja: one sentence, exit code 78, and the passwords of its roles as they were."""
     name = "earlier"
     with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
@@ -206,7 +231,9 @@ def test_a_start_says_so_before_it_changes_a_role(postgres, box_tmp):
     try:
         with psycopg.connect(postgres.conninfo()) as admin:
             roles = admin.execute("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1").fetchall()
-        done = run_up(box_tmp / "new", URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME=name)
+        done = run_up(
+            installation_dir / "new", URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME=name
+        )
         assert done.returncode == Exit.OTHER_VERSION, done.stderr
         last = done.stderr.splitlines()[-1]
         assert last.startswith(f"urja: the database {name} was written by an earlier Urja")

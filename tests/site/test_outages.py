@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 from urja.base.json_files import DamagedFileError
 from urja.demo import town_laws

@@ -68,4 +68,4 @@ def test_a_tamper_begins_once_until_it_has_ended():
         (70, Weld(False)),
     )
     assert told.tampered == {"magnet": [10, 40]}
-    assert told.welded, "a weld that was mended may have been seen"
+    assert told.welded, "a weld that was repaired may have been seen"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import adopt, protect
+from tests.apps.town import adopt, protect
 
 import urja.core.policy
 from urja.core.calendar import Period, month_of
@@ -100,7 +100,7 @@ def stamps(cuts) -> list[tuple[str, str | None]]:
     return [(stamp(cut.at), stamp(cut.restored_at) if cut.restored_at else None) for cut in cuts]
 
 
-def test_a_month_of_an_account_that_recharges_in_the_dark():
+def test_a_month_of_an_account_that_recharges_while_disconnected():
     """₹100 on Monday evening, ₹40 a day: below zero on Thursday's midnight, beyond the emergency credit on Friday's."""
     past = history(*[4_000] * 20, recharges={0: 10_000, 5: 30_000})
     result = replay(PLAIN, past, BEGIN, END, IST)
@@ -216,11 +216,11 @@ def test_replay_from_the_database(database):
 
 @pytest.fixture
 def asked(database, monkeypatch, stepped_clock):
-    """`urja policy …` as an administrator of a running box asks it; exit code and words."""
+    """`urja policy …` as an administrator of a running installation asks it; exit code and words."""
     from urja.site import admin
 
-    box = SimpleNamespace(clock=stepped_clock, setup_django=lambda: None)
-    monkeypatch.setattr(admin.Administration, "of", lambda _data: box)
+    installation = SimpleNamespace(clock=stepped_clock, setup_django=lambda: None)
+    monkeypatch.setattr(admin.Administration, "of", lambda _data: installation)
 
     def ask(*arguments):
         done = CliRunner().invoke(policy, arguments)

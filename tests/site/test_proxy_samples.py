@@ -175,7 +175,7 @@ def proxy(request: pytest.FixtureRequest, certificates: Path, upstream: int) -> 
             yield client
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _until_listening(port: int, process: subprocess.Popen[bytes], output: Path) -> None:

@@ -1,4 +1,4 @@
-"""Views that apps publish: whose tables they show, by whose rights, and when they are made anew."""
+"""Views that apps publish: whose tables they show, by whose rights, and when they are made again."""
 
 import psycopg
 import pytest
@@ -78,7 +78,7 @@ def test_a_right_on_a_view_that_was_given_by_hand_is_taken_away(owner, database)
     assert owner.execute(given).fetchone() == (False, False)
 
 
-def test_views_are_made_anew_where_their_file_has_changed(owner, database, monkeypatch):
+def test_views_are_made_again_where_their_file_has_changed(owner, database, monkeypatch):
     before = {(schema, name): oid for schema, name, oid, _ in owner.execute(VIEWS)}
     site_database.migrate(database.conninfo())
     assert {(schema, name): oid for schema, name, oid, _ in owner.execute(VIEWS)} == before

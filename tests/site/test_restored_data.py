@@ -112,23 +112,23 @@ def test_on_a_line_of_its_own_the_restore_is_at_the_time_that_stood_still(direct
     assert noted.at < morning + timedelta(minutes=5)
 
 
-def recorded(box):
+def recorded(installation):
     """The restores that the database knows."""
-    with psycopg.connect(box.secrets.database_owner) as connection:
+    with psycopg.connect(installation.secrets.database_owner) as connection:
         return [id_ for (id_,) in connection.execute("SELECT id FROM supply_recovery")]
 
 
-async def test_a_box_that_is_started_on_a_copy_knows_it(box_tmp, prepared):
-    first, copy = prepared(box_tmp / "first"), box_tmp / "copy"
-    async with Installation(first, settings(), processes=[]) as box:
-        assert box.restored is None
+async def test_an_installation_that_is_started_on_a_copy_knows_it(installation_dir, prepared):
+    first, copy = prepared(installation_dir / "first"), installation_dir / "copy"
+    async with Installation(first, settings(), processes=[]) as installation:
+        assert installation.restored is None
     shutil.copytree(first, copy, symlinks=True)
-    async with Installation(copy, settings(), processes=[HEADEND]) as box:
-        noted = box.restored
+    async with Installation(copy, settings(), processes=[HEADEND]) as installation:
+        noted = installation.restored
         assert noted is not None
         assert timedelta() < noted.at - noted.since_at < timedelta(minutes=5)
-        assert recorded(box) == [noted.id]
-    async with Installation(copy, settings(), processes=[]) as box:
-        assert box.restored == noted
-    async with Installation(first, settings(), processes=[]) as box:
-        assert box.restored is None
+        assert recorded(installation) == [noted.id]
+    async with Installation(copy, settings(), processes=[]) as installation:
+        assert installation.restored == noted
+    async with Installation(first, settings(), processes=[]) as installation:
+        assert installation.restored is None

@@ -112,14 +112,16 @@ def test_the_prometheus_sample_asks_the_ports_of_the_settings():
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
-def test_systemd_accepts_the_unit(tmp_path: Path):
-    text = (DEPLOY / "urja.service").read_text()
-    program = Path(sys.executable).with_name("urja")
-    assert text.count("/usr/local/bin/urja ") == 1
-    unit = tmp_path / "urja.service"
-    unit.write_text(text.replace("/usr/local/bin/urja", str(program)))
+def test_systemd_accepts_the_units(tmp_path: Path):
+    program, units = Path(sys.executable).with_name("urja"), []
+    for source in sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")]):
+        text = source.read_text()
+        assert text.count("/usr/local/bin/urja ") == (source.suffix == ".service")
+        units.append(tmp_path / source.name)
+        units[-1].write_text(text.replace("/usr/local/bin/urja", str(program)))
+    assert len(units) == 3
     run = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 

@@ -1,4 +1,4 @@
-"""The encrypted file of a backup: whole and from its own box, or refused."""
+"""The encrypted file of a backup: whole and from its own installation, or refused."""
 
 import msgspec
 import pytest

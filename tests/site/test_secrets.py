@@ -1,11 +1,11 @@
-"""Secrets are made once, kept private, told to one process and shown to nobody."""
+"""Secrets are made once, kept private, given to one process and never shown."""
 
 import stat
 
 import msgspec
 import pytest
 
-from urja.base.settings import load
+from urja.base.configuration import load
 from urja.site.command_errors import CommandError
 from urja.site.supervisor.process import Start, start_payload
 from urja.site.supervisor.secrets import Vault

@@ -1,9 +1,17 @@
 """Settings explain every fault at once: the value, what is allowed, where it came from."""
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from urja.base.settings import SettingsError, describe, load, load_with_origins, mask_password
+from urja.base.configuration import (
+    SettingsError,
+    describe,
+    load,
+    load_with_origins,
+    mask_password,
+    variables_beyond,
+)
 from urja.site.cli.main import urja
 from urja.site.command_errors import CommandError, Exit
 
@@ -128,3 +136,53 @@ def test_languages_that_are_refused(tmp_path, languages):
     path.write_text(f"[utility]\nlanguages = {languages}\n")
     (fault,) = faults_of(path)
     assert "allowed: a list of en and hi; en is always one of them" in fault
+
+
+@pytest.mark.parametrize(
+    ("host", "security", "refused"),
+    [
+        ("smtp.example.org", "none", True), ("192.0.2.4", "none", True), ("localhost.example.org", "none", True),
+        ("smtp.example.org", "starttls", False), ("localhost", "none", False), ("127.0.0.1", "none", False), ("::1", "none", False),
+    ],
+)  # fmt: skip
+def test_a_login_does_not_cross_the_network_unencrypted(tmp_path, host, security, refused):
+    path = tmp_path / "urja.toml"
+    path.write_text(f'[mail]\nhost = "{host}"\nsecurity = "{security}"\nusername = "neem"\n')
+    if not refused:
+        assert load(path, {}).mail.username == "neem"
+        return
+    [fault] = faults_of(path)
+    assert fault.startswith(f'{path}:4: mail.username is "neem" with mail.security "none": its password')
+    assert '"starttls" (port 587)' in fault
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('tls_key = "/k"', "web.tls_key is set without web.tls_certificate; allowed: both or neither"),
+        ('tls_certificate = "/c"\ntls_key = "/k"', 'secure = true, and public_url beginning with "https://"'),
+        ("redirect_port = 80", "web.redirect_port is 80, without web.tls_certificate"),
+        ('tls_certificate = "c.pem"', "the absolute path of a file in PEM"),
+        ('tls_certificate = "/c"\ntls_key = "/k"\nsecure = true\npublic_url = "https://a.example"\nredirect_port = 80', None),
+    ],
+)  # fmt: skip
+def test_tls_of_ones_own_is_described_whole(tmp_path, lines, words):
+    path = tmp_path / "urja.toml"
+    path.write_text(f"[web]\n{lines}\n")
+    if words is None:
+        assert load(path, {}).web.redirect_port == 80
+    else:
+        assert words in "\n".join(faults_of(path))
+
+
+def test_the_variables_that_a_file_does_not_say(tmp_path):
+    path = tmp_path / "urja.toml"
+    path.write_text('[utility]\nname = "Neem"\n[web]\nport = 0\n')
+    given = {"URJA_WEB_HOSTS": "a.example,b.example", "URJA_WEB_SECURE": "true", "URJA_UTILITY_NAME": "Neem"}
+    found = load(path, given)
+    chosen = msgspec.structs.replace(found, web=msgspec.structs.replace(found.web, port=4711))
+    assert list(variables_beyond(path, chosen)) == [
+        "URJA_WEB_HOSTS=a.example,b.example",
+        "URJA_WEB_SECURE=True",
+    ]
+    assert load(path, dict(one.split("=", 1) for one in variables_beyond(path, chosen))) == found

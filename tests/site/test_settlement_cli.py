@@ -16,8 +16,8 @@ from urja.site.cli.settlement import settlement
 @pytest.fixture
 def show(monkeypatch):
     """The command's output, over the test's database."""
-    box = SimpleNamespace(setup_django=lambda: None)
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    installation = SimpleNamespace(setup_django=lambda: None)
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
 
     def shown(*arguments):
         done = CliRunner().invoke(settlement, ["show", *arguments], catch_exceptions=False)

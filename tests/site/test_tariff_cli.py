@@ -31,6 +31,31 @@ def test_a_bill_with_its_arithmetic():
     assert sum(line["amount_minor"] for line in told["lines"]) == 370876
 
 
+def test_a_bill_of_gas_is_in_cubic_metres(tmp_path):
+    document = tmp_path / "gas.toml"
+    document.write_text(Path(DELHI).read_text().replace("format = 1", 'format = 1\ncommodity = "gas"', 1))
+    period = ["rate", str(document), "--from", "2022-06-25", "--to", "2022-07-25", "--load-w", "3000"]
+    shown = urja_tariff(*period, "--litres", "545000").stdout
+    assert "545 m³" in shown
+    assert "slab 1: 0 to 195 m³: 195 m³ x 3 = 585" in shown
+    assert "kWh" not in shown
+    assert json.loads(urja_tariff(*period, "--litres", "545000", "--json").stdout)["volume_l"] == 545_000
+    refused = urja_tariff(*period, "--wh", "545000")
+    assert refused.returncode == 2
+    assert "give --litres" in refused.stderr
+
+
+def test_a_tariff_of_other_quantities_is_checked_and_not_rated(tmp_path):
+    document = tmp_path / "shop.toml"
+    document.write_text(
+        Path(DELHI).read_text().replace('accrues = "slabs"', 'accrues = "slabs"\nquantity = "import_vah"', 1)
+    )
+    assert "valid" in urja_tariff("check", str(document)).stdout
+    refused = urja_tariff("rate", str(document), "--from", "2022-07-01", "--to", "2022-08-01", "--wh", "1")
+    assert refused.returncode == 2
+    assert "the tariff needs import_vah, and the command is given the billed quantity alone" in refused.stderr
+
+
 def test_energy_that_was_known_at_a_change(tmp_path):
     """docs/money.md: 130 kWh in April, 100 of it on the first three days, another duty from the fourth."""
     old = DELHI.replace("delhi-domestic-2022", "demo-domestic")

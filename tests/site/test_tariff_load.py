@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from tests.apps import street
-from tests.apps.street import START, adopt, registers
+from tests.apps import town as town_rows
+from tests.apps.town import START, adopt, registers
 from tests.pipeline.test_post import TARIFF, Town, load as load_tariff
 
 from urja.base.settings import Settings
@@ -26,7 +26,7 @@ class Clock:
 
 
 @dataclass
-class Box:
+class StandInAdministration:
     clock: Clock
     settings = Settings()
 
@@ -35,17 +35,19 @@ class Box:
 
 
 @pytest.fixture
-def street_of_three(database, monkeypatch):
+def town_of_three(database, monkeypatch):
     """Three homes from 2 March; after two closed days the first has used 5 kWh, the second 30, the third nothing."""
     load_tariff()
     homes = [adopt(number, credit_minor=50_000) for number in (1, 2, 3)]
     clock = Clock(2.5)
-    monkeypatch.setattr(admin.Administration, "of", lambda data: Box(clock))
+    monkeypatch.setattr(admin.Administration, "of", lambda data: StandInAdministration(clock))
     with database.connect() as connection:
         town = Town(connection, homes[0])
         for day, used in ((1, (5, 20, 0)), (2, (5, 30, 0))):
             for home, kwh in zip(homes, used, strict=True):
-                street.store_registers(connection, registers(home, (town.midnight(day), (10 + kwh) * 1000)))
+                town_rows.store_registers(
+                    connection, registers(home, (town.midnight(day), (10 + kwh) * 1000))
+                )
             town.post(day)
         yield town, homes, clock
 
@@ -86,9 +88,9 @@ def charged(town):
     )
 
 
-def test_a_version_for_past_days_shows_what_it_changes_and_asks(street_of_three, new):
+def test_a_version_for_past_days_shows_what_it_changes_and_asks(town_of_three, new):
     """5 kWh cost 5.00 more, with the duty 5.25; 10 + 20 kWh cost 10.00 less, with the duty 10.50."""
-    town, (first, second, third), _ = street_of_three
+    town, (first, second, third), _ = town_of_three
     refused = load(new())
     assert isinstance(refused.exception, CommandError)
     assert refused.exception.code == Exit.FAILED
@@ -105,7 +107,7 @@ def test_a_version_for_past_days_shows_what_it_changes_and_asks(street_of_three,
     assert told.stdout.startswith(refused.stdout)
     assert told.stdout.endswith("demo 2 is in force from 2026-03-02\n")
     for home, kwh in ((first, 5), (second, 30), (third, 0)):
-        street.store_registers(town.connection, registers(home, (town.midnight(3), (10 + kwh) * 1000)))
+        town_rows.store_registers(town.connection, registers(home, (town.midnight(3), (10 + kwh) * 1000)))
     town.post(3)
     assert {account: amount - before[account] - 210 for account, amount in charged(town).items()} == {
         first.account_id: 525,
@@ -115,8 +117,8 @@ def test_a_version_for_past_days_shows_what_it_changes_and_asks(street_of_three,
     assert all(town.laws().values())
 
 
-def test_what_is_to_come_or_is_loaded_already_asks_nothing(street_of_three, new):
-    town, _, clock = street_of_three
+def test_what_is_to_come_or_is_loaded_already_asks_nothing(town_of_three, new):
+    town, _, clock = town_of_three
     assert load(new("2026-03-04")).stdout == "demo 2 is in force from 2026-03-04\n"
     assert load(new("2026-03-04")).stdout == "demo 2 is in force from 2026-03-04\n"
     assert versions(town) == ["1", "2"]
@@ -124,9 +126,9 @@ def test_what_is_to_come_or_is_loaded_already_asks_nothing(street_of_three, new)
     assert load(new("2024-01-01", "3")).exception is not None
 
 
-def test_a_change_to_come_that_cuts_the_period_moves_what_was_charged(street_of_three, new):
+def test_a_change_to_come_that_cuts_the_period_moves_what_was_charged(town_of_three, new):
     """By reads the first 20 of 30 days have a slab of 6 2/3 kWh, by the day at which this is known."""
-    town, (_, second, _), _ = street_of_three
+    town, (_, second, _), _ = town_of_three
     path = new("2026-03-22", rate="3.00", second="5.00")
     path.write_text(path.read_text().replace("[[line]]", 'on_change = "by-reads"\n[[line]]', 1))
     told = load(path)
@@ -139,12 +141,14 @@ def test_a_change_to_come_that_cuts_the_period_moves_what_was_charged(street_of_
     assert versions(town) == ["1"]
 
 
-def test_a_period_of_months_ago_is_part_of_it(street_of_three, new):
-    """In April the whole of March is charged anew as well."""
-    town, (first, second, third), clock = street_of_three
+def test_a_period_of_months_ago_is_part_of_it(town_of_three, new):
+    """In April the whole of March is charged again as well."""
+    town, (first, second, third), clock = town_of_three
     for day in range(3, 33):
         for home, kwh in ((first, 5), (second, 30), (third, 0)):
-            street.store_registers(town.connection, registers(home, (town.midnight(day), (10 + kwh) * 1000)))
+            town_rows.store_registers(
+                town.connection, registers(home, (town.midnight(day), (10 + kwh) * 1000))
+            )
         town.post(day)
     clock.day = 32.5
     told = load(new())

@@ -1,13 +1,17 @@
 """The demonstration's town: the same for the same seed, plainly fictional, and on a business morning."""
 
-from datetime import date, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from urja.demo.command import _houses_and_meters, business_morning
+from urja.base.settings import Settings
+from urja.demo.command import business_morning
+from urja.demo.grid_failures import has_failed
+from urja.demo.stand_ins import residents
 from urja.demo.town import HOUSES_PER_TRANSFORMER, build_town
 from urja.demo.town_laws import percentiles_of
+from urja.demo.town_run import _houses_and_meters
 
 ZONE = ZoneInfo("Asia/Kolkata")
 
@@ -21,7 +25,58 @@ def test_the_first_houses_do_not_depend_on_how_many_there_are():
     assert build_town(30, seed=1).houses[:10] == build_town(10, seed=1).houses
 
 
-def test_every_house_hangs_on_a_transformer_that_is_measured():
+def test_a_shop_a_workshop_a_solar_roof_and_a_block_with_a_generator_are_among_the_houses():
+    town = build_town(9, seed=3)
+    houses = town.houses
+    assert len(houses) == 9
+    assert [(house.name, house.meter.device_type, house.meter.life) for house in houses[5:]] == [
+        ("Sheesham Shop", "urja-d2", "shop"),
+        ("Gulmohar Workshop", "urja-d3", "workshop"),
+        ("Peepal Solar Roof", "urja-d2-net", "solar"),
+        ("Banyan Flats", "urja-d2-dg", "family"),
+    ]
+    assert [house.meter.type.relay for house in houses[5:]] == [True, False, True, True]
+    assert town.with_generator == [houses[8].meter.serial]
+    # A transformer's balance compares blocks that begin and end together.
+    assert {meter.type.interval_s for meter in town.meters} == {1800}
+    assert {house.meter.device_type for house in (*houses[:5], *build_town(50, seed=3).houses[9:])} == {
+        "urja-d1"
+    }
+
+
+def test_three_homes_have_piped_gas_too():
+    """A meter and a credit of its own beside those of electricity, whatever the size of the town."""
+    homes = [house for house in build_town(50, seed=3).houses if house.gas is not None]
+    assert [house.name for house in homes] == ["Mahua House", "Tamarind House", "Mango House"]
+    assert {house.gas.meter.type.commodity for house in homes} == {"gas"}
+    assert [house.gas.meter.life for house in homes] == ["family", "heavy", "shop"]
+    assert all(house.gas.meter.transformer is None for house in homes)
+    settings = Settings()
+    people = residents(settings, homes, 3).arguments["people"]
+    assert [(one["email"], one.get("supply", 0), one["habit"]) for one in people[3:]] == [
+        (house.email, 1, house.gas.habit) for house in homes
+    ]
+    assert build_town(9, seed=3).billed_meters == [house.meter for house in build_town(9, seed=3).houses]
+
+
+def test_the_grid_fails_at_a_block_with_a_generator_at_fixed_times():
+    began_at = datetime(2026, 4, 1, 9, tzinfo=ZONE)
+    failed = [n for n in range(500) if has_failed(began_at, began_at + timedelta(minutes=n))]
+    assert failed == [*range(40, 90), *range(220, 270), *range(400, 450)]
+
+
+def test_no_event_affects_the_shop_and_the_workshop():
+    for seed in range(20):
+        town = build_town(8, seed)
+        affected = {town.fates.moves, town.fates.burns, town.fates.grows}
+        assert affected == {town.houses[number].meter.serial for number in (3, 4, 7)}
+        [spare] = town.spares
+        assert spare.device_type == next(
+            house.meter.device_type for house in town.houses if house.meter.serial == town.fates.burns
+        )
+
+
+def test_every_house_is_below_a_measured_transformer():
     town = build_town(25, seed=1)
     codes = {post.transformer.id for post in town.posts}
     assert {house.meter.transformer for house in town.houses} == codes
@@ -32,7 +87,7 @@ def test_every_house_hangs_on_a_transformer_that_is_measured():
         meter.check()
 
 
-def test_nobody_lives_here():
+def test_without_residents():
     for house in build_town(60, seed=1).houses:
         assert house.email.endswith("@street.example")
         assert house.phone.startswith("+91 00000")
@@ -51,7 +106,10 @@ def test_houses_before_which_the_same_tree_stands_are_numbered():
 @pytest.mark.parametrize(
     ("houses", "head"),
     [
-        (50, "50 houses on 5 transformers: 55 meters, as each transformer has one of its own"),
+        (
+            50,
+            "50 houses on 5 transformers: 58 meters, as each transformer has one of its own, and 3 houses one of gas",
+        ),
         (1, "1 house on 1 transformer: 2 meters, as each transformer has one of its own"),
     ],
 )

@@ -37,7 +37,7 @@ ANY_PORT = {
     )
 }
 URJA = [sys.executable, "-m", "urja.site.cli.main"]
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -63,7 +63,7 @@ def running(data: Path, *options: str, prefix: tuple[str, ...] = (), **extra: st
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -75,7 +75,7 @@ def status_of(data: Path) -> dict:
     return {"code": done.returncode, **(json.loads(done.stdout) if done.stdout else {"words": done.stderr})}
 
 
-def until(condition, within_s: float = 20.0):
+def until(condition, within_s: float = 60.0):
     deadline = time.monotonic() + within_s
     while not (value := condition()):
         assert time.monotonic() < deadline, "did not happen in time"
@@ -83,13 +83,13 @@ def until(condition, within_s: float = 20.0):
     return value
 
 
-def test_up_status_kill_restart_stop(box_tmp):
-    data = box_tmp / "life"
+def test_up_status_kill_restart_stop(installation_dir):
+    data = installation_dir / "life"
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
-    with running(data) as box:
+    with running(data) as installation:
         before = status_of(data)
         assert before["code"] == Exit.OK
-        assert before["supervisor_pid"] == box.pid
+        assert before["supervisor_pid"] == installation.pid
         assert before["backlog"]["READINGS/ingest"] == {"pending": 0, "unacknowledged": 0}
         pids = {name: process["pid"] for name, process in before["processes"].items()}
         assert set(pids) == {"postgres", "nats"}
@@ -107,25 +107,25 @@ def test_up_status_kill_restart_stop(box_tmp):
 
         second = run_up(data)
         assert second.returncode == Exit.ALREADY_RUNNING
-        assert f"process {box.pid}" in second.stderr
-    assert box.returncode == 0
+        assert f"process {installation.pid}" in second.stderr
+    assert installation.returncode == 0
     assert "shut down" in (data / "logs" / "postgres.log").read_text()
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
 
 
-def test_children_die_with_the_supervisor_and_the_next_start_works(box_tmp, prepared):
-    data = prepared(box_tmp / "orphans")
-    with running(data) as box:
+def test_children_die_with_the_supervisor_and_the_next_start_works(installation_dir, prepared):
+    data = prepared(installation_dir / "orphans")
+    with running(data) as installation:
         pids = [process["pid"] for process in status_of(data)["processes"].values()]
-        box.kill()
+        installation.kill()
         for pid in pids:
             wait_gone(pid)
     with running(data):
         assert status_of(data)["code"] == Exit.OK
 
 
-def test_no_secret_in_arguments_environment_or_logs(box_tmp, prepared):
-    data = prepared(box_tmp / "quiet")
+def test_no_secret_in_arguments_environment_or_logs(installation_dir, prepared):
+    data = prepared(installation_dir / "quiet")
     with running(data):
         secrets = [
             value
@@ -147,17 +147,17 @@ def test_no_secret_in_arguments_environment_or_logs(box_tmp, prepared):
     ("setting", "options"),
     [("BROKER_PORT", ALONE), ("WEB_PORT", ("--without", "headend", "--without", "pipeline"))],
 )
-def test_a_taken_port(box_tmp, setting, options):
+def test_a_taken_port(installation_dir, setting, options):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run_up(box_tmp / "port", *options, **{f"URJA_{setting}": port})
+        done = run_up(installation_dir / "port", *options, **{f"URJA_{setting}": port})
     assert done.returncode == Exit.OS_ERROR
     assert f"port {port} on 127.0.0.1 is taken" in done.stderr
     assert f"URJA_{setting}" in done.stderr
 
 
-def test_a_data_directory_of_a_newer_version(box_tmp):
-    data = box_tmp / "newer"
+def test_a_data_directory_of_a_newer_version(installation_dir):
+    data = installation_dir / "newer"
     data.mkdir()
     (data / "VERSION").write_text("99\n")
     done = run_up(data)
@@ -165,8 +165,8 @@ def test_a_data_directory_of_a_newer_version(box_tmp):
 
 
 @pytest.mark.parametrize("name", ["clock.json", "heartbeat"])
-def test_a_damaged_clock(box_tmp, name):
-    data = box_tmp / "data"
+def test_a_damaged_clock(installation_dir, name):
+    data = installation_dir / "data"
     data.mkdir()
     (data / "VERSION").write_text(f"{FORMAT}\n")
     (data / "clock.json").write_text('{"wall_s": 1.0, "business_s": 2.0, "speed": 3.0}')
@@ -177,16 +177,19 @@ def test_a_damaged_clock(box_tmp, name):
     assert "Traceback" not in refused.stderr
 
 
-def test_an_unreachable_database(box_tmp):
-    done = run_up(box_tmp / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
+def test_an_unreachable_database(installation_dir):
+    done = run_up(installation_dir / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
     assert done.returncode == Exit.UNAVAILABLE
     assert "u:***@127.0.0.1:1" in done.stderr
     assert "hunter2" not in done.stderr
 
 
-def test_a_database_that_runs_elsewhere(box_tmp):
+def test_a_database_that_runs_elsewhere(installation_dir):
     """On a cluster of its own: a start gives the roles new passwords."""
-    data, cluster = box_tmp / "elsewhere", Cluster(find_binaries(), box_tmp / "other", "pw", durable=False)
+    data, cluster = (
+        installation_dir / "elsewhere",
+        Cluster(find_binaries(), installation_dir / "other", "pw", durable=False),
+    )
     cluster.start()
     try:
         with running(data, URJA_DATABASE_DSN=cluster.conninfo(), URJA_DATABASE_NAME="elsewhere"):
@@ -195,8 +198,8 @@ def test_a_database_that_runs_elsewhere(box_tmp):
         cluster.stop()
 
 
-def test_a_database_that_keeps_crashing(box_tmp, prepared):
-    data = prepared(box_tmp / "crash")
+def test_a_database_that_keeps_crashing(installation_dir, prepared):
+    data = prepared(installation_dir / "crash")
     with running(data):
         pass
     (data / "postgres" / "data" / "global" / "pg_control").write_bytes(b"\0" * 8192)
@@ -207,25 +210,25 @@ def test_a_database_that_keeps_crashing(box_tmp, prepared):
 
 
 @root_only
-def test_as_an_ordinary_user_and_without_rights(box_tmp):
-    box_tmp.chmod(0o755)
-    done = run_up(box_tmp / "data", prefix=AS_NOBODY)
+def test_as_an_ordinary_user_and_without_rights(installation_dir):
+    installation_dir.chmod(0o755)
+    done = run_up(installation_dir / "data", prefix=AS_NOBODY)
     assert done.returncode == Exit.NO_PERMISSION
     assert "--data" in done.stderr
-    os.chown(box_tmp, NOBODY, NOBODY)
-    with running(box_tmp / "data", prefix=AS_NOBODY):
-        assert (box_tmp / "data" / "postgres" / "data").stat().st_uid == NOBODY
-        done = run_up(box_tmp / "data" / "nats", prefix=())
+    os.chown(installation_dir, NOBODY, NOBODY)
+    with running(installation_dir / "data", prefix=AS_NOBODY):
+        assert (installation_dir / "data" / "postgres" / "data").stat().st_uid == NOBODY
+        done = run_up(installation_dir / "data" / "nats", prefix=())
     assert done.returncode == Exit.USAGE
 
 
 @pytest.fixture
-def small_disk(box_tmp):
+def small_disk(installation_dir):
     """A function that mounts a disk of so many megabytes and gives its directory."""
     mounted = []
 
     def mount(megabytes: int) -> Path:
-        place = box_tmp / f"disk{megabytes}"
+        place = installation_dir / f"disk{megabytes}"
         place.mkdir()
         options = ["-o", f"size={megabytes}m"]
         done = subprocess.run(["mount", "-t", "tmpfs", *options, "urja-test", place], capture_output=True)
@@ -276,7 +279,7 @@ def test_a_disk_that_fills_while_running(small_disk, prepared):
     disk = small_disk(300)
     prepared(disk / "data")
     levels = {"URJA_DISK_WARNING_MB": "32", "URJA_DISK_CRITICAL_MB": "16"}
-    with running(disk / "data", **levels) as box:
+    with running(disk / "data", **levels) as installation:
         filler = disk / "filler"
         assert status_of(disk / "data")["code"] == Exit.OK
         fill(filler)
@@ -287,21 +290,21 @@ def test_a_disk_that_fills_while_running(small_disk, prepared):
         heartbeat = disk / "data" / "heartbeat"
         stale = heartbeat.read_text()
         time.sleep(1.5)  # a heartbeat is due each second
-        assert box.poll() is None
+        assert installation.poll() is None
         filler.unlink()
         until(lambda: heartbeat.read_text() != stale)
         # A stream that had to refuse refuses until the broker is started again, also where there is room.
-        until(lambda: broker_stores(disk / "data"), within_s=40.0)
+        until(lambda: broker_stores(disk / "data"), within_s=60.0)
         until(lambda: status_of(disk / "data")["code"] == Exit.OK)
         assert status_of(disk / "data")["processes"]["nats"]["restarts"] == 1
-    assert box.returncode == 0
+    assert installation.returncode == 0
 
 
-def test_ctrl_c_while_starting_leaves_nothing_behind(box_tmp):
-    data = box_tmp / "hasty"
+def test_ctrl_c_while_starting_leaves_nothing_behind(installation_dir):
+    data = installation_dir / "hasty"
     process = subprocess.Popen([*URJA, "up", "--data", str(data), *ALONE], env=environment())
     until((data / "logs" / "postgres.log").exists)
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
     assert not (data / "postgres" / "data" / "postmaster.pid").exists()

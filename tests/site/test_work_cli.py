@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.apps.work.test_work import JPEG
 
 from urja.base.settings import Settings
@@ -22,10 +22,10 @@ def number(database, monkeypatch):
     """A suspected weld with its work order."""
     from urja.apps.work.operations import report_weld
 
-    box = SimpleNamespace(
+    installation = SimpleNamespace(
         setup_django=lambda: None, clock=SimpleNamespace(now=lambda: NOON), settings=Settings()
     )
-    monkeypatch.setattr(Administration, "of", lambda _data: box)
+    monkeypatch.setattr(Administration, "of", lambda _data: installation)
     home = adopt(1)
     return report_weld(
         device_id=home.device_id, service_point_id=home.service_point_id, opened_at=START, asked={"wh": 5}

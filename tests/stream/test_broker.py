@@ -273,7 +273,7 @@ async def test_following_survives_a_killed_broker(nats_server, headend: Broker, 
             break
         except BrokerUnavailableError:
             await asyncio.sleep(0.05)
-    [change] = await asyncio.wait_for(waiting, 20)
+    [change] = await asyncio.wait_for(waiting, 60)
     assert verified(change) == entry(3)
 
 
@@ -286,7 +286,7 @@ async def test_a_killed_broker_fails_what_waits_and_keeps_what_it_acknowledged(
     with pytest.raises(BrokerUnavailableError):
         await headend.publish_batch(Kind.BLOCK, 0, blocks(100), 20)
     await nats_server.start()
-    await asyncio.wait_for(pipeline.wait_connected(), 20)
+    await asyncio.wait_for(pipeline.wait_connected(), 60)
     consumer = await pipeline.consume("READINGS")
     taken = await consumer.fetch(100, wait_s=5)
     assert [delivery.body.correlation for delivery in taken] == list(range(20))
@@ -456,7 +456,7 @@ async def test_leases_go_on_behind_a_killed_broker(nats_server, headend: Broker)
     revision = await headend.take_lease("ab", "one")
     nats_server.kill()
     await nats_server.start()
-    await asyncio.wait_for(headend.wait_connected(), 20)
+    await asyncio.wait_for(headend.wait_connected(), 60)
     assert await headend.take_lease("ab", "two") is None
     await headend.free_lease("ab", revision)
     assert await headend.take_lease("ab", "two")

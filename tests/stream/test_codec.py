@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
+from tests.quantities.strategies import channel_sets
+from tests.records import as_fields
 
-from urja.stream.codec import decode_batch, encode_batch
+from urja.quantities.channel_sets import D1_BLOCK, D2_BLOCK
+from urja.stream.codec import decode_batch, dtype_of, encode_batch
 from urja.stream.errors import PoisonMessageError
 from urja.stream.messages import DeviceEntry, decode
 from urja.stream.quarantine import Quarantined
-from urja.stream.records import BLOCK, EVENT, NULL, REGISTER
+from urja.stream.records import BLOCK, DTYPES, EARLIER, EVENT, NULL, REGISTER, UNSAID
 from urja.stream.server import server_config
 from urja.stream.subjects import Kind, User, checked_splits
 
@@ -57,7 +61,7 @@ def test_a_batch_comes_back(kind, dtype):
     "change",
     [
         {"Urja-Codec": "0"},
-        {"Urja-Codec": "3"},
+        {"Urja-Codec": "4"},
         {"Urja-Kind": "gas"},
         {"Urja-Count": "2"},
         {"Urja-Count": "-1"},
@@ -70,30 +74,68 @@ def test_a_header_that_lies_is_poison(change):
         decode_batch(headers | change, payload)
 
 
-def test_a_batch_that_waited_over_an_upgrade_is_read():
-    """Version 1 had no count of tampers in registers; blocks and events were the same."""
-    register = any_records(REGISTER, 3, seed=2)
-    fields = [name for name in REGISTER.names if name != "tamper_count"]
-    old = np.empty(3, [(name, REGISTER[name]) for name in fields])
-    for name in fields:
-        old[name] = register[name]
-    headers = encode_batch(Kind.REGISTER, register, 5)[0] | {"Urja-Codec": "1"}
-    found = decode_batch(headers, old.tobytes()).records
-    assert found.dtype == REGISTER
-    assert not found.flags.writeable
-    assert all(np.array_equal(found[name], register[name]) for name in fields)
-    assert found["tamper_count"].tolist() == [NULL] * 3
-    with pytest.raises(PoisonMessageError, match="3 register records take"):
-        decode_batch(headers, register.tobytes())
-    for kind, dtype in ((Kind.BLOCK, BLOCK), (Kind.EVENT, EVENT)):
-        headers, payload = encode_batch(kind, np.ones(2, dtype), 5)
-        assert decode_batch(headers | {"Urja-Codec": "1"}, payload).records.tobytes() == payload
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("kind", [Kind.BLOCK, Kind.REGISTER])
+def test_a_batch_that_waited_over_an_upgrade_is_read(kind, version):
+    """Until version 2 each quantity was a field, and version 1 had no count of tampers in registers."""
+    old = any_records(EARLIER[version][kind], 3, seed=2)
+    headers = {
+        "Urja-Codec": str(version),
+        "Urja-Kind": kind.value,
+        "Urja-Count": "3",
+        "Urja-Correlation": "5",
+    }
+    batch = decode_batch(headers, old.tobytes())
+    assert (batch.records.dtype, batch.channel_set()) == (DTYPES[kind], UNSAID[kind])
+    assert not batch.records.flags.writeable
+    found = as_fields(batch.records)
+    for name in found.dtype.names:
+        if name in old.dtype.names:
+            assert np.array_equal(found[name], old[name])
+        else:
+            assert (name, found[name].tolist()) == ("tamper_count", [NULL] * 3)
+    with pytest.raises(PoisonMessageError, match=r"3 .* records take"):
+        decode_batch(headers, old.tobytes() + b"x")
+
+
+@given(channel_sets(), st.integers(0, 20), st.sampled_from([Kind.BLOCK, Kind.REGISTER]))
+def test_a_batch_of_any_channel_set_comes_back(channels, count, kind):
+    records = any_records(dtype_of(kind, channels), count, seed=3)
+    batch = decode_batch(*encode_batch(kind, records, 1, channels))
+    assert batch.channel_set() == channels
+    assert batch.records.tobytes() == records.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("", "names no channel set"),
+        ("d1-block", "names no channel set"),
+        (f"d1-block {D1_BLOCK.hash} 1000,x", "names no channel set"),
+        (f"d1-block {D1_BLOCK.hash} 1000,77", "names no channel set"),
+        (f"d1-block {D1_BLOCK.hash} 1040,1000", "names no channel set"),
+        (f"d1-block {D1_BLOCK.hash} 1000,{'9' * 5000}", "names no channel set"),
+        (f"d1-block {D1_BLOCK.hash} 1000,1020", "has the hash"),
+        (f"d1-block 0 {','.join(map(str, D1_BLOCK.ids))}", "has the hash"),
+    ],
+)
+def test_a_channel_set_that_is_none_is_poison(header, said):
+    headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
+    with pytest.raises(PoisonMessageError, match=said):
+        decode_batch(headers | {"Urja-Channels": header}, payload)
+
+
+def test_another_set_of_other_width_is_poison():
+    headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
+    wide = encode_batch(Kind.BLOCK, np.zeros(1, dtype_of(Kind.BLOCK, D2_BLOCK)), 1, D2_BLOCK)[0]
+    with pytest.raises(PoisonMessageError, match="1 block records take"):
+        decode_batch(headers | {"Urja-Channels": wide["Urja-Channels"]}, payload)
 
 
 def test_a_version_of_tomorrow_is_named():
     headers, payload = encode_batch(Kind.BLOCK, np.zeros(1, BLOCK), 1)
-    with pytest.raises(PoisonMessageError, match="codec version 3; this reader knows 1, 2"):
-        decode_batch(headers | {"Urja-Codec": "3"}, payload)
+    with pytest.raises(PoisonMessageError, match="codec version 4; this reader knows 1, 2, 3"):
+        decode_batch(headers | {"Urja-Codec": "4"}, payload)
 
 
 def test_no_headers_are_poison():

@@ -30,7 +30,7 @@ async def test_streams_and_what_was_acknowledged_are_put_back(admin, headend, pi
     [*taken] = await consumer.fetch()
     for delivery in taken[:3]:
         await delivery.ack()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await consumer.backlog() != 37:  # noqa: ASYNC110 - the broker announces no acknowledgement
             await asyncio.sleep(0.02)
     more = asyncio.create_task(headend.publish_batch(Kind.BLOCK, 0, blocks(1), 99))

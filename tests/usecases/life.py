@@ -1,9 +1,10 @@
 """The steps of a service point in tests: stock, a premise without a meter, and everything up to a powered supply."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
-from tests.apps.street import START
+from tests.apps.town import START
 
 from urja.cosem.companion import load_device_type
 from urja.cosem.push_object_list import PushObject, PushObjectList, head_of
@@ -46,7 +47,7 @@ def connect(number="C-1", at=START, **more):
     return do(NewConnection(**(values | more)), at)
 
 
-def hang(number=1, at=START + HOUR, *, place="C-1", register_wh=100, **more):
+def install_meter(number=1, at=START + HOUR, *, place="C-1", register_wh=100, **more):
     from urja.usecases.operations import InstallMeter
 
     return do(
@@ -67,13 +68,14 @@ def call(number=1, at=START + 2 * HOUR, **more):
     return do(Commission(serial=f"URJ{number:08}", **more), at).outcome["call_id"]
 
 
-def read(value, unit=None):
+def read(value, unit=None, scaler=0):
     """What `read_object` brings."""
-    return {"value": value, "scaled": str(value) if unit else None, "unit": unit}
+    scaled = str(Decimal(value).scaleb(scaler))
+    return {"value": value, "scaled": scaled if unit else None, "unit": unit}
 
 
 def text(value):
-    return read(f"h:{value.encode().hex()}")
+    return {"value": f"h:{value.encode().hex()}", "scaled": None, "unit": None}
 
 
 def typed_pushes(name="urja-d1"):
@@ -93,7 +95,18 @@ def typed_pushes(name="urja-d1"):
     )
 
 
-def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="URJA-1.0", only=None, **ends):
+def answer(
+    at,
+    *,
+    serial="URJ00000001",
+    register_wh=100,
+    pushes=None,
+    firmware="URJA-1.0",
+    only=None,
+    status_word="0" * 128,
+    registers=None,
+    **ends,
+):
     """The head end's word on every command that is under way; `ends` says otherwise: kind or object -> (state, detail)."""
     from urja.apps.commands import operations
     from urja.apps.commands.kinds import UNFINISHED
@@ -104,6 +117,10 @@ def answer(at, *, serial="URJ00000001", register_wh=100, pushes=None, firmware="
         "0.0.96.1.0.255": text(serial),
         "1.0.0.2.0.255": text(firmware),
         "1.0.1.8.0.255": read(register_wh, "Wh"),
+        "0.0.94.91.18.255": {"value": f"b:{status_word}", "scaled": None, "unit": None}
+        | ({} if registers is None else {"registers": registers}),
+        # Litres, in thousandths of its unit.
+        "7.0.3.0.0.255": read(register_wh, "m³", scaler=-3),
         "set_clock": {"was_off_s": -7},
         "read_pushes": {"pushes": msgspec.to_builtins(typed_pushes() if pushes is None else pushes)},
         "set_payment_mode": {"mode": "prepaid"},

@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection as django_connection
-from tests.apps.street import START, adopt, by_hand, install, remove
+from tests.apps.town import START, adopt, by_hand, install, remove
 
 from urja.base.ids import bucket_of
 
@@ -41,6 +41,27 @@ def test_a_person_with_two_supplies_is_one_person(database):
         first.account_id,
         second.account_id,
     ]
+
+
+def test_gas_at_a_premise_is_a_second_supply_with_a_balance_of_its_own(database):
+    from urja.apps.books.models import Account
+    from urja.apps.journal.errors import RefusedError
+    from urja.apps.network.models import Premise
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
+    from urja.usecases.tariffs import load_tariffs
+
+    load_tariffs([bundled_tariffs()[f"demo-{name}.toml"] for name in ("gas", "domestic")], START)
+    home = adopt(1, email="a@example.org", credit_minor=5_000)
+    gas = {"device_type": "urja-g1", "interval_s": 3600, "tariff_code": "demo-gas", "email": "a@example.org"}
+    supply = adopt(2, premise_code=f"premise:{home.premise_id}", credit_minor=700, **gas)
+    assert (supply.premise_id, supply.user_id) == (home.premise_id, home.user_id)
+    assert Premise.objects.count() == 1
+    with pytest.raises(RefusedError, match="there is no premise premise:1"):
+        adopt(3, premise_code="premise:1", **gas)
+    with pytest.raises(RefusedError, match="is for electricity"):
+        adopt(3, premise_code=f"premise:{home.premise_id}", **gas | {"tariff_code": "demo-domestic"})
+    assert {home.account_id, supply.account_id} <= {*Account.objects.values_list("id", flat=True)}
+    assert home.account_id != supply.account_id
 
 
 def test_the_same_meter_twice_changes_nothing(database):
@@ -169,7 +190,7 @@ def test_a_change_during_projection_stays_due(database):
     assert device_entries.due_entries(10) == []
 
 
-def test_a_transformers_meter_hangs_without_an_agreement(database):
+def test_a_transformers_meter_is_installed_without_an_agreement(database):
     from urja.apps.assets.kinds import DeviceRole
     from urja.apps.contracts.models import Agreement
     from urja.apps.network import queries

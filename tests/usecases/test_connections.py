@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.apps.work.test_work import JPEG
-from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
+from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
     number = connect().outcome["work_order_id"]
     meter = stock(1)
     photo = add_photo(number, JPEG, recorded_at=START, actor="anil")
-    made = hang(1, seals=("S-1", "S-2"), photos=(photo.id,)).outcome
+    made = install_meter(1, seals=("S-1", "S-2"), photos=(photo.id,)).outcome
     order = WorkOrder.objects.get(id=number)
     assert (order.state, order.closed_at, made["work_order_id"]) == ("done", START + HOUR, number)
     assert (order.result["register_wh"], order.result["seals"]) == (100, ["S-1", "S-2"])
@@ -103,7 +103,7 @@ def test_the_meter_closes_the_order_with_register_seals_and_photograph(trees):
     assert meter.stock == "installed"
 
 
-def test_what_cannot_be_hung(trees):
+def test_what_cannot_be_placed(trees):
     from urja.apps.journal.errors import RefusedError
     from urja.usecases.operations import InstallMeter
 
@@ -135,7 +135,7 @@ def test_undoing_goes_back_step_by_step(trees):
     connection = connect()
     with_meter = connect("C-2", premise_name="Other")
     stock(1)
-    installation = hang(1, place="C-2")
+    installation = install_meter(1, place="C-2")
     with pytest.raises(RefusedError, match=rf"operation {installation.id} \(install_meter\) came after"):
         do(Undo(entry_id=with_meter.id, reason="x"))
     do(Undo(entry_id=installation.id, reason="the wrong house"), START + DAY)

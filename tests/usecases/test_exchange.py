@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt, blocks, exchange, in_stock, registers
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt, blocks, exchange, in_stock, registers
 
 DAY = timedelta(days=1)
 AT = START + DAY + timedelta(hours=14, minutes=20)
@@ -45,10 +45,10 @@ def test_the_worked_exchange(connection):
     done = exchange(1, 2, AT, old_wh=OLD_LAST, new_wh=NEW_FIRST, seals=("S1", "S2"))
     assert energy(connection) == (7_500, AT)
     new = new_meter(home, done)
-    street.store_registers(connection, registers(new, (START + 2 * DAY, NEW_MIDNIGHT)))
+    town.store_registers(connection, registers(new, (START + 2 * DAY, NEW_MIDNIGHT)))
     assert energy(connection) == (11_000, START + 2 * DAY)
     # What the old meter had not sent yet still counts for shape, and not for the bill.
-    street.store_blocks(connection, blocks(home, (START + DAY, 300)))
+    town.store_blocks(connection, blocks(home, (START + DAY, 300)))
     assert energy(connection) == (11_000, START + 2 * DAY)
 
 
@@ -56,11 +56,11 @@ def test_blocks_of_both_meters_go_on_over_the_exchange(connection):
     home = adopt(1, valid_from=START + DAY, register_wh=1_000)
     in_stock(2)
     half_hours = [(START + DAY + n * HALF_HOUR, 100) for n in range(28)]
-    street.store_blocks(connection, blocks(home, *half_hours))
+    town.store_blocks(connection, blocks(home, *half_hours))
     new = new_meter(home, exchange(1, 2, AT, old_wh=3_870))
     assert energy(connection) == (2_870, AT)
     # The half-hour of 14:20 is neither meter's: the new one begins with the next.
-    street.store_blocks(connection, blocks(new, (START + DAY + 29 * HALF_HOUR, 55)))
+    town.store_blocks(connection, blocks(new, (START + DAY + 29 * HALF_HOUR, 55)))
     assert energy(connection) == (2_925, START + DAY + 30 * HALF_HOUR)
 
 
@@ -71,10 +71,10 @@ def test_nothing_of_the_new_meter_is_billed_before_it_passes_and_nothing_is_lost
     home = adopt(1, valid_from=START + DAY, register_wh=OLD_OPENING)
     in_stock(2)
     done = exchange(1, 2, AT, old_wh=OLD_LAST, new_wh=NEW_FIRST, commission=False)
-    street.store_registers(connection, registers(new_meter(home, done), (START + 2 * DAY, NEW_MIDNIGHT)))
+    town.store_registers(connection, registers(new_meter(home, done), (START + 2 * DAY, NEW_MIDNIGHT)))
     assert energy(connection) == (7_500, AT)
     period = DevicePeriod.objects.get(id=done.outcome["device_period_id"])
-    street.commissioned(period, first_billed_at(period, AT + timedelta(hours=20)), START + 2 * DAY)
+    town.commissioned(period, first_billed_at(period, AT + timedelta(hours=20)), START + 2 * DAY)
     assert energy(connection) == (11_000, START + 2 * DAY)
 
 
@@ -82,12 +82,12 @@ def test_a_check_meter_beside_it_is_never_billed(connection):
     home = adopt(1, valid_from=START + DAY, register_wh=OLD_OPENING)
     in_stock(2)
     in_stock(3)
-    checked = street.install(3, AT - timedelta(hours=3), place=1, register_wh=0, role="check")
+    checked = town.install(3, AT - timedelta(hours=3), place=1, register_wh=0, role="check")
     new = new_meter(home, exchange(1, 2, AT, old_wh=OLD_LAST, new_wh=NEW_FIRST))
     check = Meter(home.service_point_id, checked.outcome["device_id"], 0)
-    street.store_blocks(connection, blocks(check, (AT, 5_000)))
-    street.store_registers(connection, registers(check, (START + 2 * DAY, 9_000)))
-    street.store_registers(connection, registers(new, (START + 2 * DAY, NEW_MIDNIGHT)))
+    town.store_blocks(connection, blocks(check, (AT, 5_000)))
+    town.store_registers(connection, registers(check, (START + 2 * DAY, 9_000)))
+    town.store_registers(connection, registers(new, (START + 2 * DAY, NEW_MIDNIGHT)))
     assert energy(connection) == (11_000, START + 2 * DAY)
 
 
@@ -96,8 +96,8 @@ def test_a_burnt_meter_is_estimated_and_the_laboratory_puts_it_right(connection)
 
     home = adopt(1, register_wh=10_000)
     # A day of 4.8 kWh by the register; then blocks until noon, and nothing until it is found at 14:20.
-    street.store_registers(connection, registers(home, (START + DAY, 14_800)))
-    street.store_blocks(connection, blocks(home, *((START + DAY + n * HALF_HOUR, 80) for n in range(24))))
+    town.store_registers(connection, registers(home, (START + DAY, 14_800)))
+    town.store_blocks(connection, blocks(home, *((START + DAY + n * HALF_HOUR, 80) for n in range(24))))
     in_stock(2)
     done = exchange(1, 2, AT, old_wh=None, new_wh=0)
     # 2 h 20 min at 200 W.
@@ -108,7 +108,7 @@ def test_a_burnt_meter_is_estimated_and_the_laboratory_puts_it_right(connection)
         "SELECT r.status, e.method, (e.detail->>'mean_wh')::int FROM readings_register r"
         " JOIN readings_estimate e USING (service_point_id, device_id, read_at, kind, version)"
     ).fetchall() == [(3, "blocks, and the mean of the meter's own past", 4_800)]
-    street.store_registers(connection, registers(new_meter(home, done), (START + 2 * DAY, 900)))
+    town.store_registers(connection, registers(new_meter(home, done), (START + 2 * DAY, 900)))
     assert energy(connection)[0] == 7_186 + 900
     perform(
         CorrectLastRead(serial="URJ00000001", register_wh=17_000, reason="laboratory"),
@@ -122,7 +122,7 @@ def test_an_estimate_is_not_below_what_the_meter_has_said(connection):
     from urja.stream.records import RegisterKind
 
     home = adopt(1, register_wh=10_000)
-    street.store_registers(
+    town.store_registers(
         connection, registers(home, (AT - timedelta(hours=1), 12_345), kind=RegisterKind.INSTANTANEOUS)
     )
     in_stock(2)
@@ -144,9 +144,9 @@ def test_a_ratio_changes_and_each_part_is_multiplied_by_its_own(connection):
         reason="current transformers put in",
     )
     entry = perform(change, recorded_at=START + DAY, actor="test")
-    street.store_blocks(connection, blocks(home, (START + 21 * HALF_HOUR, 10)))
+    town.store_blocks(connection, blocks(home, (START + 21 * HALF_HOUR, 10)))
     assert energy(connection) == (500 + 1_510 * 7 // 3 - 1_500 * 7 // 3, START + 22 * HALF_HOUR)
-    street.store_registers(connection, registers(home, (START + DAY, 2_000)))
+    town.store_registers(connection, registers(home, (START + DAY, 2_000)))
     assert energy(connection) == (500 + 2_000 * 7 // 3 - 1_500 * 7 // 3, START + DAY)
     assert list(
         DevicePeriod.objects.order_by("valid_from").values_list("ratio_primary", "commissioned_at")
@@ -164,7 +164,7 @@ def test_an_exchange_is_undone(connection):
 
     home = adopt(1, register_wh=1_000)
     in_stock(2)
-    street.store_registers(connection, registers(home, (START + DAY, 2_000)))
+    town.store_registers(connection, registers(home, (START + DAY, 2_000)))
     before = energy(connection)
     done = exchange(1, 2, AT, old_wh=None, commission=False)
     perform(Undo(entry_id=done.id, reason="wrong house"), recorded_at=AT + DAY, actor="test")
@@ -216,7 +216,7 @@ def test_a_meter_that_only_counts_forward_is_no_meter_for_net_metering(connectio
 
     adopt(1, register_wh=1_000)
     in_stock(2, forward_only=True)
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.update(metering_mode="net")
     with pytest.raises(RefusedError, match="needs a bidirectional meter"):
         exchange(1, 2, AT, old_wh=2_000)

@@ -1,7 +1,7 @@
 """Outside systems report what they own as often as they like, and no other actor changes it."""
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_what_a_system_owns_is_refused_to_everybody_else_by_its_name(say):
     assert Person.objects.get().phone is None, "nothing has changed"
     perform(CorrectConsumer(consumer_id=person, phone="98123 45678"))
     with pytest.raises(RefusedError, match="the name of person 4711 is owned by sap-isu"):
-        say("person", "99", system="crm", name="Somebody Else") and say_same(person, "crm")
+        say("person", "99", system="crm", name="Another Person") and say_same(person, "crm")
     assert Person.objects.get(id=person).name == "Meera Devi"
 
 
@@ -90,7 +90,7 @@ def test_a_person_who_signs_in_is_known_by_the_address_and_can_be_forgotten(say)
     waiting = AddressChange.objects.get()
     assert (waiting.new_email, waiting.system) == ("one@example.org", "sap-isu")
     say("person", "1", email="one@example.org")
-    assert AddressChange.objects.count() == 1, "said again it waits on"
+    assert AddressChange.objects.count() == 1, "said again it stays queued"
     assert get_user_model().objects.get().email == "person1@example.org", "until it is confirmed"
     stranger = say("person", "2", name="Stranger").outcome["person_id"]
     with pytest.raises(RefusedError, match=r"another person signs in with person1@example\.org"):

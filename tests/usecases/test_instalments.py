@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import adopt
+from tests.apps import town
+from tests.apps.town import adopt
 from tests.pipeline.test_arrears import owes
 from tests.usecases.test_payment_modes import to_postpaid
 from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal
@@ -94,7 +94,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(house, asked, says):
 def test_nothing_owed_has_no_instalments(house):
     from urja.apps.billing.models import Arrear
 
-    with street.by_hand():
+    with town.by_hand():
         Arrear.objects.all().delete()
     assert "service point URJ00000001 has no dues" in told(agree())
 
@@ -124,7 +124,7 @@ def test_the_database_refuses_two_at_once(house):
         plan.save(force_insert=True)
 
 
-def test_nobody_has_an_agreement_any_more(house):
+def test_no_agreement_is_in_force_any_more(house):
     from urja.usecases.operations import MoveOut
 
     do(MoveOut(consumer_number="URJ00000001", at=NOW - timedelta(hours=1), register_wh=10_500))
@@ -180,7 +180,7 @@ def test_bills_end_it_and_what_is_posted_stands(house):
     assert plans() == ["1000 day 22 Mar 00:00 to –"]
 
 
-def test_a_rehearsal_says_what_it_would_make(house):
+def test_a_dry_run_says_what_it_would_make(house):
     from urja.usecases.dry_run import dry_run_effects
 
     found = dry_run_effects(agree(), recorded_at=NOW, actor="officer")

@@ -5,10 +5,10 @@ another's history.
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt
 from tests.pipeline.test_post import load
-from tests.usecases.life import DAY, HOUR, commissioned, connect, do, hang, stock
+from tests.usecases.life import DAY, HOUR, commissioned, connect, do, install_meter, stock
 
 NOON = START + 12 * HOUR
 COMMISSIONED = START + 2 * HOUR
@@ -28,10 +28,10 @@ def connection(database):
 
 @pytest.fixture
 def vacant(connection):
-    """A new connection with a meter in service, where nobody has supply yet."""
+    """A new service point with a meter in service, where no consumer has supply yet."""
     connect()
     stock(1)
-    hang(1, START + HOUR)
+    install_meter(1, START + HOUR)
     commissioned(1, COMMISSIONED)
     return "C-1"
 
@@ -104,10 +104,10 @@ class Meter:
         """Half hours one after the other, each with its Wh."""
         for number, wh in enumerate(energies):
             at = start + number * HALF_HOUR
-            street.store_blocks(self.connection, street.blocks(self._row(at), (at, wh)), now=at + HOUR)
+            town.store_blocks(self.connection, town.blocks(self._row(at), (at, wh)), now=at + HOUR)
 
     def daily(self, at, wh):
-        street.store_registers(self.connection, street.registers(self._row(at - HALF_HOUR), (at, wh)), now=at)
+        town.store_registers(self.connection, town.registers(self._row(at - HALF_HOUR), (at, wh)), now=at)
 
 
 class TestMovingIn:
@@ -144,11 +144,21 @@ class TestMovingIn:
         do(moving_in(name="", email="", consumer_id=Person.objects.get().id), NOON)
         assert Person.objects.count() == 1
 
+    def test_who_has_no_address_gets_a_login_by_number(self, vacant):
+        from urja.apps.identity.queries.mobile_users import users_of_number
+
+        do(moving_in(email="", phone="98765 43210"), NOON)
+        [user] = users_of_number("+919876543210", NOON)
+        assert user.name == "Meera"
+        assert not users_of_number("+919876543211", NOON)
+
     @pytest.mark.parametrize(
         ("change", "says"),
         [
             ({"consumer_number": "C-9"}, "there is no service point C-9"),
             ({"email": "meera"}, "'meera' is not an e-mail address"),
+            ({"email": ""}, "give an e-mail address or a mobile number"),
+            ({"email": "", "name": "", "phone": "9876543210"}, "give the name of a new person"),
             ({"name": ""}, "no person is known by meera@example.org: give a name"),
             ({"phone": "12"}, "'12' is not a telephone number"),
             ({"language": "fr"}, "not 'fr'"),
@@ -172,22 +182,22 @@ class TestMovingIn:
     def test_what_stands_against_it(self, vacant, change, says):
         refused(moving_in(**change), says)
 
-    def test_a_meter_that_is_not_in_service_supplies_nobody(self, database):
+    def test_a_meter_that_is_not_in_service_supplies_no_consumer(self, database):
         connect()
         refused(moving_in(), "no billing meter is installed at C-1: install_meter, then commission")
         stock(1)
-        hang(1)
+        install_meter(1)
         refused(moving_in(), "meter URJ00000001 is not in service: commission it first")
 
     def test_a_forward_only_meter_is_no_net_meter(self, database):
         connect()
         stock(1, forward_only=True)
-        hang(1)
+        install_meter(1)
         commissioned(1, COMMISSIONED)
         refused(moving_in(metering_mode="net"), "net-metered and needs a bidirectional meter")
         do(moving_in(), NOON)
 
-    def test_nobody_moves_in_where_somebody_lives_or_nobody_can(self, vacant):
+    def test_no_person_moves_into_an_occupied_or_closed_supply(self, vacant):
         do(moving_in(), NOON)
         refused(moving_in(email="b@example.org"), "its consumer must move out first")
         connect("T-1", premise_name="Pole", purpose="transformer")
@@ -292,7 +302,7 @@ class TestMovingOut:
 
 
 class TestWhatPeopleSee:
-    def test_nobody_sees_anothers_life(self, vacant, connection):
+    def test_no_consumer_sees_anothers_history(self, vacant, connection):
         from urja.apps.billing.queries import entries
         from urja.apps.contracts import queries as contracts
         from urja.apps.identity.queries import accounts as identity
@@ -339,10 +349,17 @@ class TestWhatPeopleSee:
             both = contracts.agreements([second.id, first.id])
         assert len(sent) == 1
         for value, row in zip(both, (first, second), strict=True):
-            for name in set(value.__slots__) - {"follows_at", "in_service_at", "all_terms"}:
+            for name in set(value.__slots__) - {
+                "follows_at",
+                "in_service_at",
+                "bill_from_at",
+                "commodity",
+                "all_terms",
+            }:
                 assert getattr(value, name) == getattr(row, name), name
             for terms, one in zip(value.all_terms, row.all_terms, strict=True):
                 assert all(getattr(terms, name) == getattr(one, name) for name in terms.__slots__)
+        assert {one.commodity for one in both} == {"electricity"}
         assert [one.follows_at for one in both] == [None, NOON]
         assert [one.in_service_at for one in both] == [COMMISSIONED, COMMISSIONED]
         new = both[1]
@@ -357,7 +374,7 @@ class TestWhatPeopleSee:
 
 
 class TestOwnership:
-    def test_the_same_energy_is_somebody_elses_from_an_instant_on(self, vacant, connection):
+    def test_the_same_energy_belongs_to_another_consumer_from_an_instant_on(self, vacant, connection):
         from urja.apps.billing.models import FinalSettlement
         from urja.usecases.operations import TransferOwnership
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
-from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
+from tests.apps.town import START
+from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 from tests.usecases.test_undoing import state
 
 MOVED = START + 2 * HOUR
@@ -43,13 +43,13 @@ def trees(database):
         )
     stock(1)
     connect(administration="section S1", grid="pole P1", phase="R")
-    hang()
+    install_meter()
 
 
-def move_node(node, hangs_on, at=MOVED, now=START + DAY):
+def move_node(node, placed_under, at=MOVED, now=START + DAY):
     from urja.usecases.operations import MoveNode
 
-    return do(MoveNode(node=node, parent=hangs_on, moved_at=at), now)
+    return do(MoveNode(node=node, parent=placed_under, moved_at=at), now)
 
 
 def move(now=START + DAY, **more):
@@ -65,7 +65,7 @@ def refused(says, ask, *given, **more):
         ask(*given, **more)
 
 
-def hung(code):
+def installed(code):
     from urja.apps.network.models import NodePeriod
 
     periods = NodePeriod.objects.filter(node__code=code).order_by("valid_from")
@@ -79,10 +79,10 @@ def placed(tree="grid"):
     return list(found.values_list("node__code", "phase", "valid_from", "valid_to"))
 
 
-def test_a_root_is_hung_up_and_then_elsewhere(trees):
+def test_a_root_is_placed_and_then_moved(trees):
     move_node("feeder F1", "substation SS1", START + HOUR)
     move_node("feeder F1", "substation SS2")
-    assert hung("F1") == [("SS1", START + HOUR, MOVED), ("SS2", MOVED, None)]
+    assert installed("F1") == [("SS1", START + HOUR, MOVED), ("SS2", MOVED, None)]
 
 
 def test_the_meters_below_a_pole_learn_of_their_new_transformer(trees, database):
@@ -121,7 +121,7 @@ def test_areas_follow_a_section(trees):
 
 
 @pytest.mark.parametrize(
-    ("node", "hangs_on", "says"),
+    ("node", "placed_under", "says"),
     [
         ("feeder F9", "substation SS1", "there is no feeder F9"),
         ("feeder F1", "moon 1", "'moon 1' is no node of the administration or the grid: give a level"),
@@ -131,8 +131,8 @@ def test_areas_follow_a_section(trees):
         ("transformer T1", "feeder F1", "transformer T1 is placed there since .* already"),
     ],
 )  # fmt: skip
-def test_a_node_that_cannot_hang_there(trees, node, hangs_on, says):
-    refused(says, move_node, node, hangs_on)
+def test_a_node_that_cannot_be_placed_there(trees, node, placed_under, says):
+    refused(says, move_node, node, placed_under)
 
 
 def test_a_node_is_named(trees):
@@ -160,7 +160,7 @@ def test_a_connection_on_another_phase_stays_where_it_is(trees):
     refused("service point C-1 is placed there since .* already", move, phase="Y", moved_at=MOVED + HOUR)
 
 
-def test_what_hangs_nowhere_is_hung_up(trees):
+def test_an_unplaced_node_is_placed(trees):
     connect("C-2", premise_name="Banyan House")
     refused("service point C-2 is not placed in the grid: give", move, consumer_number="C-2", phase="Y")
     move(consumer_number="C-2", grid="transformer T2", phase="Y")
@@ -183,7 +183,7 @@ def test_a_connection_that_cannot_move(trees, asked, says):
     refused(says, move, **asked)
 
 
-def test_undoing_hangs_it_where_it_was(trees, database):
+def test_undoing_places_it_where_it_was(trees, database):
     from urja.usecases.operations import Undo
 
     with database.connect() as connection:

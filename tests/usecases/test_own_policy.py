@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps.street import START, adopt
-from tests.usecases.life import HOUR, commissioned, connect, hang, stock
+from tests.apps.town import START, adopt
+from tests.usecases.life import HOUR, commissioned, connect, install_meter, stock
 from tests.usecases.test_moving import COMMISSIONED, moving_in
 from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
 from tests.usecases.test_undoing import state
@@ -74,7 +74,7 @@ def test_it_holds_from_a_midnight_on_and_ends_at_another(house):
             "nothing changes: service point URJ00000001 has no policy of its own on 2026-03-11",
         ),
         (lambda: change_policy("gentle", reason=" "), "give a reason"),
-        (lambda: change_policy("gentle", number="nobody"), "there is no service point nobody"),
+        (lambda: change_policy("gentle", number="unknown"), "there is no service point unknown"),
         (
             lambda: change_policy("gentle", n=-3),
             "service point URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",
@@ -124,11 +124,11 @@ def test_other_changes_of_terms_keep_it(house):
     assert own() == [("02 Mar", ""), *((f"{n:02} Mar", "gentle") for n in (4, 6, 8, 10, 12))]
 
 
-class TestWhoeverComes:
+class TestNextConsumer:
     def test_moving_in(self, loaded):
         connect()
         stock(1)
-        hang(1, START + HOUR)
+        install_meter(1, START + HOUR)
         commissioned(1, COMMISSIONED)
         assert refusal(moving_in(policy="kind")) == [
             "there is no policy 'kind': load it first (urja policy load)"
@@ -231,13 +231,13 @@ def _forget_the_column(database):
 
 
 def test_no_money_moves(database):
-    """Days that are charged are charged as they were; the rehearsal says so."""
-    from tests.pipeline.test_effects import NOW, Street
+    """Days that are charged are charged as they were; the dry run says so."""
+    from tests.pipeline.test_effects import NOW, Town
 
     from urja.usecases.dry_run import dry_run_effects
 
     with database.connect() as connection:
-        Street(connection)
+        Town(connection)
         load_policy("gentle")
         found = dry_run_effects(change_policy("gentle", 3), recorded_at=NOW, actor="clerk")
     assert (found.postings, found.intervals_moved, found.problems) == ([], 0, [])

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 from tests.pipeline.test_post import Town
 from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
 
@@ -20,7 +20,7 @@ def house(database):
 
     load_tariff("demo")
     adopted = adopt()
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.update(payment_mode="postpaid")
     used = Draft(
         account_id=adopted.account_id,
@@ -112,7 +112,7 @@ def test_a_deposit_pays_the_oldest_dues_first_and_the_surcharge_before_the_princ
     assert balance(house) == -10_000 + 8_300
 
 
-def test_what_is_left_of_a_deposit_comes_to_the_balance(house):
+def test_the_remainder_of_a_deposit_comes_to_the_balance(house):
     deposit(house, 9_000)
     do(to_prepaid(bills=(bill("B-1", "2026-01-15", 2000, 300),)))
     assert arrears() == ["B-1 2026-01-15 0+0"]

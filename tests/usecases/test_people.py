@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt, by_hand
+from tests.apps import town
+from tests.apps.town import START, adopt, by_hand
 
 LATER = START + timedelta(days=3)
 
@@ -74,7 +74,8 @@ def test_a_new_address_is_asked_for_and_the_old_one_stays(database):
         ({"name": " "}, "a name cannot be empty; anonymise_consumer erases it"),
         ({"phone": "12"}, "not '12'"),
         ({"language": "fr"}, "the language is en or hi, not 'fr'"),
-        ({"email": "nobody"}, "'nobody' is not an e-mail address"),
+        ({"email": "ravi..k@gmail.com"}, "'ravi..k@gmail.com' is not an e-mail address"),
+        ({"email": "unknown"}, "'unknown' is not an e-mail address"),
         ({"email": "person2@example.org"}, "another person signs in with person2@example.org"),
         ({"name": "A", "version": "0" * 16}, "has changed since version 0000000000000000: read it again"),
     ],
@@ -130,7 +131,7 @@ def told(database):
 
 @pytest.fixture
 def moved_away(database):
-    """Somebody whose supply has ended, with names in every corner; a neighbour of the same name."""
+    """A consumer whose supply has ended, with names in every corner; a neighbour of the same name."""
     from allauth.account.models import EmailAddress
 
     from urja.apps.contracts.models import Agreement, AgreementTerms
@@ -213,7 +214,7 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
 
     made, _, person = moved_away
     with database.connect("urja_pipeline") as connection:
-        street.store_blocks(connection, street.blocks(made, (START, 300), (START + street.HALF_HOUR, 200)))
+        town.store_blocks(connection, town.blocks(made, (START, 300), (START + town.HALF_HOUR, 200)))
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 
@@ -223,7 +224,7 @@ def test_the_laws_of_the_books_hold_before_and_after(database, moved_away):
 
     def books():
         with database.connect() as connection:
-            held = {finding.law: finding.holds for finding in examine(connection, LATER, street.ZONE)}
+            held = {finding.law: finding.holds for finding in examine(connection, LATER, town.ZONE)}
             rows = [
                 connection.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1").fetchall()
                 for table in ("books_entry", "books_account", "readings_interval", "readings_accrual")
@@ -282,3 +283,26 @@ def test_the_pipelines_rights_are_enough(database, moved_away):
         connection.close()
         settings["USER"] = before
     assert "new@example.org" not in told(database)
+
+
+def test_people_of_before_get_a_login_by_their_number(database):
+    """The migration, on people that an earlier version stored."""
+    from pathlib import Path
+
+    from django.db import connection, transaction
+
+    from urja.apps.identity import migrations
+    from urja.apps.identity.queries.mobile_users import users_of_number
+    from urja.apps.journal.models import History
+    from urja.apps.people.models import Person
+
+    stamp = {"recorded_at": START, "actor": "test"}
+    Person.objects.create(id=1, name="Meera", phone="9876543210", **stamp)
+    Person.objects.create(id=2, name="", phone="9876543211", nameless_at=START, **stamp)
+    Person.objects.create(id=3, name="Ravi", **stamp)
+    sql = (Path(migrations.__file__).parent / "0007_number_logins.sql").read_text("utf-8")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.partition("DROP FUNCTION")[0])
+    assert [one.name for one in users_of_number("+919876543210", START)] == ["Meera"]
+    assert list(Person.objects.filter(user=None).order_by("id").values_list("id", flat=True)) == [2, 3]
+    assert not History.objects.exists()

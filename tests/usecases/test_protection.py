@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt, protect
+from tests.apps.town import START, adopt, protect
 from tests.usecases.test_terms import NOW, do, refusal
 
 
@@ -59,8 +59,8 @@ def test_a_protection_is_given_ended_and_undone(database):
             "the protected status would end at 2026-03-22T03:30:00+00:00, before it begins",
         ),
         (
-            lambda: protecting(number="nobody"),
-            "service point nobody has no consumer at 2026-03-22T03:30:00+00:00",
+            lambda: protecting(number="unknown"),
+            "service point unknown has no consumer at 2026-03-22T03:30:00+00:00",
         ),
         (
             lambda: protecting(kind_of_protection="never_cut"),

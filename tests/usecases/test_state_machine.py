@@ -20,9 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.apps.street import HALF_HOUR
+from tests.apps.town import HALF_HOUR
 from tests.conftest import Database, copy_of
-from tests.usecases.proof import asking, books, street
+from tests.usecases.proof import asking, books, town
 from tests.usecases.proof.asking import Asker
 from tests.usecases.proof.books import Books
 from tests.usecases.proof.model import EFFECTS, Done, Model, Story
@@ -36,16 +36,16 @@ NO_SENTENCES = ("violates", "constraint", 'relation "', "Traceback", "DETAIL", "
 
 @pytest.fixture
 def raised(database: Database) -> Database:
-    """A database with the street in it, that copies are made of."""
+    """A database with the town in it, that copies are made of."""
     from django.db import connections
 
-    street.raise_street()
+    town.raise_town()
     connections.close_all()
     return database
 
 
 def machine_on(raised: Database) -> type[RuleBasedStateMachine]:
-    """The machine, each of whose runs has a street of its own."""
+    """The machine, each of whose runs has a town of its own."""
 
     class OnThisDatabase(Machine):
         template, seen = raised, Counter()
@@ -54,7 +54,7 @@ def machine_on(raised: Database) -> type[RuleBasedStateMachine]:
 
 
 class Machine(RuleBasedStateMachine):
-    """A street and everybody who changes it."""
+    """A town and every operation on it."""
 
     template: Database
     seen: Counter[str]
@@ -70,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         self.connection = self.stack.enter_context(database.connect())
         session = StageConnection(database.conninfo("urja_pipeline"))
         self.stack.callback(session.close)
-        self.ingester = Ingester(session, street.ZONE)
+        self.ingester = Ingester(session, town.ZONE)
         self.now = BEGUN + 36 * HALF_HOUR
         self.turn = 0
         self.devices = dict(self.connection.execute("SELECT serial, id FROM assets_device").fetchall())
@@ -78,13 +78,14 @@ class Machine(RuleBasedStateMachine):
         self.books = Books.read(self.connection)
         first = self.books
         self.story = Story(
-            Model(list(first.hung), list(first.agreed), list(first.placed), list(first.hangs_on))
+            Model(list(first.installed), list(first.agreed), list(first.placed), list(first.placed_under))
         )
 
     def teardown(self) -> None:
         try:
             self.day_ends()
             self.laws_hold()
+            self._stored_is_what_was_sent()
         finally:
             self.stack.close()
 
@@ -96,24 +97,24 @@ class Machine(RuleBasedStateMachine):
         self.now = min(LAST, self.now + half_hours * HALF_HOUR + timedelta(seconds=seconds))
 
     @rule(
-        serials=st.sets(st.sampled_from(sorted(street.METERS)), min_size=1),
+        serials=st.sets(st.sampled_from(sorted(town.METERS)), min_size=1),
         first=st.integers(0, 400),
         count=st.integers(1, 60),
     )
     def meters_tell(self, serials: set[str], first: int, count: int) -> None:
-        """Pushes and pulls of some stretch, wherever the meters hang or do not; repeats too."""
+        """Pushes and pulls of some period, of installed meters or not; repeats too."""
         begins = BEGUN + first % ((self.now - BEGUN) // HALF_HOUR) * HALF_HOUR
         ends = min(self.now, begins + count * HALF_HOUR)
-        self._ingest([(street.METERS[s], self.devices[s], begins, ends) for s in sorted(serials)])
+        self._ingest([(town.METERS[s], self.devices[s], begins, ends) for s in sorted(serials)])
 
     @rule(data=st.data(), count=st.integers(1, 4))
-    def somebody_does(self, data: st.DataObject, count: int) -> None:
+    def one_operation(self, data: st.DataObject, count: int) -> None:
         for _ in range(count):
             self._perform(self._drawn(data))
             self.laws_hold()
 
     @rule(data=st.data())
-    def somebody_does_and_undoes(self, data: st.DataObject) -> None:
+    def one_operation_and_its_undoing(self, data: st.DataObject) -> None:
         before = _state(self.connection)
         done = self._perform(self._drawn(data))
         if done is not None and self._undo(done):
@@ -123,11 +124,11 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: any(not one.undone for one in self.story.done))
     @rule(data=st.data())
-    def somebody_undoes(self, data: st.DataObject) -> None:
+    def one_undoing(self, data: st.DataObject) -> None:
         self._undo(data.draw(st.sampled_from(list(self.story.standing()))))
 
     @rule(data=st.data())
-    def somebody_rehearses(self, data: st.DataObject) -> None:
+    def one_dry_run(self, data: st.DataObject) -> None:
         from urja.apps.journal.errors import RefusedError
         from urja.usecases.operations import dry_run_changes
 
@@ -150,7 +151,7 @@ class Machine(RuleBasedStateMachine):
         self._perform(Commission(serial=serial))
         call = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).first()
         if call is not None:
-            register_wh = street.METERS[serial].register_wh(self.now)
+            register_wh = town.METERS[serial].register_wh(self.now)
             self._perform(
                 RecordCommissioning(
                     call_id=call.id, read_at=self.now, register_wh=register_wh, firmware="1.2"
@@ -158,11 +159,16 @@ class Machine(RuleBasedStateMachine):
             )
 
     def _waiting(self) -> list[str]:
-        """Meters that hang and are not billed by yet."""
+        """Meters that are installed and not billed by yet."""
         billing = {
-            hung.serial for hung in self.books.hung if (hung.role, hung.ends) == (books.BILLING, books.EVER)
+            installed.serial
+            for installed in self.books.installed
+            if (installed.role, installed.ends) == (books.BILLING, books.EVER)
         }
-        return sorted(billing - {hung.serial for hung in self.books.billed_from if hung.ends == books.EVER})
+        return sorted(
+            billing
+            - {installed.serial for installed in self.books.billed_from if installed.ends == books.EVER}
+        )
 
     @precondition(lambda self: self.now < LAST)
     @rule()
@@ -181,10 +187,15 @@ class Machine(RuleBasedStateMachine):
         self.books = Books.read(self.connection)
         assert list(books.laws(self.books)) == []
         model = self.story.model()
-        assert sorted(self.books.hung) == sorted(model.hung)
+        assert sorted(self.books.installed) == sorted(model.installed)
         assert _without_numbers(self.books.agreed) == _without_numbers(model.agreed)
         assert sorted(self.books.placed) == sorted(model.placed)
-        assert sorted(self.books.hangs_on) == sorted(model.hangs_on)
+        assert sorted(self.books.placed_under) == sorted(model.placed_under)
+
+    def _stored_is_what_was_sent(self) -> None:
+        stored = books.stored(self.connection)
+        assert list(books.untrue(stored)) == []
+        self.seen.update(f"{town.METERS[row.serial].type.name} is stored" for row in stored)
 
     def _energy_is_right(self) -> None:
         from urja.apps.readings.queries import energies_until
@@ -194,13 +205,14 @@ class Machine(RuleBasedStateMachine):
                 owed = books.due(self.books, agreed, begins, ends)
                 said = energies_until([agreed.id], period, ends)
                 energy_wh = said[0].energy_wh if said else 0
-                self.seen.update(["energy is exact" if owed.least == owed.most else "energy is bounded"])
+                what = "volume" if agreed.point == town.GAS else "energy"
+                self.seen.update([f"{what} is exact" if owed.least == owed.most else f"{what} is bounded"])
                 assert energy_wh in owed, (
                     f"{agreed} owes {owed} for {period}; {energy_wh} Wh are billed: {said}"
                 )
 
     def _all_of_it_is_somebodys(self) -> None:
-        """Each half-hour is an agreement's, nobody's by its role, or listed; and the demonstration's own laws hold."""
+        """Each half-hour is an agreement's, no consumer's by its role, or listed; and the demonstration's own laws hold."""
         from urja.apps.readings.queries import unassigned
         from urja.laws import energy_ownership as registry_laws
 
@@ -214,12 +226,12 @@ class Machine(RuleBasedStateMachine):
                 for piece in listed[block.point, block.serial]
                 if piece.from_at < block.ends and block.begins < piece.to_at
             ]
-            # Of a meter that is for something else, or that hung there by a registry that was put right since, nobody
+            # Of a meter that is for something else, or that was installed there by a registry that was corrected since, no
             # pays, and nothing is listed.
             owners = 1 if books.BILLING in books.roles(self.books, block) else 0
             paid = books.agreement_of(self.books, block) is not None
             assert paid + bool(pieces) == owners, f"{block} is an agreement's: {paid}, and listed: {pieces}"
-        found = registry_laws.examine(self.connection, self.now, street.ZONE)
+        found = registry_laws.examine(self.connection, self.now, town.ZONE)
         assert [finding.contradictions for finding in found if not finding.holds] == []
 
     def _points(self) -> dict[int, str]:
@@ -252,10 +264,22 @@ class Machine(RuleBasedStateMachine):
             self._in_sentences(operation, refused)
             self.seen.update([f"{operation.kind()} is refused"])
             return None
-        self.seen.update([f"{operation.kind()} is done"])
+        self.seen.update([f"{operation.kind()} is done", *self._concerned(operation)])
         done = Done(entry.id, operation, self.now)
         self.story.done.append(done)
         return done
+
+    def _concerned(self, operation: Any) -> Iterator[str]:
+        """By type of meter, that an operation was done with a meter of it, or where one was installed."""
+        serials = {
+            getattr(operation, name, None) for name in ("serial", "new_serial", "serial_a", "serial_b")
+        }
+        point = getattr(operation, "consumer_number", None)
+        serials |= {
+            one.serial for one in self.books.installed if one.point == point and one.ends == books.EVER
+        }
+        for serial in serials & set(town.METERS):
+            yield f"{town.METERS[serial].type.name} had {operation.kind()}"
 
     def _undo(self, done: Done) -> bool:
         from urja.apps.journal.errors import RefusedError
@@ -281,11 +305,11 @@ class Machine(RuleBasedStateMachine):
             assert not any(words in fault for words in NO_SENTENCES), f"{operation}: {fault!r} is no sentence"
 
     def _tell_everything(self) -> None:
-        hung = Books.read(self.connection).hung
+        installed = Books.read(self.connection).installed
         self._ingest(
             [
-                (street.METERS[one.serial], self.devices[one.serial], one.begins, min(one.ends, self.now))
-                for one in hung
+                (town.METERS[one.serial], self.devices[one.serial], one.begins, min(one.ends, self.now))
+                for one in installed
                 if one.begins < self.now
             ]
         )
@@ -332,7 +356,7 @@ def _periods(now: Any) -> Iterator[tuple]:
 
 
 BRIEF = settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
@@ -359,6 +383,11 @@ def test_any_operations_in_any_order(raised):
     )
     assert len(done) >= 12, machine.seen
     assert machine.seen["energy is exact"] > 100, machine.seen
+    assert machine.seen["volume is exact"] > 10, machine.seen
+    for meter in town.METERS.values():
+        had = {what for what in machine.seen if what.startswith(f"{meter.type.name} had ")}
+        assert machine.seen[f"{meter.type.name} is stored"] > 100, (meter.type, machine.seen)
+        assert len(had) >= 1, (meter.type.name, had)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
-from tests.apps.street import START, adopt, by_hand, install, remove
+from tests.apps.town import START, adopt, by_hand, install, remove
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_life_from_delivery_to_scrapping(perform):
     install(2, START + timedelta(days=1), place=1)
     assert state(2) == ("installed", "")
     perform("ReturnDevice", serial="URJ00000001", store="Store 4")
-    assert state(1) == ("removed", "Store 4"), "what hung somewhere is tested before it hangs again"
+    assert state(1) == ("removed", "Store 4"), "a removed meter is tested before it is installed again"
     perform("TestDevice", serial="URJ00000001", tested_at=START, passed=False, note="relay is welded")
     assert state(1) == ("removed", "Store 4")
     with pytest.raises(RefusedError, match="an account needs its last register: correct_last_read first"):
@@ -119,7 +119,7 @@ def test_a_delivery_of_known_meters_is_refused_whole(perform):
 
 
 def test_the_database_keeps_stock_and_places_together(database):
-    """Whoever writes: a meter on a wall is installed, and an installed one hangs on a wall."""
+    """By any writer: a meter on a wall is installed, and an installed one is on a wall."""
     from urja.apps.assets.models import Device, DevicePeriod
 
     adopt(1)

@@ -1,9 +1,9 @@
 """A supply is disconnected temporarily, reconnected, disconnected permanently, and reopened."""
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.pipeline.test_post import load
-from tests.usecases.life import DAY, HOUR, commissioned, do, hang
+from tests.usecases.life import DAY, HOUR, commissioned, do, install_meter
 from tests.usecases.test_moving import moving_in, orders, refused
 
 NOON = START + 12 * HOUR
@@ -88,7 +88,7 @@ class TestForGood:
         assert (DevicePeriod.objects.get().valid_to, Device.objects.get().stock) == (NOON, "removed")
         assert not WorkOrder.objects.exists()
 
-    def test_nobody_moves_in_until_it_is_opened_again(self, home):
+    def test_no_person_moves_in_until_it_is_opened_again(self, home):
         from urja.apps.work.models import WorkOrder
         from urja.usecases.operations import ReopenServicePoint
 
@@ -98,9 +98,9 @@ class TestForGood:
             "is permanently disconnected: reopen_service_point first",
             at=NOON + HOUR,
         )
-        do(ReopenServicePoint(consumer_number=NUMBER, note="built anew"), NOON + HOUR)
+        do(ReopenServicePoint(consumer_number=NUMBER, note="built again"), NOON + HOUR)
         assert WorkOrder.objects.get().kind == "install"
-        hang(1, NOON + HOUR, place=NUMBER, register_wh=11_000)
+        install_meter(1, NOON + HOUR, place=NUMBER, register_wh=11_000)
         commissioned(1, NOON + 2 * HOUR, register_wh=11_000)
         do(moving_in(consumer_number=NUMBER, at=NOON + 2 * HOUR), NOON + 2 * HOUR)
         assert place().disconnected_at is None

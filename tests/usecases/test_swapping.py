@@ -6,8 +6,8 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
 
 DAY = timedelta(days=1)
 NOW = START + 5 * DAY
@@ -29,9 +29,9 @@ def swap(since=START, at=NOW, **changes):
 def lived(connection, made, start_wh, per_block, days=2):
     """Blocks and midnights of a meter that draws evenly."""
     rows = [(START + n * HALF_HOUR, per_block) for n in range(48 * days)]
-    street.store_blocks(connection, blocks(made, *rows))
+    town.store_blocks(connection, blocks(made, *rows))
     reads = [(START + day * DAY, start_wh + day * (48 * per_block + 3)) for day in range(1, days + 1)]
-    street.store_registers(connection, registers(made, *reads))
+    town.store_registers(connection, registers(made, *reads))
 
 
 def used(connection):
@@ -157,13 +157,13 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     from urja.apps.supply.queries.feed import newest_entries
 
     one, two = adopt(1, register_wh=1_000), adopt(2, register_wh=50_000, bucket=9)
-    street.store_blocks(connection, blocks(one, (START, 100), (START + 2 * HALF_HOUR, 50)))
+    town.store_blocks(connection, blocks(one, (START, 100), (START + 2 * HALF_HOUR, 50)))
     with connection.transaction(), connection.cursor() as cursor:
-        gaps.list_missing(cursor, START + 4 * HALF_HOUR, 19_800)
+        gaps.list_missing(cursor, START + 4 * HALF_HOUR, town.ZONE)
         operations.edit_interval(
             cursor,
             operations.IntervalKey(one.service_point_id, one.device_id, START),
-            import_wh=90,
+            billed=90,
             reason="meter shop",
             actor="clerk",
             recorded_at=START + DAY,
@@ -182,8 +182,8 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     )
     assert places == {one.device_id: two.service_point_id, two.device_id: one.service_point_id}
     assert connection.execute(
-        "SELECT i.import_wh, i.status, e.reason FROM readings_interval i JOIN readings_edit e USING"
-        " (service_point_id, device_id, channel_set, start_at, version) WHERE service_point_id = %s",
+        "SELECT i.values[1], i.status, e.reason FROM readings_interval i JOIN readings_edit e USING"
+        " (service_point_id, device_id, series, start_at, version) WHERE service_point_id = %s",
         [two.service_point_id],
     ).fetchall() == [(90, Status.EDITED, "meter shop")]
     assert [h.what for h in newest_entries(service_point_id=two.service_point_id) if h.kind == "event"] == [
@@ -192,7 +192,7 @@ def test_gaps_edits_and_events_go_with_the_meter(connection):
     assert not [h for h in newest_entries(service_point_id=one.service_point_id) if h.kind == "event"]
     with connection.transaction(), connection.cursor() as cursor:
         # What was listed is not listed again.
-        assert gaps.list_missing(cursor, START + 4 * HALF_HOUR, 19_800) == 0
+        assert gaps.list_missing(cursor, START + 4 * HALF_HOUR, town.ZONE) == 0
 
 
 @pytest.mark.parametrize(

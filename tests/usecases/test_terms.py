@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt
+from tests.apps import town
+from tests.apps.town import START, adopt
 
 MARCH = date(2026, 3, 2)
 """The local day that `START` begins."""
@@ -130,7 +130,7 @@ def test_a_change_to_come_is_no_wish_yet(house):
 def test_an_ended_agreement_is_corrected_and_its_meter_left_alone(house):
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
-    with street.by_hand():
+    with town.by_hand():
         for model in (AgreementTerms, Agreement):
             model.objects.update(valid_to=START + timedelta(days=15, hours=14))
     do(change_load(7000, 10))
@@ -142,7 +142,7 @@ def test_an_ended_agreement_is_corrected_and_its_meter_left_alone(house):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda: change_load(7000, 10, number="nobody"), "there is no service point nobody"),
+        (lambda: change_load(7000, 10, number="unknown"), "there is no service point unknown"),
         (
             lambda: change_load(7000, -3),
             "service point URJ00000001 has no agreement on 2026-02-26; the next one begins on 2026-03-02",

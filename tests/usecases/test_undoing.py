@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, accruals, adopt, install, remove
+from tests.apps import town
+from tests.apps.town import START, accruals, adopt, install, remove
 
 DAY = timedelta(days=1)
 LATER = START + 10 * DAY
@@ -19,7 +19,7 @@ def state(connection):
         for table in RECORDED_TABLES
     }
     reads = connection.execute(
-        "SELECT service_point_id, device_id, read_at, kind, version, import_wh FROM readings_register ORDER BY 1, 2, 3, 4, 5"
+        "SELECT service_point_id, device_id, read_at, kind, version, values[1] FROM readings_register ORDER BY 1, 2, 3, 4, 5"
     ).fetchall()
     return {**rows, "reads": reads, "accrual": accruals(connection)}
 
@@ -45,9 +45,7 @@ def connection(database):
 def test_a_removal_and_an_installation_are_undone_to_the_row(connection):
     made = adopt(1)
     adopt(2)
-    street.store_blocks(
-        connection, street.blocks(made, *((START + n * street.HALF_HOUR, 100) for n in range(4)))
-    )
+    town.store_blocks(connection, town.blocks(made, *((START + n * town.HALF_HOUR, 100) for n in range(4))))
     remove(2, LATER)
     states = [state(connection)]
     removal = remove(1, LATER, register_wh=12_345)
@@ -75,7 +73,7 @@ def test_the_history_of_both_stays(connection):
     ]
 
 
-def test_a_deleted_row_comes_back_and_the_rehearsal_shows_it(connection, monkeypatch):
+def test_a_deleted_row_comes_back_and_the_dry_run_shows_it(connection, monkeypatch):
     from urja.apps.contracts.models import AgreementTerms
     from urja.usecases.kinds import BY_KIND
     from urja.usecases.operations import Undo, UseCase, dry_run_changes, perform

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.apps.work.test_work import JPEG
 
 HOUR = timedelta(hours=1)
@@ -149,7 +149,7 @@ class TestRefusals:
         do(closing(opened(), seals=("S-1",)))
         refused(closing(opened(at=NOON), seals=("S-1",)), "seal S-1 was put on meter URJ00000001")
 
-    def test_what_is_done_by_hanging_a_meter(self, home):
+    def test_what_is_done_by_installing_a_meter(self, home):
         refused(closing(opened("install")), r"\(install\) is closed by the operation install_meter")
 
     def test_twice_and_unknown_kinds_and_people(self, home):
@@ -167,7 +167,7 @@ class TestRefusals:
         refused(stranger, "no member of staff has the address person1@example.org")
 
 
-def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
+def test_undoing_the_opening_withdraws_it_until_the_visit(home):
     from urja.apps.journal.models import AuditEntry
     from urja.usecases.operations import Undo
 
@@ -185,7 +185,7 @@ def test_undoing_the_opening_withdraws_it_until_somebody_has_been_there(home):
 
 
 def test_an_exchange_and_a_removal_close_their_orders(home):
-    from tests.apps.street import remove
+    from tests.apps.town import remove
 
     from urja.usecases.operations import ExchangeMeter, RemoveMeter
 

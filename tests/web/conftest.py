@@ -14,11 +14,13 @@ from tests.web.fixtures import (  # noqa: F401 - fixtures
     fake_town,
     home,
     house_template,
+    staffed_template,
     town_books,
     town_template,
 )
 
 from urja.base.clock import Anchor, write_anchor
+from urja.base.settings import MailSettings
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ def demo(django):
 
     from urja.web.settings import web_settings
 
-    with override_settings(URJA_DEMO=True, MAILERS=web_settings(secure=False, demo=True)["MAILERS"]):
+    with override_settings(
+        URJA_DEMO=True, MAILERS=web_settings(secure=False, demo=True, mail=MailSettings())["MAILERS"]
+    ):
         yield
 
 
@@ -87,7 +91,7 @@ class Person:
 
 @pytest.fixture
 def person(database):
-    """Somebody who can sign in and has no connection."""
+    """A person who can sign in and has no supply."""
     from django.contrib.auth import get_user_model
 
     with connected_as("urja_owner"):
@@ -173,9 +177,10 @@ def database_of_town(postgres, town_books):  # noqa: F811
 
 
 @pytest.fixture
-def staff(at_noon):
+def staff(at_noon, staffed_template):  # noqa: F811
     """Colleagues of every role."""
-    return console_staff.hire(at_noon)
+    _name, hired = staffed_template
+    return console_staff.Staff(dict(hired.users))
 
 
 @pytest.fixture

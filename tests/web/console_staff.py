@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.apps.street import START, by_hand
+from tests.apps.town import START, by_hand
 from tests.web import town_cast
 
 NORTH = "NORTH"

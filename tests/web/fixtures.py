@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from tests.conftest import PASSWORD
-from tests.web import house, town_cast
+from tests.web import console_staff, house, town_cast
 
 from urja.base.clock import Anchor, write_anchor
 
@@ -17,14 +17,14 @@ _numbers = itertools.count(1)
 
 
 def make_copy(postgres, template: str, name: str) -> None:
-    """A database as a copy of another that nobody is connected to."""
+    """A database as a copy of another without connections."""
     with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY")
 
 
 @pytest.fixture(scope="session")
 def house_template(postgres, database_template) -> tuple[str, house.House]:
-    """A database with the house in it, built once a worker; its name, and the keys of what is there."""
+    """A database with the house in it, built once a worker; its name, and the keys of the rows made."""
     name = f"house_{next(_numbers)}"
     make_copy(postgres, database_template, name)
 
@@ -62,7 +62,7 @@ def database_of(postgres, home):
 
 @pytest.fixture(scope="session")
 def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
-    """A database with the town in it, built once a worker; its name, and the keys of what is there."""
+    """A database with the town in it, built once a worker; its name, and the keys of the rows made."""
     name = f"town_{next(_numbers)}"
     make_copy(postgres, database_template, name)
 
@@ -73,10 +73,22 @@ def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
         return name, town_cast.build(connect)
 
 
-@pytest.fixture
-def town_books(postgres, town_template) -> Iterator[town_cast.Cast]:
-    """The town in a database of this test alone; Django looks at it."""
+@pytest.fixture(scope="session")
+def staffed_template(postgres, town_template) -> tuple[str, console_staff.Staff]:
+    """The town's database with colleagues of every role, built once a worker; its name, and their users."""
     template, cast = town_template
+    name = f"staffed_{next(_numbers)}"
+    make_copy(postgres, template, name)
+    with house.pointed_at(name):
+        return name, console_staff.hire(cast)
+
+
+@pytest.fixture
+def town_books(request, postgres, town_template) -> Iterator[town_cast.Cast]:
+    """The town in a database of this test alone, with its staff if the test asks for `staff`; Django looks at it."""
+    template, cast = town_template
+    if "staff" in request.fixturenames:
+        template, _staff = request.getfixturevalue("staffed_template")
     name = f"town_of_{next(_numbers)}"
     make_copy(postgres, template, name)
     with house.pointed_at(name):
@@ -87,7 +99,7 @@ def town_books(postgres, town_template) -> Iterator[town_cast.Cast]:
 
 @pytest.fixture
 def fake_town(short_tmp, town_books) -> Iterator[town_cast.FakeTown]:
-    """A control that answers as the street would; the pages look there, at the town's own time."""
+    """A control that answers as the town would; the pages look there, at the town's own time."""
     from django.test import override_settings
 
     from urja.web.town import views

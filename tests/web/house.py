@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START
 
 NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
 """13:42 in Kolkata, on the nineteenth day after the meter was put in."""
@@ -23,9 +23,9 @@ class House:
     member_id: int
     outsider_id: int
     landlord_id: int
-    """Somebody with two connections of their own."""
+    """A consumer with two supplies."""
     landlord_accounts: tuple[int, int]
-    """The meter of the first has been silent from the beginning; the second was put in an hour ago."""
+    """The meter of the first has sent nothing from the beginning; the second was installed an hour ago."""
 
 
 def build(connect) -> House:
@@ -40,7 +40,7 @@ def build(connect) -> House:
 
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     home = {"tariff_code": "demo-domestic", "sanctioned_load_w": 3000}
-    own = street.adopt(
+    own = town.adopt(
         1,
         credit_minor=140_000,
         register_wh=1_288_121,
@@ -48,8 +48,8 @@ def build(connect) -> House:
         premise_name="Flat 12, Neem Street",
         **home,
     )
-    outsider = street.adopt(2, email="omar@example.org", bucket=9, **home)
-    first = street.adopt(
+    outsider = town.adopt(2, email="omar@example.org", bucket=9, **home)
+    first = town.adopt(
         3, email="lata@example.org", premise_name="Shop 4, Market Road", credit_minor=9_000, **home
     )
     member = get_user_model().objects.create_user("meena", "meena@example.org")
@@ -66,7 +66,7 @@ def build(connect) -> House:
     )
     with connect("urja_pipeline") as connection:
         _live(connection, own)
-    new = street.adopt(
+    new = town.adopt(
         4,
         email="lata@example.org",
         premise_name="Shop 5, Market Road",
@@ -98,14 +98,14 @@ def _live(connection, own) -> None:
         while start + HALF_HOUR <= min(midnight + DAY, NOW):
             rows.append((start, energy.randrange(40, 420)))
             start += HALF_HOUR
-        placed = street.blocks(own, *rows)
+        placed = town.blocks(own, *rows)
         if midnight + DAY > NOW:
             placed["status"][10] = 3  # estimated
-        street.store_blocks(connection, placed)
+        town.store_blocks(connection, placed)
         register_wh += sum(wh for _, wh in rows) + energy.randrange(0, 24)
         midnight += DAY
         if midnight < NOW:
-            street.store_registers(connection, street.registers(own, (midnight, register_wh)))
+            town.store_registers(connection, town.registers(own, (midnight, register_wh)))
             post.run_once(midnight + timedelta(minutes=20))
 
 

@@ -43,7 +43,7 @@ def test_refusals_are_counted(home, browser):
     assert metrics.REFUSED._value.get() == before + 1
 
 
-def test_nobody_unknown_sees_anything(home, browser):
+def test_no_unknown_visitor_sees_anything(home, browser):
     client = browser()
     for address in [*addresses(home), "/", "/entries/5/"]:
         response = client.get(address)
@@ -69,7 +69,7 @@ def test_numbers_beyond_the_database_are_missing_pages(home, browser):
     assert client.get(f"/accounts/{home.account_id}/entries/{'9' * 40}/").status_code == 404
 
 
-def test_the_web_can_neither_post_nor_open_an_account_to_anybody(home, web_role):
+def test_the_web_can_neither_post_nor_open_an_account_to_a_person(home, web_role):
     from django.db import ProgrammingError, connection
 
     for statement in (

@@ -1,6 +1,7 @@
 """Hindi is whole: every string of templates and code is translated, and what is compiled is what is written."""
 
 import re
+from collections import Counter
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
@@ -9,14 +10,15 @@ from pkgutil import iter_modules
 import pytest
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
+from babel.messages.pofile import denormalize, normalize, read_po
 from django.utils.translation.template import templatize
 
 import urja.apps
+import urja.core.sheets
 import urja.usecases
 import urja.web
 
-GUARDED = [Path(package.__file__).parent for package in (urja.apps, urja.usecases)]
+GUARDED = [Path(package.__file__).parent for package in (urja.apps, urja.core.sheets, urja.usecases)]
 WEB = Path(urja.web.__file__).parent
 CATALOGUES = sorted(WEB.rglob("locale/hi/LC_MESSAGES/django.po"))
 """The portal's, and one of each app that has words of its own."""
@@ -94,6 +96,31 @@ def test_nothing_is_untranslated_or_guessed(written):
             assert not entry.fuzzy, entry.id
 
 
+LINES = r'"(?:[^"\\]|\\.)*"\n'
+ENTRY = re.compile(rf"^(?:msgctxt (?P<context>(?:{LINES})+))?msgid (?P<text>(?:{LINES})+)", re.MULTILINE)
+"""The lines of an entry's context and text, whatever is between it and the entry before."""
+
+
+def written_twice(text):
+    keys = Counter(
+        (entry["context"] and denormalize(entry["context"]), denormalize(entry["text"]))
+        for entry in ENTRY.finditer(text)
+    )
+    return [key for key, times in keys.items() if times > 1]
+
+
+def test_no_string_is_written_twice(catalogue):
+    """As `msgfmt --check` refuses it: of two translations the reader would see one, the other would be edited in vain."""
+    text = catalogue.read_text("utf-8")
+    assert len(ENTRY.findall(text)) == len(read(catalogue)) + 1, "each entry and the header are seen"
+    assert written_twice(text) == []
+    entry = next(entry for entry in read(catalogue) if entry.id and isinstance(entry.id, str))
+    context = f'msgctxt "{entry.context}"\n' if entry.context else ""
+    # Wrapped in another way, and without an empty line before it.
+    again = f'{text.rstrip()}\n{context}msgid ""\n{normalize(entry.id)}\nmsgstr "x"\n'
+    assert written_twice(again) == [(entry.context, entry.id)]
+
+
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%%|\{\w+\}")
 
 
@@ -108,7 +135,7 @@ def test_placeholders_survive_translation(written):
 
 
 def test_the_compiled_catalogue_is_the_written_one(catalogue, written):
-    """`uv run pybabel compile -d src/urja/web/locale -D django` writes it anew, and so for an app's own."""
+    """`uv run pybabel compile -d src/urja/web/locale -D django` writes it again, and so for an app's own."""
     fresh = BytesIO()
     write_mo(fresh, written)
     fresh.seek(0)

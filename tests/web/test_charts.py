@@ -94,7 +94,7 @@ def test_the_estimated_part_stands_on_the_measured_one(drawn):
     assert rows(found) == [("00:00", "1 (estimated)")]
 
 
-def test_a_legend_names_only_what_is_there(drawn):
+def test_a_legend_names_only_shown_series(drawn):
     def legend(*known):
         return ["".join(p.itertext()).strip() for p in drawn(*known).iter("p")]
 

@@ -96,6 +96,34 @@ def test_a_failing_service_is_an_alarm_with_its_consequence(someone, at_noon, da
     assert "Readings are not arriving" not in text
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "language", "words"),
+    [
+        (True, "en", "Readings are not arriving here, so no supply is disconnected for credit: Section North (3 of 25 meters)"),
+        (False, "en", "supplies are disconnected for credit in areas alone whose readings arrive."),
+        (True, "hi", "Section North (25 में से 3 मीटर)"),
+    ],
+)  # fmt: skip
+def test_an_area_without_readings_is_an_alarm(
+    staff, colleague, database_of_town, everywhere, language, words
+):
+    from urja.web.console import views
+
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO supply_health (at, collection, payments, messaging, figures) VALUES (%s, %s, true, true, '{}')",
+            [town_cast.NOW, everywhere],
+        )
+        owner.execute(
+            "INSERT INTO supply_area_health (node_id, from_at, collection, meters, meters_young) "
+            "SELECT id, %s, code <> 'NORTH', 25, CASE code WHEN 'NORTH' THEN 3 ELSE 25 END "
+            "FROM network_node WHERE level = 'section'",
+            [town_cast.NOW],
+        )
+    views._drawn.clear()
+    assert words in text_of(colleague("control_room", language).get("/console/"))
+
+
 def test_what_the_laws_have_found_is_shown_and_a_broken_one_stands_above_all(someone, at_noon):
     def found(laws):
         from urja.apps.proofs import law_runs
@@ -342,3 +370,11 @@ def test_the_control_room_says_what_is_to_be_seen_to(operator, database_of_town)
         with database_of_town("urja_owner") as owner:
             owner.execute("DELETE FROM readings_alarm")
         views._drawn.clear()
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Go to the console"), ("hi", "कंसोल पर जाएँ")])
+def test_staff_get_back_to_the_console_from_a_missing_page(colleague, language, words):
+    page = colleague("clerk", language).get("/console/nowhere/")
+    assert page.status_code == 404
+    assert words in text_of(page)
+    assert "My electricity" not in text_of(page)

@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import protect
+from tests.apps.town import protect
 from tests.authenticator import Authenticator
 from tests.web import console_staff, town_cast
 from tests.web.conftest import connected_as

@@ -54,8 +54,8 @@ def told(at_noon, database_of_town, staff):
 def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, colleague, database_of_town):
     with database_of_town("urja_pipeline") as pipeline:
         pipeline.execute(
-            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, correlation,"
-            " received_at) VALUES (%s, %s, %s, 1800, 500, 1, %s)",
+            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, channel_set, values, correlation,"
+            " received_at) VALUES (%s, %s, %s, 1800, 1, '{500}', 1, %s)",
             [told.device_id, town_cast.NOW, told.service_point_id, town_cast.NOW],
         )
     meters = section(colleague("clerk").get(PAGE), "meters")
@@ -330,3 +330,68 @@ def test_holds_of_a_supply_without_agreement_are_shown(told, colleague, database
         )
     text = text_of(colleague("administrator").get("/console/connections/URJ00000901/"))
     assert "Supply holds: vacant" in text
+
+
+def test_a_three_phase_meter_shows_its_phases_its_demand_and_its_export(told, colleague, database_of_town):
+    from psycopg.conninfo import make_conninfo
+    from tests.conftest import PASSWORD
+    from tests.pipeline.test_channel_sets import batch
+
+    from urja.pipeline.ingest import Ingester
+    from urja.pipeline.stage import StageConnection
+    from urja.quantities.channel_sets import D2_BLOCK
+    from urja.stream.subjects import Kind
+
+    at = town_cast.NOW.replace(minute=0)
+    block = (2_000, 2_500, 750, 4, 60, 0, 0, 15, 23_011, 22_950, None, 110, 220, 331, None)
+    with database_of_town("urja_pipeline") as pipeline:
+        session = StageConnection(make_conninfo(pipeline.info.dsn, password=PASSWORD))
+    Ingester(session, "Asia/Kolkata").apply(
+        [batch(Kind.BLOCK, D2_BLOCK, told.device_id, at, block)], at + timedelta(hours=1)
+    )
+    session.close()
+    meters = section(colleague("clerk").get(PAGE), "meters")
+    assert (
+        "L1: 230.11 V, 1.1 A · L2: 229.5 V, 2.2 A · L3: – V, 3.31 A · demand so far 5 kVA (today, " in meters
+    )
+    assert "export since 1 March 2026 0.75 kWh" in meters
+    assert "L1: 230.11 V" in section(colleague("clerk", "hi").get(PAGE), "meters")
+
+
+def test_a_meters_own_registers_its_maximum_and_its_calendar_are_shown(told, colleague, database_of_town):
+    from psycopg.conninfo import make_conninfo
+    from tests.conftest import PASSWORD
+    from tests.pipeline.test_billing_reads import billing_row
+
+    from urja.apps.determinants import meter_calendars
+    from urja.pipeline.ingest import Ingester
+    from urja.pipeline.stage import StageConnection
+
+    at = town_cast.NOW.replace(minute=0) - timedelta(hours=2)
+    plain = {
+        "seasons": [{"name": "S1", "month": 1, "day": 1, "week": "W1"}],
+        "weeks": [{"name": "W1", "days": [1] * 7}],
+        "days": [{"id": 1, "actions": [{"minute": 0, "zone": 1}]}],
+    }
+    with database_of_town("urja_pipeline") as pipeline:
+        session = StageConnection(make_conninfo(pipeline.info.dsn, password=PASSWORD))
+        with pipeline.cursor() as cursor:
+            cursor.execute(
+                "SELECT max(values[1]) FROM readings_register WHERE device_id = %s", [told.device_id]
+            )
+            ((register_wh,),) = cursor.fetchall()
+            meter_calendars.record(
+                cursor, told.device_id, at, "TOD", plain, was_set=False, command_id=1, now=at
+            )
+    row = billing_row(
+        told.device_id, at, import_wh=register_wh, import_wh_z1=5_000, import_wh_z2=4_000,
+        max_import_va=5_250, max_import_va_at=int(at.timestamp()),
+    )  # fmt: skip
+    outcome = Ingester(session, "Asia/Kolkata").apply([row], at + timedelta(hours=1))
+    assert outcome.refused == 0
+    session.close()
+    meters = section(colleague("clerk").get(PAGE), "meters")
+    assert "kWh, zone 1 5 kWh, zone 2 4 kWh" in meters
+    assert "own maximum demand 5.25 kVA (today, " in meters
+    assert ": the tariff has no zones, so that none is needed" in meters
+    assert "समय-खंड 1" in section(colleague("clerk", "hi").get(PAGE), "meters")

@@ -67,7 +67,7 @@ def led(**ends):
         ):
             state = ends.get(command.device.serial, "confirmed")
             said = {"rows": 1, "shown": [SHOWN]} if state == "confirmed" else None
-            progress(command, state, now, said, "" if said else "nobody listens")
+            progress(command, state, now, said, "" if said else "no listener")
         meter_jobs.run_once(now, 1)
 
     as_pipeline(work)
@@ -98,7 +98,7 @@ def test_asked_by_the_form_and_followed_on_a_page(colleague):
     assert "Voltage, V" in text
     assert "231.50" in text
     assert "2026-03-03 12:00:00" in text, "the meter's time, as clocks here show it"
-    assert "the meter was not reached in time (nobody listens)" in text
+    assert "the meter was not reached in time (no listener)" in text
     assert "Requested by Clerk" in text
     listed = text_of(client.get("/console/meter-jobs/"))
     assert "Read meters now: current values" in listed

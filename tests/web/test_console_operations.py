@@ -195,7 +195,7 @@ def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_temp
             if field.kind is Kind.CHOICE
             else ("1, 2" if field.numbers else "a, b")
             if field.kind is Kind.LIST
-            else ", ".join(texts.get(one.kind, "x") for one in field.of)
+            else ", ".join(one.choices[-1] if one.choices else texts.get(one.kind, "x") for one in field.of)
             if field.kind is Kind.LINES
             else texts.get(field.kind, "x")
             for field in fields

@@ -1,7 +1,7 @@
 """A service point's own policy on the console: its form and the page, in both languages."""
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.web.reading import text_of
 from tests.web.test_console_connection import section
 from tests.web.test_console_operations import done, dry_run

@@ -49,6 +49,16 @@ def test_what_is_open_is_listed(open_, colleague):
     assert "Closed manually" not in text
 
 
+def test_test_keys_are_shown_to_staff(open_, colleague):
+    from django.test import override_settings
+    from tests.apps.payments import cast
+
+    said = "Gateway razorpay has test keys or is a stand-in: no real money moves"
+    assert said not in text_of(colleague("revenue_officer").get(LIST))
+    with override_settings(URJA_PAYMENTS=cast.config("http://127.0.0.1:9")):
+        assert said in text_of(colleague("revenue_officer").get(LIST))
+
+
 def test_one_says_what_was_told(open_, colleague):
     text = text_of(colleague("revenue_officer").get(f"{LIST}902/"))
     assert "Reported with other figures before ₹100.00" in text
@@ -104,7 +114,19 @@ def test_closed_twice_it_is_refused_and_what_was_typed_stays(open_, at_once, col
     assert [note["text"] for note in kept(901)[1]] == ["first"]
 
 
-def test_closed_by_mistake_it_is_opened_again(open_, at_once, colleague, database_of_town):
+@pytest.fixture
+def both_roles(staff):
+    """The administrator is a revenue officer too: an undo needs the right to what it takes back."""
+    from django.contrib.auth import get_user_model
+    from tests.apps.town import START
+
+    from urja.usecases.operations import employ
+
+    user = get_user_model().objects.get(id=staff["administrator"])
+    employ(user.email, "Both", "revenue_officer", recorded_at=START, actor="test")
+
+
+def test_closed_by_mistake_it_is_opened_again(open_, at_once, both_roles, colleague, database_of_town):
     from urja.apps.journal.models import AuditEntry
 
     colleague("revenue_officer").post(f"{LIST}901/", {"text": "a slip", "close": ""})

@@ -45,8 +45,8 @@ def test_found_with_a_typing_error(colleague, asked, thing):
 
 
 def test_nothing_is_said_to_be_nothing(colleague):
-    page = text_of(colleague("clerk").get("/console/search/", {"q": "<Nobody> of that name"}))
-    assert "No match for “&lt;Nobody&gt; of that name" in page
+    page = text_of(colleague("clerk").get("/console/search/", {"q": "<Unknown> of that name"}))
+    assert "No match for “&lt;Unknown&gt; of that name" in page
 
 
 def test_a_connection_leads_to_its_page_and_a_person_to_their_connections(colleague):
@@ -105,3 +105,25 @@ def test_a_page_of_another_era_asks_for_a_day(colleague, year):
     answer = colleague("auditor").get(f"/console/connections/URJ00000002/?valid_at={year}-01-01+12:00")
     assert answer.status_code == 422
     assert "Enter a date and time" in text_of(answer)
+
+
+def test_narrowed_by_commodity_phases_and_type(at_noon, staff, colleague):
+    """The houses have single-phase meters, and the transformers meters of three phases."""
+    client = colleague("clerk")
+
+    def found(**typed):
+        return text_of(client.get("/console/search/", typed))
+
+    assert "URJ00000901 by its meter urja-dt" in found(type="urja-dt")
+    assert "URJ00000002" not in found(type="urja-dt")
+    assert "URJ00000002 by its meter urja-d1" in found(phases="1")
+    assert "Jamun House" in found(q="jamun", commodity="electricity", phases="1")
+    assert "No match" in found(q="jamun", commodity="gas")
+    assert "No match" in found(q="jamun", phases="3")
+    assert "Ramesh Kumar" in found(q="ramesh", type="urja-d1")
+    assert "No match" in found(q="ramesh", type="urja-d2")
+    assert "No installed meter in your area is of this kind." in found(commodity="gas")
+    assert "by its meter" not in found(phases="two", commodity="steam", type="x")
+    north = text_of(colleague("clerk_north").get("/console/search/", {"type": "urja-d1"}))
+    assert "URJ00000002" in north
+    assert "URJ00000004" not in north

@@ -1,13 +1,26 @@
 """Network and areas: each node with the service points under it, counted once, within the caller's area."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START, blocks, in_stock, store_blocks
+from tests.usecases.life import connect, install_meter
 from tests.web import town_cast
 from tests.web.reading import text_of
 
 HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A meter of the network, for rows as the pipeline would place them."""
+
+    service_point_id: int
+    device_id: int
+    agreement_id: int = 0
+
+
 UNDER_NORTH = "Section NORTH Section North 3 3 0 1"
 
 
@@ -53,6 +66,27 @@ def test_a_transformer_with_its_balance_and_its_connections_by_phase(on_poles, c
         in text
     )
     assert "Phase unknown 2 Amla House" in text
+
+
+@pytest.fixture
+def metered_feeder(at_noon, staff, database_of_town):
+    """A meter at the head of North, which has counted 520 Wh wherever that of its transformer T1 has counted 500."""
+    connect("N-1", START, purpose="feeder", grid="feeder North")
+    in_stock(950, device_type="urja-dt")
+    done = install_meter(950, START, place="N-1", register_wh=0, role="source").outcome
+    place = Place(done["service_point_id"], done["device_id"])
+    starts = [town_cast.READ_TO - timedelta(minutes=30 * number) for number in (4, 3, 2, 1)]
+    with database_of_town("urja_pipeline") as pipeline:
+        store_blocks(pipeline, blocks(place, *((start, 520) for start in starts)), now=town_cast.NOW)
+
+
+def test_a_feeder_with_its_balance_against_its_transformer(metered_feeder, colleague):
+    text = text_of(colleague("control_room").get("/console/trees/feeder/North/"))
+    assert "Supplied and metered, last 24 hours 3.8 % Supplied 2.08 kWh Metered 2 kWh" in text
+    assert "over 4 complete intervals up to" in text
+    assert "Supplied and metered" not in text_of(
+        colleague("control_room").get("/console/trees/feeder/South/")
+    )
 
 
 def test_no_service_point_before_its_placement(colleague):

@@ -1,6 +1,6 @@
-"""A posting opens to its arithmetic, which adds up, and which anybody can do again from what the page shows.
+"""A posting opens to its arithmetic, which adds up, and which any reader can do again from what the page shows.
 
-The second half of this file is that anybody: it reads the page alone (reads, rows, the tariff's name) and the
+The second half of this file is that reader: it reads the page alone (reads, rows, the tariff's name) and the
 tariff document of that name, and computes with its own few lines.
 """
 
@@ -116,6 +116,39 @@ def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
     entry = all_entries(home)[0]
     response = client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/")
     assert "These rows do not add up to the amount of this entry" in text_of(response)
+
+
+def test_a_fault_and_a_cause_are_said_in_both_languages(home, client, monkeypatch):
+    from dataclasses import replace
+
+    from urja.apps.billing import queries
+    from urja.apps.billing.kinds import Cause
+
+    entry = all_entries(home)[0]
+    page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
+    assert "These rows add up" in page
+    assert "makes up the difference" not in page
+    true_why = queries.explain_entry
+    monkeypatch.setattr(
+        queries,
+        "explain_entry",
+        lambda *key: replace(true_why(*key), faults=("comes to 1",), cause=Cause.BACKDATED_TARIFF),
+    )
+    page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
+    assert "the result is not what was charged" in page
+    assert "A tariff was changed for days that were already charged." in page
+    client.cookies["django_language"] = "hi"
+    page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
+    assert "परिणाम ली गई राशि के बराबर नहीं है" in page
+    assert "उनका टैरिफ बदला गया" in page
+
+
+def test_a_label_of_unknown_shape_is_shown_as_its_document_has_it(in_hindi):
+    from urja.web.shared import ledger_words as wording
+
+    assert wording.label("Green cess of 2027") == "Green cess of 2027"
+    assert wording.label("Green cess of 2027, slab 1: 0 to 97 kWh").startswith("Green cess of 2027, ")
+    assert wording.title("green-cess") == "Green cess"
 
 
 def test_the_wording_of_the_engine_is_known(in_hindi):

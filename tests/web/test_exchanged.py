@@ -1,10 +1,10 @@
-"""The page of a posting over an exchange: both meters' registers, from which anybody can do the sum again."""
+"""The page of a posting over an exchange: both meters' registers, from which any reader can do the sum again."""
 
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import START, adopt, exchange, in_stock, registers
+from tests.apps import town
+from tests.apps.town import START, adopt, exchange, in_stock, registers
 from tests.pipeline.test_post import CUT, DAY, load
 from tests.web.reading import Page
 
@@ -20,12 +20,12 @@ def exchanged(database):
     home = adopt(1, register_wh=10_424_600)
     in_stock(2)
     with database.connect() as books:
-        street.store_registers(books, registers(home, (START + DAY, 10_432_600)))
+        town.store_registers(books, registers(home, (START + DAY, 10_432_600)))
         post.run_once(START + DAY + timedelta(minutes=5), CUT)
         done = exchange(1, 2, AT, old_wh=10_440_100, new_wh=200, ratio_primary=10, ratio_secondary=5)
         reads = registers(home, (START + 2 * DAY, 3_700))
         reads["device_id"] = done.outcome["device_id"]
-        street.store_registers(books, reads)
+        town.store_registers(books, reads)
         post.run_once(START + 2 * DAY + timedelta(minutes=5), CUT)
     return home
 
@@ -59,14 +59,14 @@ def burnt(database):
     load()
     home = adopt(1, register_wh=10_000)
     with database.connect() as books:
-        street.store_registers(books, registers(home, (START + DAY, 14_800)))
+        town.store_registers(books, registers(home, (START + DAY, 14_800)))
     gone = RemoveMeter(serial="URJ00000001", removed_at=AT, estimated=True)
     perform(gone, recorded_at=AT, actor="test")
     post.run_once(START + 2 * DAY + CUT, CUT)
     return home
 
 
-def test_a_last_register_that_nobody_read_is_shown_as_estimated(burnt, browser):
+def test_a_last_register_without_a_read_is_shown_as_estimated(burnt, browser):
     from urja.apps.billing.queries import entries
 
     energy, *_ = [e for e in entries(burnt.account_id, 100) if e.line == "energy"]

@@ -1,7 +1,7 @@
-"""An account whose tariff nobody has loaded: its pages stand, and say in a sentence what is not known and who sees to it."""
+"""An account whose tariff is not loaded: its pages answer, and say in a sentence what is not known and who sees to it."""
 
 import pytest
-from tests.apps import street
+from tests.apps import town
 from tests.apps.payments import cast
 from tests.web.reading import text_of
 
@@ -14,7 +14,7 @@ def unpriced(home):
     """As after an import with a misspelt code; policies are in force, and people may pay."""
     from urja.usecases.policies import load_bundled_policy
 
-    load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
+    load_bundled_policy("plain.toml", recorded_at=town.START, actor="test")
     misspell(home.account_id)
     return home
 
@@ -22,7 +22,7 @@ def unpriced(home):
 def misspell(account_id):
     from urja.apps.contracts.models import AgreementTerms
 
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.filter(agreement__account_id=account_id).update(tariff_code="nobody-knows")
 
 
@@ -92,7 +92,7 @@ def test_a_program_is_told_who_has_to_do_something(unpriced, browser):
     assert "until the utility has loaded the tariff" in told["remedy"]
 
 
-def test_whoever_works_here_sees_which_tariff_is_missing(unpriced_in_town, colleague):
+def test_staff_see_which_tariff_is_missing(unpriced_in_town, colleague):
     page = colleague("clerk").get("/console/connections/URJ00000002/")
     assert page.status_code == 200
     words = text_of(page)

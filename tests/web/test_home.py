@@ -1,11 +1,11 @@
-"""The first page: what is left, what was used, what was posted."""
+"""The first page: the balance, what was used, what was posted."""
 
 import re
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from tests.apps import street
+from tests.apps import town
 from tests.web import house
 from tests.web.reading import elements, text_of
 
@@ -116,7 +116,7 @@ def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, 
     assert len(lines) == 12
 
 
-def test_the_page_is_kept_by_nobody(page):
+def test_no_cache_stores_the_page(page):
     assert "no-store" in page.headers["Cache-Control"]
     assert "private" in page.headers["Cache-Control"]
 
@@ -162,8 +162,8 @@ def test_readings_that_nothing_has_confirmed_are_told_and_not_counted(
     assert phrase not in before
     with database_of("urja_pipeline") as pipeline:
         pipeline.execute(
-            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, correlation,"
-            " received_at) SELECT m.device_id, a.latest_end_at, a.service_point_id, 1800, 900000, 1, now()"
+            "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, channel_set, values, correlation,"
+            " received_at) SELECT m.device_id, a.latest_end_at, a.service_point_id, 1800, 1, '{900000}', 1, now()"
             " FROM readings_accrual a JOIN contracts_agreement g ON g.id = a.agreement_id"
             " JOIN assets_device_period m ON m.service_point_id = a.service_point_id AND m.valid_to IS NULL"
             " WHERE a.latest AND g.account_id = %s",
@@ -234,7 +234,7 @@ def test_another_language_is_another_live_part(home, browser):
     assert live(browser(user_id=home.owner_id, language="hi"), home, tag).status_code == 200
 
 
-def test_a_new_minute_draws_the_live_part_anew(home):
+def test_a_new_minute_draws_the_live_part_again(home):
     from urja.web.portal.home_page import version
     from urja.web.shared.account_card import account_of
 
@@ -269,13 +269,13 @@ def reading(home, connection):
         [home.agreement_id],
     )
     service_point_id, device_id = place.fetchone()
-    rows = street.blocks(
+    rows = town.blocks(
         SimpleNamespace(
             service_point_id=service_point_id, agreement_id=home.agreement_id, device_id=device_id
         ),
         (house.NOW.replace(minute=0), 77),
     )
-    street.store_blocks(connection, rows)
+    town.store_blocks(connection, rows)
 
 
 def tariff(home, connection):
@@ -287,7 +287,7 @@ def tariff(home, connection):
 
 
 @pytest.mark.parametrize("change", [posting, credit, reading, tariff])
-def test_whatever_moves_the_balance_draws_the_live_part_anew(home, standing_clock, database_of, change):
+def test_whatever_moves_the_balance_draws_the_live_part_again(home, standing_clock, database_of, change):
     from urja.web.portal.home_page import version
     from urja.web.shared.account_card import account_of
 
@@ -358,7 +358,7 @@ def test_late_readings_are_said_to_be_late(home):
 
 
 def test_a_bound_that_is_about_now_is_no_news(django):
-    """Of a new account nobody knows how long its credit lasts; of one that runs out a near cut is told."""
+    """How long a new account's credit lasts is unknown; of one that runs out a near disconnection is shown."""
     from datetime import timedelta
 
     from urja.core.policy import Outlook

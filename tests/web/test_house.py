@@ -1,4 +1,4 @@
-"""What holds on every page: language, headers, error pages, and the endpoints of whoever runs the process."""
+"""What holds on every page: language, headers, error pages, and the endpoints for operators of the process."""
 
 import pytest
 from tests.web.reading import text_of
@@ -42,9 +42,10 @@ def test_browsers_are_told_to_be_careful(browser):
 
 
 def test_cookies_are_strict_where_the_site_is_reached_by_tls(django):
+    from urja.base.settings import MailSettings
     from urja.web.settings import web_settings
 
-    by_tls = web_settings(secure=True, demo=False)
+    by_tls = web_settings(secure=True, demo=False, mail=MailSettings())
     assert by_tls["SESSION_COOKIE_NAME"].startswith("__Host-")
     for cookie in ("SESSION", "CSRF", "LANGUAGE"):
         assert by_tls[f"{cookie}_COOKIE_SECURE"]
@@ -52,9 +53,9 @@ def test_cookies_are_strict_where_the_site_is_reached_by_tls(django):
         assert by_tls[f"{cookie}_COOKIE_SAMESITE"] == "Lax"
     assert by_tls["SECURE_HSTS_SECONDS"]
     assert by_tls["MAILERS"]["relay"]["BACKEND"] == "urja.apps.notices.mail.RelayBackend"
-    plain = web_settings(secure=False, demo=True)
+    plain = web_settings(secure=False, demo=True, mail=MailSettings())
     assert not plain["SESSION_COOKIE_SECURE"]
-    assert plain["MAILERS"]["default"]["BACKEND"].endswith("OutboxBackend")
+    assert plain["MAILERS"]["relay"]["BACKEND"].endswith("OutboxBackend")
 
 
 def fetched(client, address):

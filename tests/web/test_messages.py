@@ -60,7 +60,7 @@ def test_the_page_in_hindi(home, told, browser):
     assert "नहीं भेजा गया: हमारे पास आपका फ़ोन नंबर नहीं है" in page
 
 
-def test_nobody_else_sees_it(home, told, browser):
+def test_no_other_consumer_sees_it(home, told, browser):
     assert browser(user_id=home.outsider_id).get(told).status_code == 404
     assert browser().get(told).status_code == 302
 

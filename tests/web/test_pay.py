@@ -3,16 +3,20 @@
 import re
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import structlog
-from django.test import override_settings
-from tests.apps import street
+from django.test import Client, override_settings
+from tests.apps import town
 from tests.apps.payments import cast
 from tests.apps.payments.till import as_role
 from tests.web import house
 from tests.web.reading import text_of
+from tests.web.test_mobile_sign_in import has_number
+
+from urja.sandbox.residents.forms import forms_of
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +36,7 @@ def governed(home):
     """The policy of a demonstration governs every account."""
     from urja.usecases.policies import load_bundled_policy
 
-    load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
+    load_bundled_policy("plain.toml", recorded_at=town.START, actor="test")
     return home
 
 
@@ -76,7 +80,44 @@ def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
     assert "All of it is added to your credit." in words
     assert re.search(r"Your credit then lasts about \d+ days at your average use\.", words)
     assert [label for label in ("₹100", "₹200", "₹500", "₹1,000") if label not in words] == []
-    assert f"form-action 'self' {shop.url}" in page["Content-Security-Policy"]
+
+
+def test_test_keys_are_shown_as_such_and_live_ones_are_not(governed, shop, browser, django):
+    from urja.apps.payments.providers.razorpay import settings as provider
+
+    said = "Test: no real money moves on this payment page."
+    person = browser(user_id=governed.owner_id)
+    assert said in text_of(person.get(f"/accounts/{governed.account_id}/pay/"))
+    assert said in text_of(started(person, governed.account_id)[0])
+    why = provider.why_no_money_moves
+    assert why(provider.Options(key_id="rzp_test_1")) == "rzp_test_1 is a test key"
+    assert why(provider.Options(key_id="rzp_live_1")) == ""
+    live = replace(cast.gateway(shop.url), options=provider.Options(key_id="rzp_live_1"))
+    from urja.apps.payments.config import PaymentsConfig
+
+    with override_settings(URJA_PAYMENTS=PaymentsConfig((live,))):
+        assert said not in text_of(person.get(f"/accounts/{governed.account_id}/pay/"))
+
+
+@pytest.mark.parametrize(
+    ("currency", "label", "typed", "minor"),
+    [
+        ("INR", "₹", "1,250.5", 125_050),
+        ("KES", "KES", "250.50", 25_050),
+        ("JPY", "JP¥", "250", 250),
+        ("KWD", "KWD", "2.125", 2_125),
+    ],
+)
+def test_amounts_are_of_the_utility_s_currency(governed, shop, browser, currency, label, typed, minor):
+    from urja.web.portal import paying
+
+    with override_settings(URJA_CURRENCY=currency):
+        assert paying.minor(typed) == minor
+        assert paying.minor("2.1255") is None
+        assert paying.typed(minor).replace(",", "") in {"1250.50", "250.50", "250", "2.125"}
+        words = text_of(browser(user_id=governed.owner_id).get(f"/accounts/{governed.account_id}/pay/"))
+    assert f"Other amount ({label})" in words
+    assert "rupees" not in words
 
 
 @pytest.fixture
@@ -85,7 +126,7 @@ def by_bill(governed):
     from urja.apps.books.posting import Draft, post_entries
     from urja.apps.contracts.models import AgreementTerms
 
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.filter(agreement__account_id=governed.account_id).update(
             payment_mode="postpaid"
         )
@@ -135,10 +176,10 @@ def test_old_dues_are_told_paid_and_opened(governed, shop, browser):
     from urja.apps.books.operations import request_credit
 
     account = governed.account_id
-    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
+    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": town.START, "actor": "test"}
     with as_role("urja_pipeline"):
         Arrear.objects.create(
-            id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
+            id=account + 1, account_id=account, bill="B-7", due_on=town.START.date(), **owed
         )
     person = browser(user_id=governed.owner_id)
     assert "Old dues of ₹100.00 are still owed" in text_of(person.get("/"))
@@ -169,13 +210,13 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
     from urja.apps.billing.posting import post_instalments
 
     account = governed.account_id
-    stamp = {"recorded_at": street.START, "actor": "test"}
+    stamp = {"recorded_at": town.START, "actor": "test"}
     with as_role("urja_pipeline"):
         Arrear.objects.create(
             id=account + 1,
             account_id=account,
             bill="B-7",
-            due_on=street.START.date(),
+            due_on=town.START.date(),
             principal_minor=9_000,
             surcharge_minor=1_000,
             **stamp,
@@ -185,7 +226,7 @@ def test_instalments_are_told_before_paying_and_opened_in_both_languages(governe
             account_id=account,
             every="day",
             amount_minor=5_000,
-            valid_from=street.START,
+            valid_from=town.START,
             **stamp,
         )
     person, hindi = browser(user_id=governed.owner_id), {"Accept-Language": "hi"}
@@ -219,10 +260,10 @@ def test_what_was_left_at_the_end_and_went_to_old_dues_is_opened_in_both_languag
     from urja.apps.billing.posting import post_shares
 
     account = governed.account_id
-    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": street.START, "actor": "test"}
+    owed = {"principal_minor": 9_000, "surcharge_minor": 1_000, "recorded_at": town.START, "actor": "test"}
     with as_role("urja_pipeline"):
         Arrear.objects.create(
-            id=account + 1, account_id=account, bill="B-7", due_on=street.START.date(), **owed
+            id=account + 1, account_id=account, bill="B-7", due_on=town.START.date(), **owed
         )
         with transaction.atomic():
             post_shares(account >> 40, [(house.NOW.date(), final_share(1, account, 4_000, 1))], house.NOW)
@@ -262,11 +303,40 @@ def asked(person, account_id, rupees="200"):
 
 
 def started(person, account_id, rupees="200"):
-    """Post an amount, and have the pipeline place it; the gateway's address and the order."""
+    """Post an amount, and have the pipeline place it; the page that leads to the gateway's, and the order."""
     way, order = asked(person, account_id, rupees)
     collect()
     order.refresh_from_db()
-    return person.get(way)["location"], order
+    return person.get(way), order
+
+
+def forms_on(page):
+    """The forms of a page of ours or of the gateway's."""
+    text = page.text if isinstance(page, httpx.Response) else page.content.decode()
+    return forms_of(httpx.Response(200, text=text))
+
+
+def leave_form(page):
+    """The form that leads to the gateway."""
+    return next(form for form in forms_on(page) if "callback_url" in form.fields)
+
+
+def paid_there(shop, page):
+    """Open the gateway's page, pay by UPI, and return the form by which its page posts the payer back."""
+    form = leave_form(page)
+    there = shop.browser.post(form.action, data=form.fields, follow_redirects=True)
+    upi = next(form for form in forms_on(there) if "/upi" in form.action)
+    back = forms_on(shop.browser.post(upi.action, follow_redirects=True))
+    return next(form for form in back if "razorpay_signature" in form.fields)
+
+
+def come_back(person, form):
+    """Post the form as a browser does that comes from another site, without our cookies; then follow with them."""
+    answer = Client(SERVER_NAME="localhost").post(
+        urlsplit(form.action).path, form.fields, headers={"origin": "http://127.0.0.1:9"}
+    )
+    assert (answer.status_code, answer.cookies) == (303, {})
+    return person.get(answer["location"])
 
 
 def test_the_way_to_the_payment_page_waits_for_the_pipeline(governed, shop, browser):
@@ -280,7 +350,7 @@ def test_the_way_to_the_payment_page_waits_for_the_pipeline(governed, shop, brow
         person.get(way.removesuffix("go/"))
     )
     collect()
-    assert person.get(way)["location"].startswith(f"{shop.url}/pay/")
+    assert leave_form(person.get(way)).action == f"{shop.url}/v1/checkout/embedded"
     assert "भुगतान पृष्ठ तैयार हो रहा है" in text_of(
         browser(user_id=governed.owner_id, language="hi").get(asked(person, governed.account_id)[0])
     )
@@ -288,15 +358,25 @@ def test_the_way_to_the_payment_page_waits_for_the_pipeline(governed, shop, brow
 
 def test_there_and_back_without_javascript(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
-    location, order = started(person, governed.account_id)
-    parts = urlsplit(location)
-    assert location.startswith(f"{shop.url}/pay/{order.provider_order_id}?")
-    back = shop.browser.post(f"{parts.path}/upi?{parts.query}").headers["location"]
-    own = urlsplit(back)
-    assert own.path == f"/accounts/{governed.account_id}/orders/{order.id}/"
-    assert dict(parse_qsl(own.query))["razorpay_order_id"] == order.provider_order_id
+    has_number(governed.owner_id, "9876543210")
+    page, order = started(person, governed.account_id)
+    own = f"/accounts/{governed.account_id}/orders/{order.id}/"
+    assert leave_form(page).fields == {
+        "key_id": cast.KEYS[0],
+        "order_id": order.provider_order_id,
+        "amount": "20000",
+        "currency": "INR",
+        "name": "Urja",
+        "prefill[email]": "asha@example.org",
+        "prefill[contact]": "+919876543210",
+        "callback_url": f"http://localhost{own}returned/",
+        "cancel_url": f"http://localhost{own}",
+    }
+    back = paid_there(shop, page)
+    assert back.fields["razorpay_order_id"] == order.provider_order_id
 
-    page = person.get(f"{own.path}?{own.query}")
+    page = come_back(person, back)
+    assert page.request["PATH_INFO"] == own
     assert (
         "Payment in progress We are checking with the payment service whether your payment has arrived"
         in text_of(page)
@@ -304,28 +384,114 @@ def test_there_and_back_without_javascript(governed, shop, browser):
     assert '<meta http-equiv="refresh"' in page.content.decode()
     collect()
     assert [row.verdict for row in inbox()] == ["asked"]
-    words = text_of(person.get(own.path))
+    words = text_of(person.get(own))
     assert re.search(r"Recharge complete .* Paid 13:42:00 Credited 13:42:00", words)
-    live = person.get(f"{own.path}live/")
+    live = person.get(f"{own}live/")
     assert "hx-get" not in live.content.decode()
     assert "Recharge +₹200.00" in text_of(person.get("/"))
+
+
+def test_a_page_between_credit_and_reconnection_goes_on_asking(governed, shop, browser):
+    """The credit is posted a moment before the reconnection is decided; without JavaScript too the page must go on."""
+    person = browser(user_id=governed.owner_id)
+    page, order = started(person, governed.account_id)
+    disconnected(governed.account_id)
+    come_back(person, paid_there(shop, page))
+    collect()
+    own = f"/accounts/{governed.account_id}/orders/{order.id}/"
+    page = person.get(own)
+    assert "Recharge complete" in text_of(page)
+    assert '<meta http-equiv="refresh"' in page.content.decode()
+    assert "hx-get" in person.get(f"{own}live/").content.decode()
+
+
+def disconnected(account_id):
+    """The last decision knew the supply as off; the next one has not come yet."""
+    from urja.apps.contracts.models import Agreement
+    from urja.apps.supply.models import State
+    from urja.core.policy import Standing
+
+    agreement = Agreement.objects.get(account_id=account_id)
+    with as_role("urja_owner"):
+        State.objects.create(
+            account_id=account_id,
+            service_point_id=agreement.service_point_id,
+            agreement_id=agreement.id,
+            standing=Standing.CUT.value,
+            reason={"rule": "credit_used_up", "key": "credit_used_up", "params": {}},
+            decided_at=house.NOW,
+            since_at=house.NOW,
+            policy="plain/1",
+            supply="off",
+            balance_minor=-100,
+            limit_minor=0,
+            seen_seq=0,
+        )
 
 
 def test_who_has_paid_is_not_asked_after_an_order_that_was_given_up(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     started(person, governed.account_id, "500")
     assert "A recharge of ₹500.00 is pending." in text_of(person.get("/"))
-    location, _order = started(person, governed.account_id)
-    parts = urlsplit(location)
-    own = urlsplit(shop.browser.post(f"{parts.path}/upi?{parts.query}").headers["location"])
-    person.get(f"{own.path}?{own.query}")
+    page, _order = started(person, governed.account_id)
+    come_back(person, paid_there(shop, page))
     collect()
     words = text_of(person.get("/"))
     assert "Recharge +₹200.00" in words
     assert "is pending" not in words
 
 
-def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser):
+def test_the_content_policy_names_the_gateway_on_the_page_that_leads_there_alone(governed, shop, browser):
+    from django.conf import settings
+    from django.middleware.csp import build_policy
+
+    person, account = browser(user_id=governed.owner_id), f"/accounts/{governed.account_id}/"
+    way, _order = asked(person, governed.account_id)
+    waiting = person.get(way)
+    collect()
+    leaves, own = person.get(way), way.removesuffix("go/")
+    strict = build_policy(settings.SECURE_CSP)
+    assert leaves["Content-Security-Policy"] == strict.replace(
+        "form-action 'self'", f"form-action 'self' {shop.url}"
+    )
+    assert leaves.content.decode().count("<script") == 1
+    others = ("/", account, f"{account}pay/", f"{account}pay/?rupees=1", f"{account}entries/", own, f"{own}live/",
+              f"{own}?razorpay_payment_id=pay_1", f"{own}returned/", f"{account}messages/", "/sign-in/", "/nowhere/")  # fmt: skip
+    pages = [waiting, *(person.get(path) for path in others), person.post(f"{account}pay/", {"rupees": "1"})]
+    assert {page["Content-Security-Policy"] for page in pages} == {strict}
+
+
+def test_a_return_says_nothing_of_an_order_and_leads_nowhere_else(governed, shop, browser):
+    _page, order = started(browser(user_id=governed.owner_id), governed.account_id)
+    stranger = Client(SERVER_NAME="localhost")
+    said = {
+        "razorpay_payment_id": "pay_1&x=\r\nSet-Cookie: a",
+        "next": "https://evil.example/",
+        "error[code]": "x",
+    }
+    for number in (order.id, order.id + 1):
+        own = f"/accounts/{governed.account_id}/orders/{number}/"
+        for answer in (stranger.post(f"{own}returned/", said), stranger.get(f"{own}returned/", said)):
+            assert (answer.status_code, answer["location"]) == (
+                303, f"{own}?razorpay_payment_id=pay_1%26x%3D%0D%0ASet-Cookie%3A+a"
+            )  # fmt: skip
+    assert inbox() == []
+
+
+def test_a_link_to_the_payment_page_is_followed_without_a_form(governed, shop, browser, monkeypatch):
+    from urja.apps.payments.port import Opening
+    from urja.apps.payments.providers.razorpay import page
+
+    monkeypatch.setattr(page, "opening", lambda options, checkout: Opening("https://pay.example/1?a=1&b=2"))
+    left, _order = started(browser(user_id=governed.owner_id), governed.account_id)
+    words = left.content.decode()
+    assert '<meta http-equiv="refresh" content="0;url=https://pay.example/1?a=1&amp;b=2">' in words
+    assert 'href="https://pay.example/1?a=1&amp;b=2"' in words
+    assert "pay.example" not in left["Content-Security-Policy"]
+    assert "<script" not in words
+
+
+def test_no_address_makes_an_order_paid(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     _location, order = started(person, governed.account_id)
     forged = (
@@ -340,7 +506,7 @@ def test_nobody_says_paid_by_writing_it_into_an_address(governed, shop, browser)
     )
 
 
-def test_a_silent_gateway_is_said_to_be_and_tried_again(governed, shop, browser):
+def test_a_gateway_without_an_answer_is_shown_and_tried_again(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     shop.api.post("/control/mute", json={"what": "everything"})
     try:
@@ -352,7 +518,7 @@ def test_a_silent_gateway_is_said_to_be_and_tried_again(governed, shop, browser)
     finally:
         shop.api.post("/control/unmute", json={})
     collect()
-    assert person.get(way)["location"].startswith(f"{shop.url}/pay/")
+    assert leave_form(person.get(way)).action == f"{shop.url}/v1/checkout/embedded"
     order.refresh_from_db()
     assert order.state == "pending"
 
@@ -447,7 +613,6 @@ def test_what_one_pays_with_decides_which_gateway_takes_it(governed, two_gateway
     words = text_of(page)
     assert "Payment method UPI Wallet Card" in words
     assert "You pay on the page of the payment service." in words
-    assert "http://127.0.0.1:9" in page["Content-Security-Policy"]
     assert person.post(path, {"rupees": "200", "method": method}).status_code == 302
     assert Order.objects.get().provider == gateway
 

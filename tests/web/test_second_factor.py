@@ -1,4 +1,4 @@
-"""Whoever may do things here signs in with a second factor, and gives it anew before money and supply."""
+"""Staff with rights sign in with a second factor, and gives it again before money and supply."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -113,14 +113,14 @@ def test_a_code_is_good_once_and_a_recovery_code_stands_for_it_once(colleague, s
         assert clerk.post(f"{FACTOR}again/", {"code": codes[0]}).status_code == expected
 
 
-def rehearsed(client, kind, **fields):
+def dry_run_of(client, kind, **fields):
     response = client.post(f"/console/operations/{kind}/", fields)
     assert response.status_code == 302, text_of(response)
     answer_requests()
     return response.headers["Location"]
 
 
-def test_money_and_supply_take_it_anew_after_a_quarter_of_an_hour(colleague):
+def test_money_and_supply_take_it_again_after_a_quarter_of_an_hour(colleague):
     from urja.apps.journal.models import Request
 
     clerk = colleague("clerk")
@@ -128,7 +128,7 @@ def test_money_and_supply_take_it_anew_after_a_quarter_of_an_hour(colleague):
     give(clerk, secret)
     pass_time(clerk, 901)
     hold = {"consumer_number": "URJ00000001", "reason": "request", "note": "asked for"}
-    page = rehearsed(clerk, "disconnect_temporarily", **hold)
+    page = dry_run_of(clerk, "disconnect_temporarily", **hold)
     assert "Carry out" in text_of(clerk.get(page)), "looking needs no fresh one"
     response = clerk.post(f"{page}do/")
     assert response.headers["Location"] == f"{FACTOR}again/?next={quote(page, safe='')}"
@@ -146,12 +146,12 @@ def set_of_recovery_codes(client):
     return Authenticator.objects.get(user_id=user_id, type="recovery_codes").wrap().get_unused_codes()
 
 
-def test_a_work_order_takes_none_anew(colleague):
+def test_a_work_order_takes_none_again(colleague):
     clerk = colleague("clerk")
     secret = set_up(clerk)
     give(clerk, secret)
     pass_time(clerk, 901)
-    page = rehearsed(
+    page = dry_run_of(
         clerk, "open_work_order", consumer_number="URJ00000001", kind_of_work="inspect", note="look"
     )
     assert FACTOR not in clerk.post(f"{page}do/").headers["Location"]
@@ -194,9 +194,9 @@ def test_the_pages_need_nothing_that_the_policy_forbids(colleague):
 
 
 def test_the_demonstration_asks_for_none():
-    from urja.demo.command import _settings
+    from urja.demo.command import demo_settings
 
-    assert not _settings(None).web.staff_second_factor
+    assert not demo_settings(None).web.staff_second_factor
 
 
 def test_who_was_hired_while_signed_in_is_signed_out_after_twelve_hours(colleague):

@@ -39,7 +39,12 @@ def test_a_card_names_one_deadline_and_none_that_is_over(django, policy):
     @quietly
     @given(accounts())
     def holds(facts):
-        known = SimpleNamespace(policy=policy, facts=facts, balance=SimpleNamespace(currency="INR"))
+        known = SimpleNamespace(
+            policy=policy,
+            facts=facts,
+            balance=SimpleNamespace(currency="INR"),
+            agreement=SimpleNamespace(commodity="electricity"),
+        )
         text = standing(known).text
         # When the last reading was, and when a notice was asked for, is of the past and is said to be.
         text = re.sub(r"(the last reading is from|last was requested on) [^,]+, \d\d:\d\d", "", text)
@@ -79,6 +84,7 @@ def test_the_way_to_reconnection_names_no_time_that_is_over(django):
         sent=step,
         last_error="no answer",
         again_at=now - minute,
+        awake_at=None,
         expires_at=now + 10 * minute,
     )
     assert "We try again at 12:30:00 and keep trying until 12:40:00" in _next(way, now)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from tests.web.reading import text_of
+from tests.web.sign_in_mail import UTILITY, mail_codes
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -15,6 +16,7 @@ def ask_for_code(client, email="asha@example.org"):
 def outbox():
     from urja.apps.notices.queries import latest_messages
 
+    mail_codes()
     return latest_messages()
 
 
@@ -40,7 +42,7 @@ def test_a_code_opens_the_page(browser, person):
 def test_the_code_speaks_the_readers_language(browser, person):
     ask_for_code(browser(language="hi"))
     message = outbox()[0]
-    assert "ऊर्जा के लिए आपका साइन-इन कोड है" in message.subject
+    assert f"{UTILITY} के लिए आपका साइन-इन कोड है" in message.subject
     assert newest_code() in message.subject
 
 
@@ -118,7 +120,7 @@ def test_signing_out_ends_the_session(browser, person):
     assert client.get("/").status_code == 302
 
 
-def test_nobody_signs_up_and_there_are_no_passwords(browser):
+def test_no_visitor_signs_up_and_there_are_no_passwords(browser):
     client = browser()
     for path in ("/accounts/signup/", "/accounts/login/", "/sign-up/", "/accounts/password/reset/"):
         assert client.get(path).status_code == 404

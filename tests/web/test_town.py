@@ -23,6 +23,19 @@ ADDRESSES = (
 )
 
 
+GAS = "URJ00000071"
+BLOCK = "URJ00000004"
+
+
+@pytest.fixture
+def all_kinds(fake_town, town_books):
+    """The town with the gas of Neem House, and with a generator that supplies Kadam House."""
+    town_cast.adopt_gas(town_books.adopted[0].premise_id)
+    block = town_cast.house_seen(BLOCK, "T2", from_generator=True, outages=["service"])
+    fake_town.more = [block, town_cast.gas_seen(GAS)]
+    return fake_town
+
+
 @pytest.fixture
 def visitor(fake_town, web_role):
     """A browser on the machine itself; the pages query with the rights of the web."""
@@ -67,6 +80,82 @@ def test_the_loop_has_eight_stations_and_says_in_words_what_it_draws(visitor):
     assert page.count('<g class="station') == 2 * 8
     assert "Meters: 6/7, connected; Head end: running" in page
     assert "Relay: 4 powered, 1 off" in page
+
+
+def test_figures_are_by_commodity_and_litres_are_added_to_no_energy(all_kinds, visitor):
+    page = text_of(visitor.get("/town/"))
+    assert "Electricity Meters 5 Sold 0 kWh Collected today ₹0.00" in page
+    assert "Gas Meters 1 Sold 0.000 m³ Collected today ₹0.00" in page
+    assert "Neem House valve open asleep" in page.partition("Piped gas")[2]
+    assert "Balances: 6, accounts with a balance" in visitor.get("/town/").content.decode()
+
+
+def test_a_failure_of_the_grid_is_said_where_a_generator_runs(all_kinds, visitor):
+    text = text_of(visitor.get("/town/"))
+    assert "The grid has failed at Kadam House: its generator supplies it" in text
+    assert "on its generator" in text
+    all_kinds.more = []
+    views_cleared()
+    assert "The grid has failed" not in text_of(visitor.get("/town/"))
+
+
+def views_cleared():
+    from urja.web.town import views
+
+    views._rendered.clear()
+
+
+def test_a_sleeping_module_is_not_missing_among_the_meters(all_kinds, visitor):
+    all_kinds.more = [town_cast.gas_seen(GAS)]
+    page = visitor.get("/town/").content.decode()
+    assert "Meters: 6/7, connected, 1 asleep; Head end: running" in page
+    assert page.count('class="station ill"') == 0
+
+
+def test_the_first_minutes_say_what_pending_commands_are_of(fake_town, town_books, visitor):
+    from tests.web.console_staff import as_pipeline
+
+    from urja.usecases.operations import Commission, perform
+
+    call = Commission(serial=BLOCK, again=True)
+    as_pipeline(lambda: perform(call, recorded_at=town_cast.NOW, actor="test"))
+    text = text_of(visitor.get("/town/"))
+    assert "1 new meter is being called: its keys, clock, register and pushes are checked." in text
+
+
+def test_a_gas_home_has_its_valve_module_and_battery_and_a_block_its_source(all_kinds, visitor):
+    gas = text_of(visitor.get(f"/town/houses/{GAS}/"))
+    for words in (
+        "Flow now 0.324 m³ an hour",
+        "Register 412.345 m³",
+        "Valve open",
+        "Module asleep until 14:00",
+        "Battery 98 %, for 3.4 years",
+        "Communication none while asleep",
+    ):
+        assert words in gas
+    assert "kWh" not in gas.replace("1234.5 kWh", "").replace("KWH", "")
+    block = text_of(visitor.get(f"/town/houses/{BLOCK}/"))
+    assert "Supplied by its generator Register of the grid 1,234.567 kWh" in block
+    all_kinds.more = [town_cast.gas_seen(GAS, awake=True, supplied=False, control_state=2)]
+    views_cleared()
+    gas = text_of(visitor.get(f"/town/houses/{GAS}/"))
+    assert "Valve press the button Module awake" in gas
+
+
+def test_each_kind_of_meter_has_its_buttons(all_kinds, visitor):
+    def buttons(serial):
+        return set(
+            re.findall(
+                r'name="action" value="([^"]+)"', visitor.get(f"/town/houses/{serial}/").content.decode()
+            )
+        )
+
+    cover = {"open-cover", "close-cover", "lose-house", "find-house"}
+    relay = {"hook", "unhook", "weld", "repair", "press"}
+    assert buttons(GAS) == cover | {"press-gas"}
+    assert buttons(BLOCK) == cover | relay | {"fail-grid", "end-failure"}
+    assert buttons("URJ00000001") == cover | relay
 
 
 def test_a_faulty_station_is_marked(visitor, fake_town):
@@ -160,6 +249,9 @@ ORDERS = [
     ("weld", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": True}),
     ("repair", town_cast.DARK, {"do": "weld", "serials": [town_cast.DARK], "on": False}),
     ("press", town_cast.DARK, {"do": "press", "serials": [town_cast.DARK]}),
+    ("press-gas", town_cast.DARK, {"do": "press", "serials": [town_cast.DARK]}),
+    ("fail-grid", town_cast.DARK, {"do": "cut", "serials": [town_cast.DARK]}),
+    ("end-failure", town_cast.DARK, {"do": "restore", "serials": [town_cast.DARK]}),
     ("lose-house", town_cast.DARK, {"do": "unreachable", "serials": [town_cast.DARK], "minutes": 60}),
     ("find-house", town_cast.DARK, {"do": "reachable", "serials": [town_cast.DARK]}),
     ("lose-network", "", {"do": "unreachable", "minutes": 60}),
@@ -194,14 +286,25 @@ def test_a_button_orders_and_the_page_says_what_is_seen_next(visitor, fake_town,
         assert words.replace("'", "&#x27;") in text
 
 
-def test_every_button_is_on_a_page(visitor):
+def test_every_button_is_on_a_page(all_kinds, visitor):
     from urja.web.town.actions import ACTIONS
 
     pages = [
-        visitor.get(address).content.decode() for address in ("/town/", f"/town/houses/{town_cast.DARK}/")
+        visitor.get(address).content.decode()
+        for address in ("/town/", *(f"/town/houses/{serial}/" for serial in (town_cast.DARK, BLOCK, GAS)))
     ]
     for key in ACTIONS:
         assert any(f'name="action" value="{key}"' in page for page in pages), key
+
+
+def test_a_meter_without_a_relay_says_so_and_has_no_buttons_for_one(visitor):
+    from urja.web.town.actions import of_scope
+
+    page = visitor.get(f"/town/houses/{town_cast.WORKSHOP}/").content.decode()
+    assert "<dt>Relay</dt><dd>no relay</dd>" in page
+    assert "<dt>Relay</dt><dd>closed</dd>" in visitor.get("/town/houses/URJ00000001/").content.decode()
+    buttons = set(re.findall(r'name="action" value="([^"]+)"', page))
+    assert {action.key for action in of_scope("house")} - buttons == {"weld", "repair", "press"}
 
 
 def test_a_refused_order_is_said(visitor, fake_town):

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
+from tests.apps import town
 from tests.apps.payments.till import as_role
 from tests.web import house, town_cast
 from tests.web.reading import text_of
@@ -16,7 +16,7 @@ def governed(home):
     """The plain policy governs every account."""
     from urja.usecases.policies import load_bundled_policy
 
-    load_bundled_policy("plain.toml", recorded_at=street.START, actor="test")
+    load_bundled_policy("plain.toml", recorded_at=town.START, actor="test")
     return home
 
 
@@ -30,7 +30,7 @@ def test_a_meter_that_was_never_read_has_no_days_of_credit(governed, browser):
 
 
 def test_days_without_readings_do_not_make_the_usual_day_cheap(governed):
-    """A meter that fell silent goes on to be charged its fixed charges: they are not what a day costs."""
+    """An account whose meter sends nothing is charged its fixed charges: they are not what a day costs."""
     from urja.apps.billing.queries import fresh_balance
     from urja.pipeline import post
 
@@ -83,8 +83,8 @@ def gasp(adopted_devices, at, code=101):
 
     events = np.zeros(len(adopted_devices), EVENT)
     events["device_id"] = adopted_devices
-    events["occurred_at"] = street.seconds(at)
-    events["received_at"] = street.seconds(at) * 1000
+    events["occurred_at"] = town.seconds(at)
+    events["received_at"] = town.seconds(at) * 1000
     events["code"], events["source"] = code, Source.PUSH
     with transaction.atomic(), connection.cursor() as cursor:
         last_gasps.record_batch(cursor, [np.zeros(0, PLACED_BLOCK)], events)
@@ -189,7 +189,8 @@ def disconnected(drained):
 def test_nearly_off_and_off_have_headlines_of_their_own(drained, browser):
     page = browser(user_id=drained.owner_id).get("/")
     words = text_of(page)
-    assert "Your credit is used up, but your supply is not disconnected yet. Please recharge." in words
+    assert "Please recharge. The credit is used up; " in words
+    assert words.count("used up") == 1, "the card does not repeat the standing"
     assert "Powered: the meter last reported today, 13:30." in words
     assert '<section class="balance out"' in page.content.decode()
 
@@ -198,7 +199,8 @@ def test_off_says_why_and_since_when(disconnected, browser):
     page = browser(user_id=disconnected.owner_id).get("/")
     words = text_of(page)
     assert "Disconnected since today, 11:43." in words
-    assert "Disconnected: the credit is used up. Please recharge." in words
+    assert "Please recharge. The supply is disconnected because the credit is used up; " in words
+    assert words.count("credit is used up") == 1
     assert "not disconnected yet" not in words
     assert "Powered" not in words
     assert '<section class="balance off"' in page.content.decode()

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START
+from tests.apps import town as town_rows
+from tests.apps.town import HALF_HOUR, START
 
 from urja.core.policy import Reason
 
@@ -19,6 +19,8 @@ NOW = datetime(2026, 3, 2, 8, 12, tzinfo=UTC)
 READ_TO = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HOUSES = ("Neem House", "Jamun House", "Amla House", "Kadam House", "Palash House")
 DARK = "URJ00000002"
+WORKSHOP = "URJ00000005"
+WITHOUT_RELAY = {5: {"device_type": "urja-d3", "load_switch": False}}
 TRANSFORMERS = ("T1", "T2")
 
 
@@ -44,7 +46,7 @@ def build(connect) -> Cast:
     for code, feeder in zip(TRANSFORMERS, ("North", "South"), strict=True):
         add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     adopted = [
-        street.adopt(
+        town_rows.adopt(
             number,
             premise_name=name,
             email=f"{name.split()[0].lower()}@street.example",
@@ -52,12 +54,13 @@ def build(connect) -> Cast:
             tariff_code="demo-domestic",
             sanctioned_load_w=3000,
             transformer="T1" if number <= 3 else "T2",
+            **WITHOUT_RELAY.get(number, {}),
         )
         for number, name in enumerate(HOUSES, 1)
     ]
     larger = ChangeLoad(consumer_number="URJ00000004", effective_on=date(2026, 3, 2), sanctioned_load_w=4000)
     perform(larger, recorded_at=START + HALF_HOUR, actor="test")
-    sources = [hang_source(901, "T1"), hang_source(902, "T2")]
+    sources = [place_source(901, "T1"), place_source(902, "T2")]
     with connect("urja_pipeline") as connection:
         _read(connection, adopted, sources)
     _stand(adopted)
@@ -66,7 +69,7 @@ def build(connect) -> Cast:
     return Cast(adopted, operator.pk, operator.email, consumer.pk)
 
 
-def hang_source(number, transformer):
+def place_source(number, transformer):
     from urja.usecases.operations import InstallNetworkMeter, install_network_meter
 
     return install_network_meter(
@@ -99,11 +102,11 @@ class _Place:
 def _read(connection, adopted, sources) -> None:
     """The last four intervals of every meter: 100 Wh in each house, what the transformers saw of it and more."""
     starts = [READ_TO - HALF_HOUR * (4 - number) for number in range(4)]
-    rows = [street.blocks(house, *((start, 100) for start in starts)) for house in adopted]
+    rows = [town_rows.blocks(house, *((start, 100) for start in starts)) for house in adopted]
     for source, seen_wh in zip(sources, (500, 215), strict=True):
         place = _Place(source.service_point_id, source.device_id)
-        rows.append(street.blocks(place, *((start, seen_wh) for start in starts)))
-    street.store_blocks(connection, np.concatenate(rows), now=NOW)
+        rows.append(town_rows.blocks(place, *((start, seen_wh) for start in starts)))
+    town_rows.store_blocks(connection, np.concatenate(rows), now=NOW)
 
 
 def _stand(adopted) -> None:
@@ -198,13 +201,46 @@ def fine(balance_minor):
 # -- the demonstration -------------------------------------------------------------------------------------
 
 
+def adopt_gas(premise_id) -> str:
+    """The gas of a home: a second supply at its premise; returns the meter's serial."""
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
+
+    load_tariff(bundled_tariffs()["demo-gas.toml"], START)
+    adopted = town_rows.adopt(
+        71,
+        premise_code=f"premise:{premise_id}",
+        email="neem@street.example",
+        credit_minor=20_000,
+        tariff_code="demo-gas",
+        device_type="urja-g1-hourly",
+        interval_s=3600,
+        max_power_w=2500,
+    )
+    assert adopted.premise_id == premise_id
+    return "URJ00000071"
+
+
+def gas_seen(serial, *, awake=False, **changes):
+    """The gas of a home as the fleet's control tells it: 90 mL flow a second."""
+    module = {
+        "awake": awake,
+        "next_wake_at": "2026-03-02T08:30:00+00:00",
+        "battery_percent": 98,
+        "battery_left_h": 30_000,
+        "flow_ml_s": 90,
+    }
+    gas = {"module": module, "register_l": 412_345, "linked": awake, "active_w": 0, "register_wh": 0}
+    return house_seen(serial, None, **gas | changes)
+
+
 def house_seen(serial, transformer, *, supplied=True, **changes):
     """One house as the fleet's control tells it."""
     seen = {
         "serial": serial,
         "life": "family",
         "transformer": transformer,
-        "feeder": {"T1": "North", "T2": "South"}[transformer],
+        "feeder": {"T1": "North", "T2": "South"}.get(transformer),
         "measures": None,
         "powered": True,
         "supplied": supplied,
@@ -235,6 +271,8 @@ class FakeTown:
     refuses: str = ""
     gateway: str = "none"
     headend: str = "ready"
+    more: list[dict] = field(default_factory=list)
+    """Houses beside the town's own, or in their place by serial."""
 
     def answer(self, order):
         self.orders.append(order)
@@ -259,6 +297,10 @@ class FakeTown:
         return {"meters": 1}
 
     def houses(self):
+        changed = {house["serial"] for house in self.more}
+        return [house for house in self._own_houses() if house["serial"] not in changed] + self.more
+
+    def _own_houses(self):
         return [
             house_seen("URJ00000001", "T1", hook_w=2000),
             house_seen("URJ00000002", "T1", supplied=False),

@@ -1,8 +1,7 @@
 """Print how the code is described: `uv run --group test python -m tests.words.measure [--root .]`, one JSON object.
 
-Counts are over `src/urja` without migrations. A public function has no underscore before its name or its class's. A
-docstring names a unit where one of the words of `_UNITS` stands in it, and an error where a name ending in `Error` or
-the word "raises" does.
+Counts are over `src/urja` without migrations. Units and errors that public functions leave out are counted as
+`tests.words.described` prints them, long sentences of documents as `tests.words.sentences` does.
 """
 
 import argparse
@@ -12,19 +11,12 @@ import json
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
+from tests.words.described import found, functions, read
 from tests.words.refused import findings
+from tests.words.sentences import long_sentences, pages
 from tests.words.texts import ROOT
-
-_UNITS = re.compile(
-    r"\b(Wh|kWh|W|kW|VA|kVA|V|A|Hz|seconds?|minutes?|hours?|days?|ms|bytes?|bits?|octets?|paise|rupees?|minor units?"
-    r"|UTC|local time|per cent|percent|months?|metres?|m³|litres?)\b"
-)
-_ERRORS = re.compile(r"\w+Error\b|[Rr]aises?\b")
-
-type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def measured(root: Path) -> dict[str, float]:
@@ -37,12 +29,15 @@ def measured(root: Path) -> dict[str, float]:
         counts.update(_lines(source))
         tree = ast.parse(source)
         counts["docstrings"] += sum(_documented(node) is not None for node in ast.walk(tree))
-        for function in _public(tree.body):
-            counts.update(_described(function))
-    functions = counts["public_functions_documented"]
+        for _, function in functions(tree):
+            counts.update(
+                public_functions=1, public_functions_documented=ast.get_docstring(function) is not None
+            )
+    left_out = list(found(read(root)))
     return counts | {
-        "share_with_unit": round(counts["with_unit"] / functions, 3),
-        "share_with_error": round(counts["with_error"] / functions, 3),
+        "errors_left_out": sum("does not name" in line for line in left_out),
+        "units_left_out": sum("has no unit" in line for line in left_out),
+        "long_sentences": sum(1 for _ in long_sentences(pages())),
         "comment_share_of_lines": round(counts["comment_lines"] / counts["code_lines"], 4),
         "words_out_of_use": sum(1 for _ in findings([root / "src"])),
     }
@@ -52,26 +47,6 @@ def _documented(node: ast.AST) -> str | None:
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         return ast.get_docstring(node)
     return None
-
-
-def _public(body: list[ast.stmt]) -> Iterator[Function]:
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            yield node
-        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            yield from _public(node.body)
-
-
-def _described(function: Function) -> Counter[str]:
-    text = ast.get_docstring(function)
-    if text is None:
-        return Counter(public_functions=1)
-    return Counter(
-        public_functions=1,
-        public_functions_documented=1,
-        with_unit=_UNITS.search(text) is not None,
-        with_error=_ERRORS.search(text) is not None,
-    )
 
 
 def _lines(source: str) -> Counter[str]:

@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 
 from urja.base import log
-from urja.demo import command as demo
+from urja.base.ports import free_port
+from urja.demo.command import demo_settings
+from urja.demo.town_run import Plan, TownRun
 from urja.site.supervisor.installation import HEADEND, NATS, PIPELINE, POSTGRES
 
 VICTIMS = (HEADEND, PIPELINE, POSTGRES, NATS)
@@ -24,8 +26,8 @@ INTERVAL_S = 1800
 STOPPED_S = 0.6
 
 
-class DangerousTown(demo._TownRun):
-    """A street whose system is killed, process by process, while it lives."""
+class DangerousTown(TownRun):
+    """A town whose system is killed, process by process, while it lives."""
 
     async def _until(self, stopping):
         trouble = asyncio.create_task(self._kill_and_stop())
@@ -39,7 +41,7 @@ class DangerousTown(demo._TownRun):
     async def _meet_again(self) -> None:
         """Every meter is on line and has pushed since: a head end knows a connection by its first push."""
         async with asyncio.timeout(60):
-            while (await self._order("status"))["linked"] < self.plan.meters:  # noqa: ASYNC110 - nobody announces it
+            while (await self._order("status"))["linked"] < self.plan.meters:  # noqa: ASYNC110 - no event announces it
                 await asyncio.sleep(0.2)
         await asyncio.sleep(2 * INTERVAL_S / SPEED)
 
@@ -48,24 +50,24 @@ class DangerousTown(demo._TownRun):
 
         The broker gives it out again after two minutes, when its answer is in the books already.
         """
-        waiting = await self.box.backlog()
+        waiting = await self.installation.backlog()
         return waiting is not None and not any(
             sum(counts.values()) for name, counts in waiting.items() if not name.startswith("REQUESTS")
         )
 
     async def _kill_and_stop(self) -> tuple[list[str], list[str]]:
-        """Each victim killed twice and stopped once, as the seed orders it; whoever is just coming back is spared."""
+        """Each victim killed twice and stopped once, as the seed orders it; a process that is just coming back is spared."""
         chance = random.Random(f"kills {self.plan.seed}")
-        deeds = [*((victim, "kill") for victim in VICTIMS * 2), *((victim, "stop") for victim in VICTIMS)]
-        chance.shuffle(deeds)
+        actions = [*((victim, "kill") for victim in VICTIMS * 2), *((victim, "stop") for victim in VICTIMS)]
+        chance.shuffle(actions)
         killed, stopped = [], []
-        for victim, deed in deeds:
-            await asyncio.sleep(SECONDS / len(deeds) * chance.uniform(0.4, 1.4))
-            pid = self.box.pid(victim)
+        for victim, action in actions:
+            await asyncio.sleep(SECONDS / len(actions) * chance.uniform(0.4, 1.4))
+            pid = self.installation.pid(victim)
             if pid is None:
                 continue
-            if deed == "kill":
-                self.box.kill(victim)
+            if action == "kill":
+                self.installation.kill(victim)
                 killed.append(victim)
             else:
                 os.kill(pid, signal.SIGSTOP)
@@ -80,10 +82,10 @@ def main() -> int:
     log.configure("kills", "error", json=False)
     seed, folder = int(sys.argv[1]), Path(sys.argv[2])
     report = folder / "report.json"
-    plan = demo.Plan(meters=4, speed=SPEED, seconds=SECONDS, seed=seed, report=report)
-    street = DangerousTown(plan, demo._settings(None), folder / "data")
-    passed = asyncio.run(street.live())
-    troubles = {"killed": street.killed, "stopped": street.stopped}
+    plan = Plan(meters=4, speed=SPEED, seconds=SECONDS, seed=seed, report=report)
+    town = DangerousTown(plan, demo_settings(free_port()), folder / "data")
+    passed = asyncio.run(town.live())
+    troubles = {"killed": town.killed, "stopped": town.stopped}
     report.write_text(json.dumps(json.loads(report.read_text()) | troubles))
     return 0 if passed else 1
 

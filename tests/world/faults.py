@@ -1,4 +1,4 @@
-"""A street to which one fault after the other happens, drawn from a seed: kills, stops, full disks, messages.
+"""A town to which one fault after the other happens, drawn from a seed: kills, stops, full disks, messages.
 
 One fault befalls each interval, in the middle of its work; its kind, its moment and whom it meets follow from the seed.
 What is counted: how often each kind was injected, and after how many of them everything worked again.
@@ -18,7 +18,7 @@ from unittest import mock
 
 import psycopg
 from tests.conftest import PASSWORD
-from tests.world.world import CALM, MONDAY, Ground, World, _street
+from tests.world.world import CALM, MONDAY, Ground, World, _town
 
 from urja.headend import process
 from urja.laws.report import Findings
@@ -43,10 +43,10 @@ EMPTY: Final = "DROP FUNCTION no_room() CASCADE"
 
 
 class FaultyWorld(World):
-    """Use it as `async with FaultyWorld.with_faults(...) as street`; then `live_through`, `come_to_rest`, `examine`."""
+    """Use it as `async with FaultyWorld.with_faults(...) as town`; then `live_through`, `come_to_rest`, `examine`."""
 
     def __init__(self, ground: Ground, seed: int, faults: int) -> None:
-        super().__init__(ground, seed, CALM, _street(3, 1, 0, 0, seed), MONDAY)
+        super().__init__(ground, seed, CALM, _town(3, 1, 0, 0, seed), MONDAY)
         self.fate = random.Random(f"faults {seed}")
         self.deck = self._deck(faults)
         self.injected: Counter[str] = Counter()
@@ -141,7 +141,7 @@ class FaultyWorld(World):
         """Back with those who use it: what strikes next strikes at a broker that is at work."""
         await super().broker_back()
         for broker in (self._admin, self.consumers["READINGS"].consumer._broker, self.headend.broker):
-            await asyncio.wait_for(broker.wait_connected(), 20)
+            await asyncio.wait_for(broker.wait_connected(), 60)
 
     def _look_whether_all_works(self) -> None:
         failing = [name for name, loop in self.loops.items() if loop.progress.failures_in_a_row]
@@ -233,7 +233,7 @@ class FaultyWorld(World):
         self._undo.append(self._database_answers)
 
     async def _database_answers(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(psycopg.OperationalError):
                     await asyncio.to_thread(self._backends)
@@ -305,9 +305,9 @@ class FaultyWorld(World):
         """The broker has each batch twice, as if its answer to the first had been lost."""
         broker, publish = self.headend.broker, self.headend.broker.publish_batch
 
-        async def publish_twice(kind, shard, records, correlation, message_id=None):
-            await publish(kind, shard, records, correlation, message_id)
-            return await publish(kind, shard, records, correlation, None)
+        async def publish_twice(kind, shard, records, correlation, message_id=None, **how):
+            await publish(kind, shard, records, correlation, message_id, **how)
+            return await publish(kind, shard, records, correlation, None, **how)
 
         broker.publish_batch = publish_twice
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from tests.world.town_world import TownWorld, _hanging
+from tests.world.town_world import TownWorld, _installed
 from tests.world.world import ZONE
 
 from urja.demo import clerks
@@ -82,7 +82,7 @@ def _into_stock(meter: Any, now: datetime) -> None:
     from urja.usecases.kinds.stock import Delivered
     from urja.usecases.operations import ReceiveDevices, perform
 
-    told = _hanging(meter, None, now)
+    told = _installed(meter, None, now)
     delivered = Delivered(
         max_power_w=15_000, **{name: told[name] for name in told if name in Delivered.__struct_fields__}
     )

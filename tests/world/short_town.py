@@ -1,7 +1,7 @@
 """The demonstration from its start to its laws: `python -m tests.world.short_town SEED FOLDER [METERS SECONDS]`.
 
-Hands are laid on three of its meters first, as the town's page lets anybody: the law of flags looks for it. A process
-of its own, as the demonstration is. Time is up when the seconds are over and somebody who was cut has paid and has
+Hands are laid on three of its meters first, as the town's page lets any visitor: the law of flags looks for it. A process
+of its own, as the demonstration is. Time is up when the seconds are over and a disconnected household has paid and has
 light again, so that a slow machine sees the whole loop as well. Exit 0 where all laws held.
 """
 
@@ -13,14 +13,17 @@ from pathlib import Path
 import psycopg
 
 from urja.base import log
-from urja.demo import command as demo, town_laws
+from urja.base.ports import free_port
+from urja.demo import town_laws
+from urja.demo.command import demo_settings
+from urja.demo.town_run import Plan, TownRun
 
 SPEED = 600.0
 METERS, SECONDS = 10, 25.0
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
-class ShortTown(demo._TownRun):
+class ShortTown(TownRun):
     """A demonstration that ends when it has shown the loop."""
 
     async def _until(self, stopping):
@@ -39,7 +42,7 @@ class ShortTown(demo._TownRun):
         return await asyncio.to_thread(self._reconnected) > 0
 
     def _reconnected(self) -> int:
-        with psycopg.connect(self.box.secrets.database_owner) as connection:
+        with psycopg.connect(self.installation.secrets.database_owner) as connection:
             return town_laws.figures(connection, [])["reconnects"]
 
 
@@ -47,9 +50,9 @@ def main() -> int:
     log.configure("town", "error", json=False)
     seed, folder = int(sys.argv[1]), Path(sys.argv[2])
     meters, seconds = (int(sys.argv[3]), float(sys.argv[4])) if len(sys.argv) > 3 else (METERS, SECONDS)
-    plan = demo.Plan(meters=meters, speed=SPEED, seconds=seconds, seed=seed, report=folder / "report.json")
-    street = ShortTown(plan, demo._settings(None), folder / "data")
-    return 0 if asyncio.run(street.live()) else 1
+    plan = Plan(meters=meters, speed=SPEED, seconds=seconds, seed=seed, report=folder / "report.json")
+    town_run = ShortTown(plan, demo_settings(free_port()), folder / "data")
+    return 0 if asyncio.run(town_run.live()) else 1
 
 
 if __name__ == "__main__":

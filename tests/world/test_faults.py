@@ -13,17 +13,17 @@ log = structlog.get_logger()
 
 async def lived_through(ground, seed: int, faults: int) -> None:
     """The table is in the log: `-rP` shows it."""
-    async with FaultyWorld.with_faults(ground, seed=seed, faults=faults) as street:
-        await street.live_through()
-        await street.come_to_rest()
-        findings = await street.examine()
-        table = street.table(findings)
+    async with FaultyWorld.with_faults(ground, seed=seed, faults=faults) as town:
+        await town.live_through()
+        await town.come_to_rest()
+        findings = await town.examine()
+        table = town.table(findings)
     log.info("faults", table=json.dumps(table))
-    story = "\n".join([*street.happened, *findings.faults, str(findings.figures), json.dumps(table)])
-    assert street.settled, f"does not come to rest: {street.awaited}\n{story}"
+    story = "\n".join([*town.happened, *findings.faults, str(findings.figures), json.dumps(table)])
+    assert town.settled, f"does not come to rest: {town.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
     assert table["injected_total"] == table["survived_total"] == faults, story
-    assert set(table["injected"]) == set(street.kinds), story
+    assert set(table["injected"]) == set(town.kinds), story
     assert (table["lost"], table["doubled"]) == (0, 0), story
     assert findings.figures["energy_drawn_wh"] == findings.figures["energy_rated_wh"] > 0, story
 
@@ -49,8 +49,8 @@ async def test_two_hundred_faults_are_survived(ground):
 )
 async def test_wrong_code_is_seen_in_the_table(ground, monkeypatch, mutation, figure):
     mutation(monkeypatch)
-    async with FaultyWorld.with_faults(ground, seed=4, faults=12) as street:
-        await street.live_through()
-        await street.come_to_rest(within=timedelta(hours=6))
-        table = street.table(await street.examine())
+    async with FaultyWorld.with_faults(ground, seed=4, faults=12) as town:
+        await town.live_through()
+        await town.come_to_rest(within=timedelta(hours=6))
+        table = town.table(await town.examine())
     assert table[figure] > 0, table

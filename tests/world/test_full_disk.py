@@ -108,17 +108,17 @@ class FullDisk(FaultyWorld):
 
 
 async def test_a_full_disk_loses_and_doubles_nothing(ground):
-    async with FullDisk.with_faults(ground, seed=1, faults=6) as street:
-        async with street.supervised():
-            await street.live_through()
-            await street.come_to_rest()
-        findings = await street.examine()
-        table = street.table(findings)
+    async with FullDisk.with_faults(ground, seed=1, faults=6) as town:
+        async with town.supervised():
+            await town.live_through()
+            await town.come_to_rest()
+        findings = await town.examine()
+        table = town.table(findings)
         # It was full: of the database, and of the broker.
-        assert any("No space left on device" in error for error in street.refused), street.refused
-        assert "stuck" in street.refused
-    story = "\n".join([*street.happened, *findings.faults, str(findings.figures), str(table)])
-    assert street.settled, f"does not come to rest: {street.awaited}\n{story}"
+        assert any("No space left on device" in error for error in town.refused), town.refused
+        assert "stuck" in town.refused
+    story = "\n".join([*town.happened, *findings.faults, str(findings.figures), str(table)])
+    assert town.settled, f"does not come to rest: {town.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
     assert table["injected_total"] == table["survived_total"] == 6, story
     assert (table["lost"], table["doubled"]) == (0, 0), story

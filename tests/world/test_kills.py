@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-async def test_whatever_is_killed_or_stopped_every_law_holds(world_tmp, seed):
+async def test_whatever_is_killed_or_stopped_every_law_holds(world_tmp, prepared, seed):
+    prepared(world_tmp / "data")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -22,7 +22,7 @@ def society(seed: int) -> Town:
 
 
 async def test_sub_meters_behind_a_line_are_cut_and_connected_by_the_rules(ground):
-    async with TownWorld.opened(ground, seed=1, town=society(1), deeds=[]) as town:
+    async with TownWorld.opened(ground, seed=1, town=society(1), manipulations=[]) as town:
         await town.live_until(MONDAY + 10 * HOUR)
         await town.come_to_rest()
         findings = await town.examine()

@@ -199,7 +199,7 @@ def test_one_that_is_young_need_not_be_known_and_is_waited_for(till, database):
     assert not caught_up(database, till)
 
 
-def test_a_settlement_of_nobody(till, database):
+def test_a_settlement_of_no_account(till, database):
     a_day_of_money(till)
     with database.connect() as connection:
         connection.execute("UPDATE payments_settlement_row SET entity_id = 'pay_of_nobody' WHERE kind = 'payment' "

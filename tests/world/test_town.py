@@ -38,7 +38,8 @@ async def lived(folder: Path, *command: str) -> dict:
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-async def test_through_cuts_and_recharges(world_tmp, seed):
+async def test_through_cuts_and_recharges(world_tmp, prepared, seed):
+    prepared(world_tmp / "data")
     report = await lived(world_tmp, "tests.world.short_town", str(seed), str(world_tmp))
     assert report["disconnects"] >= report["reconnects"] >= 1
     assert report["recharges_credited"] >= 1

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from tests.apps.payments.cast import sign
 from tests.apps.payments.till import opened_till  # noqa: F401 - a fixture
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.headend.conftest import admin, nats_server, pipeline, start_headend  # noqa: F401 - fixtures
 from tests.headend.ordering import Desk, House, put_device
 
@@ -277,7 +277,7 @@ class Sink:
 
 
 def unheard_of(database, clock) -> dict[str, tuple[str, ...]]:
-    """A command that leaves, and a day in which nobody says what became of it."""
+    """A command that leaves, and a day without a report of its outcome."""
     from urja.pipeline.dispatch import Dispatch
 
     office = Office(House(clock), clock)
@@ -294,7 +294,7 @@ async def _in_this_thread(work, *arguments):
     return _asleep(lambda: work(*arguments))
 
 
-def test_a_command_that_nobody_tells_of_ends(database, stepped_clock):
+def test_a_command_without_an_outcome_ends(database, stepped_clock):
     found = unheard_of(database, stepped_clock)
     assert not any(found.values()), found
 

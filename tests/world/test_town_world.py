@@ -1,11 +1,11 @@
-"""Days of a town in seconds: everybody is cut, told, paid for and lit by the rules, and every fault is seen."""
+"""Days of a town in seconds: every household is disconnected, notified, paid for and reconnected by the rules, and every fault is seen."""
 
 import pytest
 from tests.world.town_world import HOUR, TownWorld
 from tests.world.world import MONDAY
 
 EVERY_KIND = {"weld_or_bypass", "cover_opened", "magnet", "neutral_disturbed", "loss", "not_communicating"}
-"""Nothing is proven by a fault that nobody can see."""
+"""Nothing is proven by an invisible fault."""
 
 
 async def lived(ground, seed: int, hours: float) -> tuple[TownWorld, dict]:

@@ -1,4 +1,4 @@
-"""Days of a street in seconds, with everything that can go wrong on the way; then every law holds."""
+"""Days of a town in seconds, with everything that can go wrong on the way; then every law holds."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from tests.world.world import BAD_LINES, MONDAY, MONTH_END, World
 from urja.meter.faults import FaultRates
 
 DARK = replace(BAD_LINES, power_cut=0.02, dark_intervals=8)
-"""Bad lines and outages; both types' habits are on the street."""
+"""Bad lines and outages; both types' habits are on the town."""
 
 WRONG_CLOCKS = replace(BAD_LINES, drift_ppm=(-18_000, -3000, -40, 0, 40, 3000, 18_000))
 """From seconds a day to almost half an hour, fast and slow; clocks are set at noon and after an outage.
@@ -27,14 +27,14 @@ EVERYTHING = replace(
 
 
 async def lived(ground, days, *, stride=1, **world) -> tuple[World, dict[str, bool], tuple[str, ...]]:
-    async with World.raised(ground, **world) as street:
-        await street.live(days, stride=stride)
-        await street.come_to_rest()
-        findings = await street.examine()
-    story = "\n".join([*street.happened, *findings.faults, str(findings.figures)])
-    assert street.settled, f"does not come to rest: {street.awaited}\n{story}"
+    async with World.raised(ground, **world) as town:
+        await town.live(days, stride=stride)
+        await town.come_to_rest()
+        findings = await town.examine()
+    story = "\n".join([*town.happened, *findings.faults, str(findings.figures)])
+    assert town.settled, f"does not come to rest: {town.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
-    return street, findings
+    return town, findings
 
 
 MONEY = """
@@ -57,30 +57,30 @@ def report(ground, findings) -> str:
 
 
 async def test_on_calm_days_every_push_is_accepted_and_stored(ground, oracle):
-    street, findings = await lived(ground, 1)
+    town, findings = await lived(ground, 1)
     oracle("worlds/calm.txt", report(ground, findings))
-    status = street.fleet.status()
-    assert findings.figures["pushes_accepted"] == street.witness.count == status["pushes_sent"]
+    status = town.fleet.status()
+    assert findings.figures["pushes_accepted"] == town.witness.count == status["pushes_sent"]
     assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
     assert findings.figures["intervals_missing"] == 0
 
 
 async def test_meters_behind_one_line_are_billed_by_what_is_pulled(ground, oracle):
     """Sub-meters on an RS-485 line push nothing: every interval and register of theirs is read."""
-    street, findings = await lived(ground, 1, seed=8, dialling=1, listening=0, behind_line=3)
+    town, findings = await lived(ground, 1, seed=8, dialling=1, listening=0, behind_line=3)
     oracle("worlds/line.txt", report(ground, findings))
     assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
     assert findings.figures["intervals_missing"] == 0
-    behind = [station for station in street.fleet.stations.values() if station.meter.identity.place]
+    behind = [station for station in town.fleet.stations.values() if station.meter.identity.place]
     assert [station.counts.sent for station in behind] == [0, 0, 0]
 
 
 async def test_meters_that_push_without_a_tag_are_billed_by_what_is_read_of_them(ground):
-    street, findings = await lived(ground, 1, seed=9, dialling=3, listening=0, tagless=2)
+    town, findings = await lived(ground, 1, seed=9, dialling=3, listening=0, tagless=2)
     assert findings.figures["energy_drawn_wh"] == findings.figures["energy_stored_wh"] > 0
     assert findings.figures["intervals_missing"] == 0
-    sent = [station.counts.sent for station in street.fleet.stations.values()]
-    assert findings.figures["pushes_accepted"] == street.witness.count < sum(sent)
+    sent = [station.counts.sent for station in town.fleet.stations.values()]
+    assert findings.figures["pushes_accepted"] == town.witness.count < sum(sent)
 
 
 def alone(*trouble: object) -> object:

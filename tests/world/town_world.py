@@ -1,8 +1,8 @@
-"""A town in one process on stepped time: the whole circle from use to light, with faults that somebody injects.
+"""A town in one process on stepped time: the whole circle from use to reconnection, with injected faults.
 
 Beside what `world` has (meters over sockets, head end, JetStream, PostgreSQL, the stages as the runner runs them) here
 are two metered transformers, a policy, a payment gateway and a message service with books of their own on sockets of
-their own, webhooks through the web's own views, and households that pay by habit. Who is who, when somebody lays hands
+their own, webhooks through the web's own views, and households that pay by habit. Who is who, when a hand is laid
 on a meter and what becomes of payments is drawn from a seed. Every law holds at the end, and every evening.
 """
 
@@ -120,12 +120,12 @@ LINES: Final = Trouble(
     drop_link=0.01,
 )
 
-type Habit = Literal["early", "warned", "dark", "never"]
+type Habit = Literal["early", "warned", "disconnected", "never"]
 
 
 @dataclass(frozen=True)
 class House:
-    """One household. `number` is of its meter; who is heavy and poor is cut, whoever it is that pays or not."""
+    """One household. `number` is of its meter; a heavy and poor one is disconnected, whether it pays or not."""
 
     meter: Identity
     habit: Habit
@@ -156,11 +156,11 @@ class Town:
         chance = random.Random(f"town {seed}")
         houses = [
             cls._house(seed, 1, "T1", "heavy", "never", chance.randrange(500, 1_500)),
-            cls._house(seed, 2, "T1", "heavy", "dark", chance.randrange(500, 2_500)),
+            cls._house(seed, 2, "T1", "heavy", "disconnected", chance.randrange(500, 2_500)),
             cls._house(seed, 3, "T1", "heavy", "never", 300, medical=True),
             cls._house(seed, 4, "T1", "family", "early", chance.randrange(9_000, 15_000)),
             cls._house(seed, 5, "T2", "heavy", "never", chance.randrange(2_000, 12_000)),
-            cls._house(seed, 6, "T2", "heavy", "dark", 600, cards=(REVERSED, LATE)),
+            cls._house(seed, 6, "T2", "heavy", "disconnected", 600, cards=(REVERSED, LATE)),
             cls._house(seed, 7, "T2", "heavy", "never", 300, converted=True),
             cls._house(seed, 8, "T2", "family", "warned", chance.randrange(1_000, 4_000)),
         ]
@@ -186,8 +186,8 @@ class Town:
 
 
 @dataclass(frozen=True)
-class Deed:
-    """Somebody does something to a meter, so long after the beginning."""
+class Manipulation:
+    """A manipulation of a meter, so long after the beginning."""
 
     after: timedelta
     number: int
@@ -195,11 +195,11 @@ class Deed:
     what: Input | Callable[[datetime], Input]
 
 
-def _silence(hours: float) -> Callable[[datetime], Input]:
+def _out_of_reach(hours: float) -> Callable[[datetime], Input]:
     return lambda now: Silence(int((now + timedelta(hours=hours)).timestamp()))
 
 
-def deeds_of(seed: int) -> list[Deed]:
+def manipulations_of(seed: int) -> list[Manipulation]:
     """Two days and a half of hands on meters; who and when follows from the seed."""
     chance = random.Random(f"deeds {seed}")
 
@@ -210,21 +210,21 @@ def deeds_of(seed: int) -> list[Deed]:
     magnet_at, quiet_at, hook_at = within(2, 20), within(24, 40), within(2, 6)
     absent = chance.choice((1, 2, 6))
     return [
-        # One of these is cut and lights on; one pays in time, so nobody ever learns of its weld.
-        Deed(within(0.1, 0.5), chance.choice((1, 5)), Weld(True)),
-        Deed(within(0.1, 20), 4, Weld(True)),
-        Deed(hook_at, chance.choice((7, 8)), Hook(chance.choice((3000, 4000)))),
-        Deed(magnet_at, magnet, MoveTamper("magnet", True)),
-        Deed(magnet_at + within(0.1, 5), magnet, MoveTamper("magnet", False)),
-        Deed(within(1, 50), neutral, MoveTamper("neutral", True)),
-        Deed(within(1, 50), cover, MoveTamper("cover", True)),
+        # One of these is disconnected and stays powered; one pays in time, so its weld is never found.
+        Manipulation(within(0.1, 0.5), chance.choice((1, 5)), Weld(True)),
+        Manipulation(within(0.1, 20), 4, Weld(True)),
+        Manipulation(hook_at, chance.choice((7, 8)), Hook(chance.choice((3000, 4000)))),
+        Manipulation(magnet_at, magnet, MoveTamper("magnet", True)),
+        Manipulation(magnet_at + within(0.1, 5), magnet, MoveTamper("magnet", False)),
+        Manipulation(within(1, 50), neutral, MoveTamper("neutral", True)),
+        Manipulation(within(1, 50), cover, MoveTamper("cover", True)),
         # A cover that is opened where nothing can be heard of it, until it can.
-        Deed(quiet_at, far, _silence(4)),
-        Deed(quiet_at + within(0.5, 3), far, MoveTamper("cover", True)),
-        Deed(within(0.5, 4), absent, _silence(chance.uniform(1, 4))),
-        Deed(within(24, 28), chance.choice((2, 6)), _silence(chance.uniform(0.5, 5))),
-        # And one that is silent for ever, from the first night on.
-        Deed(within(12, 30), 3, Silence(FOR_EVER_S)),
+        Manipulation(quiet_at, far, _out_of_reach(4)),
+        Manipulation(quiet_at + within(0.5, 3), far, MoveTamper("cover", True)),
+        Manipulation(within(0.5, 4), absent, _out_of_reach(chance.uniform(1, 4))),
+        Manipulation(within(24, 28), chance.choice((2, 6)), _out_of_reach(chance.uniform(0.5, 5))),
+        # And one that sends nothing for ever, from the first night on.
+        Manipulation(within(12, 30), 3, Silence(FOR_EVER_S)),
     ]
 
 
@@ -235,13 +235,19 @@ class TownWorld(World):
     waits_s: ClassVar[dict[str, float]] = {"READINGS": 0.02, "OUTCOMES": 0.01, "PROGRESS": 0.01}
 
     def __init__(
-        self, ground: Ground, seed: int, trouble: Trouble, town: Town, deeds: list[Deed], start: datetime
+        self,
+        ground: Ground,
+        seed: int,
+        trouble: Trouble,
+        town: Town,
+        manipulations: list[Manipulation],
+        start: datetime,
     ) -> None:
         super().__init__(ground, seed, trouble, town.meters, start)
         self.town = town
         self.transformers = town.transformers
         self.began_at = start
-        self.deeds = sorted(deeds, key=lambda deed: deed.after)
+        self.manipulations = sorted(manipulations, key=lambda manipulation: manipulation.after)
         self.evenings: dict[str, list[str]] = defaultdict(list)
         """What contradicted the laws of switching at the end of a day."""
         self._settings: Any = None
@@ -261,13 +267,18 @@ class TownWorld(World):
         *,
         seed: int = 1,
         town: Town | None = None,
-        deeds: list[Deed] | None = None,
+        manipulations: list[Manipulation] | None = None,
         trouble: Trouble = LINES,
         start: datetime = MONDAY,
     ) -> "AsyncIterator[TownWorld]":
         """The town, moved in, with everything around it, nothing lived yet."""
         world = cls(
-            ground, seed, trouble, town or Town.of(seed), deeds_of(seed) if deeds is None else deeds, start
+            ground,
+            seed,
+            trouble,
+            town or Town.of(seed),
+            manipulations_of(seed) if manipulations is None else manipulations,
+            start,
         )
         async with world._outside_open(), world.standing():
             yield world
@@ -362,20 +373,20 @@ class TownWorld(World):
 
     def _happenings(self, boundary: datetime) -> Iterator[tuple[datetime, Callable[[], None]]]:
         yield from super()._happenings(boundary)
-        while self.deeds and self.began_at + self.deeds[0].after <= boundary:
-            deed = self.deeds.pop(0)
-            yield self.began_at + deed.after, self._doing(deed)
+        while self.manipulations and self.began_at + self.manipulations[0].after <= boundary:
+            manipulation = self.manipulations.pop(0)
+            yield self.began_at + manipulation.after, self._execution(manipulation)
 
     async def _start_fleet(self, stack: contextlib.AsyncExitStack) -> None:
         await super()._start_fleet(stack)
         for station in self.stations[::2]:
             station.plan = _AlertsLost(station.meter.identity.serial, station.plan.rates)
 
-    def _doing(self, deed: Deed) -> Callable[[], None]:
-        station = self.fleet.stations[self.town.houses[deed.number - 1].serial]
+    def _execution(self, manipulation: Manipulation) -> Callable[[], None]:
+        station = self.fleet.stations[self.town.houses[manipulation.number - 1].serial]
 
         def act() -> None:
-            what = deed.what(self.clock.now()) if callable(deed.what) else deed.what
+            what = manipulation.what(self.clock.now()) if callable(manipulation.what) else manipulation.what
             self.happened.append(f"{self.clock.now()} {station.meter.identity.serial} {what}")
             _happen(station, what)
 
@@ -424,7 +435,7 @@ class TownWorld(World):
     # -- households -----------------------------------------------------------------------------------------
 
     async def _recharge(self) -> bool:
-        """Everybody looks at their balance, and who pays by habit pays; whether anybody did."""
+        """Every household looks at its balance, and pays by habit; whether any did."""
         now, paid = self.clock.now(), False
         seen = await self.in_thread(_standings, self._accounts.values())
         for house in self.town.houses:
@@ -452,8 +463,8 @@ class TownWorld(World):
     # -- coming to rest -------------------------------------------------------------------------------------
 
     async def come_to_rest(self, within: timedelta = timedelta(hours=10)) -> None:
-        """Every link is mended; then as in any world, and until both books of payments agree."""
-        self.deeds.clear()
+        """Every link is repaired; then as in any world, and until both books of payments agree."""
+        self.manipulations.clear()
         for station in self.stations:
             if not station.reachable:
                 _happen(station, Silence(0))
@@ -481,7 +492,7 @@ class TownWorld(World):
         return payments
 
     async def flags(self) -> Finding:
-        """The law of flags as things stand, while meters are silent and nobody has been there."""
+        """The law of flags now, while meters send nothing and no visit was made."""
         return await self.in_thread(self._flags, self._last_boundary())
 
     async def flag_kinds(self) -> set[str]:
@@ -558,7 +569,7 @@ def _happen(station: Station, what: Input) -> None:
 
 def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     """Tariff, policy, transformers, meters, households and what they are; each account by its meter's serial."""
-    from tests.apps import street
+    from tests.apps import town as town_rows
 
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
@@ -580,7 +591,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     for transformer, post in zip(town.transformers, town.posts, strict=True):
         add_transformer(transformer.id, feeder=transformer.feeder, **stamp)
         installation = InstallNetworkMeter(
-            **_hanging(post, transformer.id, now),
+            **_installed(post, transformer.id, now),
             max_power_w=200_000,
             premise_name=transformer.id,
             bucket=chance.randrange(BUCKETS),
@@ -589,7 +600,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     accounts = {}
     for house in town.houses:
         adoption = Adoption(
-            **_hanging(house.meter, house.meter.transformer, now),
+            **_installed(house.meter, house.meter.transformer, now),
             max_power_w=15_000,
             tariff_code="demo-domestic",
             sanctioned_load_w=5000,
@@ -601,7 +612,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
             bucket=chance.randrange(BUCKETS),
         )
         adopted = adopt_meter(adoption, **stamp)
-        street.passed(adopted.device_id, now)
+        town_rows.passed(adopted.device_id, now)
         accounts[house.serial] = adopted.account_id
         if house.medical:
             medical = Protect(
@@ -614,7 +625,7 @@ def _move_in(town: Town, seed: int, now: datetime) -> dict[str, int]:
     return accounts
 
 
-def _hanging(meter: Identity, transformer: str | None, now: datetime) -> dict[str, Any]:
+def _installed(meter: Identity, transformer: str | None, now: datetime) -> dict[str, Any]:
     return {
         "serial": meter.serial,
         "system_title": meter.title,
@@ -642,7 +653,7 @@ def _time_to_pay(habit: Habit, standing: Any) -> bool:
             return standing.balance_minor < 8_000
         case "warned":
             return standing.standing != "fine"
-        case "dark":
+        case "disconnected":
             return standing.supply == "off"
     return False
 
@@ -669,7 +680,7 @@ def _order(account_id: int, amount_minor: int, now: datetime) -> str:
 
 
 def _in_hand() -> int:
-    """Commands that the head end has, and has not said that it waits for the meter."""
+    """Commands that the head end has, and has not reported as waiting for the meter."""
     from urja.apps.commands.kinds import State
     from urja.apps.commands.models import Command
 

@@ -1,4 +1,4 @@
-"""A street, a head end and a pipeline in one process, on time that is stepped: days pass in seconds.
+"""A town, a head end and a pipeline in one process, on time that is stepped: days pass in seconds.
 
 Everything is real but time: DLMS over sockets, JetStream, PostgreSQL, the stages as the runner runs them. Troubles
 are drawn from a seed. At the end the world is let come to rest, and the books are held to what Urja did not write:
@@ -25,13 +25,7 @@ from urja.base.clock import SteppedClock
 from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
 from urja.base.process_secrets import HeadendSecrets, PipelineSecrets
-from urja.base.settings import (
-    HeadendSettings,
-    MessagesSettings,
-    PipelineSettings,
-    Settings,
-    UtilitySettings,
-)
+from urja.base.settings import HeadendSettings, MessagesSettings, PipelineSettings, Settings, UtilitySettings
 from urja.cosem.security import wrap_key
 from urja.headend import intake
 from urja.headend.process import HeadEnd
@@ -114,8 +108,8 @@ class Witness:
         publish, accept, place = headend.broker.publish_batch, headend.intake._accept, headend.intake._place
         placing = False
 
-        async def publish_batch(kind, shard, records, correlation, message_id=None):
-            sequence = await publish(kind, shard, records, correlation, message_id)
+        async def publish_batch(kind, shard, records, correlation, message_id=None, **how):
+            sequence = await publish(kind, shard, records, correlation, message_id, **how)
             self.acknowledged.append((kind, records.copy()))
             return sequence
 
@@ -169,20 +163,17 @@ class Witness:
 
 
 def _names(kind: Kind, record: np.void) -> set[tuple[Any, ...]]:
-    """How a record may be found in the books: stored with its value, or put aside."""
-    at, value = {
-        Kind.BLOCK: ("start_at", "import_wh"),
-        Kind.REGISTER: ("read_at", "import_wh"),
-        Kind.EVENT: ("occurred_at", "code"),
-    }[kind]
+    """How a record may be found in the books: stored with its value, or quarantined."""
+    at = {Kind.BLOCK: "start_at", Kind.REGISTER: "read_at", Kind.EVENT: "occurred_at"}[kind]
+    value = record["code"] if kind is Kind.EVENT else record["values"][0]
     device, instant = int(record["device_id"]), int(record[at])
-    return {(kind.value, device, instant, int(record[value])), ("aside", kind.value, device, instant)}
+    return {(kind.value, device, instant, int(value)), ("aside", kind.value, device, instant)}
 
 
 def _known(connection: psycopg.Connection) -> set[tuple[Any, ...]]:
     rows = connection.execute(
-        "SELECT 'block', device_id, extract(epoch FROM start_at)::bigint, import_wh FROM readings_interval"
-        " UNION ALL SELECT 'register', device_id, extract(epoch FROM read_at)::bigint, import_wh FROM readings_register"
+        "SELECT 'block', device_id, extract(epoch FROM start_at)::bigint, values[1] FROM readings_interval"
+        " UNION ALL SELECT 'register', device_id, extract(epoch FROM read_at)::bigint, values[1] FROM readings_register"
         " UNION ALL SELECT 'event', device_id, extract(epoch FROM occurred_at)::bigint, code FROM readings_event"
     ).fetchall()
     aside = connection.execute(
@@ -258,7 +249,7 @@ class World:
         start: datetime = MONDAY,
     ) -> "AsyncIterator[World]":
         """Adopted meters on their walls, connected, nothing lived yet."""
-        world = cls(ground, seed, trouble, _street(dialling, listening, behind_line, tagless, seed), start)
+        world = cls(ground, seed, trouble, _town(dialling, listening, behind_line, tagless, seed), start)
         async with world.standing():
             yield world
 
@@ -327,7 +318,7 @@ class World:
             roots_key=bytes(32),
         )
         given = PipelineContext(
-            settings, secrets, self.clock, self.ground.folder / "heads", lambda _proven: {}, ()
+            settings, secrets, self.clock, self.ground.folder / "heads", lambda _proven: {}, (), Path()
         )
         # All in one thread: a step is over when it is over.
         built = await build_stages(given, broker, lambda _name: self.in_thread, stack)
@@ -481,7 +472,7 @@ class World:
         station.catch_up()
 
     async def _things_of_everybody(self) -> None:
-        """Database and broker go and come back, the head end is started anew."""
+        """Database and broker go and come back, the head end is restarted."""
         trouble = self.trouble
         if self._database_back and self._step >= self._database_back:
             await self.database_back()
@@ -499,7 +490,7 @@ class World:
             await self._start_headend()
 
     async def database_away(self) -> None:
-        """Nobody gets in, and who is in is thrown out."""
+        """No process gets in, and connected ones are closed."""
         self.happened.append(f"{self.clock.now()} database away")
         await self._administrate("ALTER DATABASE {name} ALLOW_CONNECTIONS false", throw_out=True)
 
@@ -605,7 +596,7 @@ class World:
                     calm = calm + 1 if self._resting else 0
 
     @staticmethod
-    async def _until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def _until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - conditions over counters have no event
                 await asyncio.sleep(0.005)
@@ -631,7 +622,7 @@ class World:
         )
 
 
-def _street(dialling: int, listening: int, behind_line: int, tagless: int, seed: int) -> list[Identity]:
+def _town(dialling: int, listening: int, behind_line: int, tagless: int, seed: int) -> list[Identity]:
     """Meters of both types, some of them behind one line of HDLC; serials, keys and loads follow from the seed.
 
     The first `tagless` of those that dial push without a tag.
@@ -657,7 +648,7 @@ def _street(dialling: int, listening: int, behind_line: int, tagless: int, seed:
 
 def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
     """Each meter on the wall of a household with some credit. Needs Django set up."""
-    from tests.apps import street
+    from tests.apps import town
 
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
@@ -685,4 +676,4 @@ def _adopt(meters: Sequence[Identity], seed: int, now: datetime) -> None:
             bucket=chance.randrange(BUCKETS),
         )
         adopted = adopt_meter(adoption, recorded_at=now, actor="world")
-        street.passed(adopted.device_id, now)
+        town.passed(adopted.device_id, now)

@@ -10,7 +10,7 @@ def insert(model: type[Model], *, ignore_conflicts: bool = False, **values: obje
     A trigger may refuse a row without an error, such as a receipt beyond the limit. Django's `create` names every
     column of a model, which a role with rights by column may not.
     """
-    columns = {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001 - documented by Django
+    columns = {key: field for field in model._meta.concrete_fields for key in (field.name, field.attname)}  # noqa: SLF001 - documented by Django
     fields = [columns[name] for name in values]
     names, marks = ", ".join(str(field.column) for field in fields), ", ".join(["%s"] * len(fields))
     conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""

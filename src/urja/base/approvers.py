@@ -56,7 +56,7 @@ def read_approvers(path: Path) -> list[Approver]:
         return []
     except (OSError, *UNREADABLE) as error:
         raise ApproversError(
-            f"{path} cannot be read ({error}): restore it, or install the approvers anew"
+            f"{path} cannot be read ({error}): restore it, or install the approvers again"
         ) from error
 
 

@@ -52,7 +52,10 @@ class Anchor:
     def moved_to(
         self, wall_s: float, business_s: float | None = None, speed: float | None = None
     ) -> "Anchor":
-        """Return an anchor at `wall_s`: on the same line unless another business time or speed is given."""
+        """Return an anchor at a wall instant: on the same line unless another business time or speed is given.
+
+        Both instants are Unix seconds; the speed is in business seconds per second.
+        """
         return Anchor(
             wall_s,
             self.business_at(wall_s) if business_s is None else business_s,
@@ -112,6 +115,7 @@ class AnchoredClock:
 
     @property
     def speed(self) -> float:
+        """Business seconds per second."""
         return self._refresh().speed
 
     def now(self) -> datetime:

@@ -38,6 +38,11 @@ def bucket_of(identifier: int) -> int:
     return identifier >> _SEQUENCE_BITS
 
 
+def number_in_bucket(identifier: int) -> int:
+    """Return the sequence in the lower bits of a composed key."""
+    return identifier & (_SEQUENCE_LIMIT - 1)
+
+
 def shard_of(bucket: int) -> int:
     """Return the stream shard (0..15) of a bucket: ranges, so that one machine owns a contiguous part."""
     return bucket * SHARDS // BUCKETS

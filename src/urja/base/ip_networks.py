@@ -20,6 +20,12 @@ def address_of(written: str) -> Address | None:
     return address
 
 
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is this machine's loopback, by name or address: nothing sent there crosses a network."""
+    address = address_of(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
 def network_of(written: str, *, ipv4_bits: int = 24, ipv6_bits: int = 48) -> str:
     """Return the network of an address, by default the largest that one internet subscriber is usually given.
 

@@ -63,6 +63,10 @@ class WebSecrets(_Confidential, frozen=True, kw_only=True):
     secret_key: str
 
 
+class NoSecrets(Struct, frozen=True):
+    """For a process that needs none."""
+
+
 class AdminSecrets(_Confidential, frozen=True, kw_only=True):
     """For the supervisor and the command line on this machine: everything that an administrator may do."""
 

@@ -36,7 +36,7 @@ def in_english(sentences: Iterable[str]) -> list[str]:
     return [str(sentence) for sentence in sentences]
 
 
-def to_plain(sentence: str) -> Any:
+def to_plain(sentence: str) -> object:
     """Return a sentence for JSON, with pattern and values; any other text unchanged."""
     if not isinstance(sentence, Sentence):
         return sentence

@@ -1,26 +1,15 @@
-"""Typed settings from one `urja.toml` and `URJA_*` variables.
+"""The settings: each section is a struct, and each field says what it allows.
 
-Each section is a struct and each field says what it allows; the loader walks them, so that a field added here is
-read, checked, shown and explained without further code. All faults of a configuration are reported at once, each with
-its value, what is allowed and where it came from. `URJA_WEB_PORT` overrides `[web] port`.
+`urja.base.configuration` walks them, so that a field added here is read, checked, shown and explained without further
+code.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
-from ipaddress import ip_network
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
-from urja.base import toml
+from urja.base.untyped_values import JsonObject
 
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number, 0..65535; 0 takes any free one")]
 Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0, at most a day")]
@@ -42,6 +31,14 @@ class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(min_length=1, description="a list of en and hi; en is always one of them"),
     ] = ("en", "hi")
     """Languages that pages and messages offer."""
+    gas_emergency_number: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\+?[0-9][0-9 -]{1,18}[0-9])?$",
+            description="a telephone number, such as 1906; left out: none",
+        ),
+    ] = ""
+    """The number that pages tell a consumer to call where gas escapes."""
     bounds: Annotated[
         tuple[float, ...],
         Meta(description="the area it supplies: degrees south, west, north, east; left out: anywhere"),
@@ -147,6 +144,11 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     status_port: Port = 9102
 
 
+PemFile = Annotated[
+    str, Meta(pattern=r"^(/.+)?$", description="the absolute path of a file in PEM; empty: no TLS of its own")
+]
+
+
 class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The web server of the portal."""
 
@@ -161,6 +163,12 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
     """Whether the portal is reached over TLS: cookies then travel only over TLS."""
+    tls_certificate: PemFile = ""
+    """Certificate with its chain, for TLS without a reverse proxy; a renewed file is served from the next connection on."""
+    tls_key: PemFile = ""
+    """Key of the certificate, without a password."""
+    redirect_port: Port | None = None
+    """Port at which plain requests are sent to `public_url`, where the web server ends TLS itself."""
     staff_second_factor: bool = True
     """Whether staff give a second factor at sign-in, and again before operations on money and supply."""
     trusted_proxies: Annotated[
@@ -217,7 +225,7 @@ class ChannelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A channel of notices; its secrets are in DATA/secrets/services.json."""
 
     provider: Provider
-    options: dict[str, Any] = {}
+    options: JsonObject = {}
     """Fields of `settings.Options` in the provider's folder."""
 
 
@@ -248,7 +256,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         "wallet",
     )
     """Payment methods offered through it."""
-    options: dict[str, Any] = {}
+    options: JsonObject = {}
     """Fields of `settings.Options` in the provider's folder."""
 
 
@@ -269,6 +277,14 @@ class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Largest recharge."""
     settled_within_days: Annotated[int, Meta(ge=1, le=60, description="days, 1..60")] = 7
     """Days after which a payment must be in a settlement; one that is not is reported as a difference."""
+
+    def __post_init__(self) -> None:
+        # Keys of credits begin with the gateway's name; these are of receipts and of bank statements.
+        taken = {"bank", "counter"} & self.gateways.keys()
+        if taken:
+            raise ValueError(
+                f"a gateway cannot have the name {min(taken)!r}: choose another one, such as 'main'"
+            )
 
 
 class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -292,6 +308,25 @@ class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Below it the installation is unhealthy: PostgreSQL and the broker stop on a full disk."""
 
 
+class BackupSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The archive of PostgreSQL's log, for a restore to a point in time; it is encrypted as backups are."""
+
+    wal_directory: Annotated[
+        Annotated[str, Meta(pattern="^/")] | None,
+        Meta(description="an existing directory on another disk, /…; left out: the log is not archived"),
+    ] = None
+    wal_interval_s: Annotated[int, Meta(ge=5, le=86_400, description="seconds, 5..86400")] = 300
+    """Longest time for which what was entered is in no archive."""
+    wal_days: Annotated[int, Meta(ge=1, le=3_650, description="days, 1..3650")] = 14
+    """Age from which files of the archive are removed; keep it above the days between two backups."""
+    wal_mb: Megabytes = 20_000
+    """Largest size of the archive; the oldest files are removed above it."""
+    wal_waiting_mb: Annotated[int, Meta(ge=64, le=10_000_000, description="megabytes, 64..10000000")] = 2_048
+    """What may wait on the database's disk while the archive fails; above it a part is given up, and the next backup is
+    the first that can be restored to a later moment.
+    """
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings."""
 
@@ -308,335 +343,4 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payments: PaymentsSettings = field(default_factory=PaymentsSettings)
     supervisor: SupervisorSettings = field(default_factory=SupervisorSettings)
     disk: DiskSettings = field(default_factory=DiskSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of a configuration: key, value, what is allowed, and origin."""
-
-    key: str
-    value: str
-    allowed: str
-    origin: str
-
-    def __str__(self) -> str:
-        label = "" if self.allowed.startswith(_SUGGESTION) else "allowed: "
-        return f"{self.origin}: {self.key} is {self.value}; {label}{self.allowed}"
-
-
-class SettingsError(Exception):
-    """The configuration cannot be used; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, and the origin of each value by key."""
-
-    settings: Settings
-    origins: dict[str, str]
-
-
-RESERVED_VARIABLES: Final = {"URJA_CONFIG": "the file to read", "URJA_DATA": "the data directory"}
-"""Variables that the command line reads; they are not settings."""
-
-_ANY_SECRET: Final = {"database.dsn"}
-_DEFAULT: Final = "default"
-_SUGGESTION: Final = "did you mean"
-
-
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Return the settings from a file (or none) and the environment. Raises SettingsError with all faults."""
-    return load_with_origins(path, environ).settings
-
-
-def load_with_origins(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Return the settings as `load` does, with the origin of each value. Raises SettingsError with all faults."""
-    faults: list[Fault] = []
-    given = [*_from_file(path, faults), *_from_environment(environ, faults)]
-    fields = {f"{section}.{name}": kind for section, name, kind in _fields()}
-    values: dict[str, Any] = {}
-    origins = dict.fromkeys(fields, _DEFAULT)
-    for entry in given:
-        kind = fields.get(entry.key)
-        if kind is None:
-            faults.append(_unknown(entry, fields))
-            continue
-        try:
-            # A variable can only hold text, so it is converted; in a file the type must be right.
-            value = msgspec.convert(entry.value, kind, strict=not entry.textual)
-            _CHECKS.get(entry.key, _no_check)(value)
-        except (msgspec.ValidationError, ValueError) as error:
-            faults.append(_fault(entry, kind, error))
-            continue
-        values[entry.key] = value
-        origins[entry.key] = entry.origin
-    if faults:
-        raise SettingsError(faults)
-    return Loaded(_assemble(values), origins)
-
-
-def describe(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    """Yield key, shown value and origin of every setting, with secrets masked."""
-    for section, name, _ in _fields():
-        key = f"{section}.{name}"
-        value = getattr(getattr(loaded.settings, section), name)
-        yield key, show_value(key, value), loaded.origins[key]
-
-
-def commented_toml(given: Mapping[str, Any]) -> str:
-    """Return a configuration file with the given values; every other setting is a comment with its default.
-
-    `given` is by key, such as `utility.name`. The comments are what each section and setting says of itself.
-    """
-    lines: list[str] = []
-    for section in msgspec.structs.fields(Settings):
-        lines += [
-            "",
-            *(f"# {line}" for line in (section.type.__doc__ or "").splitlines()),
-            f"[{section.encode_name}]",
-        ]
-        tables: list[str] = []
-        for item in msgspec.structs.fields(section.type):
-            value = given.get(f"{section.encode_name}.{item.encode_name}")
-            default = item.default_factory() if item.default is msgspec.NODEFAULT else item.default
-            lines.append(f"# {item.encode_name}: {_allowed(item.type)}")
-            if isinstance(default, dict):
-                # A table ends the keys of its section, so it follows them.
-                tables += _table(f"{section.encode_name}.{item.encode_name}", value or {})
-            elif value is not None:
-                lines.append(f"{item.encode_name} = {_toml_value(value)}")
-            elif default is not None:
-                lines.append(f"# {item.encode_name} = {_toml_value(default)}")
-        lines += tables
-    return "\n".join(lines[1:]) + "\n"
-
-
-def _table(name: str, entries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for entry, values in entries.items():
-        yield f"[{name}.{entry}]"
-        yield from (f"{key} = {_toml_value(value)}" for key, value in values.items())
-
-
-def _toml_value(value: Any) -> str:
-    # JSON's texts, numbers, lists and truth values are TOML's, except that TOML does not take the character DEL.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def show_value(key: str, value: Any) -> str:
-    """Return a value for display: a password inside an address is masked."""
-    if key in _ANY_SECRET and isinstance(value, str):
-        value = mask_password(value)
-    return msgspec.json.encode(value, enc_hook=str).decode() if value is not None else "unset"
-
-
-def mask_password(dsn: str) -> str:
-    """Return a connection string without its password, in URL or key=value form."""
-    masked = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", dsn)
-    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)", r"\1***", masked, flags=re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    key: str
-    value: Any
-    origin: str
-    textual: bool = False
-
-
-def _fields() -> Iterator[tuple[str, str, Any]]:
-    for section in msgspec.structs.fields(Settings):
-        for item in msgspec.structs.fields(section.type):
-            yield section.encode_name, item.encode_name, item.type
-
-
-def _assemble(values: dict[str, Any]) -> Settings:
-    sections: dict[str, dict[str, Any]] = {}
-    for key, value in values.items():
-        section, name = key.split(".")
-        sections.setdefault(section, {})[name] = value
-    types = {item.name: item.type for item in msgspec.structs.fields(Settings)}
-    return Settings(**{section: types[section](**given) for section, given in sections.items()})
-
-
-def _from_file(path: Path | None, faults: list[Fault]) -> list[_Entry]:
-    if path is None:
-        return []
-    try:
-        text = path.read_text("utf-8-sig")
-        document = toml.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault("the file", f"unreadable ({error})", "a readable file in UTF-8", str(path)))
-        return []
-    except toml.TomlError as error:
-        faults.append(Fault("the file", f"not TOML ({error})", "TOML, see docs/operations.md", str(path)))
-        return []
-    lines = _lines(text)
-    entries = []
-    for section, content in document.items():
-        place = _place(path, lines, section)
-        if section not in _section_names():
-            faults.append(_unknown_section(section, place))
-            continue
-        if not isinstance(content, dict):
-            faults.append(Fault(section, show_value(section, content), f"a section, [{section}]", place))
-            continue
-        for name, value in content.items():
-            key = f"{section}.{name}"
-            entries.append(_Entry(key, value, _place(path, lines, key)))
-    return entries
-
-
-def _place(path: Path, lines: dict[str, int], key: str) -> str:
-    line = lines.get(key) or lines.get(key.split(".", maxsplit=1)[0])
-    return f"{path}:{line}" if line else str(path)
-
-
-def _lines(text: str) -> dict[str, int]:
-    """Return the line of each section and key; `tomllib` does not store them."""
-    found: dict[str, int] = {}
-    section = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([\w.\-]+)\s*\]", line):
-            section = header.group(1)
-            found.setdefault(section, number)
-        elif assignment := re.match(r"\s*\"?([\w.\-]+)\"?\s*=", line):
-            key = f"{section}.{assignment.group(1)}" if section else assignment.group(1)
-            found.setdefault(key, number)
-    return found
-
-
-def _from_environment(environ: Mapping[str, str], faults: list[Fault]) -> list[_Entry]:
-    entries = []
-    fields = {f"{section}.{name}": kind for section, name, kind in _fields()}
-    for variable in sorted(environ):
-        if not variable.startswith("URJA_") or variable in RESERVED_VARIABLES:
-            continue
-        key = variable.removeprefix("URJA_").lower().replace("_", ".", 1)
-        if key not in fields:
-            names = [*RESERVED_VARIABLES, *(_variable(known) for known in fields)]
-            faults.append(
-                Fault(variable, "not a setting's variable", _nearest(variable, names), "the environment")
-            )
-            continue
-        text = environ[variable]
-        value = _split(text) if "tuple" in str(fields[key]) else text
-        entries.append(_Entry(key, value, variable, textual=True))
-    return entries
-
-
-def _variable(key: str) -> str:
-    return "URJA_" + key.replace(".", "_").upper()
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _section_names() -> list[str]:
-    return [item.encode_name for item in msgspec.structs.fields(Settings)]
-
-
-def _unknown(entry: _Entry, fields: Mapping[str, Any]) -> Fault:
-    section, _, name = entry.key.partition(".")
-    names = [key.partition(".")[2] for key in fields if key.startswith(f"{section}.")]
-    return Fault(entry.key, "not a setting", _nearest(name, names), entry.origin)
-
-
-def _unknown_section(section: str, place: str) -> Fault:
-    sections = [f"[{known}]" for known in _section_names()]
-    return Fault(f"[{section}]", "not a section", _nearest(f"[{section}]", sections), place)
-
-
-def _nearest(given: str, known: list[str]) -> str:
-    close = get_close_matches(given, known, n=1, cutoff=0.6)
-    return f"{_SUGGESTION} {close[0]}?" if close else ", ".join(known)
-
-
-def _fault(entry: _Entry, kind: Any, error: Exception) -> Fault:
-    # msgspec's messages are about types and bounds, which `_allowed` says better; for a table they name the place.
-    told_better = isinstance(error, msgspec.ValidationError) and not isinstance(entry.value, dict)
-    detail = "" if told_better else f" ({error})"
-    return Fault(entry.key, show_value(entry.key, entry.value) + detail, _allowed(kind), entry.origin)
-
-
-def _allowed(kind: Any) -> str:
-    """Return what a field's type allows, in words."""
-    description = next(
-        (
-            meta.description
-            for meta in getattr(kind, "__metadata__", ())
-            if getattr(meta, "description", None)
-        ),
-        None,
-    )
-    if description:
-        return str(description)
-    if kind is bool:
-        return "true or false"
-    choices = getattr(kind, "__args__", ())
-    if getattr(kind, "__origin__", None) is Literal:
-        return ", ".join(str(choice) for choice in choices)
-    if getattr(kind, "__origin__", None) is tuple:
-        return "a list of texts"
-    return str(getattr(kind, "__name__", kind))
-
-
-def _no_check(_value: Any) -> None:
-    return
-
-
-def _check_timezone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        # OSError: the name is a directory of the zone database, such as "Asia".
-        close = get_close_matches(name, available_timezones(), n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"no such zone{hint}") from None
-
-
-def _check_networks(networks: tuple[str, ...]) -> None:
-    for network in networks:
-        ip_network(network)  # raises ValueError, which says what is wrong with it
-
-
-def _check_dsn(dsn: str) -> None:
-    if "://" in dsn and urlsplit(dsn).scheme not in {"postgresql", "postgres"}:
-        raise ValueError("not a PostgreSQL address")
-    if "://" not in dsn and "=" not in dsn:
-        raise ValueError("neither an address nor key=value pairs")
-
-
-def _check_origins(origins: tuple[str, ...]) -> None:
-    for origin in origins:
-        if urlsplit(origin).scheme not in {"http", "https"}:
-            raise ValueError(f"{origin} does not begin with http:// or https://")
-
-
-def _check_languages(languages: tuple[str, ...]) -> None:
-    if "en" not in languages:
-        raise ValueError("English is the language of what is not translated")
-
-
-def _check_bounds(bounds: tuple[float, ...]) -> None:
-    if not bounds:
-        return
-    if len(bounds) != 4:
-        raise ValueError(f"{len(bounds)} numbers are not an area")
-    south, west, north, east = bounds
-    if not (-90 <= south < north <= 90 and -180 <= west < east <= 180):
-        raise ValueError("south is less than north, west less than east, all of them on earth")
-
-
-_CHECKS: Final[dict[str, Callable[[Any], None]]] = {
-    "utility.timezone": _check_timezone,
-    "utility.languages": _check_languages,
-    "utility.bounds": _check_bounds,
-    "database.dsn": _check_dsn,
-    "web.trusted_origins": _check_origins,
-    "web.trusted_proxies": _check_networks,
-}
+    backup: BackupSettings = field(default_factory=BackupSettings)

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 ONE_DAY = timedelta(days=1)
 
@@ -17,6 +21,38 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
     """Return the local day of an instant. An interval belongs to the day of its *start*."""
     return instant.astimezone(zone).date()
+
+
+def utc_offsets_s(at: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Return a zone's offset from UTC at each instant: Unix seconds in, seconds out, positive east of Greenwich."""
+    if len(at) == 0:
+        return np.zeros(0, np.int64)
+    first, last = (datetime.fromtimestamp(int(instant), UTC).year for instant in (at.min(), at.max()))
+    changes = [change for year in range(first, last + 1) for change in _offsets_of_year(zone, year)]
+    begins, offsets = np.array(changes, np.int64).T
+    found: NDArray[np.int64] = offsets[np.searchsorted(begins, at, "right") - 1]
+    return found
+
+
+@lru_cache(maxsize=256)
+def _offsets_of_year(zone: ZoneInfo, year: int) -> tuple[tuple[int, int], ...]:
+    """Return (Unix second from which, offset in seconds) of a UTC year, in order; the first begins with the year."""
+
+    def offset(second: int) -> int:
+        return round((datetime.fromtimestamp(second, zone).utcoffset() or timedelta()).total_seconds())
+
+    begin, end = (int(datetime(number, 1, 1, tzinfo=UTC).timestamp()) for number in (year, year + 1))
+    found = [(begin, offset(begin))]
+    # `zoneinfo` does not list its changes: they are found by the day, then by halving. No zone changes twice in a day.
+    for day in range(begin, end, 86_400):
+        low, high = day, day + 86_400
+        if offset(high) == found[-1][1]:
+            continue
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if offset(middle) == found[-1][1] else (low, middle)
+        found.append((high, offset(high)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -16,6 +16,12 @@ MISSED_INTERVALS: Final = 4
 MIN_WITHOUT_MESSAGE: Final = timedelta(hours=1)
 """The shortest such time, however short the meter's intervals are."""
 
+LATE_AFTER_WAKE_UP: Final = timedelta(days=1)
+"""How long after its longest sleep a meter that sleeps by a plan is not communicating."""
+
+ALWAYS_AWAKE: Final = timedelta()
+"""The longest sleep of a meter that never sleeps."""
+
 BLOCK_GRACE: Final = timedelta(minutes=15)
 """How long after its end an interval may still be under way before it counts as missing and its meter as overdue."""
 
@@ -81,20 +87,24 @@ class Disconnected:
 type PowerState = PowerAtMeter | Disconnected
 
 
-def not_communicating_after(interval: timedelta) -> timedelta:
+def not_communicating_after(interval: timedelta, asleep: timedelta = ALWAYS_AWAKE) -> timedelta:
     """Return how long nothing may arrive from a meter before it is not communicating: four intervals, at least an
-    hour.
+    hour; of a meter that sleeps for `asleep` at the longest by its plan, a day more than that.
     """
-    return max(MISSED_INTERVALS * interval, MIN_WITHOUT_MESSAGE)
+    return LATE_AFTER_WAKE_UP + asleep if asleep else max(MISSED_INTERVALS * interval, MIN_WITHOUT_MESSAGE)
 
 
-def is_overdue(heard: LastMessage, interval: timedelta, now: datetime) -> bool:
-    """Return whether the next message should have arrived: an interval and 15 minutes have passed since the last."""
-    return now - heard.at > interval + BLOCK_GRACE
+def is_overdue(
+    heard: LastMessage, interval: timedelta, now: datetime, asleep: timedelta = ALWAYS_AWAKE
+) -> bool:
+    """Return whether the next message should have arrived: an interval, or the longest sleep, and 15 minutes have
+    passed since the last.
+    """
+    return now - heard.at > (asleep or interval) + BLOCK_GRACE
 
 
 def outage_since(behind: Collection[LastMessage]) -> datetime | None:
-    """Return since when no meter behind a node has power.
+    """Return since when (UTC) no meter behind a node has power.
 
     None where one has communicated since, or fewer than two have reported a failure.
     """
@@ -106,19 +116,23 @@ def outage_since(behind: Collection[LastMessage]) -> datetime | None:
 
 
 def power_at_meter(
-    heard: LastMessage | None, interval: timedelta, now: datetime, outage: datetime | None = None
+    heard: LastMessage | None,
+    interval: timedelta,
+    now: datetime,
+    outage: datetime | None = None,
+    asleep: timedelta = ALWAYS_AWAKE,
 ) -> PowerAtMeter:
-    """Return what is known of the power at a meter at `now`.
+    """Return what is known of the power at a meter at `now` (UTC).
 
-    `outage` is since when no meter behind its transformer or feeder has power. All instants are timezone-aware.
+    `outage` is since when no meter behind its transformer or feeder has power; `asleep` is the longest sleep of its plan. All instants are timezone-aware.
     """
     if heard is None:
         return NotCommunicating(None)
     if heard.last_gasp:
         return NoPower(heard.at, "meter")
-    if outage is not None and heard.at < outage and is_overdue(heard, interval, now):
+    if outage is not None and heard.at < outage and is_overdue(heard, interval, now, asleep):
         return NoPower(outage, "neighbours")
-    if now - heard.at > not_communicating_after(interval):
+    if now - heard.at > not_communicating_after(interval, asleep):
         return NotCommunicating(heard.at)
     # A meter's clock may run ahead, and the end of its last interval with it: the answer must not lie in the future.
     return Powered(min(heard.at, now))

@@ -33,7 +33,7 @@ class TableReader:
     nothing is raised. The caller checks the shared list of faults when the whole document has been read.
     """
 
-    def __init__(self, table: dict[str, Any], where: str, faults: list[Fault]) -> None:
+    def __init__(self, table: dict[str, object], where: str, faults: list[Fault]) -> None:
         self.given, self.where, self.faults = table, where, faults
         self.asked: set[str] = set()
 

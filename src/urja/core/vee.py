@@ -57,10 +57,15 @@ def in_future(stamp_at: Integers, now: int, tolerance_s: int) -> Mask:
     return np.greater(stamp_at, now + tolerance_s)
 
 
-def misaligned(start_at: Integers, length_s: Integers, interval_s: Integers, utc_offset_s: int) -> Mask:
-    """Return which intervals are not exactly one interval of the meter's grid, which counts from local midnight."""
+def misaligned(start_at: Integers, length_s: Integers, interval_s: Integers, utc_offset_s: Integers) -> Mask:
+    """Return which intervals are not exactly one interval of the meter's grid, which counts from its own midnight.
+
+    `utc_offset_s` is the offset of the meter's clock at each start: a present offset says nothing of last month's
+    intervals where summer time moves clocks by half an hour.
+    """
     positive = np.maximum(interval_s, 1)
-    return np.not_equal(length_s, interval_s) | np.not_equal((start_at + utc_offset_s) % positive, 0)
+    wrong: Mask = np.not_equal(length_s, interval_s) | np.not_equal((start_at + utc_offset_s) % positive, 0)
+    return wrong
 
 
 def clock_flagged(clock_status: NDArray[np.integer]) -> Mask:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from urja.cosem.axdr import encode_length
 from urja.cosem.errors import DecodeError
@@ -205,7 +205,7 @@ def decode_rlre(cursor: Cursor) -> Rlre:
 # --- BER: the part of it that ACSE uses ------------------------------------------------------------------
 
 _Field = tuple[int, int]  # where the content of a component starts and ends in the buffer
-_Read = Callable[[Cursor, int], Any]
+type _Read[T] = Callable[[Cursor, int], T]
 
 
 class _Fields:
@@ -235,7 +235,7 @@ def _decode_fields(cursor: Cursor, what: str) -> _Fields:
     return fields
 
 
-def _pop(fields: _Fields, tag: int, read: _Read) -> Any:
+def _pop[T](fields: _Fields, tag: int, read: _Read[T]) -> T | None:
     span = fields.spans.pop(tag, None)
     if span is None:
         return None
@@ -248,10 +248,11 @@ def _pop(fields: _Fields, tag: int, read: _Read) -> Any:
     return value
 
 
-def _require(fields: _Fields, tag: int, what: str, cursor: Cursor, read: _Read) -> Any:
-    if tag not in fields.spans:
+def _require[T](fields: _Fields, tag: int, what: str, cursor: Cursor, read: _Read[T]) -> T:
+    value = _pop(fields, tag, read)
+    if value is None:
         raise DecodeError(f"the {what} is missing", offset=cursor.pos)
-    return _pop(fields, tag, read)
+    return value
 
 
 def _rest(fields: _Fields) -> Extra:
@@ -356,7 +357,7 @@ def _mechanism_name(mechanism: int) -> bytes:
     return _MECHANISM_PREFIX + bytes((mechanism,))
 
 
-def _add(fields: list[tuple[int, bytes]], tag: int, value: Any, write: Callable[[Any], bytes]) -> None:
+def _add[T](fields: list[tuple[int, bytes]], tag: int, value: T | None, write: Callable[[T], bytes]) -> None:
     if value is not None:
         fields.append((tag, write(value)))
 

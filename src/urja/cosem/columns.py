@@ -4,7 +4,7 @@ Used by `layout`; the scalar counterpart is in `axdr` and `time`, and a property
 """
 
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ def kind_of(column: Column) -> Kind:
     raise LocalError(f"column {column.key!r}: A-XDR tag {column.tag} is not possible in a push layout")
 
 
-def integers(raw: npt.NDArray[Any], tag: int) -> tuple[Ints, Mask | bool]:
+def integers(raw: npt.NDArray[np.number], tag: int) -> tuple[Ints, Mask | bool]:
     """Return an integer column as int64, and which cells have a value.
 
     A long64-unsigned above 2**63 - 1 does not fit and has none.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
+from urja.base.untyped_values import JsonObject
 from urja.cosem import apdu as a
 from urja.cosem.acse import ApplicationContext, Diagnostic, Mechanism
 from urja.cosem.axdr import Data
@@ -192,7 +193,7 @@ def _result(description: Description, result: a.GetResult) -> Description:
     return _code(description, "result", result)
 
 
-def _plain_result(result: a.GetResult) -> dict[str, Any]:
+def _plain_result(result: a.GetResult) -> dict[str, object]:
     if isinstance(result, Data):
         return {"result": 0, "data": plain(result)}
     return {"result": int(result)}
@@ -496,7 +497,7 @@ def _glo(apdu: a.GlobalCiphered) -> Description:
     return Description(f"{'ded' if apdu.dedicated else 'glo'}-ciphering").add("tag", f"{apdu.tag:02x}")
 
 
-def _general(service: str) -> Callable[[Any], Description]:
+def _general(service: str) -> Callable[[object], Description]:
     return lambda _: Description(service)
 
 
@@ -507,16 +508,16 @@ def _gbt(apdu: a.GeneralBlockTransfer) -> Description:
     )
 
 
-def _plain_variables(variables: tuple[a.ShortName | a.BlockAccess, ...]) -> list[dict[str, Any]]:
+def _plain_variables(variables: tuple[a.ShortName | a.BlockAccess, ...]) -> list[JsonObject]:
     return [_plain_variable(variable) for variable in variables]
 
 
-def _plain_variable(variable: a.ShortName | a.BlockAccess) -> dict[str, Any]:
+def _plain_variable(variable: a.ShortName | a.BlockAccess) -> JsonObject:
     if isinstance(variable, a.BlockAccess):
         last = {} if variable.last is None else {"last_block": variable.last}
         data = {} if variable.data is None else {"raw_data": f"h:{variable.data.hex()}"}
         return {"block_number": variable.number} | last | data
-    selected: dict[str, Any] = {}
+    selected: JsonObject = {}
     if variable.selector is not None and variable.parameters is not None:
         selected = {"access_selector": variable.selector, "access_parameters": plain(variable.parameters)}
     return {"short_name": f"{variable.name:04x}"} | selected
@@ -599,7 +600,7 @@ def _parts(description: Description, parts: tuple[a.AccessPart, ...]) -> Descrip
     return description
 
 
-def _plain_part(part: a.AccessPart) -> dict[str, Any]:
+def _plain_part(part: a.AccessPart) -> JsonObject:
     target = part.target
     index = (
         {"attribute": target.attribute} if isinstance(target, CosemAttribute) else {"method": target.method}

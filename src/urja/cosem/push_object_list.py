@@ -21,8 +21,8 @@ OWN_NAME: Final = (40, 1)
 INSTANT_SIZE: Final = 12
 """Bytes of a date-time."""
 
-_NEEDED: Final = {"block": "import_wh", "instantaneous": "import_wh", "alert": "esw"}
-"""By push, the column without which nothing of it is stored."""
+_BILLED: Final = {"electricity": "import_wh", "gas": "volume_l"}
+"""By commodity, the column without which nothing of a block or instantaneous push is stored."""
 
 
 class PushObject(msgspec.Struct, frozen=True, array_like=True):
@@ -82,7 +82,8 @@ def columns_of(
         # The row's own clock is the time of its values; the other one is when the push was sent.
         at = next(at for at, key in enumerate(keys) if key == "clock" and not _inside(at, buffers))
         columns[at] = msgspec.structs.replace(columns[at], key="sent_at")
-    for needed in ("push_obis", "clock", _NEEDED[push.key]):
+    stored = "esw" if push.key == "alert" else _BILLED[device_type.commodity]
+    for needed in ("push_obis", "clock", stored):
         if needed not in keys:
             raise LocalError(f"the push {push.key} ({push.obis}) does not send its {needed}")
     return tuple(columns), tuple(buffers)

@@ -195,7 +195,7 @@ class ReplayWindows:
         return window
 
     def restart_at(self, row: int, counter: int) -> None:
-        """Begin one window anew: every counter up to `counter` counts as accepted."""
+        """Restart one window: every counter up to `counter` counts as accepted."""
         self._highest[row] = self._newest[row] = counter
         self._bitmap[row] = _ALL
 

@@ -216,7 +216,10 @@ def wrap_key(kek: bytes, key: bytes) -> bytes:
 
 
 def unwrap_key(kek: bytes, wrapped: bytes) -> bytes:
-    """Return the key that `wrap_key` wrapped; raises AuthenticationError where the check value is wrong."""
+    """Return the key that `wrap_key` wrapped.
+
+    Raises AuthenticationError where the check value is wrong, LocalError where the bytes have no length of a wrapped key.
+    """
     try:
         return keywrap.aes_key_unwrap(kek, wrapped)
     except keywrap.InvalidUnwrap as error:
@@ -239,6 +242,7 @@ class KekStore:
         return wrap_key(self.kek, key)
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        """Return a key that this store's key wrapped, or the retiring one. Raises KeyNotOpenedError for any other."""
         try:
             return unwrap_key(self.kek, wrapped)
         except CosemError as error:

@@ -67,7 +67,8 @@ class Splitter:
         """Append bytes and return the frames that they complete.
 
         A broken header, or an APDU that is too long, ends the stream: the frames before it are returned and
-        `failure` is set. Where no frame is left to return, and on every later call, `failure` is raised.
+        `failure` is set. Where no frame is left to return, and on every later call, `failure` is raised: a DecodeError, of
+        an APDU that is too long a LimitExceededError.
         """
         if self.failure is not None:
             raise self.failure

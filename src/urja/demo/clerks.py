@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+from urja.base.untyped_values import JsonObject
 
 if TYPE_CHECKING:
     from urja.usecases.operations import UseCase
@@ -31,7 +33,7 @@ _LABORATORY: Final = timedelta(hours=3)
 EVENT_HOUSES: Final = 3
 """Number of affected households."""
 
-type Fleet = Callable[..., Awaitable[dict[str, Any]]]
+type Fleet = Callable[..., Awaitable[JsonObject]]
 """Sends an order to the fleet's control, and returns the answer."""
 
 
@@ -113,6 +115,8 @@ class Clerks:
                 await act(now)
 
     async def _put_down(self, operation: "UseCase", now: datetime) -> None:
+        # The fleet has gone on since `now`: what was done to a meter is recorded after it has happened.
+        now = max(now, getattr(operation, "at", now))
         faults = await self.file(operation, now)
         self.told.append(f"{now.isoformat()} {operation.kind()}{': ' if faults else ''}{'; '.join(faults)}")
         self.refused += faults

@@ -6,13 +6,14 @@ out of order, banks that answer late, receipts that never come.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
 
 from urja.base.ports import free_port
 from urja.base.settings import ChannelSettings, GatewaySettings, Settings
+from urja.base.untyped_values import JsonObject
 from urja.demo.town import House
 from urja.site.supervisor.installation import ExtraChild
 from urja.site.supervisor.secrets import Vault
@@ -109,33 +110,37 @@ class StandIns:
             _child(SMS, "urja.sandbox.sms.process:run", sms),
         ]
 
-    def book(self, vault: Vault) -> list[dict[str, Any]]:
+    def book(self, vault: Vault) -> list[JsonObject]:
         """Return every payment in the gateway's book. Raises httpx.HTTPError where it does not answer."""
         return self._whole_book(vault)["payments"]
 
-    def settled(self, vault: Vault) -> list[dict[str, Any]]:
+    def settled(self, vault: Vault) -> list[JsonObject]:
         """Return every row of the gateway's settlements. Raises httpx.HTTPError where it does not answer."""
         return self._whole_book(vault)["settlement_rows"]
 
-    def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, Any]]]:
+    def _whole_book(self, vault: Vault) -> dict[str, list[dict[str, object]]]:
         login = (KEY_ID, vault.services.gateways[PAYMENTS]["key_secret"])
         answer = httpx.get(f"{self.gateway_url}/book/payments", auth=login, timeout=20).raise_for_status()
-        book: dict[str, list[dict[str, Any]]] = answer.json()
+        book: dict[str, list[JsonObject]] = answer.json()
         return book
 
 
 def residents(settings: Settings, houses: list[House], seed: int) -> ExtraChild:
     """Return the process of the residents of these houses, each with its habit."""
-    arguments = {
-        "portal_url": f"http://{settings.web.host}:{settings.web.port}",
-        "people": [
-            {"email": house.email, "habit": house.habit, "means": house.means, "seed": seed * 1000 + number}
-            for number, house in enumerate(houses)
-        ],
-    }
+    people = [
+        {"email": house.email, "habit": house.habit, "means": house.means, "seed": seed * 1000 + number}
+        for number, house in enumerate(houses)
+    ]
+    # The second of a household's supplies is its gas.
+    people += [
+        person | {"habit": house.gas.habit, "supply": 1}
+        for person, house in zip(tuple(people), houses, strict=True)
+        if house.gas is not None
+    ]
+    arguments = {"portal_url": f"http://{settings.web.host}:{settings.web.port}", "people": people}
     return _child(RESIDENTS, "urja.sandbox.residents.process:run", arguments, stop_rank=5)
 
 
-def _child(name: str, target: str, arguments: dict[str, Any], stop_rank: int = _STOP_RANK) -> ExtraChild:
+def _child(name: str, target: str, arguments: JsonObject, stop_rank: int = _STOP_RANK) -> ExtraChild:
     port = free_port()
     return ExtraChild(name, target, {**arguments, "ready_port": port}, ready_port=port, stop_rank=stop_rank)

@@ -12,7 +12,7 @@ import msgspec
 
 from urja.demo.clerks import EVENT_HOUSES, TownEvents
 from urja.meter.identity import Identity, seeded_identity
-from urja.meter.surroundings import LinkOptions, Transformer
+from urja.meter.surroundings import HouseholdKind, LinkOptions, Transformer
 
 Habit = Literal["early", "warned", "disconnected", "never"]
 """When a household recharges: days before it must, when it is warned, when it is disconnected, never."""
@@ -21,6 +21,9 @@ Means = Literal["upi", "card", "wallet"]
 
 OPERATOR: Final = "operator@street.example"
 """Sign-in address of the operator in the control room."""
+
+CASHIER: Final = "cashier@street.example"
+"""Sign-in address of the cashier at the counter."""
 
 _LEFT_IN_PEACE: Final = 3
 _RAISED_LOAD_W: Final = 7000
@@ -53,8 +56,59 @@ _TREES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class _Special:
+    """A premise that is no household on one phase: its meter's type, its load, and how it pays."""
+
+    word: str
+    device_type: str
+    life: HouseholdKind
+    sanctioned_load_w: int
+    credit_minor: int
+    habit: Habit
+
+
+_SPECIALS: Final = {
+    5: _Special("Shop", "urja-d2", "shop", 12_000, 60_000, "warned"),
+    # It never pays, so that a work order to disconnect it by hand is seen: its meter has no relay.
+    6: _Special("Workshop", "urja-d3", "workshop", 40_000, 4_000, "never"),
+    7: _Special("Solar Roof", "urja-d2-net", "solar", 10_000, 40_000, "early"),
+    # A block of flats behind one meter, with a generator for the hours without the grid.
+    8: _Special("Flats", "urja-d2-dg", "family", 25_000, 80_000, "early"),
+}
+"""Premises by their number among the houses. All have the household's tariff, which bills energy of the grid only."""
+
+_WITH_GAS: Final[dict[int, tuple[HouseholdKind, int, Habit]]] = {
+    9: ("family", 60_000, "early"),
+    10: ("heavy", 3_000, "disconnected"),
+    11: ("shop", 90_000, "warned"),
+}
+"""Homes by their number that have piped gas too: how they use it, their opening credit in paise, and when they recharge.
+The second burns a heater at all hours and runs out of credit while it is watched.
+"""
+
+GAS_TYPE: Final = "urja-g1-hourly"
+GAS_LOAD_W: Final = 1000
+"""Sanctioned load of a gas supply: the registry wants one of each agreement, and nothing of gas is calculated by it."""
+
+_LEFT_OUT: Final = (5, 6, 8)
+"""Numbers of premises that no event affects: a household moves in, and its load would not fit theirs."""
+
+_REGISTER_STEP_WH: Final = 10
+"""Resolution of the workshop's register: it begins at a whole step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gas:
+    """The piped gas of a home: a meter and an agreement of its own beside those of its electricity."""
+
+    meter: Identity
+    credit_minor: int
+    habit: Habit
+
+
+@dataclass(frozen=True, slots=True)
 class House:
-    """One household, its meter, and how it pays."""
+    """One household, shop or workshop, its meter, and how it pays."""
 
     name: str
     email: str
@@ -65,6 +119,7 @@ class House:
     language: str
     habit: Habit
     means: Means
+    gas: Gas | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +142,21 @@ class Town:
     """Meters in stock, each for a house whose meter will burn."""
 
     @property
+    def with_generator(self) -> list[str]:
+        """Serials of the meters of premises with a generator."""
+        return [house.meter.serial for house in self.houses if house.meter.type.generator]
+
+    @property
+    def billed_meters(self) -> list[Identity]:
+        """Meters that an agreement pays for: of electricity, then of gas."""
+        gas = (house.gas.meter for house in self.houses if house.gas is not None)
+        return [*(house.meter for house in self.houses), *gas]
+
+    @property
     def meters(self) -> list[Identity]:
         """All meters of the fleet: of houses, of transformers, and in stock."""
         return [
-            *(house.meter for house in self.houses),
+            *self.billed_meters,
             *(post.meter for post in self.posts),
             *self.spares,
         ]
@@ -101,7 +167,11 @@ def build_town(count: int, seed: int) -> Town:
     posts = [_post(number, seed) for number in range(-(-count // HOUSES_PER_TRANSFORMER))]
     houses = [_house(number, seed) for number in range(count)]
     # Visitors watch and operate the first few houses: no event disturbs those.
-    lots = {house.meter.serial: house for house in houses[_LEFT_IN_PEACE:]}
+    lots = {
+        house.meter.serial: house
+        for number, house in enumerate(houses)
+        if number >= _LEFT_IN_PEACE and number not in _LEFT_OUT
+    }
     if len(lots) < EVENT_HOUSES:
         return Town(houses, posts)
     spare = f"{seed % 1000:03d}S0001"
@@ -115,7 +185,12 @@ def _spare(serial: str, burns: Identity, seed: int) -> Identity:
     # Its link is a quick one: a call of several steps has two business hours, which at 600 times real time are twelve
     # seconds, and latency is real.
     return msgspec.structs.replace(
-        plain, seed=burns.seed, life=burns.life, transformer=burns.transformer, boxed=True
+        plain,
+        seed=burns.seed,
+        life=burns.life,
+        transformer=burns.transformer,
+        interval_s=burns.interval_s,
+        boxed=True,
     )
 
 
@@ -136,15 +211,21 @@ def _house(number: int, seed: int) -> House:
     lap, place = divmod(number, len(_TREES))
     tree, again = _TREES[place], f" {lap + 1}" if lap else ""
     life, habit, credit_minor = _story(number, chance)
-    meter = seeded_identity(
-        f"{seed % 1000:03d}{number + 1:05d}",
-        "urja-d1",
-        seed * 100_003 + number,
-        start_wh=chance.randrange(200_000, 9_000_000),
-    )
+    start_wh = chance.randrange(200_000, 9_000_000)
     profile = chance.choices(("rf-mesh", "cellular"), (3, 1))[0]
+    load_w = (5 if life in ("heavy", "solar") else chance.choice((1, 2, 2, 3, 3))) * 1000
+    means: Means = chance.choices(("upi", "card", "wallet"), (6, 2, 1))[0]
+    word, device_type = "House", "urja-d1"
+    special = _SPECIALS.get(number)
+    if special is not None:
+        start_wh -= start_wh % _REGISTER_STEP_WH
+        word, device_type, life = special.word, special.device_type, special.life
+        load_w, credit_minor, habit = special.sanctioned_load_w, special.credit_minor, special.habit
+    meter = seeded_identity(
+        f"{seed % 1000:03d}{number + 1:05d}", device_type, seed * 100_003 + number, start_wh=start_wh
+    )
     return House(
-        name=f"{tree} House{again}",
+        name=f"{tree} {word}{again}",
         email=f"{tree.lower()}{again.replace(' ', '-')}@street.example",
         # No number in India begins with 00000: these reach no telephone.
         phone=f"+91 00000 {number + 1:05d}",
@@ -153,21 +234,34 @@ def _house(number: int, seed: int) -> House:
             life=life,
             transformer=f"T{number // HOUSES_PER_TRANSFORMER + 1:03d}",
             link=LinkOptions(profile=profile),
+            # Blocks of the transformer's length: its balance compares blocks that begin and end together.
+            interval_s=None if special is None else 1800,
         ),
-        sanctioned_load_w=(5 if life in ("heavy", "solar") else chance.choice((1, 2, 2, 3, 3))) * 1000,
+        sanctioned_load_w=load_w,
         credit_minor=credit_minor,
         language="hi" if number % 3 == 2 else "en",
         habit=habit,
-        means=chance.choices(("upi", "card", "wallet"), (6, 2, 1))[0],
+        means=means,
+        gas=_gas(number, seed),
     )
 
 
-def _story(number: int, chance: random.Random) -> tuple[str, Habit, int]:
+def _gas(number: int, seed: int) -> Gas | None:
+    if number not in _WITH_GAS:
+        return None
+    life, credit_minor, habit = _WITH_GAS[number]
+    start_l = _chance(seed, "gas", number).randrange(20_000, 900_000)
+    serial = f"{seed % 1000:03d}G{number + 1:04d}"
+    meter = seeded_identity(serial, GAS_TYPE, seed * 100_003 + 70_000 + number, start_wh=start_l)
+    return Gas(msgspec.structs.replace(meter, life=life), credit_minor, habit)
+
+
+def _story(number: int, chance: random.Random) -> tuple[HouseholdKind, Habit, int]:
     """Return load profile, habit and opening credit in paise. The first house is almost out of credit; the others
     vary.
     """
     if number == 0:
         return "heavy", "disconnected", 500
-    life = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
+    life: HouseholdKind = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
     habit: Habit = chance.choices(("early", "warned", "disconnected", "never"), (4, 5, 3, 1))[0]
     return life, habit, chance.randrange(3, 160) * 1000

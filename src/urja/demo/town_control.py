@@ -18,12 +18,13 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import httpx
 import msgspec
 import structlog
 
+from urja.base.untyped_values import JsonObject
 from urja.cosem.capture import CaptureReader, DecodedPacket, Keys
 from urja.cosem.errors import LocalError
 from urja.meter.fleet import FleetError, read_fleet_file
@@ -63,7 +64,7 @@ class Gateway:
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     do: str
-    order: dict[str, Any] = {}
+    order: JsonObject = {}
     name: str = ""
     what: str = "state"
     frame: str = ""
@@ -81,13 +82,13 @@ class TownControl:
 
     def __init__(
         self,
-        box: Installation,
+        installation: Installation,
         fleet_socket: Path,
         gateway: Gateway | None = None,
         *,
         keys: Callable[[bytes], Keys | None] | None = None,
     ) -> None:
-        self._box = box
+        self._installation = installation
         self._fleet_socket = fleet_socket
         self._gateway = gateway
         self._keys = keys
@@ -103,7 +104,7 @@ class TownControl:
 
     @property
     def path(self) -> Path:
-        return town_socket(self._box.data)
+        return town_socket(self._installation.data)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -189,11 +190,11 @@ class TownControl:
         if order.name not in MORTAL:
             raise _RefusedError(f"{order.name!r} is none of {', '.join(sorted(MORTAL))}")
         log.warning("killed from the town's page", process=order.name)
-        self._box.kill(order.name)
+        self._installation.kill(order.name)
         return {"name": order.name}
 
     async def _processes(self, _order: _Order) -> dict[str, object]:
-        return {"processes": self._box.snapshot()}
+        return {"processes": self._installation.snapshot()}
 
     async def _steer_gateway(self, order: _Order) -> dict[str, object]:
         if order.what not in GATEWAY_ORDERS:
@@ -212,7 +213,7 @@ class TownControl:
         except httpx.HTTPError as error:
             raise _RefusedError(f"the gateway's control does not answer: {type(error).__name__}") from error
 
-    async def _decode(self, order: _Order) -> dict[str, Any]:
+    async def _decode(self, order: _Order) -> JsonObject:
         if len(order.frame) > _FRAME_DIGITS:
             raise _RefusedError(f"a frame of more than {_FRAME_DIGITS} characters")
         try:

@@ -3,24 +3,25 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
+from urja.base.untyped_values import JsonObject
 from urja.demo.stand_ins import PAYMENTS
+from urja.laws.connections import Connection
 from urja.laws.downtime import NO_DOWNTIME, Downtimes
 from urja.laws.meter_histories import MeterHistory
 from urja.laws.verify import Finding
 
-type Connection = psycopg.Connection[Any]
-
 _SHOWN: Final = 20
+
+_BY_HAND: Final = "^(counter|bank):"
+"""Keys of credits and debits of receipts and bank statements: laws of their own judge those (`urja verify`)."""
 
 
 def examine(
     connection: Connection,
-    payments: list[dict[str, Any]],
-    houses: list[dict[str, Any]],
+    payments: list[JsonObject],
+    houses: list[JsonObject],
     heard_by: datetime,
 ) -> list[Finding]:
     """Check payments, relays and commands.
@@ -84,12 +85,12 @@ def examine_reached(
     return [Finding(law, sentence, tuple(found)[:_SHOWN]) for law, sentence, found in checks]
 
 
-def credited(connection: Connection, payments: list[dict[str, Any]]) -> bool:
+def credited(connection: Connection, payments: list[dict[str, object]]) -> bool:
     """Return whether the ledger has caught up with the gateway's book."""
     return not any((*_credited(connection, payments), *_debited(connection, payments)))
 
 
-def figures(connection: Connection, payments: list[dict[str, Any]]) -> dict[str, int]:
+def figures(connection: Connection, payments: list[JsonObject]) -> dict[str, int]:
     """Return recharges in both books, and the numbers of disconnections and reconnections."""
     counts = dict(
         connection.execute(
@@ -121,13 +122,14 @@ def _credits(connection: Connection) -> dict[str, list[tuple[int, bool]]]:
         "SELECT c.idempotency_key, c.amount_minor, e.seq IS NOT NULL FROM books_credit_request c "
         "LEFT JOIN books_entry e ON e.bucket = c.id >> 40 AND e.origin = 'credit' "
         "AND (e.inputs->>'request')::bigint = c.id AND e.amount_minor = c.amount_minor "
-        "WHERE c.kind = 'recharge'"
+        "WHERE c.kind = 'recharge' AND c.idempotency_key !~ %s",
+        [_BY_HAND],
     ):
         credited[key.removeprefix(f"{PAYMENTS}:")].append((amount, posted))
     return credited
 
 
-def _credited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator[str]:
+def _credited(connection: Connection, payments: list[JsonObject]) -> Iterator[str]:
     credited = _credits(connection)
     for payment in payments:
         found = credited.pop(payment["id"], [])
@@ -138,7 +140,7 @@ def _credited(connection: Connection, payments: list[dict[str, Any]]) -> Iterato
         yield f"payment {payment_id} is not in the gateway's book; credited: {found}"
 
 
-def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator[str]:
+def _debited(connection: Connection, payments: list[JsonObject]) -> Iterator[str]:
     """Every posted debit counts, also one that Urja's own record of the refund does not lead to."""
     returned: dict[str | None, int] = dict(
         connection.execute(
@@ -147,7 +149,8 @@ def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator
             "AND (e.inputs->>'debit')::bigint = d.id "
             "LEFT JOIN payments_refund r ON d.idempotency_key = r.provider || ':' || r.refund_id "
             "LEFT JOIN payments_payment p ON p.id = r.payment_id "
-            "WHERE d.reverses = 'recharge' GROUP BY p.payment_id"
+            "WHERE d.reverses = 'recharge' AND d.idempotency_key !~ %s GROUP BY p.payment_id",
+            [_BY_HAND],
         ).fetchall()
     )
     for payment in payments:
@@ -159,15 +162,16 @@ def _debited(connection: Connection, payments: list[dict[str, Any]]) -> Iterator
         yield f"{found} was debited for payment {payment_id or '(unknown)'}, of which nothing went back"
 
 
-def _switched(connection: Connection, houses: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _switched(connection: Connection, houses: Iterable[dict[str, object]]) -> Iterator[str]:
     """The control state is compared, not the voltage: a welded relay obeys and still supplies, which is another law's
-    subject.
+    subject. A switch that is ready for its button is not off, whether a person has pressed it or not.
     """
     last = dict(
         connection.execute(
             "SELECT DISTINCT ON (c.device_id) d.serial, c.kind FROM commands_command c "
             "JOIN assets_device d ON d.id = c.device_id "
-            "WHERE c.kind IN ('connect', 'disconnect') AND c.state IN ('confirmed', 'connected_load_unproven') "
+            "WHERE c.kind IN ('connect', 'disconnect') "
+            "AND c.state IN ('confirmed', 'connected_load_unproven', 'waiting_for_person') "
             "ORDER BY c.device_id, c.sequence DESC"
         ).fetchall()
     )
@@ -226,13 +230,14 @@ def _still_disconnected(
     promised: timedelta,
     outages: Downtimes,
 ) -> Iterator[str]:
+    # A gas meter sleeps, and a person opens its valve: when that is, no promise of the system says.
     rows = connection.execute(
         "SELECT r.credit_id, d.serial, r.paid_at, r.credited_at, r.ordered_at, r.closed_at, r.outcome, c.state "
         "FROM supply_reconnection r JOIN supply_state s ON s.account_id = r.account_id "
         "JOIN assets_device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
         "  AND p.valid_to IS NULL "
         "JOIN assets_device d ON d.id = p.device_id LEFT JOIN commands_command c ON c.id = r.command_id "
-        "WHERE r.outcome IN ('', 'reconnected') AND r.paid_at + %(promised)s < %(now)s "
+        "WHERE r.outcome IN ('', 'reconnected') AND d.commodity <> 'gas' AND r.paid_at + %(promised)s < %(now)s "
         "AND coalesce(r.closed_at, 'infinity') > r.paid_at + %(promised)s ORDER BY r.credit_id",
         {"promised": promised, "now": now},
     )

@@ -81,7 +81,7 @@ Verdict = Allowed | Deferred | Held
 
 @dataclass(frozen=True, slots=True)
 class _Ceiling:
-    """One limit over a sliding window of `span`, kept in slices of `slice_s` seconds."""
+    """One limit over a sliding window of `span`, counted in slices of `slice_s` seconds."""
 
     name: str
     span: timedelta

@@ -362,7 +362,12 @@ class Intake:
             while True:
                 try:
                     await self._broker.publish_batch(
-                        message.kind, message.shard, message.records, correlation, message_id
+                        message.kind,
+                        message.shard,
+                        message.records,
+                        correlation,
+                        message_id,
+                        channels=message.channels,
                     )
                     break
                 except (StreamFullError, BrokerUnavailableError) as error:

@@ -52,11 +52,11 @@ class Counters(Protocol):
     """
 
     async def known(self, name: str) -> tuple[int, int] | None:
-        """A block above all counters that were used; None where that is not known or in doubt."""
+        """Return a block above all used counters; None where these are not known for certain."""
         ...
 
     async def above(self, name: str, last_seen: int) -> tuple[int, int]:
-        """A block above all counters known to have been used and above `last_seen`, the meter's own."""
+        """Return a block above all counters known to have been used, and above `last_seen`, the meter's own."""
         ...
 
     def next_of(self, name: str) -> int:

@@ -16,6 +16,7 @@ from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.profiles import clock_range, read_capture_objects, rows_of
 from urja.headend.session import Session
 
+_REGISTER: Final = 3
 _PROFILE: Final = 7
 _OBJECT_LIST: Final = CosemAttribute.of(15, "0.0.40.0.0.255", 2)
 _SCALER_ATTRIBUTE: Final = {3: 3, 4: 3, 5: 4}
@@ -70,6 +71,8 @@ async def find_class(session: Session, obis: Obis, device_type: DeviceType) -> i
     }
     if text in profiles:
         return _PROFILE
+    if any(register.obis == text for register in device_type.registers):
+        return _REGISTER
     known = device_type.companion.objects.get(text)
     if known is not None:
         return known.class_id
@@ -103,6 +106,18 @@ async def read(
         # Read alone, it is refused with a reason.
         value = await session.get(attribute)
     return SingleValue(_quantity(attribute, unit[0] if unit else None, device_type), value)
+
+
+async def read_registers(
+    session: Session, attributes: Sequence[CosemAttribute], device_type: DeviceType
+) -> list[SingleValue | None]:
+    """Read registers together; None for one that the meter refuses."""
+    values = await session.get_each([*attributes])
+    quantities = await _quantities(session, attributes, device_type)
+    return [
+        None if value is None else SingleValue(quantity, value)
+        for quantity, value in zip(quantities, values, strict=True)
+    ]
 
 
 def _scaler_of(attribute: CosemAttribute) -> list[CosemAttribute]:

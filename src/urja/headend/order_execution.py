@@ -14,7 +14,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -38,14 +37,16 @@ from urja.headend.meter_sessions import MeterSessions
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyGenerator
 from urja.headend.order_history import OrderHistories
+from urja.headend.order_queues import MeterQueue, PendingOrder
 from urja.headend.profile_pulls import ProfilePuller
+from urja.headend.retries import RETRIES
 from urja.headend.roster import Meter, Roster
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import Session
 from urja.stream import Broker
-from urja.stream.consumer import Consumer, Delivery
+from urja.stream.consumer import Delivery, receive_endlessly
 from urja.stream.definitions import ORDER_ACK_S
-from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
+from urja.stream.errors import StreamError
 from urja.stream.orders import HELD_BY_CEILING, Order, Progress, ProgressState, SignedOrder
 from urja.stream.quarantine import Quarantined
 from urja.stream.signing import ForgedError
@@ -66,98 +67,21 @@ MAX_HELD_PER_METER: Final = 8
 HELD_REDELIVERY_S: Final = 300.0
 """Seconds for which the broker keeps a held disconnection before it delivers it again, to any head end that runs
 then."""
+ASLEEP_REDELIVERY_S: Final = 30.0
+"""The same for the order of a sleeping meter near its wake-up, and for a reconnection, for which a person may wake the meter at any
+time: half of the shortest time for which a module is awake (`AwakePlan.for_s`). The queue remembers the order; where
+this head end has ended meanwhile, another one has it before the meter sleeps again.
+"""
+LONGEST_ASLEEP_REDELIVERY_S: Final = 1800.0
+"""The same far from the wake-up: a thousand orders are not a burden, and a plan that is changed takes effect."""
 _CHECK_S: Final = 0.25
 """Seconds between checks whether a meter that was not connected has connected."""
 
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Attempts after a failure of one kind: growing pauses between `first_s` and `longest_s`, at most `limit`
-    attempts (None: until the order's end).
-    """
-
-    first_s: float
-    longest_s: float
-    limit: int | None = None
-
-
-RETRIES: Final = {
-    FailureKind.UNREACHABLE: Retry(1.0, 60.0),
-    FailureKind.TIMEOUT: Retry(2.0, 60.0),
-    FailureKind.CUT: Retry(0.5, 30.0),
-    FailureKind.BUSY: Retry(2.0, 60.0),
-    FailureKind.NEW_KEYS: Retry(0.2, 10.0),
-    FailureKind.ELSEWHERE: Retry(2.0, 30.0),
-    FailureKind.DISOBEYED: Retry(1.0, 30.0, 5),
-    FailureKind.PROTOCOL: Retry(1.0, 10.0, 3),
-    # A counter that another client has moved on looks like a wrong key, once.
-    FailureKind.WRONG_KEY: Retry(1.0, 10.0, 3),
-}
-"""By kind of failure, in seconds of the monotonic clock, because links do not run faster in a demonstration. A
-failure of another kind is final at once."""
 
 _OF_ONE_ORDER: Final = frozenset(
     {FailureKind.REFUSED, FailureKind.BUSY, FailureKind.DISOBEYED, FailureKind.OURS}
 )
 """Failures after which the session can be used further: the next order is carried out in it."""
-
-
-@dataclass(slots=True)
-class _PendingOrder:
-    """An order in a meter's queue. `delivery` is None while the broker has it back."""
-
-    order: Order
-    shard: int
-    delivery: Delivery[SignedOrder] | None
-    attempts: int = 0
-    failures: dict[FailureKind, int] = field(default_factory=dict)
-    reported: str = ""
-    """The cause of delay last reported to the pipeline."""
-    not_before_s: float = 0.0
-    """Earliest next attempt on the monotonic clock, where this order alone has to wait."""
-    counted: bool = False
-    """Whether the disconnection limits have counted it."""
-    round_trips: int = 0
-    """Round trips to the meter in all attempts; those of the association count for the order it was opened for."""
-    held_at: datetime | None = None
-    """Since when a ceiling holds it: then it can only end, and is not carried out."""
-
-
-@dataclass(slots=True)
-class _MeterQueue:
-    """The orders of one meter by sequence."""
-
-    title: bytes
-    pending: dict[int, _PendingOrder] = field(default_factory=dict)
-    running: bool = False
-    absent: bool = False
-    """Whether the meter was unreachable at the last attempt."""
-    round_trips_of_session: RoundTrips = field(default_factory=RoundTrips)
-    """Round trips of the present session."""
-    attributed: int = 0
-    """How many of them were added to an order."""
-
-    def attribute(self, pending: _PendingOrder) -> None:
-        """Add the round trips since the session's last order to this one."""
-        pending.round_trips += self.round_trips_of_session.total() - self.attributed
-        self.attributed = self.round_trips_of_session.total()
-
-    def in_order(self) -> list[_PendingOrder]:
-        """The orders by sequence, those to the load switch first: a reconnection does not wait for a display."""
-        return sorted(
-            self.pending.values(),
-            key=lambda pending: (not pending.order.moves_supply, pending.order.sequence),
-        )
-
-    def ends_by(self, now: datetime) -> bool:
-        return any(pending.order.expires_at <= now for pending in self.pending.values())
-
-    @property
-    def newest_supply(self) -> int:
-        return max(
-            (pending.order.sequence for pending in self.pending.values() if pending.order.moves_supply),
-            default=0,
-        )
 
 
 class OrderExecutor:
@@ -191,7 +115,7 @@ class OrderExecutor:
         self._clock = clock
         self._metrics = metrics
         self._wall_s = wall_s
-        self._queues: dict[bytes, _MeterQueue] = {}
+        self._queues: dict[bytes, MeterQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(SESSIONS_AT_ONCE)
         self._freed = asyncio.Event()
@@ -207,28 +131,18 @@ class OrderExecutor:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_acknowledgements())
             group.create_task(self._check_meters())
-            group.create_task(self._follow())
+            group.create_task(
+                receive_endlessly(
+                    self._broker, lambda: self._broker.consume("COMMANDS"), self._free, self._receive
+                )
+            )
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                consumer = await self._broker.consume("COMMANDS")
-                try:
-                    await self._take(consumer)
-                finally:
-                    await consumer.close()
-            except (BrokerUnavailableError, StreamFullError) as error:
-                log.warning("orders cannot be taken", why=str(error))
-                await asyncio.sleep(0.5)
-                await self._broker.wait_connected()
-
-    async def _take(self, consumer: Consumer[SignedOrder]) -> None:
-        while True:
-            while (free := MAX_ACTIVE_ORDERS - self._in_hand()) <= 0:
-                self._freed.clear()
-                await self._freed.wait()
-            for delivery in await consumer.fetch(min(free, 200), wait_s=5.0):
-                await self._receive(delivery)
+    async def _free(self) -> int:
+        """Wait until further orders may be taken; return how many at most."""
+        while (free := MAX_ACTIVE_ORDERS - self._in_hand()) <= 0:
+            self._freed.clear()
+            await self._freed.wait()
+        return min(free, 200)
 
     def _in_hand(self) -> int:
         return sum(
@@ -268,7 +182,7 @@ class OrderExecutor:
                 if not queue.running and self._is_due(queue, now):
                     self._start(queue)
 
-    def _is_due(self, queue: _MeterQueue, now: datetime) -> bool:
+    def _is_due(self, queue: MeterQueue, now: datetime) -> bool:
         if queue.ends_by(now) or (queue.absent and self._is_here(queue)):
             return True
         return any(self._is_released(queue, pending) for pending in queue.pending.values())
@@ -293,7 +207,7 @@ class OrderExecutor:
             last_end_at=max((waiting.order.expires_at for _, waiting in pending), default=None),
         )
 
-    def _held_disconnections(self) -> list[tuple[_MeterQueue, _PendingOrder]]:
+    def _held_disconnections(self) -> list[tuple[MeterQueue, PendingOrder]]:
         return [
             (queue, waiting)
             for queue in self._queues.values()
@@ -301,12 +215,12 @@ class OrderExecutor:
             if waiting.held_at is not None
         ]
 
-    def _is_released(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
+    def _is_released(self, queue: MeterQueue, pending: PendingOrder) -> bool:
         return pending.held_at is not None and self._limiter.is_released(
             self._location(queue), pending.held_at
         )
 
-    def _is_here(self, queue: _MeterQueue) -> bool:
+    def _is_here(self, queue: MeterQueue) -> bool:
         meter = self._roster.meters.get(queue.title)
         return meter is not None and self._sessions.is_here(meter)
 
@@ -362,19 +276,19 @@ class OrderExecutor:
         await delivery.ack()
 
     def _admit(self, delivery: Delivery[SignedOrder], order: Order) -> None:
-        queue = self._queues.setdefault(order.system_title, _MeterQueue(order.system_title))
+        queue = self._queues.setdefault(order.system_title, MeterQueue(order.system_title))
         known = queue.pending.get(order.sequence)
         if known is not None:
             known.delivery, known.not_before_s = delivery, 0.0
         else:
-            queue.pending[order.sequence] = _PendingOrder(
+            queue.pending[order.sequence] = PendingOrder(
                 order, delivery.shard, delivery, delivery.attempt - 1
             )
         self._start(queue)
 
     # -- a lane ---------------------------------------------------------------------------------------------
 
-    def _start(self, queue: _MeterQueue) -> None:
+    def _start(self, queue: MeterQueue) -> None:
         if queue.running:
             return
         queue.running = True
@@ -387,7 +301,7 @@ class OrderExecutor:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the orders of a meter failed", exc_info=error)
 
-    async def _work_queue(self, queue: _MeterQueue) -> None:
+    async def _work_queue(self, queue: MeterQueue) -> None:
         try:
             async with self._room:
                 failure = await self._attempt(queue)
@@ -411,12 +325,12 @@ class OrderExecutor:
                 # An order arrived while the session was closing.
                 self._start(queue)
 
-    async def _attempt(self, queue: _MeterQueue) -> SessionFailedError | None:
+    async def _attempt(self, queue: MeterQueue) -> SessionFailedError | None:
         """Carry out the queued orders in one session; return the failure that ended the session, or None."""
         queue.absent = False
         queue.round_trips_of_session, queue.attributed = RoundTrips(), 0
         self._sessions.wait_for(queue.title, waiting=False)
-        first: _PendingOrder | None = None
+        first: PendingOrder | None = None
         try:
             async with asyncio.timeout(SESSION_S):
                 first = await self._next(queue)
@@ -427,7 +341,7 @@ class OrderExecutor:
                 async with self._sessions.session(
                     meter, queue.round_trips_of_session, urgent=urgent, keep=True
                 ) as session:
-                    current: _PendingOrder | None = first
+                    current: PendingOrder | None = first
                     while current is not None:
                         await self._execute(queue, current, meter, session)
                         current = await self._next(queue)
@@ -448,7 +362,7 @@ class OrderExecutor:
             )
         return meter
 
-    async def _next(self, queue: _MeterQueue) -> _PendingOrder | None:
+    async def _next(self, queue: MeterQueue) -> PendingOrder | None:
         """The next order that may be begun now; expired and superseded ones end here."""
         now_s = asyncio.get_running_loop().time()
         for pending in queue.in_order():
@@ -460,46 +374,36 @@ class OrderExecutor:
                 return pending
         return None
 
-    async def _is_void(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
+    async def _is_void(self, queue: MeterQueue, pending: PendingOrder) -> bool:
+        """End an order that may not be begun any more; return whether it has ended."""
+        history = await self._histories.of(queue.title.hex())
         order, now = pending.order, self._clock.now()
-        entry = self._roster.meters.get(order.system_title)
         if now >= order.expires_at:
-            await self._end(queue, pending, CommandOutcome("expired", pending.reported or "it came too late"))
+            outcome = CommandOutcome("expired", pending.reported or "it came too late")
         elif self._restored is not None and order.issued_at < self._restored.at:
             # It may have been carried out since the copy, or its reason may be gone: a payment that is not known yet.
-            await self._end(
-                queue,
-                pending,
-                CommandOutcome("superseded", "the data were put back from a copy after it was given"),
-            )
-        elif (history := await self._histories.of(queue.title.hex())).has_lost(order):
-            await self._end(
-                queue, pending, CommandOutcome("superseded", "what head ends remembered of it cannot be read")
-            )
+            outcome = CommandOutcome("superseded", "the data were put back from a copy after it was given")
+        elif history.has_lost(order):
+            outcome = CommandOutcome("superseded", "what head ends remembered of it cannot be read")
+        # Bounds what a stolen signing key can prepare for later (docs/commands.md).
         elif (
-            # Bounds what a stolen signing key can prepare for later (docs/commands.md).
             order.issued_at > now + MAX_CLOCK_SKEW or order.expires_at - order.issued_at > MAX_ORDER_VALIDITY
         ):
-            await self._end(
-                queue, pending, CommandOutcome("failed", "refused: its times are not those of an order")
-            )
-        elif entry is not None and entry.entry.device_id != order.device_id:
-            await self._end(
-                queue, pending, CommandOutcome("failed", "refused: the meter has another device id by now")
-            )
+            outcome = CommandOutcome("failed", "refused: its times are not those of an order")
+        elif (
+            meter := self._roster.meters.get(order.system_title)
+        ) and meter.entry.device_id != order.device_id:
+            outcome = CommandOutcome("failed", "refused: the meter has another device id by now")
         elif order.moves_supply and order.sequence < max(queue.newest_supply, history.supply):
-            await self._end(
-                queue, pending, CommandOutcome("superseded", "a newer order to the load switch is here")
-            )
+            outcome = CommandOutcome("superseded", "a newer order to the load switch is here")
         elif self._is_released(queue, pending):
-            await self._end(
-                queue, pending, CommandOutcome("superseded", "released: it is to be decided anew")
-            )
+            outcome = CommandOutcome("superseded", "released: it is to be decided again")
         else:
             return False
+        await self._end(queue, pending, outcome)
         return True
 
-    async def _may_begin(self, queue: _MeterQueue, pending: _PendingOrder) -> bool:
+    async def _may_begin(self, queue: MeterQueue, pending: PendingOrder) -> bool:
         """Return whether the disconnection limits let an order through; one that they do not is given back to the
         broker.
         """
@@ -542,13 +446,13 @@ class OrderExecutor:
             case _:
                 assert_never(verdict)
 
-    def _location(self, queue: _MeterQueue) -> SupplyLocation:
+    def _location(self, queue: MeterQueue) -> SupplyLocation:
         meter = self._roster.meters.get(queue.title)
         return (
             SupplyLocation() if meter is None else SupplyLocation(meter.entry.transformer, meter.entry.area)
         )
 
-    async def _hold(self, pending: _PendingOrder, at: datetime, ceiling: str = "") -> None:
+    async def _hold(self, pending: PendingOrder, at: datetime, ceiling: str = "") -> None:
         """Keep a disconnection that is above a ceiling until it expires or a newer order supersedes it."""
         if pending.held_at is None:
             pending.held_at = at
@@ -559,7 +463,7 @@ class OrderExecutor:
     # -- one order ------------------------------------------------------------------------------------------
 
     async def _execute(
-        self, queue: _MeterQueue, pending: _PendingOrder, meter: Meter, session: Session
+        self, queue: MeterQueue, pending: PendingOrder, meter: Meter, session: Session
     ) -> None:
         """Carry out one order in the session and report how it ended."""
         order = pending.order
@@ -591,45 +495,68 @@ class OrderExecutor:
             return
         await self._end(queue, pending, outcome)
 
-    async def _delay_all(self, queue: _MeterQueue, failure: SessionFailedError) -> None:
+    async def _delay_all(self, queue: MeterQueue, failure: SessionFailedError) -> None:
         """Handle a session that was lost or not opened: it is a failure of every waiting order."""
         queue.absent = failure.kind is FailureKind.UNREACHABLE
-        if queue.absent:
+        awake_at = self._awake_at(queue) if queue.absent else None
+        if queue.absent and awake_at is None:
+            # A sleeping meter is not among the unknown connections: it pushes when it wakes.
             self._sessions.wait_for(queue.title, waiting=True)
         for pending in queue.in_order():
             if pending.held_at is None and (pending.delivery is not None or failure.kind not in RETRIES):
-                await self._failed(queue, pending, failure)
+                if awake_at is not None:
+                    await self._wait_for_wake_up(pending, awake_at)
+                else:
+                    await self._failed(queue, pending, failure)
                 if queue.absent:
                     # If the meter connects before the delay is over, its orders are begun at once.
                     pending.not_before_s = 0.0
 
-    async def _failed(self, queue: _MeterQueue, pending: _PendingOrder, failure: SessionFailedError) -> None:
-        """Schedule another attempt, or end the order as failed."""
-        retry = RETRIES.get(failure.kind)
-        times = pending.failures[failure.kind] = pending.failures.get(failure.kind, 0) + 1
-        if retry is None or (retry.limit is not None and times >= retry.limit):
-            await self._end(queue, pending, CommandOutcome("failed", str(failure)))
-            return
-        # Half of the pause is random, so that orders that failed together are not tried again together.
-        longest_s = min(retry.first_s * 2.0 ** min(times - 1, 16), retry.longest_s)
-        await self._delay(pending, str(failure), longest_s * (0.5 + 0.5 * self._random.random()))
+    def _awake_at(self, queue: MeterQueue) -> datetime | None:
+        """Return when a meter that sleeps by its plan can be reached; None where it should be reachable now."""
+        meter, now = self._roster.meters.get(queue.title), self._clock.now()
+        awake_at = None if meter is None else meter.compiled.device_type.awake_at(now)
+        return None if awake_at == now else awake_at
 
-    async def _delay(self, pending: _PendingOrder, why: str, delay_s: float) -> None:
-        """Give an order back for `delay_s` seconds, but not beyond its end, so that its expiry is reported in time."""
+    async def _wait_for_wake_up(self, pending: PendingOrder, awake_at: datetime) -> None:
+        """Keep the order of a sleeping meter until it wakes, by its plan or earlier; that is no failed attempt."""
+        speed = self._clock.speed
+        until_s = (awake_at - self._clock.now()).total_seconds() / speed if speed > 0 else ASLEEP_REDELIVERY_S
+        delay_s = asleep_redelivery_s(until_s, for_person=pending.order.kind == "connect")
+        why = f"asleep: by its plan the meter is next awake at {awake_at.isoformat(timespec='minutes')}"
+        await self._delay(pending, why, delay_s, again_at=awake_at)
+
+    async def _failed(self, queue: MeterQueue, pending: PendingOrder, failure: SessionFailedError) -> None:
+        """Schedule another attempt, or end the order as failed."""
+        times = pending.failures[failure.kind] = pending.failures.get(failure.kind, 0) + 1
+        retry = RETRIES.get(failure.kind)
+        pause_s = retry.pause_s(times, self._random) if retry else None
+        if pause_s is None:
+            await self._end(queue, pending, CommandOutcome("failed", str(failure)))
+        else:
+            await self._delay(pending, str(failure), pause_s)
+
+    async def _delay(
+        self, pending: PendingOrder, why: str, delay_s: float, again_at: datetime | None = None
+    ) -> None:
+        """Give an order back for `delay_s` seconds, but not beyond its end, so that its expiry is reported in time.
+
+        `again_at` is when the next attempt is expected, where that is not the end of the delay.
+        """
         speed, delay_s = self._clock.speed, self._until_end(pending, delay_s)
         attempts = max(pending.attempts, pending.delivery.attempt if pending.delivery else 0)
         log.info("order again", correlation=pending.order.correlation, why=why, delay_s=round(delay_s, 2))
         # Report a cause once, then at attempts 1, 2, 4, 8 ...: a meter that is away for days must not flood the
         # stream.
         if why != pending.reported or attempts & (attempts - 1) == 0:
-            again_at = self._clock.now() + timedelta(seconds=delay_s * speed)
+            again_at = again_at or self._clock.now() + timedelta(seconds=delay_s * speed)
             await self._report(pending, "trying", why, again_at=again_at)
             pending.reported = why
         pending.not_before_s = asyncio.get_running_loop().time() + delay_s
         await self._give_back(pending, delay_s)
         self._metrics.commands.labels(pending.order.kind, "again").inc()
 
-    def _until_end(self, pending: _PendingOrder, delay_s: float) -> float:
+    def _until_end(self, pending: PendingOrder, delay_s: float) -> float:
         """`delay_s`, limited to the order's end (seconds of real time)."""
         speed = self._clock.speed
         if speed <= 0:
@@ -637,13 +564,13 @@ class OrderExecutor:
         left_s = (pending.order.expires_at - self._clock.now()).total_seconds() / speed
         return min(delay_s, max(left_s, 0.0) + 0.05)
 
-    async def _give_back(self, pending: _PendingOrder, delay_s: float) -> None:
+    async def _give_back(self, pending: PendingOrder, delay_s: float) -> None:
         if pending.delivery is not None:
             await pending.delivery.nak(delay_s)
             pending.delivery = None
             self._freed.set()
 
-    async def _end(self, queue: _MeterQueue, pending: _PendingOrder, outcome: CommandOutcome) -> None:
+    async def _end(self, queue: MeterQueue, pending: PendingOrder, outcome: CommandOutcome) -> None:
         """Store the outcome, report it, acknowledge the order. The order of these steps matters: whatever dies in
         between, the outcome is reported again and the order not carried out twice.
         """
@@ -668,13 +595,13 @@ class OrderExecutor:
         )
 
     async def _report(
-        self, pending: _PendingOrder, state: ProgressState, detail: str = "", again_at: datetime | None = None
+        self, pending: PendingOrder, state: ProgressState, detail: str = "", again_at: datetime | None = None
     ) -> None:
         await self._broker.publish_progress(self._progress(pending, state, detail, again_at), pending.shard)
 
     def _progress(
         self,
-        pending: _PendingOrder,
+        pending: PendingOrder,
         state: ProgressState,
         detail: str = "",
         again_at: datetime | None = None,
@@ -701,3 +628,12 @@ async def _unless_away(call: Awaitable[None]) -> None:
         await call
     except StreamError:
         return
+
+
+def asleep_redelivery_s(until_s: float, *, for_person: bool) -> float:
+    """Return for how long the broker keeps the order of a meter that is awake by its plan in `until_s` seconds.
+
+    It is delivered before that, to any head end that runs then; `for_person` is whether a person may wake the meter for it.
+    """
+    longest_s = ASLEEP_REDELIVERY_S if for_person else LONGEST_ASLEEP_REDELIVERY_S
+    return max(min(until_s, ASLEEP_REDELIVERY_S), min(until_s - ASLEEP_REDELIVERY_S, longest_s))

@@ -13,12 +13,15 @@ from urja.base.ip_networks import NOWHERE
 from urja.cosem import axdr
 from urja.cosem.axdr import Data
 from urja.cosem.companion import DeviceType
+from urja.cosem.companion.stored_columns import billing_columns
 from urja.headend import record_conversion
 from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.metrics import Metrics
 from urja.headend.profiles import (
     EVENT_LOGS,
     ProfileShape,
+    Stamped,
+    billing_records,
     block_records,
     event_records,
     implausible_rows,
@@ -29,9 +32,10 @@ from urja.headend.profiles import (
 )
 from urja.headend.quarantine_queue import QuarantineQueue
 from urja.headend.readable_rows import Buffer
-from urja.headend.record_conversion import ENERGY_PAIRS, set_provenance
+from urja.headend.record_conversion import Measured, energy_pairs, set_provenance
 from urja.headend.roster import Meter
 from urja.headend.session import Session
+from urja.quantities.channel_sets import ChannelSet
 from urja.stream import Broker, Kind
 from urja.stream.codec import Records
 from urja.stream.messages import Profile
@@ -51,6 +55,8 @@ class PulledProfile:
     kind: Kind
     records: Records
     buffers: tuple[Buffer, ...]
+    channels: ChannelSet | None = None
+    """What the values are; None for events."""
 
 
 class ProfilePuller:
@@ -86,12 +92,14 @@ class ProfilePuller:
         kind, records = pulled.kind, pulled.records
         for start in range(0, len(records), RECORDS_PER_MESSAGE):
             part = records[start : start + RECORDS_PER_MESSAGE]
-            await self._broker.publish_batch(kind, meter.entry.shard, part, correlation)
+            await self._broker.publish_batch(
+                kind, meter.entry.shard, part, correlation, channels=pulled.channels
+            )
             self._metrics.records.labels(kind.value).inc(len(part))
         return len(records)
 
     async def whole(self, session: Session, meter: Meter, profile: str) -> Buffer:
-        """Read all rows of a profile that is shown and not stored: nameplate, billing. Raises SessionFailedError."""
+        """Read all rows of a profile, as they are shown: nameplate, billing. Raises SessionFailedError."""
         device_type = meter.compiled.device_type
         known = device_type.profiles.get(profile)
         if known is None:
@@ -112,27 +120,24 @@ class ProfilePuller:
         device_type = meter.compiled.device_type
         if profile in EVENT_LOGS:
             return await self._events(session, meter, EVENT_LOGS[profile], window)
-        known = device_type.profiles[profile]
+        known = device_type.profiles.get(profile)
+        if known is None or (profile == "billing" and billing_columns(device_type) is None):
+            raise SessionFailedError(
+                FailureKind.OURS,
+                f"meters of the type {device_type.name} have no profile {profile} that can be stored",
+            )
         shape = await self._shape(session, meter, known.obis, known.scaler_obis)
-        live = profile == "instantaneous"
-        rows = await read_rows(session, device_type, shape, None if live else window)
-        period_s = meter.interval_s if profile == "block" else 86_400
-        stamped = stamp_rows(rows, _clock_index(shape), device_type, period_s)
+        stamped = await _stamped_rows(session, meter, profile, shape, window)
         if stamped.unplaced:
             log.warning("rows without a valid time", correlation=correlation, rows=stamped.unplaced)
         buffers = (Buffer(shape, stamped.rows),)
-        if profile == "block":
-            kind, records = Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
-        else:
-            register = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
-            kind = Kind.REGISTER
-            records = register_records(stamped, shape, device_type, profile, register)
-        wrong = implausible_rows(records, shape, known.columns)
+        kind, measured = _records(stamped, shape, meter, profile)
+        wrong = implausible_rows(measured, shape, known.columns, kind)
         for at in np.flatnonzero(wrong).tolist():
-            self._quarantine(meter, profile, stamped.rows[at], records[at], correlation)
+            self._quarantine(meter, profile, stamped.rows[at], measured, at, correlation)
         if wrong.any():
             await self._request_inspection(meter, correlation)
-        return PulledProfile(kind, records[~wrong], buffers)
+        return PulledProfile(kind, measured.records[~wrong], buffers, measured.channels)
 
     async def _request_inspection(self, meter: Meter, correlation: int) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)
@@ -144,11 +149,14 @@ class ProfilePuller:
             await self._broker.publish_batch(Kind.EVENT, meter.entry.shard, events, correlation)
 
     def _quarantine(
-        self, meter: Meter, profile: str, row: Sequence[Data], record: np.void, correlation: int
+        self, meter: Meter, profile: str, row: Sequence[Data], measured: Measured, at: int, correlation: int
     ) -> None:
         """Quarantine an implausible row as the meter sent it (A-XDR, without a frame); it is no reading."""
         title = meter.entry.system_title.hex()
-        told = ", ".join(f"{name} {record[name]}" for pair in ENERGY_PAIRS for name in pair)
+        values, names = measured.records["values"][at].tolist(), measured.channels.names
+        told = ", ".join(
+            f"{names[place]} {values[place]}" for pair in energy_pairs(measured.channels) for place in pair
+        )
         self._queue.put(
             Quarantined(
                 standing="proven",
@@ -213,8 +221,38 @@ async def _read_log(
         return await read_rows(session, device_type, shape, None)
 
 
+async def _stamped_rows(
+    session: Session, meter: Meter, profile: str, shape: ProfileShape, window: tuple[datetime, datetime]
+) -> Stamped:
+    device_type = meter.compiled.device_type
+    if profile == "billing":
+        # Read whole: IS 15959 requires selection by entry alone there, and a meter has 13 rows at most.
+        rows = await read_rows(session, device_type, shape, None)
+        index = _present(shape.end_index, shape, "end of a billing period")
+        return stamp_rows(rows, index, device_type, None).within(window)
+    rows = await read_rows(session, device_type, shape, None if profile == "instantaneous" else window)
+    period_s = meter.interval_s if profile == "block" else 86_400
+    return stamp_rows(rows, _clock_index(shape), device_type, period_s)
+
+
+def _records(stamped: Stamped, shape: ProfileShape, meter: Meter, profile: str) -> tuple[Kind, Measured]:
+    device_type = meter.compiled.device_type
+    match profile:
+        case "block":
+            return Kind.BLOCK, block_records(stamped, shape, device_type, meter.interval_s)
+        case "billing":
+            return Kind.REGISTER, billing_records(stamped, shape, device_type)
+        case _:
+            live = profile == "instantaneous"
+            register = RegisterKind.INSTANTANEOUS if live else RegisterKind.DAILY
+            return Kind.REGISTER, register_records(stamped, shape, device_type, profile, register)
+
+
 def _clock_index(shape: ProfileShape) -> int:
-    index = shape.clock_index
+    return _present(shape.clock_index, shape, "clock")
+
+
+def _present(index: int | None, shape: ProfileShape, what: str) -> int:
     if index is None:
-        raise SessionFailedError(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no clock")
+        raise SessionFailedError(FailureKind.PROTOCOL, f"the profile {shape.obis} captures no {what}")
     return index

@@ -4,7 +4,7 @@
 stored for each meter. Rows become a `Table` of Python integers in the meter's order, and records by companion column.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,17 +13,25 @@ import numpy as np
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
-from urja.cosem.companion import Column, DeviceType
+from urja.cosem.companion import BILLING_DATE, Column, DeviceType
+from urja.cosem.companion.stored_columns import (
+    StoredColumns,
+    billing_columns,
+    quantity_of,
+    stored_columns,
+)
 from urja.cosem.errors import CosemError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.time import CosemDateTime
 from urja.cosem.xdlms.selection import CaptureObject, RangeAccess
 from urja.headend import record_conversion
 from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
-from urja.headend.record_conversion import BLOCK_FIELDS, REGISTER_FIELDS, EventFact, Mask
+from urja.headend.record_conversion import EventFact, Mask, Measured
 from urja.headend.session import Session
+from urja.quantities.catalogue import Kind as QuantityKind
+from urja.stream import Kind
 from urja.stream.codec import Records
-from urja.stream.records import BLOCK, NULL, REGISTER, EventState, RegisterKind
+from urja.stream.records import NULL, EventState, RegisterKind, block_dtype, register_dtype
 
 CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 EVENT_LOGS: Final = {
@@ -55,6 +63,14 @@ class ProfileShape:
             if column.attribute.class_id == CLOCK.class_id:
                 return index
         return None
+
+    @property
+    def end_index(self) -> int | None:
+        """The position of the column with the end of a billing period; None where the profile captures none."""
+        for index, column in enumerate(self.columns):
+            if (str(column.attribute.obis), column.attribute.attribute) == (BILLING_DATE, 2):
+                return index
+        return self.clock_index
 
 
 async def read_shape(session: Session, obis: str, scaler_obis: str | None) -> ProfileShape:
@@ -248,47 +264,55 @@ def _moment(data: Data, device_type: DeviceType) -> tuple[int | None, int]:
     return int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()), value.status
 
 
-def _fill(
+def _filled(
     records: Records,
     stamped: Stamped,
     shape: ProfileShape,
-    known: Sequence[Column],
-    fields: Mapping[str, tuple[str, int]],
-) -> None:
-    """Set record fields from the columns known from companion data, wherever the meter has put them.
+    stored: StoredColumns,
+    device_type: DeviceType,
+) -> Measured:
+    """Set the values from the columns known from companion data, wherever the meter has put them.
 
     The meter's own scaler is used; companion data fills in only where the meter gives none. Null-data is a missing
-    value: a meter may mean "as before" by it, but that must not make energy out of nothing.
+    value: a meter may mean "as before" by it, but that must not make energy out of nothing. The instant of a maximum is
+    in Unix seconds, and missing where there was no demand yet.
     """
-    by_attribute = {(column.obis, column.attribute): column for column in known}
-    for name, _ in fields.values():
-        records[name] = NULL
+    by_attribute = {(column.obis, column.attribute): (place, column) for place, column in stored.places}
+    records["values"] = NULL
     for index, captured in enumerate(shape.columns):
-        column = by_attribute.get((str(captured.attribute.obis), captured.attribute.attribute))
-        if column is None or column.key not in fields:
+        known = by_attribute.get((str(captured.attribute.obis), captured.attribute.attribute))
+        if known is None:
             continue
-        name, exponent = fields[column.key]
+        place, column = known
         cells = [row[index] for row in stamped.rows]
+        if stored.channels.quantities[place].kind is QuantityKind.TIME:
+            instants = [_moment(cell, device_type)[0] for cell in cells]
+            records["values"][:, place] = [NULL if at is None else at for at in instants]
+            continue
         valid = np.array([_fits(cell) for cell in cells], np.bool_)
         values = np.array([int(cell.value) if _fits(cell) else 0 for cell in cells], np.int64)
         scaler = shape.scalers[index]
-        records[name] = record_conversion.rescale(
-            values, valid, column.scaler if scaler is None else scaler, exponent
+        records["values"][:, place] = record_conversion.rescale(
+            values, valid, column.scaler if scaler is None else scaler, stored.exponent(place)
         )
+    return Measured(records, stored.channels)
 
 
-def implausible_rows(records: Records, shape: ProfileShape, known: Sequence[Column]) -> Mask:
+def implausible_rows(measured: Measured, shape: ProfileShape, known: Sequence[Column], kind: Kind) -> Mask:
     """Mask of records whose apparent energy is below the active one by more than one unit of the coarser scaler."""
     units = {
-        column.key: column.scaler if scaler is None else scaler
+        quantity.name: column.scaler if scaler is None else scaler
         for captured, scaler in zip(shape.columns, shape.scalers, strict=True)
         for column in known
         if (column.obis, column.attribute) == (str(captured.attribute.obis), captured.attribute.attribute)
+        and (quantity := quantity_of(column, of_intervals=kind is Kind.BLOCK)) is not None
     }
+    records, channels = measured
     wrong = np.zeros(len(records), np.bool_)
-    for active, apparent in record_conversion.ENERGY_PAIRS:
-        wh, vah = records[active], records[apparent]
-        unit = 10 ** max(0, units.get(active, 0), units.get(apparent, 0))
+    for active, apparent in record_conversion.energy_pairs(channels):
+        wh, vah = records["values"][:, active], records["values"][:, apparent]
+        names = channels.names[active], channels.names[apparent]
+        unit = 10 ** max(0, *(units.get(name, 0) for name in names))
         wrong |= (wh != NULL) & (vah != NULL) & (wh - vah > unit)
     return wrong
 
@@ -297,27 +321,44 @@ def _fits(cell: Data) -> bool:
     return cell.tag in _NUMBERS and -(2**63) < cell.value < 2**63
 
 
-def block_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType, interval_s: int) -> Records:
-    """BLOCK records of block-load rows (Wh, VAh, cV, cA); the stamp of the end becomes that of the start."""
-    records = np.zeros(len(stamped.rows), BLOCK)
+def block_records(
+    stamped: Stamped, shape: ProfileShape, device_type: DeviceType, interval_s: int
+) -> Measured:
+    """Records of block-load rows, in the units of the channel set; the stamp of the end becomes that of the start."""
+    stored = stored_columns(device_type.profiles["block"].columns, of_intervals=True)
+    records = np.zeros(len(stamped.rows), block_dtype(len(stored.channels)))
     # IS 15959: the stamp of a block is its end.
     records["start_at"] = np.array(stamped.at_s, np.int64) - interval_s
     records["length_s"] = interval_s
     records["clock_status"] = stamped.status
-    _fill(records, stamped, shape, device_type.profiles["block"].columns, BLOCK_FIELDS)
-    return records
+    return _filled(records, stamped, shape, stored, device_type)
 
 
 def register_records(
     stamped: Stamped, shape: ProfileShape, device_type: DeviceType, profile: str, kind: RegisterKind
-) -> Records:
-    """REGISTER records of daily or instantaneous rows (Wh, VAh)."""
-    records = np.zeros(len(stamped.rows), REGISTER)
+) -> Measured:
+    """Records of daily or instantaneous rows, in the units of the channel set."""
+    stored = stored_columns(device_type.profiles[profile].columns, of_intervals=False)
+    return _reads(stamped, shape, device_type, stored, kind)
+
+
+def billing_records(stamped: Stamped, shape: ProfileShape, device_type: DeviceType) -> Measured:
+    """Records of billing rows, in the units of the channel set: registers by zone, maxima and their instants at the end of
+    each period that the meter has closed.
+    """
+    stored = billing_columns(device_type)
+    assert stored is not None, "asked of types whose billing profile is stored"
+    return _reads(stamped, shape, device_type, stored, RegisterKind.BILLING)
+
+
+def _reads(
+    stamped: Stamped, shape: ProfileShape, device_type: DeviceType, stored: StoredColumns, kind: RegisterKind
+) -> Measured:
+    records = np.zeros(len(stamped.rows), register_dtype(len(stored.channels)))
     records["read_at"] = stamped.at_s
     records["kind"] = kind
     records["clock_status"] = stamped.status
-    _fill(records, stamped, shape, device_type.profiles[profile].columns, REGISTER_FIELDS)
-    return records
+    return _filled(records, stamped, shape, stored, device_type)
 
 
 _STATES: Final = {

@@ -15,16 +15,17 @@ from urja.headend.received_batch import ReceivedBatch
 from urja.headend.record_conversion import EventFact
 from urja.headend.rejections import Rejections
 from urja.headend.roster import Meter, Roster
+from urja.quantities.channel_sets import ChannelSet
 from urja.stream import Kind
 from urja.stream.codec import Records
-from urja.stream.records import DTYPES, RegisterKind, Source
+from urja.stream.records import RegisterKind, Source
 
 RECORDS_PER_MESSAGE: Final = 4096
 """Keeps a message of the widest record well below the broker's size limit."""
 
 
-type Placed = tuple[Kind, Ints, Ints, Records]
-"""Records of one kind, with the push and the slot of each."""
+type Placed = tuple[Kind, ChannelSet | None, Ints, Ints, Records]
+"""Records of one kind and channel set (events have none), with the push and the slot of each."""
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Outgoing:
     records: Records
     pushes: Ints
     slots: Ints
+    channels: ChannelSet | None = None
 
 
 @dataclass(slots=True)
@@ -86,15 +88,19 @@ class PushRecords:
         return [replace(message, pushes=none, slots=none) for message in messages]
 
     def _stamped(self, received: ReceivedBatch, placed: list[Placed], source: Source) -> list[Outgoing]:
-        parts: dict[Kind, list[tuple[Ints, Ints, Records]]] = {}
-        for kind, index, refs, records in placed:
+        parts: dict[tuple[Kind, ChannelSet | None], list[tuple[Ints, Ints, Records]]] = {}
+        for kind, channels, index, refs, records in placed:
             if len(records):
                 records["device_id"] = self._roster.device_ids[refs]
                 record_conversion.set_provenance(
                     records, source, received.correlations(index), received.received_at_ms
                 )
-                parts.setdefault(kind, []).append((index, refs, records))
-        return [message for kind, pieces in parts.items() for message in self.messages(kind, pieces)]
+                parts.setdefault((kind, channels), []).append((index, refs, records))
+        return [
+            message
+            for (kind, channels), pieces in parts.items()
+            for message in self.messages(kind, pieces, channels)
+        ]
 
     def inspection_requests(self, received: ReceivedBatch) -> list[Outgoing]:
         """Events that report meters whose authentic pushes could not be taken, so that an operator inspects them."""
@@ -138,11 +144,13 @@ class PushRecords:
         index, refs = group.index[kept].astype(np.int64, copy=False), group.refs[kept]
         match compiled.push_key(group.layout.name):
             case "block":
-                records = record_conversion.blocks(group.decoded, self._roster.intervals_s[group.refs])
-                return Kind.BLOCK, index, refs, records[kept]
+                records, channels = record_conversion.blocks(
+                    group.decoded, self._roster.intervals_s[group.refs]
+                )
+                return Kind.BLOCK, channels, index, refs, records[kept]
             case "instantaneous":
-                records = record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)
-                return Kind.REGISTER, index, refs, records[kept]
+                records, channels = record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)
+                return Kind.REGISTER, channels, index, refs, records[kept]
             case "alert":
                 rows = np.flatnonzero(keep)
                 rows = rows[np.argsort(clock[rows], kind="stable")]
@@ -181,21 +189,24 @@ class PushRecords:
                 refs.append(slot)
         return (
             Kind.EVENT,
+            None,
             np.array(index, np.int64),
             np.array(refs, np.int64),
             record_conversion.events(facts),
         )
 
-    def messages(self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]]) -> list[Outgoing]:
-        """Messages of one kind by shard, each at most `RECORDS_PER_MESSAGE` records; `pieces` are (push, slot,
-        records).
+    def messages(
+        self, kind: Kind, pieces: Sequence[tuple[Ints, Ints, Records]], channels: ChannelSet | None = None
+    ) -> list[Outgoing]:
+        """Messages of one kind and channel set by shard, each at most `RECORDS_PER_MESSAGE` records; `pieces` are
+        (push, slot, records).
         """
         if len(pieces) == 1:
             index, refs, records = pieces[0]
         else:
             index = np.concatenate([piece[0] for piece in pieces])
             refs = np.concatenate([piece[1] for piece in pieces])
-            records = np.concatenate([piece[2] for piece in pieces]).astype(DTYPES[kind], copy=False)
+            records = np.concatenate([piece[2] for piece in pieces])
         shards = self._roster.shards[refs]
         order = np.argsort(shards, kind="stable")
         bounds = np.searchsorted(shards[order], np.arange(SHARDS + 1))
@@ -206,5 +217,5 @@ class PushRecords:
                 pushes = index[part]
                 if kind is Kind.EVENT:  # one alert may give several records
                     pushes = np.array(list(dict.fromkeys(pushes.tolist())), np.int64)
-                messages.append(Outgoing(kind, shard, records[part], pushes, refs[part]))
+                messages.append(Outgoing(kind, shard, records[part], pushes, refs[part], channels))
         return messages

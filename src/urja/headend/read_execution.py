@@ -19,8 +19,8 @@ from urja.headend.metrics import Metrics
 from urja.headend.profile_pulls import ProfilePuller
 from urja.headend.roster import Roster
 from urja.stream import Broker
-from urja.stream.consumer import Consumer, Delivery
-from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
+from urja.stream.consumer import Delivery, receive_endlessly
+from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest
 
 log = structlog.get_logger()
@@ -55,17 +55,9 @@ class ReadExecutor:
 
     async def run(self) -> None:
         """Take and carry out requests for as long as the process runs."""
-        while True:
-            try:
-                consumer = await self._broker.consume("REQUESTS")
-                try:
-                    await self._take(consumer)
-                finally:
-                    await consumer.close()
-            except (BrokerUnavailableError, StreamFullError) as error:
-                log.warning("requests cannot be taken", why=str(error))
-                await asyncio.sleep(0.5)
-                await self._broker.wait_connected()
+        await receive_endlessly(
+            self._broker, lambda: self._broker.consume("REQUESTS"), self._free, self._begin
+        )
 
     async def stop(self) -> None:
         """Cancel running sessions; the broker delivers their requests again."""
@@ -73,17 +65,16 @@ class ReadExecutor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _take(self, consumer: Consumer[ReadRequest]) -> None:
-        while True:
-            # No more is taken than can be begun at once: a request waiting here would exceed its acknowledgement wait.
-            await self._room.acquire()
-            self._room.release()
-            free = SESSIONS_AT_ONCE - len(self._tasks)
-            for delivery in await consumer.fetch(max(1, free), wait_s=5.0):
-                await self._room.acquire()
-                task = asyncio.get_running_loop().create_task(self._carry_out(delivery))
-                self._tasks.add(task)
-                task.add_done_callback(self._done)
+    async def _free(self) -> int:
+        # No more is taken than can be begun at once: a request waiting here would exceed its acknowledgement wait.
+        async with self._room:
+            return SESSIONS_AT_ONCE - len(self._tasks)
+
+    async def _begin(self, delivery: Delivery[ReadRequest]) -> None:
+        await self._room.acquire()
+        task = asyncio.get_running_loop().create_task(self._carry_out(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

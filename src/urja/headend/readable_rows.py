@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import BILLING_DATE, Column, DeviceType, name_object, unit_symbol
+from urja.cosem.companion.column_quantities import quantity_of
 from urja.cosem.errors import CosemError
 from urja.cosem.readings import plain
 from urja.cosem.time import CosemDateTime
@@ -60,14 +61,17 @@ class _Shown:
     captured: CaptureObject
     scaler: int | None
     unit: int | None
+    quantity: str | None
 
     @classmethod
     def of(
         cls, captured: CaptureObject, scaler: int | None, unit: int | None, known: Column | None
     ) -> "_Shown":
+        found = quantity_of(_column(captured) if known is None else known)
+        quantity = None if found is None else found.name
         if scaler is None and known is not None:
-            return cls(captured, known.scaler, known.unit)
-        return cls(captured, scaler, unit)
+            return cls(captured, known.scaler, known.unit, quantity)
+        return cls(captured, scaler, unit, quantity)
 
     @property
     def is_instant(self) -> bool:
@@ -86,6 +90,7 @@ class _Shown:
             "unit": "" if self.unit is None else unit_symbol(self.unit),
             "scaler": self.scaler,
             "instant": self.is_instant,
+            "quantity": self.quantity,
         }
 
     def cell(self, data: Data, device_type: DeviceType) -> object:
@@ -96,6 +101,12 @@ class _Shown:
         if isinstance(data.value, bool) or not isinstance(data.value, int):
             return _text(data)
         return str(Decimal(data.value).scaleb(self.scaler or 0))
+
+
+def _column(captured: CaptureObject) -> Column:
+    """Return what a meter captures as a column that its type does not know: its code says the quantity, or nothing."""
+    attribute = captured.attribute
+    return Column("", attribute.class_id, str(attribute.obis), attribute.attribute, 0)
 
 
 def _instant(data: Data, device_type: DeviceType) -> object:

@@ -5,45 +5,41 @@ interval. Scaled quantities become whole base units by one rounding: towards min
 truncates; the fraction cut off stays in the register and shows as the residual.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from urja.cosem.companion import Column, DeviceType
+from urja.cosem.companion import DeviceType
+from urja.cosem.companion.stored_columns import StoredColumns, stored_columns
 from urja.cosem.layout import Decoded, Ints
 from urja.cosem.time import NOT_SPECIFIED
+from urja.quantities.catalogue import Kind as QuantityKind
+from urja.quantities.channel_sets import ChannelSet
 from urja.stream.codec import Records
 from urja.stream.records import (
-    BLOCK,
     EVENT,
     NULL,
-    REGISTER,
     EventState,
     OwnEvent,
     RegisterKind,
     Source,
+    block_dtype,
+    register_dtype,
     unlisted_bit,
 )
 
 Mask = npt.NDArray[np.bool_]
 
-BLOCK_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
-    "import_wh": ("import_wh", 0),
-    "import_vah": ("import_vah", 0),
-    "export_wh": ("export_wh", 0),
-    "export_vah": ("export_vah", 0),
-    "voltage": ("voltage_cv", -2),
-    "current": ("current_ca", -2),
-    "health": ("health", 0),
-}
-"""Companion column -> record field and the power of ten of the field's unit (Wh, VAh; cV and cA are hundredths)."""
 
-REGISTER_FIELDS: Final[Mapping[str, tuple[str, int]]] = {
-    name: (name, 0) for name in ("import_wh", "import_vah", "export_wh", "export_vah", "tamper_count")
-}
+class Measured(NamedTuple):
+    """Records of one kind, and what their values are."""
+
+    records: Records
+    channels: ChannelSet
 
 
 def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Ints:
@@ -59,36 +55,45 @@ def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Int
     return np.where(valid, values, NULL)
 
 
-def _fill(
-    records: Records, decoded: Decoded, columns: Sequence[Column], fields: Mapping[str, tuple[str, int]]
-) -> None:
-    for name, _ in fields.values():
-        records[name] = NULL
-    for column in columns:
-        if column.key in fields:
-            name, exponent = fields[column.key]
-            values, valid = decoded.column(column.key)
-            records[name] = rescale(values, valid, column.scaler, exponent)
-
-
-def blocks(decoded: Decoded, interval_s: Ints) -> Records:
-    """BLOCK records of block-load pushes, in their order; device and provenance are filled in later.
+def blocks(decoded: Decoded, interval_s: Ints) -> Measured:
+    """Records of block-load pushes, in their order; device and provenance are filled in later.
 
     `interval_s` is the length of each meter's intervals in seconds: two meters of one type need not have the same.
-    Energies are in Wh and VAh, voltage in cV, current in cA, `start_at` in seconds since the Unix epoch.
+    Values are in the units of the channel set, `start_at` in seconds since the Unix epoch.
     """
-    records = np.zeros(len(decoded.ok), BLOCK)
+    stored = stored_columns(decoded.layout.columns, of_intervals=True)
+    records = np.zeros(len(decoded.ok), block_dtype(len(stored.channels)))
     end_at, _ = decoded.column("clock")
     # IS 15959: the stamp of a block is its end.
     records["start_at"] = end_at - interval_s
     records["length_s"] = interval_s
     records["clock_status"] = decoded.clock_status("clock")
-    _fill(records, decoded, decoded.layout.columns, BLOCK_FIELDS)
-    return records
+    return _filled(records, decoded, stored)
+
+
+def _filled(records: Records, decoded: Decoded, stored: StoredColumns) -> Measured:
+    records["values"] = NULL
+    for place, column in stored.places:
+        values, valid = decoded.column(column.key)
+        records["values"][:, place] = rescale(values, valid, column.scaler, stored.exponent(place))
+    return Measured(records, stored.channels)
 
 
 ENERGY_PAIRS: Final = (("import_wh", "import_vah"), ("export_wh", "export_vah"))
-"""Active energy, and the apparent energy that is never below it."""
+"""Columns of active energy, and of the apparent energy that is never below it."""
+
+
+@lru_cache(maxsize=256)
+def energy_pairs(channels: ChannelSet) -> tuple[tuple[int, int], ...]:
+    """Return the places in the set (from 0) of active energy, in Wh, each with that of the apparent energy, in VAh, that is
+    never below it.
+    """
+    return tuple(
+        (place, apparent)
+        for place, quantity in enumerate(channels.quantities)
+        if quantity.kind is QuantityKind.ACTIVE_ENERGY
+        and (apparent := channels.position(quantity.name.replace("_wh", "_vah"))) is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +140,16 @@ def _too_low(decoded: Decoded, active: str, apparent: str) -> Mask:
     return low & has_wh & has_vah
 
 
-def registers(decoded: Decoded, kind: RegisterKind) -> Records:
-    """REGISTER records of pushes that carry cumulative registers (Wh, VAh; `read_at` in seconds since the Unix
-    epoch).
+def registers(decoded: Decoded, kind: RegisterKind) -> Measured:
+    """Records of pushes that carry cumulative registers, in the units of the channel set (`read_at` in seconds since
+    the Unix epoch).
     """
-    records = np.zeros(len(decoded.ok), REGISTER)
+    stored = stored_columns(decoded.layout.columns, of_intervals=False)
+    records = np.zeros(len(decoded.ok), register_dtype(len(stored.channels)))
     records["read_at"], _ = decoded.column("clock")
     records["kind"] = kind
     records["clock_status"] = decoded.clock_status("clock")
-    _fill(records, decoded, decoded.layout.columns, REGISTER_FIELDS)
-    return records
+    return _filled(records, decoded, stored)
 
 
 @dataclass(frozen=True, slots=True)

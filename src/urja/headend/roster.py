@@ -115,7 +115,7 @@ class Meter:
         for own, windows, row in pairs:
             if own == key_id and windows.highest(row) == _LOST and 0 <= counter < _LOST:
                 windows.restart_at(row, counter)
-                log.info("a lost replay window begins anew", system_title=self.entry.key, counter=counter)
+                log.info("a lost replay window begins again", system_title=self.entry.key, counter=counter)
 
     @property
     def interval_s(self) -> int:

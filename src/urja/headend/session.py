@@ -324,7 +324,7 @@ class AssociationOpener:
         return await self._associate(channel, trips, await self._above(last_seen))
 
     def resume(self, channel: ApduChannel, association: ClientAssociation, trips: RoundTrips) -> Session:
-        """A session in an association that was kept open."""
+        """Return a session in an association that is still open."""
         session = Session(channel, association, self._client.sap, trips)
 
         def reopen() -> Awaitable[Session]:

@@ -10,13 +10,14 @@ from urja.cosem.layout import Ints
 from urja.cosem.push_batch import PushGroup
 from urja.headend import record_conversion
 from urja.headend.roster import Roster
+from urja.quantities.channel_sets import ChannelSet
 from urja.stream import Kind
 from urja.stream.codec import Records
 from urja.stream.records import RegisterKind
 
 
-def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Records]:
-    """Kind, positions in the batch, meter slots and records of pushes with a valid time and plausible values.
+def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, ChannelSet | None, Ints, Ints, Records]:
+    """Kind, channel set, positions in the batch, meter slots and records of pushes with a valid time and plausible values.
 
     For an alert, the events that have begun in its event status word: the pipeline has the meter's own logs read.
     """
@@ -27,19 +28,11 @@ def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Reco
     compiled = roster.by_slot[int(group.refs[0])].compiled
     match compiled.push_key(group.layout.name):
         case "block":
-            return (
-                Kind.BLOCK,
-                index,
-                refs,
-                record_conversion.blocks(group.decoded, roster.intervals_s[group.refs])[keep],
-            )
+            records, channels = record_conversion.blocks(group.decoded, roster.intervals_s[group.refs])
+            return Kind.BLOCK, channels, index, refs, records[keep]
         case "instantaneous":
-            return (
-                Kind.REGISTER,
-                index,
-                refs,
-                record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)[keep],
-            )
+            records, channels = record_conversion.registers(group.decoded, RegisterKind.INSTANTANEOUS)
+            return Kind.REGISTER, channels, index, refs, records[keep]
         case "alert":
             words, status = group.decoded.strings("esw"), group.decoded.clock_status("clock")
             told = [
@@ -53,6 +46,6 @@ def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, Ints, Ints, Reco
             records = record_conversion.events(
                 [(0, int(clock[row]), fact, int(status[row])) for row, fact in told]
             )
-            return Kind.EVENT, group.index.astype(np.int64)[rows], group.refs[rows], records
+            return Kind.EVENT, None, group.index.astype(np.int64)[rows], group.refs[rows], records
         case unknown:
             raise AssertionError(f"the loader of meter types lets no push {unknown!r} through")

@@ -1,18 +1,15 @@
-"""The law of stored accruals: each equals the energy of its rows, evaluated anew.
+"""The law of stored accruals: each equals the energy of its rows, evaluated again.
 
 Ingest updates an accrual by addition as blocks arrive. Here the statement that builds one from all its rows
 (`accrual.ENERGY`) is evaluated again, bucket by bucket, and nothing is written.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from urja.apps.readings.accrual import ENERGY, ENERGY_WH
 from urja.base.ids import bucket_of
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _COMPARED: Final = ("device_id", "watermark_at", "latest_end_at", "estimated_wh")
 

@@ -1,6 +1,6 @@
 """The law of approvals: no operation above the thresholds was performed without the passkeys that it needed.
 
-Signatures are verified once more, over the stored nonce and hash; totals are calculated anew, in the order in which
+Signatures are verified once more, over the stored nonce and hash; totals are calculated again, in the order in which
 operations were performed, by the documents that were known then.
 """
 
@@ -8,10 +8,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
-
-import psycopg
 
 from urja.base import passkey
 from urja.core.approvals import (
@@ -24,8 +22,7 @@ from urja.core.approvals import (
     requirement_for,
 )
 from urja.core.calendar import local_day
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _APPROVED: Final = """
 SELECT w.request_id, w.need, w.nonce, w.content_sha256, split_part(r.actor, ' ', 2)::bigint AS actor,

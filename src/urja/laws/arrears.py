@@ -1,4 +1,4 @@
-"""The law of arrears: each recharge has paid old dues as its policy says, calculated anew from what was known then.
+"""The law of arrears: each recharge has paid old dues as its policy says, calculated again from what was known then.
 
 So has the remaining balance when a supply ended: dues first, before a refund or transfer. So has each instalment of a
 plan, which replaces the policy's percentage while it holds. Percentages are read from the documents' own text, dues
@@ -9,11 +9,9 @@ what would break the law.
 import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _LEARNT: Final = """EXISTS (SELECT FROM billing_arrear r LEFT JOIN journal_history h
     ON h.table_name = 'billing_arrear' AND h.row_id = r.id

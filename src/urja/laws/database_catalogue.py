@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from msgspec import Struct
 
 from urja.base.json_files import DamagedFileError, read_json
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _ROLES: Final = ("urja_owner", "urja_pipeline", "urja_web", "urja_partitions")
 
@@ -178,7 +177,7 @@ def source_digest() -> str:
 def stored_expectation(path: Path) -> Expected | None:
     """Return the stored lines of the source, of whatever version; None where no start has stored any."""
     try:
-        return read_json(path, Expected, "remove it; the next start writes it anew")
+        return read_json(path, Expected, "remove it; the next start writes it again")
     except FileNotFoundError:
         return None
     except DamagedFileError as error:

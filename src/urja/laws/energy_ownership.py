@@ -7,19 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import psycopg
 from psycopg.sql import SQL, Identifier
 
 from urja.apps.readings import unassigned
 from urja.apps.readings.unassigned import Unassigned, UnassignedReason
-from urja.laws.truth_comparison import TrueEnergy, stored_readings
+from urja.laws.connections import Connection, Cursor
+from urja.laws.truth_comparison import COMMODITIES, NO_STEPS, TrueEnergy, stored_readings
 from urja.laws.verify import Finding
 from urja.meter.truth import TruthRecord
-
-type Connection = psycopg.Connection[Any]
 
 _SHOWN: Final = 20
 _BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -68,12 +66,12 @@ class _Metered:
 
 _METERED: Final = """
 SELECT p.service_point_id, p.id, d.serial, p.valid_from, p.in_service_at, p.valid_to,
-    p.ratio_primary, p.ratio_secondary, r.read_at, r.import_wh
+    p.ratio_primary, p.ratio_secondary, r.read_at, r.register
 FROM assets_device_period p
 JOIN assets_device d ON d.id = p.device_id
 JOIN network_service_point s ON s.id = p.service_point_id AND s.purpose = 'consumer'
 LEFT JOIN LATERAL (
-    SELECT DISTINCT ON (read_at) read_at, import_wh FROM readings_register
+    SELECT DISTINCT ON (read_at) read_at, values[1] AS register FROM readings_register
     WHERE service_point_id = p.service_point_id AND device_id = p.device_id AND kind IN (2, 3, 5)
         AND read_at >= p.valid_from AND read_at <= coalesce(p.valid_to, 'infinity') AND read_at <= %s
     ORDER BY read_at, version DESC, kind
@@ -91,7 +89,7 @@ FROM readings_accrual a JOIN contracts_agreement g ON g.id = a.agreement_id
 """Energy of each agreement and period: all of it, and that up to the last register."""
 
 
-def _energy(cursor: psycopg.Cursor[Any], now: datetime, zone: str) -> Iterator[str]:
+def _energy(cursor: Cursor, now: datetime, zone: str) -> Iterator[str]:
     places = _metered(cursor, now)
     used: dict[int, list[tuple[datetime, datetime, datetime, int, int]]] = defaultdict(list)
     for place, *period in cursor.execute(_USED).fetchall():
@@ -128,7 +126,7 @@ def _unread_at_an_end(meter: _Metered) -> bool:
     )
 
 
-def _metered(cursor: psycopg.Cursor[Any], now: datetime) -> dict[int, list[_Metered]]:
+def _metered(cursor: Cursor, now: datetime) -> dict[int, list[_Metered]]:
     found: dict[int, dict[int, _Metered]] = defaultdict(dict)
     for place, period, serial, begins, passed_at, ends, times, over, read_at, wh in cursor.execute(
         _METERED, [now, now]
@@ -152,7 +150,7 @@ interval AS (
     JOIN assets_device_period p ON p.service_point_id = i.service_point_id AND p.device_id = i.device_id
         AND p.role = 1 AND i.start_at < coalesce(p.valid_to, 'infinity')
         AND i.start_at + make_interval(secs => i.length_s) > p.valid_from
-    WHERE i.channel_set = 1
+    WHERE i.series = 1
 )
 SELECT d.serial, i.start_at, owners.count, listed.count
 FROM interval i JOIN assets_device d ON d.id = i.device_id
@@ -193,14 +191,21 @@ def _ownerless(connection: Connection, rest: Iterable[Unassigned]) -> Iterator[s
 
 
 def examine_truth(
-    connection: Connection, records: Iterable[TruthRecord], horizon: datetime, zone: ZoneInfo
+    connection: Connection,
+    records: Iterable[TruthRecord],
+    horizon: datetime,
+    zone: ZoneInfo,
+    steps_wh: Mapping[str, int] = NO_STEPS,
 ) -> list[Finding]:
-    """Check exchanges and moves against the meters' truth files, for all intervals closed by `horizon`."""
-    drawn = TrueEnergy.of(records, horizon)
+    """Check exchanges and moves against the meters' truth files, for all intervals closed by `horizon`.
+
+    `steps_wh` is as in `TrueEnergy.of`.
+    """
+    drawn = TrueEnergy.of(records, horizon, steps_wh)
     return [
         Finding(
             "drawn_is_owed_or_listed",
-            "what the meters of a service point drew is its agreements' energy plus what is listed as unassigned, to the Wh",
+            "what the meters of a service point drew is its agreements' energy plus what is listed as unassigned, to the Wh, of gas to the litre",
             tuple(_owed_otherwise(connection, drawn, horizon, zone))[:_SHOWN],
         ),
         Finding(
@@ -219,7 +224,7 @@ def examine_truth(
 
 
 _PLACES: Final = """
-SELECT s.consumer_number, s.id, array_agg(DISTINCT d.serial)
+SELECT s.consumer_number, s.id, s.commodity, array_agg(DISTINCT d.serial)
 FROM assets_device_period p JOIN network_service_point s ON s.id = p.service_point_id
 JOIN assets_device d ON d.id = p.device_id
 WHERE p.role = 1 AND s.purpose = 'consumer' AND p.valid_from <= %s
@@ -238,8 +243,8 @@ WHERE g.service_point_id = %s
 
 _SINCE_KNOWN: Final = """
 SELECT coalesce(sum(wh), 0)::bigint FROM (
-    SELECT DISTINCT ON (start_at) import_wh AS wh FROM readings_interval
-    WHERE service_point_id = %s AND device_id = %s AND channel_set = 1 AND start_at >= %s
+    SELECT DISTINCT ON (start_at) values[1] AS wh FROM readings_interval
+    WHERE service_point_id = %s AND device_id = %s AND series = 1 AND start_at >= %s
         AND start_at + make_interval(secs => length_s) <= %s
     ORDER BY start_at, version DESC
 ) block
@@ -251,30 +256,39 @@ def _owed_otherwise(
     connection: Connection, drawn: Mapping[str, TrueEnergy], horizon: datetime, zone: ZoneInfo
 ) -> Iterator[str]:
     books = stored_readings(connection, horizon)
-    for number, place, serials in connection.execute(_PLACES, [horizon]).fetchall():
+    for number, place, commodity, serials in connection.execute(_PLACES, [horizon]).fetchall():
         drew = sum(drawn[serial].energy_wh(zone, books[serial]) for serial in serials if serial in drawn)
         owed = connection.execute(_OWED, [place]).fetchone()
         assert owed is not None, "a sum is one row"
-        listed = listed_wh(connection, horizon, zone, place)
-        if drew != owed[0] + listed:
+        unowned = sum(amount for _, amount in _listed_at(connection, horizon, zone, place))
+        if drew != owed[0] + unowned:
+            unit = COMMODITIES[commodity]
             yield (
-                f"the meters of {number} ({', '.join(serials)}) drew {drew} Wh; agreements owe {owed[0]} Wh, "
-                f"{listed} Wh are listed as unassigned"
+                f"the meters of {number} ({', '.join(serials)}) drew {drew} {unit}; agreements owe {owed[0]} {unit}, "
+                f"{unowned} {unit} are listed as unassigned"
             )
 
 
-def listed_wh(
-    connection: Connection, horizon: datetime, zone: ZoneInfo, service_point_id: int | None = None
-) -> int:
-    """Return the energy listed as unassigned up to an instant, in Wh, as far as registers or blocks show it.
+def listed(connection: Connection, horizon: datetime, zone: ZoneInfo) -> dict[str, int]:
+    """Return what is listed as unassigned up to an instant by commodity, in Wh or litres."""
+    rows = connection.execute("SELECT id, commodity FROM network_service_point").fetchall()
+    commodities: dict[int, str] = dict(rows)
+    found = dict.fromkeys(COMMODITIES, 0)
+    for place, amount in _listed_at(connection, horizon, zone, None):
+        found[commodities[place]] += amount
+    return found
 
-    With a service point, that of this one alone.
+
+def _listed_at(
+    connection: Connection, horizon: datetime, zone: ZoneInfo, service_point_id: int | None
+) -> Iterator[tuple[int, int]]:
+    """Yield service point and amount of each piece that is listed as unassigned, as far as registers or blocks show it.
+
+    With a service point, those of this one alone.
     """
     with connection.cursor() as cursor:
-        pieces = unassigned.find(cursor, _BEGINNING, horizon, zone.key, service_point_id)
-        total = 0
-        for piece in pieces:
-            total += piece.energy_wh
+        for piece in unassigned.find(cursor, _BEGINNING, horizon, zone.key, service_point_id):
+            yield piece.service_point_id, piece.energy_wh
             if (
                 piece.why is not UnassignedReason.PARTIAL
                 and piece.known_to_at is not None
@@ -286,8 +300,7 @@ def listed_wh(
                 )
                 since = cursor.fetchone()
                 assert since is not None, "a sum is one row"
-                total += since[0]
-    return total
+                yield piece.service_point_id, since[0]
 
 
 _AT_ONCE: Final = """

@@ -5,11 +5,9 @@ Reads and blocks are followed one by one, by this module's own code.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _ENDED: Final = """
 SELECT f.account_id, d.serial, p.service_point_id, p.device_id, p.valid_to FROM billing_final_settlement f
@@ -32,7 +30,7 @@ WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind IN (2, 3,
 
 _BLOCKS: Final = """
 SELECT DISTINCT start_at, start_at + make_interval(secs => length_s) FROM readings_interval
-WHERE service_point_id = %(place)s AND device_id = %(device)s AND channel_set = 1
+WHERE service_point_id = %(place)s AND device_id = %(device)s AND series = 1
     AND start_at >= %(since)s AND start_at < %(at)s ORDER BY 1
 """
 
@@ -53,7 +51,7 @@ def examine(connection: Connection) -> Iterator[str]:
             )
 
 
-def _known_to(connection: Connection, where: dict[str, Any], read_at: datetime | None) -> datetime | None:
+def _known_to(connection: Connection, where: dict[str, object], read_at: datetime | None) -> datetime | None:
     """Return the end of the blocks that follow the last read without a gap."""
     known = read_at
     for start_at, end_at in connection.execute(_BLOCKS, where).fetchall():

@@ -9,17 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
+from urja.laws.connections import Connection
 from urja.laws.meter_histories import FOR_EVER_S, Span, meter_histories
 from urja.laws.verify import Finding
 from urja.meter.fleet import FleetFile
 from urja.meter.inputs import Entry
-from urja.meter.truth import TruthRecord
+from urja.meter.truth import TruthRecord, distinct
 
-type Connection = psycopg.Connection[Any]
 type Named = tuple[str, str]
 """Kind of a flag, and the meter's serial or the transformer's code."""
 
@@ -54,10 +52,17 @@ def examine(
     """
     from urja.apps.supply.queries.flags import flagged
 
-    files = _FleetFiles(fleet, list(done), list(dict.fromkeys(records)), horizon, slack)
+    files = _FleetFiles(fleet, list(done), distinct(records), horizon, slack)
     must = dict([*files.tampers_told(), *files.welds_seen(_switched_off(connection)), *files.losses_seen()])
     must |= dict(files.unreachable())
-    may = files.tampers() | files.welds() | files.losses() | set(must) | files.nearly_unreachable()
+    may = (
+        files.tampers()
+        | _wrong_phases(fleet)
+        | files.welds()
+        | files.losses()
+        | set(must)
+        | files.nearly_unreachable()
+    )
     flags = {(flag.kind.value, flag.subject): flag.since_at for flag in flagged(horizon)}
     looked_at = _looked_at(connection)
     return Finding(
@@ -65,6 +70,19 @@ def examine(
         "the flags are exactly what was done to the meters",
         tuple(_contradictions(must, may, flags, looked_at))[:_SHOWN],
     )
+
+
+def _wrong_phases(fleet: FleetFile) -> set[Named]:
+    """Return the faults of phases by the wiring of meters. None must be flagged: most precede the first interval."""
+    return {
+        (kind, meter.serial)
+        for meter in fleet.meters
+        for kind, phases in (
+            ("phase_missing", meter.wiring.missing),
+            ("current_reversed", meter.wiring.reversed),
+        )
+        if phases
+    }
 
 
 def _contradictions(

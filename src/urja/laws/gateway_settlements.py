@@ -6,14 +6,13 @@ Sums and rows are calculated here from both sides, without trusting what the sta
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
+from urja.base.untyped_values import JsonObject
+from urja.laws.connections import Connection
 from urja.laws.verify import Finding
 
-type Connection = psycopg.Connection[Any]
-type Row = dict[str, Any]
+type Row = JsonObject
 
 _SHOWN: Final = 20
 _SUMS: Final = ("amount", "fee", "tax", "credit", "debit")
@@ -135,11 +134,11 @@ def _unbooked(connection: Connection) -> Iterator[str]:
 
 _CREDITS: Final = (
     "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM books_credit_request "
-    "WHERE kind = 'recharge' GROUP BY 1"
+    "WHERE kind IN ('recharge', 'maintenance') GROUP BY 1"
 )
 _DEBITS: Final = (
     "SELECT split_part(idempotency_key, ':', 2), sum(amount_minor)::bigint FROM books_debit_request "
-    "WHERE reverses = 'recharge' GROUP BY 1"
+    "WHERE reverses IN ('recharge', 'maintenance') GROUP BY 1"
 )
 
 

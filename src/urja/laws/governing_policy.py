@@ -1,16 +1,18 @@
 """The law of policies: each warning, disconnection and standing follows the policy that governs the agreement.
 
-The governing policy is found anew by plain SQL from the tables as they were known then: the agreement's own, else the
+The governing policy is determined again by plain SQL from the tables as they were known then: the agreement's own, else the
 one of its category, else the general one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
-type Row = dict[str, Any]
-type Rows = Callable[[str, Mapping[str, Any]], list[Row]]
+from urja.base.untyped_values import JsonMapping, JsonObject
+
+type Row = JsonObject
+type Rows = Callable[[str, JsonMapping], list[Row]]
 
 _GOVERNING: Final = """
 SELECT v.code || ' ' || v.version AS policy

@@ -9,7 +9,16 @@ from typing import Final
 
 from urja.meter.fleet import FleetFile
 from urja.meter.identity import Identity
-from urja.meter.inputs import NOT_INSTALLED, Entry, MoveTamper, PowerBack, PowerCut, Silence, Weld
+from urja.meter.inputs import (
+    NOT_INSTALLED,
+    Entry,
+    MoveTamper,
+    PowerBack,
+    PowerCut,
+    RunGenerator,
+    Silence,
+    Weld,
+)
 
 type Span = tuple[int, int]
 """Unix seconds, half open."""
@@ -88,11 +97,10 @@ def _tell(past: MeterHistory, entries: list[Entry]) -> None:
 
 
 def _without_power(entries: list[Entry]) -> Iterator[Span]:
-    """Yield when the meter had no power: as long as one reason for it lasts."""
+    """Yield when the meter had no power: as long as one reason for it lasts and no generator runs."""
     reasons: set[str] = set()
-    since_s = 0
+    since_s, before, generator_on = 0, False, False
     for entry in entries:
-        before = bool(reasons)
         match entry.input:
             case PowerCut(reason):
                 reasons.add(reason)
@@ -100,13 +108,17 @@ def _without_power(entries: list[Entry]) -> Iterator[Span]:
                 reasons &= {NOT_INSTALLED}
             case PowerBack(reason):
                 reasons.discard(reason)
+            case RunGenerator(on):
+                generator_on = on
             case _:
                 pass  # no other input changes the power
-        if reasons and not before:
+        after = bool(reasons) and not generator_on
+        if after and not before:
             since_s = entry.at_s
-        if before and not reasons:
+        if before and not after:
             yield since_s, entry.at_s
-    if reasons:
+        before = after
+    if before:
         yield since_s, FOR_EVER_S
 
 

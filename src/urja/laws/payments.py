@@ -1,26 +1,29 @@
-"""The laws of money received: no recharge without a captured payment, and revenue adds up in the ledger and payments
+"""The laws of money received: no recharge without a captured payment or a receipt, and revenue adds up in the ledger and payments
 tables.
 
 Whether these tables agree with the gateway is the law of `settlements`, which compares them with the gateway's own.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 _UNPAID: Final = """
 SELECT e.account_id, e.seq, e.amount_minor, a.currency
 FROM books_entry e
 JOIN books_account a ON a.id = e.account_id
-JOIN books_account x ON x.id = e.contra_id AND x.code IN ('clearing:recharge', 'clearing:payment')
+JOIN books_account x ON x.id = e.contra_id AND x.code IN ('clearing:recharge', 'clearing:payment', 'clearing:maintenance')
 LEFT JOIN books_credit_request c ON c.id = (e.inputs->>'request')::bigint AND c.account_id = e.account_id
 LEFT JOIN payments_payment p ON p.credit_id = c.id AND c.idempotency_key = p.provider || ':' || p.payment_id
     AND p.account_id = e.account_id AND p.amount_minor = e.amount_minor AND p.currency = a.currency
     AND p.captured_at IS NOT NULL
-WHERE e.amount_minor > 0 AND e.bucket = %(bucket)s AND e.batch > %(proven)s AND p.id IS NULL
+LEFT JOIN counter_receipt k ON 'counter:' || k.id = c.idempotency_key
+    AND k.account_id = e.account_id AND k.amount_minor = e.amount_minor
+LEFT JOIN bank_match m ON m.credit_id = c.id AND c.idempotency_key ^@ 'bank:'
+    AND m.account_id = e.account_id AND m.amount_minor = e.amount_minor
+WHERE e.amount_minor > 0 AND e.bucket = %(bucket)s AND e.batch > %(proven)s
+    AND p.id IS NULL AND k.id IS NULL AND m.id IS NULL
 ORDER BY 1, 2
 """
 """The key of a payment's credit is the payment's own id, so that one payment supports one entry and no second."""
@@ -28,10 +31,10 @@ ORDER BY 1, 2
 _REVENUE: Final = """
 WITH booked AS (
     SELECT a.currency, c.amount_minor AS amount FROM books_credit_request c JOIN books_account a ON a.id = c.account_id
-        WHERE c.kind = 'recharge'
+        WHERE c.kind IN ('recharge', 'maintenance') AND NOT c.idempotency_key ^@ 'counter:' AND NOT c.idempotency_key ^@ 'bank:'
     UNION ALL
     SELECT a.currency, -d.amount_minor FROM books_debit_request d JOIN books_account a ON a.id = d.account_id
-        WHERE d.reverses = 'recharge'
+        WHERE d.reverses IN ('recharge', 'maintenance') AND NOT d.idempotency_key ^@ 'counter:' AND NOT d.idempotency_key ^@ 'bank:'
 ),
 disputed AS (
     SELECT u.provider, u.payment_id FROM payments_unmatched u
@@ -64,16 +67,16 @@ WHERE coalesce(ours.amount, 0) <> coalesce(paid_out, 0) + coalesce(on_its_way, 0
 
 
 def unpaid(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
-    """Yield recharges on the ledger without a captured payment of their amount, currency and account."""
+    """Yield recharges on the ledger without a captured payment or a receipt of their amount, currency and account."""
     for account_id, seq, amount, currency in connection.execute(
         _UNPAID, {"bucket": bucket, "proven": proven}
     ):
-        yield f"entry {seq} of account {account_id} credits {amount} {currency}; no captured payment is of it"
+        yield f"entry {seq} of account {account_id} credits {amount} {currency}; no captured payment and no receipt is of it"
 
 
 def revenue(connection: Connection) -> Iterator[str]:
-    """Yield currencies in which credited recharges less reversals differ from what was paid out and what is under
-    way.
+    """Yield currencies in which recharges by gateways less reversals differ from what was paid out and what is under
+    way. What cashiers took is the law `counter`'s.
     """
     for currency, booked, paid_out, on_its_way in connection.execute(_REVENUE):
         yield (

@@ -4,19 +4,26 @@ The laws of the tables alone are those of `urja verify`; here they are compared 
 which Urja did not write.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import psycopg
-
+from urja.base.untyped_values import JsonObject
 from urja.laws import energy_ownership as registry_laws, verify
-from urja.laws.truth_comparison import Comparison, TrueEnergy, compare, midnights_between, stored_readings
+from urja.laws.connections import Connection
+from urja.laws.quantity_comparison import examine_quantities
+from urja.laws.truth_comparison import (
+    COMMODITIES,
+    NO_STEPS,
+    Comparison,
+    TrueEnergy,
+    compare,
+    midnights_between,
+    stored_readings,
+)
 from urja.meter.truth import TruthRecord
-
-type Connection = psycopg.Connection[Any]
 
 _PUSH: Final = 1
 """`records.Source.PUSH`, as stored in the tables; written again, since a law imports no code that it judges."""
@@ -26,11 +33,11 @@ _PUSH: Final = 1
 class Findings:
     """Figures for a report, each law with whether it holds, and the contradictions of those that do not."""
 
-    figures: dict[str, Any]
+    figures: JsonObject
     laws: dict[str, bool]
     faults: tuple[str, ...]
 
-    def with_more(self, findings: Iterable[verify.Finding], figures: dict[str, Any]) -> "Findings":
+    def with_more(self, findings: Iterable[verify.Finding], figures: JsonObject) -> "Findings":
         """Return these findings together with others."""
         found = list(findings)
         return Findings(
@@ -41,9 +48,16 @@ class Findings:
 
 
 def examine(
-    connection: Connection, records: list[TruthRecord], horizon: datetime, now: datetime, zone: ZoneInfo
+    connection: Connection,
+    records: list[TruthRecord],
+    horizon: datetime,
+    now: datetime,
+    zone: ZoneInfo,
+    steps_wh: Mapping[str, int] = NO_STEPS,
 ) -> Findings:
     """Compare the tables with the truth of all intervals closed by `horizon`; business time is `now`.
+
+    `steps_wh` is as in `TrueEnergy.of`.
 
     Django must be configured on the same database, with a role that may post: `urja verify` runs the stage `post` in
     a transaction that it rolls back.
@@ -52,14 +66,16 @@ def examine(
 
     # After a restart of the database, a process may hold a connection from before it.
     connections.close_all()
-    comparison = compare(TrueEnergy.of(records, horizon), stored_readings(connection, horizon), zone)
-    rated_wh = _rated_wh(connection)
-    nobodys_wh = registry_laws.listed_wh(connection, horizon, zone)
+    comparison = compare(
+        TrueEnergy.of(records, horizon, steps_wh), stored_readings(connection, horizon), zone
+    )
+    rated = _rated(connection)
+    unassigned = registry_laws.listed(connection, horizon, zone)
     twice = _stored_twice(connection)
     checks = [
         verify.Finding(
             "drawn_is_stored_or_missing",
-            "each closed interval is stored to the Wh or listed as missing",
+            "each closed interval is stored to the Wh, of gas to the litre, or listed as missing",
             comparison.faults,
         ),
         verify.Finding(
@@ -68,8 +84,9 @@ def examine(
         verify.Finding(
             "stored_is_rated",
             "rating rests on the register's advance and the blocks since, except for energy listed as unassigned",
-            _rated_otherwise(comparison.stored_wh, rated_wh, nobodys_wh),
+            _rated_otherwise(comparison.stored, rated, unassigned),
         ),
+        *examine_quantities(connection, records, horizon, steps_wh),
         verify.Finding("stored_once", "no push and no pulled row is stored twice", twice),
         *verify.examine(connection, now, zone.key),
     ]
@@ -78,10 +95,10 @@ def examine(
             "pushes_accepted": _pushes_accepted(connection),
             "readings_stored": _count(connection, "readings_interval")
             + _count(connection, "readings_register"),
-            "energy_drawn_wh": comparison.drawn_wh,
-            "energy_stored_wh": comparison.stored_wh,
-            "energy_rated_wh": rated_wh,
-            "energy_unassigned_wh": nobodys_wh,
+            **_amounts("energy_{}_wh", comparison, rated, unassigned, "electricity"),
+            **(
+                _amounts("gas_{}_l", comparison, rated, unassigned, "gas") if comparison.stored["gas"] else {}
+            ),
             "intervals_missing": comparison.missing,
             "ledger_entries": _count(connection, "books_entry"),
             "ledger_sum_minor": _scalar(
@@ -170,15 +187,37 @@ def _missing(comparison: Comparison) -> tuple[str, ...]:
     return (f"{comparison.missing} intervals and midnights are missing",) if comparison.missing else ()
 
 
-def _rated_otherwise(stored_wh: int, rated_wh: int, nobodys_wh: int) -> tuple[str, ...]:
-    if stored_wh == rated_wh + nobodys_wh:
-        return ()
-    return (f"{stored_wh} Wh are stored, {rated_wh} Wh are rated, {nobodys_wh} Wh are listed as unassigned",)
+def _amounts(
+    name: str,
+    comparison: Comparison,
+    rated: Mapping[str, int],
+    unassigned: Mapping[str, int],
+    commodity: str,
+) -> JsonObject:
+    """Return the figures of one commodity: amounts of different commodities are never added."""
+    parts = (("drawn", comparison.drawn), ("stored", comparison.stored), ("rated", rated))
+    return {name.format(what): amounts[commodity] for what, amounts in (*parts, ("unassigned", unassigned))}
 
 
-def _rated_wh(connection: Connection) -> int:
-    """Return the energy that was rated, in Wh: that of each agreement and period up to the data watermark."""
-    return _scalar(connection, "SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings_accrual")
+def _rated_otherwise(
+    stored: Mapping[str, int], rated: Mapping[str, int], unassigned: Mapping[str, int]
+) -> tuple[str, ...]:
+    return tuple(
+        f"of {commodity}, {stored[commodity]} {unit} are stored, {rated[commodity]} {unit} are rated, "
+        f"{unassigned[commodity]} {unit} are listed as unassigned"
+        for commodity, unit in COMMODITIES.items()
+        if stored[commodity] != rated[commodity] + unassigned[commodity]
+    )
+
+
+def _rated(connection: Connection) -> dict[str, int]:
+    """Return what was rated by commodity, in Wh or litres: that of each agreement and period up to the data watermark."""
+    rows = connection.execute(
+        "SELECT s.commodity, sum(r.energy_wh)::bigint FROM readings_accrual r "
+        "JOIN contracts_agreement g ON g.id = r.agreement_id "
+        "JOIN network_service_point s ON s.id = g.service_point_id GROUP BY 1"
+    )
+    return dict.fromkeys(COMMODITIES, 0) | dict(rows.fetchall())
 
 
 def _stored_twice(connection: Connection) -> tuple[str, ...]:
@@ -188,10 +227,9 @@ def _stored_twice(connection: Connection) -> tuple[str, ...]:
     """
     rows = connection.execute(
         "SELECT 'interval', device_id, start_at, count(*) FROM readings_interval WHERE source IN (1, 2) "
-        "GROUP BY service_point_id, device_id, channel_set, start_at, import_wh, import_vah, export_wh, export_vah, "
-        "  voltage_cv, current_ca, health HAVING count(*) > 1 "
+        "GROUP BY service_point_id, device_id, series, start_at, channel_set, values HAVING count(*) > 1 "
         "UNION ALL SELECT 'register', device_id, read_at, count(*) FROM readings_register WHERE source IN (1, 2) "
-        "GROUP BY service_point_id, device_id, read_at, kind, import_wh, import_vah, export_wh, export_vah "
+        "GROUP BY service_point_id, device_id, read_at, kind, channel_set, values "
         "HAVING count(*) > 1 LIMIT 20"
     )
     return tuple(
@@ -215,7 +253,7 @@ def _count(connection: Connection, table: str) -> int:
     return _scalar(connection, f"SELECT count(*) FROM {table}")  # noqa: S608 - table names from this module, not from input
 
 
-def _scalar(connection: Connection, query: str, parameter: Any = None) -> int:
+def _scalar(connection: Connection, query: str, parameter: object = None) -> int:
     arguments = parameter if isinstance(parameter, dict) else None if parameter is None else [parameter]
     row = connection.execute(query, arguments).fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""A second rater, written from docs/money.md alone: slow, plain, without a line in common with `urja.core.rating`.
+"""A second rater, written from docs/money.md and docs/tariffs.md alone: slow, plain, without a line in common with `urja.core.rating`.
 
 It reads the same documents, spreads energy over single days and considers each day. `urja verify` and the tests
 compare the ledger with it. When the two disagree, one of them has misread the page: check both, and the page.
@@ -12,12 +12,32 @@ from datetime import date, timedelta
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from math import isqrt
 
-type Table = dict[str, Any]
+from urja.base.untyped_values import JsonObject
+
+type Table = JsonObject
 type ByDay = dict[date, Fraction]
+type Facts = dict[str, Fraction]
+"""What else an agreement's terms state: `share flat`, `share area`, `share load`; in kW and kVA `contracted kW`,
+`contracted kVA`, `sanctioned kVA`.
+"""
+type Past = tuple[date, str, int]
+"""The day after an earlier period, and a maximum demand of it by name, in W or VA."""
 
 ZERO = Fraction(0)
+UNITS = {
+    "kWh": Fraction(1000),
+    "MWh": Fraction(1_000_000),
+    "kVAh": Fraction(1000),
+    "kvarh": Fraction(1000),
+    "m3": Fraction(1000),
+    "SCM": Fraction(1000),
+    "MJ": Fraction(10**6, 3600),
+    "GJ": Fraction(10**9, 3600),
+    "MMBtu": Fraction("1055.05585262") * 10**6 / 3600,
+}
+"""Wh, VAh, varh or litres in one unit."""
 
 
 @dataclass
@@ -35,6 +55,8 @@ class Line:
 
     amount: int = 0
     parts: list[Part] = field(default_factory=list)
+    zones: dict[object, str] = field(default_factory=dict)
+    """The zone of each part that has one."""
 
 
 @dataclass
@@ -46,6 +68,12 @@ class Bill:
     by_days: bool
     """Whether it shares the energy of the bill before it, by days."""
     energy: ByDay = field(default_factory=dict)
+    others: dict[str, ByDay] = field(default_factory=dict)
+    """Other quantities by name, in Wh, VAh, varh or litres."""
+    facts: dict[date, Facts] = field(default_factory=dict)
+    past_demands: list[Past] = field(default_factory=list)
+    settled: int = 0
+    """Units that the banks pay at the close, in Wh."""
 
 
 def charges(
@@ -56,11 +84,19 @@ def charges(
     *,
     uses: list[tuple[date, date, int]],
     by_day_from: date = date.min,
+    measured: list[tuple[date, date, dict[str, int]]] | None = None,
+    facts: list[tuple[date, Facts]] | None = None,
+    past_demands: list[Past] | None = None,
+    closing: bool | None = None,
+    bank: dict[int, int] | None = None,
 ) -> dict[str, int]:
     """Return the amount of each line in minor units, for the billed days `first`..`end` as far as `through`.
 
     `terms` are (first day, texts of the tariff's documents in the order they apply, sanctioned load in W) in date
-    order; `uses` are (first day, end day, Wh), ends exclusive. Charges by day begin with `by_day_from`.
+    order; `uses` are (first day, end day, Wh), ends exclusive. Charges by day begin with `by_day_from`. `measured` are
+    (first day, end day, determinants by name) and `facts` (first day, what else the terms state). `closing` estimates
+    lines that settle at close before the period is over; the reserve is the difference. `bank` has the units banked
+    before the period, in Wh by zone (0: of all times).
     """
     energy: ByDay = {}
     for use_first, use_end, energy_wh in uses:
@@ -69,12 +105,24 @@ def charges(
     loads = {day: terms_on(terms, day)[2] for day in days_between(first, end) if day >= by_day_from}
     bills = bills_of(terms, days_between(first, end))
     give_energy(bills, energy, through)
+    netted, remains, settles_in = set_off(measured or [], terms, bank or {})
+    others = others_by_day(netted)
+    if bills and settles_in == (end - timedelta(days=1)).month:
+        begun = [bill for bill in bills if bill.days[0] < through] or bills[:1]
+        begun[-1].settled = remains
+    for bill in bills:
+        give_others(bills, bill, others, through)
+        for day in bill.days:
+            bill.facts[day] = ([each for begins, each in facts or [] if begins <= day] or [{}])[-1]
+        bill.past_demands = past_demands or []
     totals: dict[str, int] = {}
     for bill in bills:
         passed = [day for day in bill.days if day < through]
         if passed:
             period_days = len(days_between(first, end))
-            for name, line in rate(bill, passed, loads, period_days).items():
+            coming = bill.days if closing else passed
+            closes = through >= end if closing is None else closing
+            for name, line in rate(bill, passed, loads, period_days, closes=closes, coming=coming).items():
                 totals[name] = totals.get(name, 0) + line.amount
     return totals
 
@@ -180,11 +228,109 @@ def share_by_days(bills: list[Bill], energy: ByDay, through: date) -> None:
         until_now = until_change
 
 
+def set_off(
+    measured: list[tuple[date, date, dict[str, int]]],
+    terms: list[tuple[date, list[str], int]],
+    bank: dict[int, int],
+) -> tuple[list[tuple[date, date, dict[str, int]]], int, int]:
+    """Return determinants with what net metering leaves of import, what remains in the banks (Wh), and their month."""
+    found = []
+    imported: dict[int, int] = {}
+    exported: dict[int, int] = {}
+    month = 0
+    for first, end, values in sorted(measured, key=lambda each: each[0]):
+        document = read(text_in_force(terms_on(terms, first)[1], first))
+        rules = document.get("net_metering")
+        added = dict(values)
+        if rules:
+            month = rules.get("settlement_month", 0)
+            zones = {0: ""}
+            if rules["bank"] == "zones":
+                zones = {number: f"_z{number}" for number in document["zones"].values()}
+            added["netted_import_wh"] = 0
+            for zone, suffix in zones.items():
+                left_before = left(bank, zone, imported, exported)
+                imported[zone] = imported.get(zone, 0) + values["import_wh" + suffix]
+                exported[zone] = exported.get(zone, 0) + values["export_wh" + suffix]
+                change = left(bank, zone, imported, exported) - left_before
+                added["netted_import_wh"] += change
+                if suffix:
+                    added["netted_import_wh" + suffix] = change
+        found.append((first, end, added))
+    remains = sum(
+        bank.get(zone, 0) + exported[zone] - imported[zone] + left(bank, zone, imported, exported)
+        for zone in imported
+    )
+    return found, remains, month
+
+
+def left(bank: dict[int, int], zone: int, imported: dict[int, int], exported: dict[int, int]) -> int:
+    """Return the import in Wh for which neither the bank nor export has units."""
+    units = bank.get(zone, 0) + exported.get(zone, 0)
+    return max(imported.get(zone, 0) - units, 0)
+
+
+def others_by_day(measured: list[tuple[date, date, dict[str, int]]]) -> dict[str, ByDay]:
+    """Return determinants by name and day, sums spread evenly; of a day without one there is no entry."""
+    found: dict[str, ByDay] = {}
+    for first, end, values in measured:
+        days = days_between(first, end)
+        for name, value in values.items():
+            for day in days:
+                found.setdefault(name, {})[day] = Fraction(value, 1 if is_maximum(name) else len(days))
+    return found
+
+
+def is_maximum(name: str) -> bool:
+    return name.startswith("max_")
+
+
+def give_others(bills: list[Bill], bill: Bill, others: dict[str, ByDay], through: date) -> None:
+    """Set a bill's other quantities by day: those of its days, or its share as of the energy."""
+    bill.others = {
+        name: {day: by_day[day] for day in bill.days if day in by_day} for name, by_day in others.items()
+    }
+    group = [each for each in group_of(bills, bill) if each.days[0] < through]
+    passed = [day for day in bill.days if day < through]
+    if len(group) < 2 or not passed:
+        return
+    elapsed = [day for each in group for day in each.days if day < through]
+    whole = sum((each.energy.get(day, ZERO) for each in group for day in each.days), ZERO)
+    own = sum((bill.energy.get(day, ZERO) for day in bill.days), ZERO)
+    share = own / whole if whole else Fraction(len(passed), len(elapsed))
+    for name, by_day in others.items():
+        if not is_maximum(name):
+            total = sum((by_day.get(day, ZERO) for day in elapsed), ZERO)
+            bill.others[name] = {day: total * share / len(passed) for day in passed}
+
+
+def group_of(bills: list[Bill], bill: Bill) -> list[Bill]:
+    """Return the bills that share their energy by days with a bill, and it."""
+    groups: list[list[Bill]] = []
+    for each in bills:
+        if each.by_days:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return next(group for group in groups if any(each is bill for each in group))
+
+
 # What the lines of a bill come to
 
 
-def rate(bill: Bill, passed: list[date], loads: dict[date, int], period_days: int) -> dict[str, Line]:
-    """Return each line up to the end of the last day of `passed`."""
+def rate(
+    bill: Bill,
+    passed: list[date],
+    loads: dict[date, int],
+    period_days: int,
+    *,
+    closes: bool,
+    coming: list[date],
+) -> dict[str, Line]:
+    """Return each line up to the end of the last day of `passed`.
+
+    Lines that settle at close have an amount if it `closes`; demand is then charged for the days `coming`.
+    """
     versions = [(first, document) for first, document in bill.versions if first <= passed[-1]]
     newest = versions[-1][1]
     lines: dict[str, Line] = {}
@@ -193,9 +339,12 @@ def rate(bill: Bill, passed: list[date], loads: dict[date, int], period_days: in
         changed = last_change(versions, name)
         before: dict[str, Line] = {}
         if changed:
-            before = rate(bill, [day for day in passed if day < changed], loads, period_days)
+            earlier = [day for day in passed if day < changed]
+            before = rate(bill, earlier, loads, period_days, closes=closes, coming=earlier)
         kept = before.get(name, Line())
-        if said:
+        if said and at_close(said) and not closes:
+            lines[name] = kept
+        elif said:
             since = [day for day in passed if changed is None or day >= changed]
             mine = {base: grown(lines[base], before.get(base), since) for base, _ in bases_of(said)}
             if said["accrues"] == "round-off":
@@ -210,9 +359,12 @@ def rate(bill: Bill, passed: list[date], loads: dict[date, int], period_days: in
                 mark=changed,
                 minor=10 ** newest.get("decimals", 2),
                 bases=mine,
+                document=newest,
+                coming=[day for day in coming if changed is None or day >= changed],
             )
             added = calculation.line()
-            lines[name] = Line(kept.amount + added.amount, kept.parts + added.parts)
+            zones = kept.zones | added.zones
+            lines[name] = Line(kept.amount + added.amount, kept.parts + added.parts, zones)
         elif name in before:
             lines[name] = kept
     return lines
@@ -231,6 +383,14 @@ def last_change(versions: list[tuple[date, Table]], name: str) -> date | None:
     for (_, old), (first, new) in pairwise(versions):
         if meaning(old, name) != meaning(new, name):
             changed = first
+    newest = said_of(versions[-1][1], name)
+    if newest and at_close(newest):
+        # One calculation for all days since it settles at close, whatever else it says.
+        changed = None
+        for (_, old), (first, new) in pairwise(versions):
+            before, after = said_of(old, name), said_of(new, name)
+            if after and at_close(after) and not (before and at_close(before)):
+                changed = first
     if is_round_off(versions[-1][1], name):
         # It replaces the rounding of older ones; only its amount as another kind of line remains.
         changed = None
@@ -238,6 +398,11 @@ def last_change(versions: list[tuple[date, Table]], name: str) -> date | None:
             if said_of(old, name) and not is_round_off(old, name):
                 changed = first
     return changed
+
+
+def at_close(line: Table) -> bool:
+    by_itself = "at-close" if line["accrues"] in ("demand", "power-factor", "settlement") else "otherwise"
+    return bool(line.get("settles", by_itself) == "at-close")
 
 
 def is_round_off(document: Table, name: str) -> bool:
@@ -250,7 +415,14 @@ def meaning(document: Table, name: str) -> object:
     line = said_of(document, name)
     if line is None:
         return None
-    said = {"prorate": "month-fraction", "credit": False, "per": "connection", **line}
+    said = {
+        "prorate": "month-fraction",
+        "credit": False,
+        "per": "connection",
+        "load": "sanctioned",
+        "settles": "at-close" if at_close(line) else "otherwise",
+        **{key: value for key, value in line.items() if key != "settles"},
+    }
     said["round"] = {
         "to": Fraction(1, 10 ** document.get("decimals", 2)),
         "mode": "half-up",
@@ -260,6 +432,10 @@ def meaning(document: Table, name: str) -> object:
     for rounding in ("round_width", "round_energy", "round_load"):
         if rounding in said:
             said[rounding] = {"mode": "half-up", **said[rounding]}
+    if said["accrues"] in ("slabs", "zones", "zone-percent"):
+        said["quantity"], said["unit"] = measure_of(document, line)
+    if said["accrues"] == "zones":
+        said.setdefault("zones_and_slabs", "none")
     if "rate" in said:
         said["bands"] = [{"rate": said.pop("rate")}]
     if "slabs" in said:
@@ -270,7 +446,7 @@ def meaning(document: Table, name: str) -> object:
     return by_value({key: value for key, value in said.items() if key not in ("title", "book")})
 
 
-def by_value(said: Any) -> Any:
+def by_value(said: object) -> object:
     """Return a definition with numbers and dates in place of their texts, so that 3 and "3.00" are equal."""
     if isinstance(said, dict):
         return {key: by_value(value) for key, value in said.items()}
@@ -287,7 +463,7 @@ def by_value(said: Any) -> Any:
 def grown(now: Line, before: Line | None, since: list[date]) -> Line:
     """Return the growth of a line on some days: all of it where nothing came before them."""
     if before is None:
-        return Line(now.amount, [on_days(part, since) for part in now.parts])
+        return Line(now.amount, [on_days(part, since) for part in now.parts], now.zones)
     old = {part.which: part for part in before.parts}
     parts = [
         Part(
@@ -299,7 +475,8 @@ def grown(now: Line, before: Line | None, since: list[date]) -> Line:
     ]
     kept = {part.which for part in now.parts}
     parts += [Part(which, -part.amount, part.spread) for which, part in old.items() if which not in kept]
-    return Line(now.amount - before.amount, [on_days(part, since) for part in parts if part.amount])
+    grown_parts = [on_days(part, since) for part in parts if part.amount]
+    return Line(now.amount - before.amount, grown_parts, before.zones | now.zones)
 
 
 def on_days(part: Part, days: list[date]) -> Part:
@@ -323,6 +500,10 @@ class Calculation:
     minor: int
     bases: dict[str, Line]
     """The lines that it depends on, as they have grown since the change."""
+    document: Table
+    coming: list[date]
+    """The days that a demand is charged for."""
+    zone_of: dict[object, str] = field(default_factory=dict)
 
     def line(self) -> Line:
         """Return the amount of the line in minor units, with its parts; raises ValueError for an unknown kind of
@@ -337,6 +518,19 @@ class Calculation:
             parts = self.percentage()
         elif kind == "minimum":
             parts = self.by_time() + self.less_the_bases()
+        elif kind == "zones":
+            parts = self.zones()
+        elif kind == "zone-percent":
+            parts = self.zone_percentages()
+        elif kind == "demand":
+            parts = self.demand()
+        elif kind in ("recharge-rebate", "balance-rebate"):
+            parts = self.of_money()
+        elif kind == "settlement":
+            price = Fraction(self.said["rate"]) * self.minor
+            parts = [Part((self.mark, "settled"), -price * self.bill.settled / 1000, evenly(self.since))]
+        elif kind == "power-factor":
+            parts = self.power_factor()
         elif kind == "round-off":
             return self.round_off()
         else:
@@ -345,10 +539,10 @@ class Calculation:
             parts = [Part(part.which, self.money(part.amount), part.spread) for part in parts]
         if kind == "minimum" and sum((part.amount for part in parts), ZERO) <= 0:
             parts = []
-        return Line(int(self.money(sum((part.amount for part in parts), ZERO))), parts)
+        return Line(int(self.money(sum((part.amount for part in parts), ZERO))), parts, self.zone_of)
 
     def money(self, amount: Fraction) -> Fraction:
-        """Return an amount rounded as the line rounds money."""
+        """Return an amount in minor units, rounded as the line rounds money."""
         rounding = self.said.get("round", {})
         to = Fraction(rounding.get("to", Fraction(1, self.minor))) * self.minor
         return rounded(amount, to, rounding.get("mode", "half-up"))
@@ -367,7 +561,7 @@ class Calculation:
         return Fraction(len(days), 30 if prorate == "days-of-30" else self.period_days)
 
     def bound(self, kwh_a_month: object) -> Fraction:
-        """Return a bound or width in kWh, for all days of the bill."""
+        """Return a bound or width in kWh or m³, for all days of the bill."""
         bound = Fraction(str(kwh_a_month)) * self.months(self.bill.days)
         return rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
 
@@ -375,10 +569,26 @@ class Calculation:
         """Return the energy used on some days, in kWh."""
         return sum((self.bill.energy.get(day, ZERO) for day in days), ZERO)
 
+    def quantity(self, zone: str = "") -> ByDay:
+        """Return what each elapsed day of the bill has of the line's quantity, or of it in a zone, in its unit."""
+        name, unit = measure_of(self.document, self.said)
+        factor = Fraction(1) / UNITS[unit]
+        if zone:
+            by_day = self.bill.others.get(f"{name}_z{self.document['zones'][zone]}", {})
+        elif name == billed_by(self.document):
+            by_day, factor = self.bill.energy, factor * 1000
+        else:
+            by_day = self.bill.others.get(name, {})
+        shares = dict.fromkeys(self.passed, Fraction(1))
+        if "share" in self.said:
+            shares = {day: self.bill.facts[day]["share " + self.said["share"]] for day in self.passed}
+        return {day: by_day[day] * shares[day] * factor for day in self.passed if day in by_day}
+
     def slabs(self) -> list[Part]:
-        """Return the charges of energy by slabs: one part for each slab with energy since the change."""
-        by_now = self.used(self.passed)
-        before = self.used([day for day in self.passed if day not in self.since])
+        """Return the charges of a quantity by slabs: one part for each slab with some of it since the change."""
+        by_day = self.quantity()
+        by_now = sum(by_day.values(), ZERO)
+        before = sum((used for day, used in by_day.items() if day not in self.since), ZERO)
         if "round_energy" in self.said:
             by_now = rounded_by(self.said["round_energy"], by_now)
             before = rounded_by(self.said["round_energy"], before)
@@ -388,19 +598,72 @@ class Calculation:
             for n, table in enumerate(tables)
             if "up_to" not in table or by_now <= self.bound(table["up_to"])
         )
-        held_now = self.fill(table["slabs"], by_now)
-        held_before = self.fill(table["slabs"], before)
+        return self.by_slabs(table["slabs"], by_now, before, by_day, number)
+
+    def by_slabs(
+        self, slabs: list[Table], by_now: Fraction, before: Fraction, by_day: ByDay, which: object
+    ) -> list[Part]:
+        """Return the parts of a quantity in slabs, of which `before` was used before the change."""
+        held_now = self.fill(slabs, by_now)
+        held_before = self.fill(slabs, before)
         parts = []
-        for n, slab in enumerate(table["slabs"]):
-            kwh = held_now[n] - held_before[n]
-            if kwh:
-                amount = kwh * Fraction(slab["rate"]) * self.minor * self.sign()
-                spread = {day: self.bill.energy.get(day, ZERO) for day in self.since}
-                parts.append(Part((self.mark, number, n), amount, spread))
+        for n, slab in enumerate(slabs):
+            used = held_now[n] - held_before[n]
+            if used:
+                amount = used * Fraction(slab["rate"]) * self.minor * self.sign()
+                spread = {day: by_day.get(day, ZERO) for day in self.since}
+                parts.append(Part((self.mark, which, n), amount, spread))
+        return parts
+
+    def zones(self) -> list[Part]:
+        """Return the charges of each zone; what is in no zone counts in the zone that the line names for it."""
+        parts = []
+        for price in self.said["prices"]:
+            by_day = self.quantity(price["zone"])
+            if price["zone"] == self.said["otherwise"]:
+                others = [self.quantity(each["zone"]) for each in self.said["prices"] if each is not price]
+                whole = self.quantity()
+                by_day = {
+                    day: whole.get(day, ZERO) - sum((other.get(day, ZERO) for other in others), ZERO)
+                    for day in self.passed
+                }
+            by_now = sum(by_day.values(), ZERO)
+            before = sum((used for day, used in by_day.items() if day not in self.since), ZERO)
+            slabs = price.get("slabs") or [{"from": 0, "rate": price["rate"]}]
+            found = self.by_slabs(slabs, by_now, before, by_day, price["zone"])
+            self.zone_of |= {part.which: price["zone"] for part in found}
+            parts += found
+        return parts
+
+    def zone_percentages(self) -> list[Part]:
+        """Return a percentage by zones: of the average of all of a line, or of what it comes to in the zone."""
+        parts = []
+        whole = sum((used for day, used in self.quantity().items() if day in self.since), ZERO)
+        for place, (name, share) in enumerate(bases_of(self.said)):
+            for percent in self.said["percents"]:
+                by_day = {
+                    day: used for day, used in self.quantity(percent["zone"]).items() if day in self.since
+                }
+                amount = ZERO
+                if self.said["zones_and_slabs"] == "none":
+                    amount = sum(
+                        (
+                            part.amount
+                            for part in self.bases[name].parts
+                            if self.bases[name].zones.get(part.which) == percent["zone"]
+                        ),
+                        ZERO,
+                    )
+                elif whole:
+                    amount = self.bases[name].amount * sum(by_day.values(), ZERO) / whole
+                fraction = (
+                    -Fraction(percent["rebate"]) if "rebate" in percent else Fraction(percent["surcharge"])
+                ) / 100
+                parts.append(Part((self.mark, place, percent["zone"]), amount * share * fraction, by_day))
         return parts
 
     def fill(self, slabs: list[Table], energy: Fraction) -> list[Fraction]:
-        """Return how much of some energy each slab holds."""
+        """Return how much of an energy (kWh) each slab holds."""
         held = []
         left = energy
         for n, slab in enumerate(slabs):
@@ -420,12 +683,17 @@ class Calculation:
         for day in self.since:
             if day not in self.loads:
                 continue
-            load = Fraction(self.loads[day], 1000)
+            load = ZERO
+            if self.said.get("per", "connection") != "connection" or any(
+                "up_to_kw" in band for band in self.said.get("bands", [])
+            ):
+                unit = "kVA" if self.said.get("per") == "kVA" else "kW"
+                load = self.load(day, self.said.get("load", "sanctioned"), unit)
             if "round_load" in self.said:
                 load = rounded_by(self.said["round_load"], load)
             price = self.price(load)
             alike: tuple[object, ...] = (price,)
-            if self.said.get("per") == "kW":
+            if self.said.get("per") in ("kW", "kVA"):
                 alike = (price, load)
                 price = price * load
             if self.said["accrues"] != "per-day":
@@ -448,11 +716,134 @@ class Calculation:
         Raises ValueError where no band is open, which a valid document does not allow.
         """
         for band in self.said.get("bands", [self.said]):
-            fits_load = "up_to_kw" not in band or load <= Fraction(band["up_to_kw"])
-            fits_use = "up_to_kwh" not in band or self.used(self.passed) <= self.bound(band["up_to_kwh"])
+            most = band.get("up_to_kw", band.get("up_to_kva"))
+            fits_load = most is None or load <= Fraction(most)
+            bound = band.get("up_to_kwh", band.get("up_to_m3"))
+            fits_use = bound is None or self.used(self.passed) <= self.bound(bound)
             if fits_load and fits_use:
                 return Fraction(band["rate"]) * self.minor * self.sign()
         raise ValueError("the last band is open")
+
+    def load(self, day: date, which: str, unit: str) -> Fraction:
+        """Return a load of the agreement on a day, in kW or kVA."""
+        if (which, unit) == ("sanctioned", "kW"):
+            return Fraction(self.loads[day], 1000)
+        return self.bill.facts[day][f"{which} {unit}"]
+
+    def demand(self) -> list[Part]:
+        """Return the charges for demand: of each month and price the billed demand, and the excess by itself."""
+        unit = self.said["unit"]
+        name = "max_import_va" if unit == "kVA" else "max_import_w"
+        zones = self.said.get("zones", [])
+        names = [f"{name}_z{self.document['zones'][zone]}" for zone in zones] or [name]
+        counted = dict.fromkeys(names, Fraction(1))
+        if "kva_percent" in self.said:
+            share = Fraction(self.said["kva_percent"]) / 100
+            counted |= {known.replace("_w", "_va"): share for known in names}
+        recorded = ZERO
+        for known, share in counted.items():
+            for day, power in self.bill.others.get(known, {}).items():
+                if day in self.since:
+                    recorded = max(recorded, power * share / 1000)
+        recorded = self.demand_rounded(recorded)
+        parts: dict[object, Part] = {}
+        run, before = 0, None
+        for day in self.coming:
+            if day not in self.loads:
+                continue
+            billed = recorded
+            if self.said["billed"] in ("sanctioned", "contracted"):
+                billed = self.load(day, self.said["billed"], unit)
+            least = self.said.get("at_least")
+            if least:
+                billed = max(billed, self.load(day, least["of"], unit) * Fraction(least["percent"]) / 100)
+            billed = self.demand_rounded(max(billed, self.of_the_past(names)))
+            bands = self.said.get("bands", [self.said])
+            band = next(each for each in bands if "up_to" not in each or billed <= Fraction(each["up_to"]))
+            rate = Fraction(band["rate"]) * self.minor
+            over, excess_rate = ZERO, ZERO
+            excess = self.said.get("excess")
+            if excess:
+                free = (
+                    self.load(day, excess["above"], unit) * Fraction(excess.get("beyond_percent", 100)) / 100
+                )
+                over = max(ZERO, recorded - free)
+                excess_rate = rate * Fraction(excess.get("percent", 0)) / 100
+                if "rate" in excess:
+                    excess_rate = Fraction(excess["rate"]) * self.minor
+            length = (
+                self.months([day]) if self.said.get("prorate") != "none" else Fraction(1, self.period_days)
+            )
+            month = None if self.said.get("prorate") == "none" else (day.year, day.month)
+            if (billed, rate, over, month) != before:
+                run, before = run + 1, (billed, rate, over, month)
+            amounts = {"excess": over * excess_rate * length}
+            if self.said["billed"] != "excess":
+                amounts["demand"] = billed * rate * length
+            for what, amount in amounts.items():
+                part = parts.setdefault((what, run), Part((self.mark, what, day), ZERO, {}))
+                part.amount += amount
+                part.spread[day] = Fraction(1)
+        return list(parts.values())
+
+    def demand_rounded(self, demand: Fraction) -> Fraction:
+        """Return a demand in kW or kVA as the line rounds it."""
+        return rounded_by(self.said["round_demand"], demand) if "round_demand" in self.said else demand
+
+    def of_the_past(self, names: list[str]) -> Fraction:
+        """Return the share of the highest demand of the last known periods that a ratchet takes, in kW or kVA."""
+        if "ratchet" not in self.said:
+            return ZERO
+        known = [
+            (end, power)
+            for end, name, power in self.bill.past_demands
+            if name in names and end <= self.bill.days[0]
+        ]
+        ends = sorted({end for end, _ in known}, reverse=True)[: self.said["ratchet"]["periods"]]
+        highest = max((power for end, power in known if end in ends), default=0)
+        return Fraction(highest, 1000) * Fraction(self.said["ratchet"].get("percent", 100)) / 100
+
+    def power_factor(self) -> list[Part]:
+        """Return the penalty or incentive by the mean power factor: one part for each line it is taken of."""
+        by = {
+            "kVAh": ["import_vah"],
+            "kvarh-lag": ["lag_varh"],
+            "kvarh-lag-lead": ["lag_varh", "lead_varh"],
+        }[self.said.get("factor_by", "kVAh")]
+        days = [day for day in self.since if day in self.bill.others.get(by[0], {})]
+        active = self.used(days) * 1000
+        other = sum((self.bill.others[name][day] for name in by for day in days), ZERO)
+        if self.said.get("factor_by", "kVAh") != "kVAh":
+            other = Fraction(isqrt(int(active) ** 2 + int(other) ** 2))
+        if active <= 0 or other <= 0:
+            return []
+        rounding = self.said.get("round_factor", {"to": "0.001"})
+        factor = rounded_by(rounding, min(active / other, Fraction(1)))
+        entry = next(
+            each for each in self.said["table"] if "up_to" not in each or factor <= Fraction(each["up_to"])
+        )
+        percent = Fraction(entry.get("penalty", 0)) - Fraction(entry.get("incentive", 0))
+        if "per" in entry:
+            percent *= abs(factor - Fraction(entry["from"])) / Fraction(entry["per"])
+        return [
+            Part((self.mark, place), self.bases[name].amount * share * percent / 100, evenly(self.since))
+            for place, (name, share) in enumerate(bases_of(self.said))
+        ]
+
+    def of_money(self) -> list[Part]:
+        """Return a rebate on recharges, or by the month on balances, and the part that caps it."""
+        name = "recharge_minor" if self.said["accrues"] == "recharge-rebate" else "balance_minor"
+        by_day = {day: money for day, money in self.bill.others.get(name, {}).items() if day in self.since}
+        if name == "balance_minor":
+            by_day = {day: money * self.months([day]) for day, money in by_day.items()}
+        amount = -sum(by_day.values(), ZERO) * Fraction(self.said["percent"]) / 100
+        parts = [Part((self.mark, "rebate"), amount, by_day)]
+        if "at_most" in self.said:
+            most = Fraction(self.said["at_most"]) * self.minor * self.months(self.to_the_bills_end())
+            amount = self.money(amount) if self.rounds_parts() else amount
+            if -amount > most:
+                parts.append(Part((self.mark, "at most"), -most - amount, evenly(self.since)))
+        return parts
 
     def percentage(self) -> list[Part]:
         """Return the percentage of other lines, with a last part where a cap limits it."""
@@ -516,6 +907,19 @@ class Calculation:
         to, mode = Fraction(self.said["round"]["to"]) * self.minor, self.said["round"].get("mode", "half-up")
         left = rounded(whole, to, mode) - whole
         return Line(int(rounded(left, Fraction(1), "half-up")), [Part("whole", left, evenly(self.since))])
+
+
+def billed_by(document: Table) -> str:
+    """Return the quantity that a line prices which names none."""
+    return "volume_l" if document.get("commodity") == "gas" else "import_wh"
+
+
+def measure_of(document: Table, line: Table) -> tuple[str, str]:
+    """Return the quantity of a line and the unit of its prices: the one it states, or the first of the quantity."""
+    name = line.get("quantity", billed_by(document))
+    of_name = {"vah": "kVAh", "varh": "kvarh", "wh": "kWh"}.get(name.split("_")[-1])
+    first = of_name or ("SCM" if name in ("standard_volume_l", "converted_volume_l") else "m3")
+    return name, str(line.get("unit", first))
 
 
 def bases_of(line: Table) -> list[tuple[str, Fraction]]:

@@ -1,7 +1,7 @@
 """The law of the signed log: the tables have exactly what was signed, and heads stored elsewhere are part of the same
 log.
 
-Each leaf is calculated anew from the entries and reads of today and takes its place in a new tree. Its root must be
+Each leaf is calculated again from the entries and reads of today and takes its place in a new tree. Its root must be
 the one that each day's head signed: also in heads copied elsewhere, which even an intruder with the whole database
 cannot change.
 """
@@ -9,16 +9,13 @@ cannot change.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import msgspec
-import psycopg
 
 from urja.apps.proofs import digests
 from urja.core import merkle
 from urja.core.heads import NO_HEAD, Head, SignedHead
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)

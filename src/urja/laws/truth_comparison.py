@@ -5,20 +5,39 @@ here: the tables are read as rows.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import psycopg
+from urja.laws.connections import Connection
+from urja.meter.fleet import FleetFile
+from urja.meter.truth import TruthRecord, distinct
 
-from urja.meter.truth import TruthRecord
+COMMODITIES: Final = {"electricity": "Wh", "gas": "L"}
+"""What the town sells, and the base unit in which it is counted."""
+NO_STEPS: Final[Mapping[str, int]] = {}
+"""All meters count single Wh."""
+
+
+def energy_steps_wh(fleet: FleetFile) -> dict[str, int]:
+    """Return the resolution of each meter's energy by serial, in Wh, as its type states it for blocks; a gas meter counts
+    litres and has none.
+    """
+    return {
+        meter.serial: 10**column.scaler
+        for meter in fleet.meters
+        for column in meter.type.profiles["block"].columns
+        if column.key == "import_wh"
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class TrueEnergy:
-    """What one meter's household drew, at the meter's resolution of 1 Wh, in intervals closed by `horizon`.
+    """What one meter's household drew from the grid, at the resolution of the meter, in Wh, in intervals closed by `horizon`.
+
+    Of a gas meter it is the volume as it flowed, in litres, wherever `_wh` is said. What a generator supplied is no part.
 
     `blocks` has the increments by interval start: several where the clock was set back over a start. `registers` has
     the advance since installation at each closing instant, by the meter's own stamp; `without_power` those instants before
@@ -32,14 +51,23 @@ class TrueEnergy:
     """Lengths of the intervals, in seconds, by their start."""
 
     @classmethod
-    def of(cls, records: Iterable[TruthRecord], horizon: datetime) -> dict[str, "TrueEnergy"]:
-        """Return the truth by serial; a record that a restarted fleet has written again counts once."""
+    def of(
+        cls, records: Iterable[TruthRecord], horizon: datetime, steps_wh: Mapping[str, int] = NO_STEPS
+    ) -> dict[str, "TrueEnergy"]:
+        """Return the truth by serial; a record that a restarted fleet has written again counts once.
+
+        `steps_wh` is the resolution of each meter that counts in more than 1 Wh; such a register begins at a whole step.
+        """
         drawn: dict[str, TrueEnergy] = defaultdict(lambda: cls(defaultdict(list), {}, set()))
-        for record in dict.fromkeys(records):
+        for record in distinct(records):
             if record.end_s <= horizon.timestamp():
-                drawn[record.serial].blocks[record.start_s].append(record.drawn_mwh // 1000)
+                step_wh = steps_wh.get(record.serial, 1)
+                drawn_wh, advance_wh = (
+                    milli // (1000 * step_wh) * step_wh for milli in _billed_milli(record)
+                )
+                drawn[record.serial].blocks[record.start_s].append(drawn_wh)
                 drawn[record.serial].lengths[record.start_s] = record.end_s - record.start_s
-                drawn[record.serial].registers[record.end_s] = record.cumulative_mwh // 1000
+                drawn[record.serial].registers[record.end_s] = advance_wh
                 if not record.powered:
                     drawn[record.serial].without_power.add(record.end_s)
         return dict(drawn)
@@ -64,6 +92,17 @@ class TrueEnergy:
         before = max((wh for stamp, wh in self.registers.items() if stamp < at), default=0)
         after = min((wh for stamp, wh in self.registers.items() if stamp > at), default=before)
         return min(max(book.reads[at] - book.installed_wh, before), after)
+
+
+def _billed_milli(record: TruthRecord) -> tuple[int, int]:
+    """Return what is billed of an interval and since installation: mL of gas, or mWh from the grid."""
+    more = record.more
+    if "drawn_ml" in more:
+        return more["drawn_ml"], more["cumulative_ml"]
+    return (
+        record.drawn_mwh - more.get("dg_drawn_mwh", 0),
+        record.cumulative_mwh - more.get("dg_cumulative_mwh", 0),
+    )
 
 
 def is_midnight(stamp: int, zone: ZoneInfo) -> bool:
@@ -91,6 +130,12 @@ class StoredReadings:
     """Up to here the tables do not list a midnight's register as missing."""
     billed: bool = True
     """Whether an agreement pays for it; a transformer's meter measures what others pay for."""
+    commodity: str = "electricity"
+
+    @property
+    def unit(self) -> str:
+        """The base unit of what the meter counts: Wh, or L of a gas meter."""
+        return COMMODITIES[self.commodity]
 
     def was_installed(self, start: int, end: int) -> bool:
         """Return whether it was installed for all of an interval."""
@@ -107,15 +152,15 @@ class StoredReadings:
 
 
 _BLOCKS = """
-    SELECT DISTINCT ON (device_id, start_at) device_id, extract(epoch FROM start_at)::bigint, import_wh
-    FROM readings_interval WHERE channel_set = 1 AND start_at < %s ORDER BY device_id, start_at, version DESC
+    SELECT DISTINCT ON (device_id, start_at) device_id, extract(epoch FROM start_at)::bigint, values[1]
+    FROM readings_interval WHERE series = 1 AND start_at < %s ORDER BY device_id, start_at, version DESC
 """
 _MISSING = """
     SELECT device_id, extract(epoch FROM start_at)::bigint FROM readings_gap
     WHERE closed_at IS NULL AND start_at < %s
 """
 _REGISTERS = """
-    SELECT DISTINCT ON (device_id, read_at) device_id, extract(epoch FROM read_at)::bigint, import_wh, kind
+    SELECT DISTINCT ON (device_id, read_at) device_id, extract(epoch FROM read_at)::bigint, values[1], kind
     FROM readings_register WHERE read_at <= %s AND kind IN (2, 5)
     ORDER BY device_id, read_at, kind, version DESC
 """
@@ -126,19 +171,23 @@ _ASKED = """
 """
 _DEVICES = """
     SELECT d.id, d.serial, bool_or(p.role = 1), extract(epoch FROM min(p.valid_from))::bigint,
-        CASE WHEN bool_and(p.valid_to IS NOT NULL) THEN ceil(extract(epoch FROM max(p.valid_to)))::bigint END
-    FROM assets_device d JOIN assets_device_period p ON p.device_id = d.id GROUP BY d.id
+        CASE WHEN bool_and(p.valid_to IS NOT NULL) THEN ceil(extract(epoch FROM max(p.valid_to)))::bigint END,
+        min(s.commodity)
+    FROM assets_device d JOIN assets_device_period p ON p.device_id = d.id
+    JOIN network_service_point s ON s.id = p.service_point_id GROUP BY d.id
 """
 _INSTALLATION = 5
 
 
-def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> dict[str, StoredReadings]:
+def stored_readings(connection: Connection, horizon: datetime) -> dict[str, StoredReadings]:
     """Return what is stored and what is listed as missing of each meter, by serial number."""
     devices = connection.execute(_DEVICES).fetchall()
     serials = {device: serial for device, serial, *_ in devices}
     books = {
-        serial: StoredReadings({}, set(), {}, installed_s=installed_s, removed_s=removed_s, billed=billed)
-        for _, serial, billed, installed_s, removed_s in devices
+        serial: StoredReadings(
+            {}, set(), {}, installed_s=installed_s, removed_s=removed_s, billed=billed, commodity=commodity
+        )
+        for _, serial, billed, installed_s, removed_s, commodity in devices
     }
     # A meter whose installation was corrected away since may have rows; they belong to no service point.
     for device, start, wh in connection.execute(_BLOCKS, [horizon]):
@@ -163,10 +212,12 @@ def stored_readings(connection: psycopg.Connection[Any], horizon: datetime) -> d
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Truth and tables of the fleet; energies are those of the meters that an agreement pays for."""
+    """Truth and tables of the fleet; amounts are those of the meters that an agreement pays for, in Wh or litres by
+    commodity.
+    """
 
-    drawn_wh: int
-    stored_wh: int
+    drawn: dict[str, int]
+    stored: dict[str, int]
     missing: int
     """Intervals and midnights that the tables themselves list as missing."""
     faults: tuple[str, ...]
@@ -195,12 +246,14 @@ def compare(drawn: dict[str, TrueEnergy], books: dict[str, StoredReadings], zone
             for stamp in unread
             if stamp <= book.asked_to
         ]
-    billed = {serial: book for serial, book in books.items() if book.billed}
+    drawn_of, stored_of = dict.fromkeys(COMMODITIES, 0), dict.fromkeys(COMMODITIES, 0)
+    for serial, book in books.items():
+        if book.billed:
+            stored_of[book.commodity] += book.energy_wh()
+            drawn_of[book.commodity] += drawn[serial].energy_wh(zone, book) if serial in drawn else 0
     return Comparison(
-        drawn_wh=sum(
-            truth.energy_wh(zone, billed[serial]) for serial, truth in drawn.items() if serial in billed
-        ),
-        stored_wh=sum(book.energy_wh() for book in billed.values()),
+        drawn=drawn_of,
+        stored=stored_of,
         missing=missing,
         faults=tuple(faults),
     )
@@ -214,12 +267,13 @@ def _block_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Itera
             continue
         if start in book.blocks:
             if book.blocks[start] not in values:
-                yield f"{serial} {at}: drew {values} Wh, stored {book.blocks[start]} Wh"
+                yield f"{serial} {at}: drew {values} {book.unit}, stored {book.blocks[start]} {book.unit}"
         elif start not in book.missing:
-            yield f"{serial} {at}: drew {values} Wh, neither stored nor listed as missing"
+            yield f"{serial} {at}: drew {values} {book.unit}, neither stored nor listed as missing"
     for start in sorted(book.blocks.keys() - truth.blocks.keys()):
         if book.blocks[start]:
-            yield f"{serial} {datetime.fromtimestamp(start, UTC)}: {book.blocks[start]} Wh that were not drawn"
+            at = datetime.fromtimestamp(start, UTC)
+            yield f"{serial} {at}: {book.blocks[start]} {book.unit} that were not drawn"
 
 
 def _register_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> Iterable[str]:
@@ -227,7 +281,8 @@ def _register_faults(serial: str, truth: TrueEnergy, book: StoredReadings) -> It
         advance = wh - book.installed_wh
         if stamp in truth.registers and truth.registers[stamp] != advance:
             at = datetime.fromtimestamp(stamp, UTC)
-            yield f"{serial} {at}: register advanced {truth.registers[stamp]} Wh, read {advance} Wh"
+            true, unit = truth.registers[stamp], book.unit
+            yield f"{serial} {at}: register advanced {true} {unit}, read {advance} {unit}"
 
 
 def _unread(truth: TrueEnergy, book: StoredReadings, zone: ZoneInfo) -> list[int]:

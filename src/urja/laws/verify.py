@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import psycopg
 
@@ -17,14 +17,18 @@ from urja.laws import (
     accrual as accrual_law,
     approvals as approval_law,
     arrears as arrears_law,
+    bank as bank_law,
+    counter as counter_law,
     database_catalogue,
+    determinants as determinants_law,
+    evidence as evidence_law,
     final_settlements as settled_law,
+    maintenance as maintenance_law,
     payments as payment_laws,
     service as service_law,
     signed_log as root_law,
 )
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,11 @@ def examine(
         ),
         ("arithmetic", "the rows of each charge sum to it", _by_bucket(_arithmetic, connection, buckets)),
         (
+            "evidence",
+            "each charge that names its calculation is what that comes to when it is made again",
+            _by_bucket(evidence_law.examine, connection, buckets),
+        ),
+        (
             "second_rater",
             "each period was charged what the second rater says",
             _by_bucket(_second_rater, connection, buckets),
@@ -103,13 +112,28 @@ def examine(
         ("debits", "each debit that is marked posted was posted once, with its amount", _debits(connection)),
         (
             "payments",
-            "each recharge has a captured payment of its amount and currency",
+            "each recharge has a captured payment, a receipt, or an entry of a bank statement, of its amount",
             _by_bucket(payment_laws.unpaid, connection, buckets),
         ),
         (
             "revenue_reconciles",
             "credited recharges less reversals are what was paid out and what is on its way",
             payment_laws.revenue(connection),
+        ),
+        (
+            "counter",
+            "each receipt is covered by its drawer and credited once, and each drawer adds up",
+            counter_law.examine(connection),
+        ),
+        (
+            "bank",
+            "each credit by a bank statement has one entry, on a file that a passkey accepted and that adds up",
+            bank_law.examine(connection),
+        ),
+        (
+            "maintenance",
+            "dues less payments are what is outstanding, apart from electricity and from every decision",
+            maintenance_law.examine(connection),
         ),
         (
             "roots",
@@ -145,6 +169,11 @@ def examine(
                 "accruals",
                 "each stored accrual is what its rows come to",
                 accrual_law.examine(connection, zone, proven),
+            ),
+            (
+                "determinants",
+                "each row of determinants is what its hash says, adds up, and is what its readings come to",
+                determinants_law.examine(connection, zone),
             ),
         ]
     if expected is not None:
@@ -207,7 +236,7 @@ def _chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
         account_id: (seq, bytes(last_hash), balance)
         for account_id, seq, last_hash, balance in connection.execute(
             "SELECT id, last_seq, last_hash, balance_minor FROM books_account "
-            "WHERE kind = 'consumer' AND bucket = %(bucket)s",
+            "WHERE kind <> 'contra' AND bucket = %(bucket)s",
             given,
         )
     }
@@ -247,7 +276,7 @@ def _arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[st
         "SELECT account_id, seq, amount_minor, total FROM books_entry CROSS JOIN LATERAL ("
         "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
         "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
-        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND total <> amount_minor ORDER BY account_id, seq",
+        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND inputs ? 'rows' AND total <> amount_minor ORDER BY account_id, seq",
         [bucket, proven],
     )
     for account_id, seq, amount, total in rows:
@@ -279,6 +308,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
             period.through,
             uses=period.uses,
             by_day_from=period.by_day_from,
+            measured=period.measured,
         )
         expected = {line: amount for line, amount in expected.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
@@ -304,6 +334,8 @@ class _RatedPeriod:
     terms: list[tuple[date, list[str], int]]
     """First day, texts of the tariff's versions, and sanctioned load in W, of each change."""
     by_day_from: date
+    measured: list[tuple[date, date, dict[str, int]]]
+    """First day, end day and determinants by name, of each part of the period."""
 
 
 def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[_RatedPeriod]:
@@ -314,12 +346,12 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
     rows = connection.execute(
-        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions FROM billing_rated "  # noqa: S608 - a constant
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured FROM billing_rated "  # noqa: S608 - a constant
         "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
         f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
         given,
     ).fetchall()
-    for agreement_id, start, first, end, through, uses, versions in rows:
+    for agreement_id, start, first, end, through, uses, versions, measured in rows:
         yield _RatedPeriod(
             agreement_id,
             start,
@@ -332,6 +364,9 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
                 for since, code, load_w, named in _terms_of(versions)
             ],
             by_day_from=_by_day_from(versions, first),
+            measured=[
+                (date.fromisoformat(a), date.fromisoformat(b), values) for a, b, values in measured or ()
+            ],
         )
 
 
@@ -441,20 +476,20 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
         "  AND p.in_service_at IS NOT NULL AND greatest(p.valid_from, p.in_service_at) < to_at "
         "  AND coalesce(p.valid_to, 'infinity') > greatest(from_at, p.in_service_at)), "
         "reads AS ("
-        "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, import_wh "
+        "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, values[1] AS register "
         "  FROM readings_register WHERE kind IN (2, 3, 5) "
         "  ORDER BY service_point_id, device_id, read_at, version DESC, kind) "
         "SELECT agreement_id, period_start, energy_wh, "
-        "  sum(z.import_wh * times / over - o.import_wh * times / over)::bigint AS advance_wh FROM metered m "
+        "  sum(z.register * times / over - o.register * times / over)::bigint AS advance_wh FROM metered m "
         "LEFT JOIN reads o ON o.service_point_id = m.service_point_id AND o.device_id = m.device_id "
         "  AND o.read_at = begins_at "
         "LEFT JOIN reads z ON z.service_point_id = m.service_point_id AND z.device_id = m.device_id "
         "  AND z.read_at = ends_at "
         "GROUP BY agreement_id, period_start, energy_wh "
-        "HAVING count(*) = count(z.import_wh - o.import_wh) AND NOT bool_or(EXISTS ("
+        "HAVING count(*) = count(z.register - o.register) AND NOT bool_or(EXISTS ("
         "  SELECT FROM readings_register late WHERE late.service_point_id = m.service_point_id "
         "  AND late.read_at IN (begins_at, ends_at) AND late.received_at > closed_at)) "
-        "  AND energy_wh <> sum(z.import_wh * times / over - o.import_wh * times / over) ORDER BY 1, 2",
+        "  AND energy_wh <> sum(z.register * times / over - o.register * times / over) ORDER BY 1, 2",
         {"zone": zone},
     )
     for agreement_id, start, rated, advance in rows:

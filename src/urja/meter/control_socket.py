@@ -13,13 +13,16 @@ from typing import Any, Final, Protocol
 import msgspec
 import structlog
 
+from urja.base.untyped_values import JsonObject
 from urja.meter.faults import FaultRates
 from urja.meter.inputs import (
     SERVICE_OUTAGE,
     Hook,
     Input,
+    Leak,
     MoveTamper,
     Operate,
+    RunGenerator,
     SetLoadLimit,
     TamperSwitch,
     WatchOverload,
@@ -33,6 +36,7 @@ from urja.meter.town import Town
 log = structlog.get_logger()
 
 _HOOK_LIMIT_W: Final = 100_000
+_LEAK_LIMIT_ML_S: Final = 1_000
 
 
 class Fleet(Protocol):
@@ -43,15 +47,15 @@ class Fleet(Protocol):
     def now(self) -> datetime: ...
     def wake(self) -> None: ...
     def flush(self) -> None: ...
-    def status(self) -> dict[str, Any]: ...
-    def totals(self) -> list[dict[str, Any]]: ...
+    def status(self) -> JsonObject: ...
+    def totals(self) -> list[dict[str, object]]: ...
     def chosen(
         self,
         serials: list[str] | None = None,
         transformers: list[str] | None = None,
         feeders: list[str] | None = None,
     ) -> list[Station]: ...
-    def exchange(self, old: str, new: str) -> dict[str, Any]: ...
+    def exchange(self, old: str, new: str) -> dict[str, object]: ...
     def next_boundary(self) -> datetime: ...
     async def close_at(self, instant: datetime) -> None: ...
     def reopen(self) -> None: ...
@@ -71,6 +75,7 @@ class ControlOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     switch: TamperSwitch | None = None
     watts: int | None = None
     minutes: float | None = None
+    ml_s: int | None = None
 
     @property
     def names_meters(self) -> bool:
@@ -102,7 +107,7 @@ def _remove_stale(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def answer_line(fleet: Fleet, line: bytes) -> dict[str, Any]:
+async def answer_line(fleet: Fleet, line: bytes) -> dict[str, object]:
     """Carry out one order and return the answer; an invalid order is answered with its error."""
     try:
         order = msgspec.json.decode(line, type=ControlOrder)
@@ -131,27 +136,27 @@ def _chosen(fleet: Fleet, order: ControlOrder) -> list[Station]:
 # --- queries ----------------------------------------------------------------------------------------------
 
 
-def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+def _status(fleet: Fleet, _order: ControlOrder) -> dict[str, object]:
     fleet.flush()
     return fleet.status()
 
 
-def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+def _totals(fleet: Fleet, _order: ControlOrder) -> dict[str, object]:
     fleet.flush()
     return {"totals": fleet.totals()}
 
 
-def _houses(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _houses(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     return {"houses": [fleet.town.house(station) for station in _touched(fleet, order)]}
 
 
-def _transformers(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _transformers(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     names = order.transformers
     _touched(fleet, ControlOrder("transformers"))
     return {"transformers": fleet.town.transformers(names)}
 
 
-def _display(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _display(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     stations = _touched(fleet, order)
     return {"displays": {station.meter.identity.serial: station.meter.display() for station in stations}}
 
@@ -168,19 +173,19 @@ def _touched(fleet: Fleet, order: ControlOrder) -> list[Station]:
 
 
 def _each(act: Callable[[Station], None]) -> _Act:
-    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> JsonObject:
         return _to_each(fleet, order, act)
 
     return carry_out
 
 
-def _to_each(fleet: Fleet, order: ControlOrder, act: Callable[[Station], None]) -> dict[str, Any]:
+def _to_each(fleet: Fleet, order: ControlOrder, act: Callable[[Station], None]) -> dict[str, object]:
     for station in _chosen(fleet, order):
         act(station)
     return _concerned(fleet, order)
 
 
-def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     """Wake the fleet's clock, as the meters may be due earlier now; return the answer: the number of meters."""
     fleet.wake()
     return {"meters": len(_chosen(fleet, order))}
@@ -189,7 +194,7 @@ def _concerned(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
 def _happens(input_of: Callable[[ControlOrder], list[Input]]) -> _Act:
     """Return an order that applies inputs; they are checked before the first meter is touched."""
 
-    def carry_out(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+    def carry_out(fleet: Fleet, order: ControlOrder) -> JsonObject:
         inputs = input_of(order)
 
         def act(station: Station) -> None:
@@ -210,14 +215,14 @@ def _outages(fleet: Fleet, order: ControlOrder) -> list[tuple[str, list[Station]
     return found
 
 
-def _cut(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _cut(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     for reason, stations in _outages(fleet, order):
         for station in stations:
             station.cut_power(reason)
     return _concerned(fleet, order)
 
 
-def _restore(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _restore(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     if not order.names_meters:
         return _to_each(fleet, order, Station.restore_power)
     for reason, stations in _outages(fleet, order):
@@ -226,13 +231,13 @@ def _restore(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     return _concerned(fleet, order)
 
 
-def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _drift(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     if not -100_000 <= order.ppm <= 100_000:
         raise ValueError("ppm must be within 100000 either way")
     return _to_each(fleet, order, lambda station: station.meter.drift_clock(fleet.now(), order.ppm))
 
 
-def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     rates = (order.rates or FaultRates()).check()
 
     def act(station: Station) -> None:
@@ -241,7 +246,7 @@ def _set_faults(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     return _to_each(fleet, order, act)
 
 
-def _unreachable(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _unreachable(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     until_s = FOR_EVER_S
     if order.minutes is not None:
         if not 0 < order.minutes <= 60 * 24 * 366:
@@ -275,7 +280,7 @@ def _watts(order: ControlOrder, least: int, most: int) -> int:
     return order.watts
 
 
-def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     if order.serials is None or len(order.serials) != 2:
         raise ValueError("serials must be two: the meter to remove and the one to install in its place")
     answer = fleet.exchange(*order.serials)
@@ -283,7 +288,13 @@ def _exchange(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     return answer
 
 
-async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
+def _leak(order: ControlOrder) -> list[Input]:
+    if order.ml_s is None or not 0 <= order.ml_s <= _LEAK_LIMIT_ML_S:
+        raise ValueError(f"ml_s must be between 0 and {_LEAK_LIMIT_ML_S}")
+    return [Leak(order.ml_s)]
+
+
+async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, object]:
     instant = order.at or fleet.next_boundary()
     if instant.tzinfo is None:
         raise ValueError("at needs a time zone, as in 2026-04-01T00:00:00+05:30")
@@ -291,7 +302,7 @@ async def _close(fleet: Fleet, order: ControlOrder) -> dict[str, Any]:
     return {**fleet.status(), "totals": fleet.totals()}
 
 
-def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, Any]:
+def _reopen(fleet: Fleet, _order: ControlOrder) -> dict[str, object]:
     fleet.reopen()
     return {}
 
@@ -313,9 +324,11 @@ _ORDERS: Final[dict[str, _Act]] = {
     "drift": _drift,
     "press": _happens(_press),
     "weld": _happens(lambda order: [Weld(order.on)]),
+    "generator": _happens(lambda order: [RunGenerator(order.on)]),
     "overload": _happens(_overload),
     "tamper": _happens(_tamper),
     "hook": _happens(_hook),
+    "leak": _happens(_leak),
     "exchange": _exchange,
     "faults": _set_faults,
 }

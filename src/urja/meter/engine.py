@@ -6,20 +6,26 @@ it there first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Final
 
+from urja.cosem.axdr import Data
 from urja.cosem.companion import BILLING_DATE, Column, DeviceType, Profile
+from urja.meter.activity_calendar import PASSIVE, CalendarState
 from urja.meter.buffers import ProfileBuffer
 from urja.meter.events import LOAD_SWITCH_BIT, LOG_CAPACITY, TAMPERS, EventCode, Log, StatusWord
-from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, TamperSwitch
+from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, SpecialDayAction, TamperSwitch
 from urja.meter.load import DAY_S, Draw, LoadSource
-from urja.meter.metrology import Metrology, block_values, to_register
+from urja.meter.metrology import Metrology, to_register
 from urja.meter.overload import GuardState, OverloadGuard
+from urja.meter.phase_faults import PERSISTENCE_S, phase_faults
 from urja.meter.relay import ControlState, LoadSwitch, Order
+from urja.meter.split_totals import GENERATOR
 from urja.meter.surroundings import RelayOptions
+from urja.meter.three_phase_metrology import ThreePhaseMetrology
 from urja.meter.timekeeping import MeterClock
 from urja.meter.truth import Interval, Supply, TruthSink, discard_record
+from urja.meter.zoned_metrology import ZonedMetrology
 
 BLOCK_DAYS: Final = 60
 DAILY_ROWS: Final = 90
@@ -37,8 +43,9 @@ EVENT_COLUMNS: Final = (
     Column("import_wh", 3, "1.0.1.8.0.255", 2, 6, unit=30),
     Column("tamper_count", 1, "0.0.94.91.0.255", 2, 6),
 )
-"""The columns that an event log captures (IS 15959-2, D1); the object of the code has the log's number in its group
-E.
+"""The columns that an event log captures where the type has no profile `event_log` (IS 15959-2, D1).
+
+The object of the code has the log's number in its group E.
 """
 
 _REGISTER_CLASSES: Final = frozenset({3, 4, 5, 71})
@@ -80,6 +87,12 @@ def shown_value(column: Column, value: int) -> int:
 def _kept(row: Sequence[int | None]) -> list[int]:
     """Return a row for an integer buffer; which columns are not measured is known from the type when it is read."""
     return [0 if value is None else value for value in row]
+
+
+def event_columns(device_type: DeviceType) -> tuple[Column, ...]:
+    """Return the columns of the type's event logs: clock, code, and what is recorded with it."""
+    profile = device_type.profiles.get("event_log")
+    return EVENT_COLUMNS if profile is None else profile.columns
 
 
 def billing_profile(device_type: DeviceType) -> Profile | None:
@@ -125,13 +138,30 @@ class Engine:
         self.supply = Supply(serial, source, start_s, sink, watched=watched)
         # A meter that has run before: apparent energy exceeds active, by 8 % as at a usual power factor of about
         # 0.93.
-        self.metrology = Metrology(self.supply, start_wh, start_wh * 108 // 100)
+        start_vah = start_wh * 108 // 100
+        self._by_label: ZonedMetrology | None = None
+        """The metrology of a meter that counts tariff zones and a generator apart."""
+        counts_apart = device_type.phases == 3 or device_type.zones > 0 or device_type.generator
+        if not counts_apart and device_type.demand_period_s is None:
+            self.metrology = Metrology(self.supply, start_wh, start_vah)
+        else:
+            kind = ZonedMetrology if device_type.phases == 1 else ThreePhaseMetrology
+            self.metrology = self._by_label = kind(
+                self.supply,
+                start_wh,
+                start_vah,
+                zones=device_type.zones,
+                demand_period_s=device_type.demand_period_s or 0,
+                utc_offset_s=self.clock.utc_offset_s,
+            )
+        self.calendar = CalendarState(device_type.zones) if device_type.zones else None
         self.switch = LoadSwitch(mode=relay.mode, welded=relay.welded)
         self.load_limit_w = relay.load_limit_w
         self.billing_day = 1
         self.watches_overload = relay.overload and device_type.overload is not None
         self.guard = None if device_type.overload is None else OverloadGuard(device_type.overload)
         self.tampers: set[TamperSwitch] = set()
+        self._logged_phase_faults: set[EventCode] = set()
         self.outages: set[str] = set()
         self.status_word = StatusWord()
         self.block_columns = device_type.profiles["block"].columns[1:]
@@ -144,15 +174,17 @@ class Engine:
         """A row for each closed period, stamped with its end; the instant of a maximum demand is a value beside the
         demand.
         """
-        self.logs = {log: ProfileBuffer(LOG_CAPACITY, len(EVENT_COLUMNS) - 1) for log in Log}
+        self.event_columns = event_columns(device_type)
+        self.logs = {log: ProfileBuffer(LOG_CAPACITY, len(self.event_columns) - 1) for log in Log}
         self.tamper_count = 0
         self.billing_count = 0
         self.programming_count = 0
         self.power_failures = 0
+        self._installed_s = start_s
         self._start_s = self.clock.interval_start(start_s, self.interval_s)
         self._missed: list[_Missed] = []
         self._clock_was_set = False
-        self._last_block = block_values(Draw(), 0)
+        self._last_block = self.metrology.block_of(Interval(Draw(), 0))
 
     # Reading the meter's state.
 
@@ -170,6 +202,36 @@ class Engine:
     def powered(self) -> bool:
         """Whether the meter has power; without it, it neither pushes nor answers."""
         return self.supply.grid_on
+
+    @property
+    def communicates(self) -> bool:
+        """Whether its module is on: it pushes and answers."""
+        return self.powered
+
+    @property
+    def generator_on(self) -> bool:
+        """Whether a generator supplies the load instead of the grid."""
+        return self.supply.from_generator
+
+    def note_request(self) -> None:
+        """Note a request of a client; a meter on mains does nothing with it."""
+
+    def stay_awake(self) -> None:
+        """Keep the module on; that of a meter on mains always is."""
+
+    def status_bytes(self) -> bytes:
+        """Return the event status word (16 bytes): states that last, and those of the phases at this instant."""
+        return self._lasting().to_bytes()
+
+    def _lasting(self) -> StatusWord:
+        bits = (self._bit_of(code) for code in self._phase_faults())
+        return self.status_word.with_bits(bit for bit in bits if bit is not None)
+
+    def _phase_faults(self) -> list[EventCode]:
+        """Return what is wrong with the phases at this instant; nothing of a single-phase meter."""
+        if self.device_type.phases == 1:
+            return []
+        return [*phase_faults(self.supply.now(), self.supply.at(self.true_s - PERSISTENCE_S))]
 
     def next_close_s(self) -> int:
         """Return the true instant at which the open interval closes."""
@@ -196,6 +258,7 @@ class Engine:
             | ({"1.0.91.7.0.255": 0} if "neutral" in self.tampers else {})
             | {
                 "0.0.94.91.14.255": self.supply.powered_s // 60 * 1000,
+                "0.0.94.91.8.255": (self.true_s - self._installed_s - self.supply.powered_s) // 60 * 1000,
                 "0.0.94.91.0.255": self.tamper_count,
                 "0.0.0.1.0.255": self.billing_count,
                 "0.0.96.2.0.255": self.programming_count,
@@ -233,12 +296,42 @@ class Engine:
             stop_s = min(target_s, self._minute_end())
             due_s = max(self.guard.due_s or stop_s + 1, self.true_s)
             if due_s <= stop_s and self.powered:
-                self.supply.run_to(due_s)
+                self._flow_to(due_s)
                 pending_pushes += self._act_on_overload(self.guard)
             else:
-                self.supply.run_to(stop_s)
-        self.supply.run_to(target_s)
+                self._flow_to(stop_s)
+        self._flow_to(target_s)
         return pending_pushes
+
+    def _flow_to(self, target_s: int) -> None:
+        """Let energy flow; a meter with a calendar changes its registers where a zone begins."""
+        calendar, metrology = self.calendar, self._by_label
+        while calendar is not None and metrology is not None and self.true_s < target_s:
+            self._activate_if_due(calendar)
+            metrology.enter(self._label())
+            change_s = self.clock.true_for(self._next_change(calendar))
+            self.supply.run_to(min(max(change_s, self.true_s), target_s))
+        self.supply.run_to(target_s)
+
+    def _label(self) -> int:
+        """Return under what energy counts now: the generator, or the calendar's zone."""
+        return GENERATOR if self.generator_on else self.active_zone
+
+    @property
+    def active_zone(self) -> int:
+        """The tariff zone in force by the meter's clock; 1 without a calendar."""
+        return 1 if self.calendar is None else self.calendar.zone_at(self.shown_s + self.clock.utc_offset_s)
+
+    def _next_change(self, calendar: CalendarState) -> int:
+        """Return when, by the meter's clock, a zone begins or the passive calendar becomes active."""
+        offset_s = self.clock.utc_offset_s
+        change_s = calendar.next_change(self.shown_s + offset_s) - offset_s
+        due_s = calendar.activates_at_s
+        return change_s if due_s is None or due_s <= self.shown_s else min(change_s, due_s)
+
+    def _activate_if_due(self, calendar: CalendarState) -> None:
+        if calendar.activates_at_s is not None and calendar.activates_at_s <= self.shown_s:
+            calendar.activate()
 
     def _minute_end(self) -> int:
         """The next whole minute of true time, until which the load is constant."""
@@ -280,7 +373,7 @@ class Engine:
             self._capture_daily(end_s, status)
             self._close_period(end_s, status)
         # The instantaneous push is stamped with the block's end, so that its register is a read at that boundary.
-        pending_pushes = [PendingPush(PushKind.INSTANTANEOUS, end_s, status)]
+        pending_pushes = [PendingPush(PushKind.INSTANTANEOUS, end_s, status), *self._log_phase_faults()]
         if self.device_type.block_push:
             pending_pushes.insert(0, PendingPush(PushKind.BLOCK, end_s, status, tuple(row)))
         return pending_pushes
@@ -312,19 +405,65 @@ class Engine:
         """Close the billing period if this midnight begins the billing day."""
         if not self.clock.is_month_start(midnight_s, self.billing_day):
             return
+        self._end_period(midnight_s, status)
+
+    def _end_period(self, end_s: int, status: int) -> None:
         row = self._captured(self.billing_columns, self.metrology.registers() | self.metrology.period())
-        self.billing.append(midnight_s, status, _kept(row))
+        self.billing.append(end_s, status, _kept(row))
         self.billing_count += 1
         self.metrology.begin_period()
 
     # Inputs.
 
+    def reset_demand(self) -> None:
+        """Close the billing period by order: its row is stamped with the present instant, and demands start again."""
+        self._end_period(self.shown_s, 0)
+        self.programming_count += 1
+        self._log(EventCode.DEMAND_RESET)
+
+    def write_calendar(self, attribute: int, data: Data) -> None:
+        """Store a table of the passive calendar, by attribute (6 to 9)."""
+        if self.calendar is not None:
+            self.calendar.write(attribute - PASSIVE, data)
+            self.programming_count += 1
+
+    def schedule_calendar(self, at_s: int | None) -> None:
+        """Let the passive calendar become active at a UTC instant of the meter's clock, now, or (None) never."""
+        if self.calendar is None:
+            return
+        self.calendar.activates_at_s = at_s
+        self._activate_if_due(self.calendar)
+        self.programming_count += 1
+        self._log(EventCode.CALENDAR_SET)
+
+    def change_special_days(self, action: SpecialDayAction, data: Data) -> None:
+        """Write the table of special days, or insert or delete one of it."""
+        if self.calendar is None:
+            return
+        self.calendar.change_special_days(action, data)
+        self.programming_count += 1
+        self._log(EventCode.CALENDAR_SET)
+
+    def run_generator(self, *, on: bool) -> list[PendingPush]:
+        """Supply the load from a generator, or from the grid again; a type without its registers ignores it."""
+        if self._by_label is None or not self.device_type.generator or on is self.generator_on:
+            return []
+        self.supply.from_generator = on
+        pending_pushes: list[PendingPush] = []
+        if on and not self.powered:
+            pending_pushes = self._gain_power()
+        if not on and self.outages:
+            pending_pushes = self._lose_power()
+        self._by_label.enter(self._label())
+        return pending_pushes
+
     def cut_power(self, reason: str = SERVICE_OUTAGE) -> list[PendingPush]:
         """Take the grid away: the meter logs it and sends one last message on its capacitor (last gasp)."""
         was_powered = self.powered
         self.outages.add(reason)
-        if not was_powered:
-            return []
+        return self._lose_power() if was_powered and not self.generator_on else []
+
+    def _lose_power(self) -> list[PendingPush]:
         self.power_failures += 1
         self._log(EventCode.POWER_FAILED)
         pending_pushes = [self._alert(EventCode.POWER_FAILED)]
@@ -339,8 +478,9 @@ class Engine:
         if reason is None:
             self.outages &= {NOT_INSTALLED}
         self.outages.discard(reason or "")
-        if self.powered or self.outages:
-            return []
+        return [] if self.powered or self.outages else self._gain_power()
+
+    def _gain_power(self) -> list[PendingPush]:
         self.supply.grid_on = True
         for missed in self._missed:
             self._enter_missed(missed)
@@ -398,6 +538,10 @@ class Engine:
         if self.supply.relay_closed is not self.switch.conducts:
             self.supply.relay_closed = self.switch.conducts
 
+    def leak(self, _ml_s: int) -> list[PendingPush]:
+        """Let gas escape behind the meter, so many mL/s; an electricity meter has none."""
+        return []
+
     def set_billing_day(self, day: int) -> None:
         """Close billing periods at the midnight of another day of the month from now on."""
         self.billing_day = day
@@ -437,19 +581,30 @@ class Engine:
             self._log(code)
         return [self._alert()] if self.powered else []
 
+    def _log_phase_faults(self) -> list[PendingPush]:
+        """Log the faults of phases that began or ended since they were looked at, and report them in one alert."""
+        found = set(self._phase_faults())
+        changed = sorted(found ^ self._logged_phase_faults)
+        self._logged_phase_faults = found
+        for code in changed:
+            self.tamper_count += code in found
+            # The code of an end follows that of its beginning.
+            self._log(code if code in found else EventCode(code + 1))
+        return [self._alert()] if changed else []
+
     def note(self, code: EventCode) -> None:
         """Log an event without any other effect on the metering."""
         self._log(code)
 
-    def _log(self, code: EventCode) -> None:
+    def _log(self, code: IntEnum) -> None:
         quantities = self.quantities()
-        quantities["1.0.94.91.14.255"] = quantities["1.0.11.7.0.255"]
+        quantities["1.0.94.91.14.255"] = quantities.get("1.0.11.7.0.255", 0)
         written = self.device_type.written.get(code, code)
         quantities["0.0.96.11.0.255"] = written
-        row = [shown_value(column, quantities[column.obis]) for column in EVENT_COLUMNS[1:]]
+        row = [shown_value(column, quantities.get(column.obis, 0)) for column in self.event_columns[1:]]
         self.logs[Log(self.device_type.companion.events[written].log_number)].append(self.shown_s, 0, row)
 
-    def _bit_of(self, code: EventCode) -> int | None:
+    def _bit_of(self, code: IntEnum) -> int | None:
         """Return the status bit by which the meter's type reports an event; None where it has none."""
         written = self.device_type.written.get(code, code)
         for bit in self.device_type.companion.esw.values():
@@ -458,12 +613,8 @@ class Engine:
         switched = code in (EventCode.CONNECTED, EventCode.DISCONNECTED)
         return LOAD_SWITCH_BIT if switched and written == code else None
 
-    def _alert(self, code: EventCode | None = None) -> PendingPush:
+    def _alert(self, code: IntEnum | None = None) -> PendingPush:
         """Return an alert; the bit of `code`, an operation and not a state, is set for this alert alone."""
         bit = None if code is None else self._bit_of(code)
-        if bit is None:
-            return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=self.status_word.to_bytes())
-        self.status_word.set(bit, True)
-        word = self.status_word.to_bytes()
-        self.status_word.set(bit, False)
-        return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=word)
+        word = self._lasting().with_bits(() if bit is None else (bit,))
+        return PendingPush(PushKind.ALERT, self.shown_s, 0, status_word=word.to_bytes())

@@ -1,5 +1,6 @@
-"""Events of a D1 meter: codes of its logs (IS 15959-1, event lists) and bits of the event status word."""
+"""Events of a meter: codes of its logs (IS 15959-1, event lists) and bits of the event status word."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -22,16 +23,30 @@ class Log(IntEnum):
 class EventCode(IntEnum):
     """The events of this meter by the standard's codes; its type may write other codes in their place."""
 
+    R_MISSING = 1
+    R_RETURNED = 2
+    Y_MISSING = 3
+    Y_RETURNED = 4
+    B_MISSING = 5
+    B_RETURNED = 6
+    R_REVERSED = 51
+    R_FORWARD = 52
+    Y_REVERSED = 53
+    Y_FORWARD = 54
+    B_REVERSED = 55
+    B_FORWARD = 56
     POWER_FAILED = 101
     POWER_RESTORED = 102
     CLOCK_SET = 151
     BILLING_DAY_SET = 154
+    CALENDAR_SET = 155
     LOAD_LIMIT_SET = 158
     LOAD_LIMIT_ENABLED = 159
     LOAD_LIMIT_DISABLED = 160
     HLS_SECRET_CHANGED = 162
     KEYS_CHANGED = 164
     STATUS_FILTER_SET = 165
+    DEMAND_RESET = 166
     MAGNET_DETECTED = 201
     MAGNET_REMOVED = 202
     NEUTRAL_DISTURBED = 203
@@ -88,6 +103,14 @@ class StatusWord:
     def has(self, bit: int) -> bool:
         """Return whether a bit is set."""
         return bool(self._bits >> (STATUS_WORD_BITS - 1 - bit) & 1)
+
+    def with_bits(self, bits: Iterable[int]) -> "StatusWord":
+        """Return a status word with some more bits set."""
+        found = StatusWord()
+        found._bits = self._bits
+        for bit in bits:
+            found.set(bit, True)
+        return found
 
     def to_bytes(self) -> bytes:
         """Return sixteen bytes, bit 0 first (the most significant bit of the first byte)."""

@@ -238,7 +238,9 @@ class Fleet:
             identity,
             self.file.installed_at,
             self._truth.write,
-            source=None if transformer is None else self.town.load_behind(transformer, utc_offset_s),
+            source=None
+            if transformer is None
+            else self.town.load_behind(transformer, utc_offset_s, identity.type.phases),
             note=self._journal.note,
         )
         past = self._journal.past.get(identity.serial, ())

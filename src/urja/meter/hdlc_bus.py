@@ -39,7 +39,7 @@ class _BusMeter:
         """
         client_sap, server_sap = frame.source.upper, frame.destination.upper
         self._station.catch_up()
-        answers = self._station.meter.powered and self._station.reachable
+        answers = self._station.meter.communicates and self._station.reachable
         if not answers or not self._sessions.knows(client_sap, server_sap):
             return b""
         link = self._links.setdefault(client_sap, ServerLink())

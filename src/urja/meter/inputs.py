@@ -19,6 +19,7 @@ NOT_INSTALLED = "off the wall"
 """A meter in stock or removed has no power: an outage that ends only when it is installed."""
 
 TamperSwitch = Literal["cover", "magnet", "neutral"]
+SpecialDayAction = Literal["write", "insert", "delete"]
 
 
 class _Input(msgspec.Struct, frozen=True, tag_field="do", tag=str.lower):
@@ -59,6 +60,36 @@ class SetBillingDay(_Input, frozen=True):
     """The billing period is closed at the midnight of another day of the month."""
 
     day: int
+
+
+class ResetDemand(_Input, frozen=True):
+    """The billing period is closed by order (script 1 of 0.0.10.0.1.255)."""
+
+
+class WriteCalendar(_Input, frozen=True):
+    """A table of the passive activity calendar is written: its attribute (6 to 9), and hexadecimal A-XDR."""
+
+    attribute: int
+    data: str
+
+
+class ScheduleCalendar(_Input, frozen=True):
+    """The passive calendar becomes active at a Unix time of the meter's clock, at once if it has passed; None: never."""
+
+    at_s: int | None
+
+
+class ChangeSpecialDays(_Input, frozen=True):
+    """The special days are written, or one is inserted or deleted: hexadecimal A-XDR of its parameter."""
+
+    action: SpecialDayAction
+    data: str
+
+
+class RunGenerator(_Input, frozen=True):
+    """A generator supplies the load instead of the grid, or ceases to."""
+
+    on: bool
 
 
 class WatchOverload(_Input, frozen=True):
@@ -118,6 +149,12 @@ class Hook(_Input, frozen=True):
     watts: int
 
 
+class Leak(_Input, frozen=True):
+    """Gas escapes behind the meter, past a valve that is not tight: so many mL a second; 0 ends it."""
+
+    ml_s: int
+
+
 class Silence(_Input, frozen=True):
     """The link is down until a Unix time; a past time restores it."""
 
@@ -131,6 +168,11 @@ Input = (
     | SetControlMode
     | SetLoadLimit
     | SetBillingDay
+    | ResetDemand
+    | WriteCalendar
+    | ScheduleCalendar
+    | ChangeSpecialDays
+    | RunGenerator
     | WatchOverload
     | SetClock
     | DriftClock
@@ -140,6 +182,7 @@ Input = (
     | MoveTamper
     | Weld
     | Hook
+    | Leak
     | Silence
 )
 

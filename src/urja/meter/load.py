@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from operator import add, sub
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -82,11 +83,17 @@ FAMILY_APPLIANCES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LoadPattern:
-    """A load pattern: appliances, the range in which a seed scales their powers, and the peak of a solar roof, in W."""
+    """A load pattern: appliances, the range in which a seed scales their powers, and the peak of a solar roof, in W.
+
+    Behind a three-phase meter each phase has the appliances of its own household. `balanced` are machines on all
+    three phases, with their whole power; a capacitor bank gives `capacitor_var` at all hours.
+    """
 
     habits: tuple[ApplianceUse, ...]
     scale: tuple[float, float] = (0.6, 1.5)
     solar_peak_w: tuple[int, int] | None = None
+    balanced: tuple[ApplianceUse, ...] = ()
+    capacitor_var: int = 0
 
 
 FAMILY_PATTERN: Final = LoadPattern(FAMILY_APPLIANCES)
@@ -112,13 +119,32 @@ class DayCurve:
     exported_mvah: npt.NDArray[np.int64] | None = None
 
 
+class PhaseDraw(NamedTuple):
+    """What flowed in the phases of a three-phase load: by quadrant in mvarh, then by phase in mVAh and cV s.
+
+    Quadrants as in IEC 62053-23: 1 and 4 with import (lagging, leading), 2 and 3 with export. The volt-amperes of a
+    phase are those through it, in either direction.
+    """
+
+    q1_mvarh: int = 0
+    q2_mvarh: int = 0
+    q3_mvarh: int = 0
+    q4_mvarh: int = 0
+    apparent_mvah_l1: int = 0
+    apparent_mvah_l2: int = 0
+    apparent_mvah_l3: int = 0
+    voltage_cvs_l1: int = 0
+    voltage_cvs_l2: int = 0
+    voltage_cvs_l3: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """The energy that flowed over a time, in mWh and mVAh.
 
     Import and export through the meter, what bypassed it by a hooked wire, and what was lost on the way; of a
     transformer's load, `hooked_mwh` is the part that no premise's meter measured. `voltage_cvs` is the voltage summed
-    over the seconds.
+    over the seconds. `phases` is there where the load has three.
     """
 
     energy_mwh: int = 0
@@ -128,6 +154,7 @@ class Draw:
     exported_mvah: int = 0
     hooked_mwh: int = 0
     lost_mwh: int = 0
+    phases: PhaseDraw | None = None
 
     def __add__(self, other: "Draw") -> "Draw":
         return Draw(
@@ -138,6 +165,11 @@ class Draw:
             self.exported_mvah + other.exported_mvah,
             self.hooked_mwh + other.hooked_mwh,
             self.lost_mwh + other.lost_mwh,
+            self.phases
+            if other.phases is None
+            else other.phases
+            if self.phases is None
+            else PhaseDraw(*map(add, self.phases, other.phases)),
         )
 
     def since(self, earlier: "Draw") -> "Draw":
@@ -150,17 +182,51 @@ class Draw:
             self.exported_mvah - earlier.exported_mvah,
             self.hooked_mwh - earlier.hooked_mwh,
             self.lost_mwh - earlier.lost_mwh,
+            self.phases
+            if self.phases is None or earlier.phases is None
+            else PhaseDraw(*map(sub, self.phases, earlier.phases)),
         )
+
+    def voltage_alone(self) -> "Draw":
+        """Return what is measured of it on the grid side of an open relay: the voltages."""
+        phases = self.phases and PhaseDraw(*(0,) * 7, *self.phases[7:])
+        return Draw(voltage_cvs=self.voltage_cvs, phases=phases)
+
+
+GRID_ANGLES_DEG: Final = (0, 120, 240)
+"""How far the voltage of each phase of the grid follows that of the first, in degrees."""
+
+
+class PhaseReading(NamedTuple):
+    """The instantaneous values of one phase; active power is negative where the phase feeds in.
+
+    `angle_deg` is how far its voltage follows that of the grid's first phase, in degrees.
+    """
+
+    active_w: float
+    apparent_va: float
+    voltage_v: float
+    angle_deg: int
 
 
 @dataclass(frozen=True, slots=True)
 class InstantaneousReading:
-    """The instantaneous values of one minute: power drawn or fed in, apparent power, voltage."""
+    """The instantaneous values of one minute: power drawn or fed in, apparent power, voltage.
+
+    Of a three-phase load also the reactive power (var, negative where it leads), and `phases`.
+    """
 
     active_w: float
     apparent_va: float
     voltage_v: float
     exporting_w: float = 0.0
+    reactive_var: float = 0.0
+    phases: tuple[PhaseReading, ...] = ()
+
+    def voltage_alone(self) -> "InstantaneousReading":
+        """Return what is measured of it on the grid side of an open relay: the voltages."""
+        phases = tuple(phase._replace(active_w=0.0, apparent_va=0.0) for phase in self.phases)
+        return InstantaneousReading(0.0, 0.0, self.voltage_v, phases=phases)
 
 
 class LoadSource(Protocol):

@@ -1,4 +1,4 @@
-"""The simulated D1 meter, sans-IO: time and bytes in, pushes and answers out.
+"""The simulated meter, sans-IO: time and bytes in, pushes and answers out.
 
     engine (metering)  ->  Meter (identity, counters, object model, pushes)  ->  session / link (bytes)
 
@@ -18,23 +18,31 @@ from urja.cosem.companion import ESW_KEY
 from urja.cosem.obis import Obis
 from urja.cosem.security import KEY_LENGTH, KekStore, SecurityControl, SuiteKeys
 from urja.cosem.time import CosemDateTime
+from urja.meter.data_objects import STATUS_FILTER
 from urja.meter.display import Page, pages
+from urja.meter.display_objects import DISPLAY_OBJECTS, SETTING_EVENTS
 from urja.meter.engine import Engine, PendingPush, PushKind
 from urja.meter.events import EventCode
-from urja.meter.household_kinds import household_load
+from urja.meter.gas_engine import GasEngine
+from urja.meter.household_kinds import load_behind
 from urja.meter.identity import Identity
 from urja.meter.inputs import (
     SERVICE_OUTAGE,
     ChangeSecret,
+    ChangeSpecialDays,
     DriftClock,
     Entry,
     Hook,
     Input,
+    Leak,
     MoveTamper,
     Operate,
     PowerBack,
     PowerCut,
     RecordEntry,
+    ResetDemand,
+    RunGenerator,
+    ScheduleCalendar,
     SetBillingDay,
     SetClock,
     SetControlMode,
@@ -44,20 +52,13 @@ from urja.meter.inputs import (
     TransferKeys,
     WatchOverload,
     Weld,
+    WriteCalendar,
     discard_entry,
 )
 from urja.meter.load import LoadSource
 from urja.meter.object_model import RefusedError, Role
-from urja.meter.objects import (
-    DISPLAY_OBJECTS,
-    SETTING_EVENTS,
-    STATUS_FILTER,
-    catalogue,
-    clock_data,
-    column_data,
-    live_column,
-    live_row,
-)
+from urja.meter.object_values import clock_data, column_data, live_column, live_row
+from urja.meter.objects import catalogue
 from urja.meter.relay import Order
 from urja.meter.truth import TruthSink, discard_record
 
@@ -127,17 +128,7 @@ class Meter:
         """The keys in force; a session answers a key transfer under the old ones."""
         device_type = identity.type
         self._push_security = SecurityControl.from_byte(device_type.associations.push_security)
-        self.engine = Engine(
-            identity.serial,
-            device_type,
-            source=source
-            or household_load(identity.life, identity.seed, device_type.default_deviation_min * 60),
-            start_wh=identity.start_wh,
-            start_s=int(installed_at.timestamp()),
-            sink=sink,
-            relay=identity.relay,
-            watched=identity.transformer is not None,
-        )
+        self.engine = _engine(identity, installed_at, sink, source)
         self._note = note
         self.catalogue = catalogue(identity.device_type)
         self.settings: dict[Obis, Data] = {}
@@ -151,6 +142,11 @@ class Meter:
     def powered(self) -> bool:
         """Whether the meter has power."""
         return self.engine.powered
+
+    @property
+    def communicates(self) -> bool:
+        """Whether the meter can push and answer: it has power, and its module is awake."""
+        return self.engine.communicates
 
     # Time.
 
@@ -217,6 +213,16 @@ class Meter:
                 engine.set_load_limit(watts)
             case SetBillingDay(day):
                 engine.set_billing_day(day)
+            case ResetDemand():
+                engine.reset_demand()
+            case WriteCalendar(attribute, data):
+                engine.write_calendar(attribute, axdr.decode_all(bytes.fromhex(data)))
+            case ScheduleCalendar(at_s):
+                engine.schedule_calendar(at_s)
+            case ChangeSpecialDays(action, data):
+                engine.change_special_days(action, axdr.decode_all(bytes.fromhex(data)))
+            case RunGenerator(on):
+                return engine.run_generator(on=on)
             case WatchOverload(on):
                 engine.watch_overload(on=on)
             case DriftClock(ppm):
@@ -233,6 +239,8 @@ class Meter:
                 engine.weld_switch(on=on)
             case Hook(watts):
                 engine.supply.hook_w = watts
+            case Leak(ml_s):
+                return engine.leak(ml_s)
             case Silence():
                 pass  # acts on the link, which belongs to the station
             case _:
@@ -246,7 +254,7 @@ class Meter:
             self._unwrapped(wrapped_gak) if wrapped_gak else before.gak,
         )
         if self.keys.guek != before.guek:
-            # Invocation counters belong to the encryption key, and begin anew with it (IEC 62056-5-3, 5.3.3.3).
+            # Invocation counters belong to the encryption key, and begin again with it (IEC 62056-5-3, 5.3.3.3).
             self.transmit = TransmitCounter()
             self.received_counters = dict.fromkeys(self.received_counters, -1)
             self._last_push_counter = 0
@@ -387,3 +395,29 @@ class Meter:
             clock_data(device_type, pending.stamp_s, pending.status),
             *columns,
         )
+
+
+def _engine(identity: Identity, installed_at: datetime, sink: TruthSink, source: LoadSource | None) -> Engine:
+    """Return the inside of a meter, by the commodity of its type."""
+    device_type, start_s = identity.type, int(installed_at.timestamp())
+    if device_type.commodity == "gas":
+        return GasEngine(
+            identity.serial,
+            device_type,
+            seed=identity.seed,
+            life=identity.life,
+            start_l=identity.start_wh,
+            start_s=start_s,
+            sink=sink,
+            relay=identity.relay,
+        )
+    return Engine(
+        identity.serial,
+        device_type,
+        source=source or load_behind(identity.life, identity.seed, device_type, identity.wiring),
+        start_wh=identity.start_wh,
+        start_s=start_s,
+        sink=sink,
+        relay=identity.relay,
+        watched=identity.transformer is not None,
+    )

@@ -90,7 +90,7 @@ class Metrology:
             "1.0.12.7.0.255": int(reading.voltage_v * 1000),
             "1.0.11.7.0.255": current_ma,
             "1.0.91.7.0.255": current_ma,
-            "1.0.13.7.0.255": _power_factor(reading),
+            "1.0.13.7.0.255": power_factor(reading),
             "1.0.14.7.0.255": 50_000 if reading.voltage_v else 0,
             "1.0.9.7.0.255": int(reading.apparent_va * 1000),
             "1.0.1.7.0.255": int((reading.active_w - reading.exporting_w) * 1000),
@@ -105,7 +105,11 @@ class Metrology:
         draw = interval.draw
         self.demand.offer(draw.energy_mwh * 3600 // length_s, end_s)
         self.apparent_demand.offer(draw.apparent_mvah * 3600 // length_s, end_s)
-        return block_values(draw, interval.powered_s)
+        return self.block_of(interval)
+
+    def block_of(self, interval: Interval) -> dict[str, int]:
+        """Return block load values by OBIS code, in mWh, mVAh, mV and mA."""
+        return block_values(interval.draw, interval.powered_s)
 
     def demands(self) -> dict[str, Demand]:
         """Return the maximum demand registers by OBIS code."""
@@ -133,6 +137,7 @@ def block_values(draw: Draw, powered_s: int) -> dict[str, int]:
     }
 
 
-def _power_factor(reading: InstantaneousReading) -> int:
+def power_factor(reading: InstantaneousReading) -> int:
+    """Return active over apparent power in thousandths, of import or export; 1000 without load."""
     active_w = reading.active_w + reading.exporting_w  # one of them is zero
     return int(active_w / reading.apparent_va * 1000) if reading.apparent_va else 1000

@@ -65,6 +65,6 @@ class OverloadGuard:
         self._over_since_s = None
 
     def reset(self) -> None:
-        """Count attempts anew: the load is within its limit."""
+        """Restart the count of attempts: the load is within its limit."""
         self.tripped = False
         self._trips = 0

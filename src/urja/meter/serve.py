@@ -1,4 +1,4 @@
-"""Meters served alone, listening, in real time: a server for any DLMS client."""
+"""Meters served alone, listening: a server for any DLMS client."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import uvloop
 
-from urja.base.clock import WallClock
+from urja.base.clock import Clock
 from urja.base.meter_address import SerialLink
 from urja.base.serial_port import SerialPort
 from urja.meter.faults import FaultPlan
@@ -52,13 +52,20 @@ def describe(identity: Identity, host: str, port: int) -> dict[str, object]:
 
 
 async def serve_until(
-    identity: Identity, host: str, port: int, *, days: int, announce: Announce, stopping: asyncio.Event
+    identity: Identity,
+    host: str,
+    port: int,
+    *,
+    days: int,
+    clock: Clock,
+    announce: Announce,
+    stopping: asyncio.Event,
 ) -> None:
     """Serve one meter with `days` of history until `stopping`. Raises OSError for an address in use.
 
     Only its clients drive it: each request first brings the meter to the present.
     """
-    station = _station(identity, days)
+    station = _station(identity, days, clock)
     server = await station.listen(host, port)
     async with server:
         address = server.sockets[0].getsockname()
@@ -75,6 +82,7 @@ async def serve_bus_until(
     pty: bool = False,
     serial: SerialLink | None = None,
     days: int,
+    clock: Clock,
     announce: Announce,
     stopping: asyncio.Event,
 ) -> None:
@@ -84,7 +92,7 @@ async def serve_bus_until(
     address or a port that cannot be opened.
     """
     stations: dict[int | None, Station] = {
-        physical: _station(identity, days) for physical, identity in identities.items()
+        physical: _station(identity, days, clock) for physical, identity in identities.items()
     }
     loop = asyncio.get_running_loop()
     bus = HdlcBus(stations, loop.time)
@@ -112,18 +120,20 @@ async def serve_bus_until(
             bus.close()
 
 
-def _station(identity: Identity, days: int) -> Station:
-    clock = WallClock()
+def _station(identity: Identity, days: int, clock: Clock) -> Station:
     now = clock.now()
     meter = Meter(identity, now - timedelta(days=days))
     meter.run_without_pushing(now)
+    meter.engine.stay_awake()
     return Station(meter, now=clock.now, entropy=secrets.token_bytes, plan=FaultPlan(identity.serial))
 
 
-def serve(identity: Identity, host: str, port: int, *, days: int, announce: Announce) -> None:
+def serve(identity: Identity, host: str, port: int, *, days: int, clock: Clock, announce: Announce) -> None:
     """Serve one meter with `days` of history until SIGINT or SIGTERM (blocks). Raises OSError for an address in use."""
     _until_stopped(
-        lambda stopping: serve_until(identity, host, port, days=days, announce=announce, stopping=stopping)
+        lambda stopping: serve_until(
+            identity, host, port, days=days, clock=clock, announce=announce, stopping=stopping
+        )
     )
 
 
@@ -135,6 +145,7 @@ def serve_bus(
     pty: bool,
     serial: SerialLink | None,
     days: int,
+    clock: Clock,
     announce: Announce,
 ) -> None:
     """Serve meters with `days` of history on one HDLC bus until SIGINT or SIGTERM (blocks).
@@ -143,7 +154,15 @@ def serve_bus(
     """
     _until_stopped(
         lambda stopping: serve_bus_until(
-            identities, host, port, pty=pty, serial=serial, days=days, announce=announce, stopping=stopping
+            identities,
+            host,
+            port,
+            pty=pty,
+            serial=serial,
+            days=days,
+            clock=clock,
+            announce=announce,
+            stopping=stopping,
         )
     )
 

@@ -25,9 +25,10 @@ from urja.cosem.errors import PeerError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.wrapper import Frame
 from urja.cosem.xdlms.selection import Access, to_selection
+from urja.meter.association_objects import CONFORMANCE
 from urja.meter.meter import Meter
 from urja.meter.object_model import RefusedError, Role, Selection
-from urja.meter.objects import CONFORMANCE, selection_of
+from urja.meter.object_values import selection_of
 
 MAX_PDU: Final = 1024
 """Length of the longest APDU the meter sends and accepts, in bytes: the buffer of a small modem."""
@@ -83,10 +84,11 @@ class Sessions:
         self._open.pop(self._roles[client_sap], None)
 
     def receive(self, frame: Frame) -> list[Frame]:
-        """Return the answers to one frame; none for an unknown SAP or without power, as real meters do."""
+        """Return the answers to one frame; none for an unknown SAP, without power or asleep, as real meters do."""
         role = self._roles.get(frame.source)
-        if role is None or frame.destination != self._server_sap or not self._meter.powered:
+        if role is None or frame.destination != self._server_sap or not self._meter.communicates:
             return []
+        self._meter.engine.note_request()
         association = self._association(role)
         answers: list[bytes] = []
         with_counters = association.config.ciphered
@@ -101,7 +103,7 @@ class Sessions:
             _answer_in_kind(association, frame.apdu)
         for event in association.receive(frame.apdu):
             answers += self._answer(association, role, event)
-        # A key transfer is answered under the old keys, and counters under the new ones have begun anew: the old
+        # A key transfer is answered under the old keys, and counters under the new ones have begun again: the old
         # counter must not be copied over them.
         if with_counters and keys is self._meter.keys:
             self._meter.transmit.skip_to(association.invocation_counter)

@@ -18,7 +18,7 @@ from urja.cosem.wrapper import Frame, Splitter
 from urja.meter.delay import DelayQueue
 from urja.meter.engine import PushKind
 from urja.meter.faults import Delivery, FaultPlan
-from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, Input, Silence
+from urja.meter.inputs import NOT_INSTALLED, SERVICE_OUTAGE, Input, RunGenerator, Silence
 from urja.meter.link import Link
 from urja.meter.meter import Meter, Push
 from urja.meter.session import Entropy, Sessions
@@ -108,8 +108,10 @@ class Station:
     def catch_up(self) -> None:
         """Bring the meter to the present and send the pushes that are due."""
         now = self._now()
+        # First the meter, whose module may wake or fall asleep, then its link, then what it sends.
+        pushes = self.meter.advance(now)
         self._update_link(now)
-        self.dispatch(self.meter.advance(now))
+        self.dispatch(pushes)
 
     def next_wake_s(self) -> int:
         """Return when the station wants to be touched next (Unix seconds): for its meter, or for its link."""
@@ -128,15 +130,25 @@ class Station:
         self.catch_up()
 
     def cut_power(self, reason: str = SERVICE_OUTAGE) -> None:
-        """Take the grid away: the meter sends its last gasp and closes its connections."""
+        """Take the grid away: the meter sends its last gasp and closes its connections, unless a generator takes over."""
         self.catch_up()
         self.dispatch(self.meter.cut_power(self._now(), reason))
+        self._change_over()
         self._update_link(self._now())
 
     def restore_power(self, reason: str | None = None) -> None:
         """Bring the grid back, from one reason or from all: the meter starts and dials again."""
         self.dispatch(self.meter.restore_power(self._now(), reason))
+        self._change_over()
         self._update_link(self._now())
+
+    def _change_over(self) -> None:
+        """Let the premise's generator supply it while the grid fails: its changeover panel starts and stops the set."""
+        engine = self.meter.engine
+        wanted = bool(engine.outages) and self.is_installed
+        if engine.device_type.generator and engine.generator_on is not wanted:
+            self.meter.apply_input(RunGenerator(wanted))
+            self.dispatch(self.meter.advance(self._now()))
 
     def interrupt_link(self, until_s: int) -> None:
         """Take the link down until a business instant (Unix seconds); a past one brings it back."""
@@ -156,10 +168,10 @@ class Station:
         return self.link.is_reachable(self._now())
 
     def _update_link(self, now: datetime) -> None:
-        """Close connections when the link or the power has gone; dial when both are back."""
+        """Close connections when the link or the power has gone, or the module sleeps; dial when it can."""
         self._link_checked_at = now
         reachable = self.link.is_reachable(now)
-        if reachable and self.meter.powered:
+        if reachable and self.meter.communicates:
             self._may_communicate.set()
         elif self._may_communicate.is_set():
             self._may_communicate.clear()
@@ -215,7 +227,10 @@ class Station:
         self._note_sent(push)
 
     def _missed(self, push: Push) -> None:
-        if push.kind is PushKind.ALERT and self.meter.identity.type.dials == "out":
+        device_type = self.meter.identity.type
+        # A sleeping module wakes to send, and dials first.
+        waits = push.kind is PushKind.ALERT or device_type.awake is not None
+        if waits and device_type.dials == "out":
             if len(self._waiting_alerts) == _QUEUED_ALERTS:
                 self.counts.lost_without_link += 1
             self._waiting_alerts.append(push)

@@ -6,8 +6,8 @@ import msgspec
 
 from urja.meter.relay import CONTROL_MODES
 
-HouseholdKind = Literal["family", "shop", "solar", "empty", "heavy"]
-"""The kind of household behind a meter; `lives` has the appliances of each."""
+HouseholdKind = Literal["family", "shop", "solar", "empty", "heavy", "workshop"]
+"""The kind of household behind a meter; `household_kinds` has the appliances of each."""
 
 
 class RelayOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +99,36 @@ def _minute(text: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
+class Wiring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a three-phase meter was connected, where it was connected wrongly; phases are 1 to 3.
+
+    The current of a `reversed` phase flows backwards through the meter. Of a `missing` phase no voltage reaches it, so
+    that it counts nothing there. It is so from `since_s` until before `until_s` (Unix seconds). Two `swapped` phases are
+    at each other's terminals all the time, voltage and current, so that the sequence is reversed; `reversed` and
+    `missing` name terminals. Raises ValueError for other phases.
+    """
+
+    reversed: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+    since_s: int = 0
+    until_s: int = 1 << 40
+    swapped: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        swapped = self.swapped or ()
+        wrong = sorted({*self.reversed, *self.missing, *swapped} - {1, 2, 3})
+        if wrong:
+            raise ValueError(f"wiring names the phases {wrong}; write 1, 2 or 3")
+        if len({*swapped}) != len(swapped):
+            raise ValueError(f"wiring.swapped is {list(swapped)}; write two different phases")
+
+    def grid_phase(self, terminal: int) -> int:
+        """Return the phase of the grid that is at a terminal of the meter."""
+        if self.swapped is None or terminal not in self.swapped:
+            return terminal
+        return sum(self.swapped) - terminal
+
+
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the fleet file adds to a meter's identity."""
 
@@ -106,5 +136,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     transformer: str | None = None
     link: LinkOptions = LinkOptions()
     relay: RelayOptions = RelayOptions()
+    wiring: Wiring = Wiring()
+    """Of a three-phase meter."""
     boxed: bool = False
     """Whether the meter is in stock until it replaces an installed one (`exchange`, docs/meter.md)."""

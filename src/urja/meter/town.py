@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from urja.meter.gas_engine import GasEngine
 from urja.meter.identity import Identity
 from urja.meter.load import Household
 from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.meter.surroundings import Transformer
+from urja.meter.three_phase_load import ThreePhaseLoad
 from urja.meter.transformer import Branch, TransformerLoad
 
 
@@ -32,10 +34,10 @@ class Town:
         """Return the transformer that this meter measures; None for a consumer's meter."""
         return self._measured.get(serial)
 
-    def load_behind(self, transformer: Transformer, utc_offset_s: int) -> TransformerLoad:
+    def load_behind(self, transformer: Transformer, utc_offset_s: int, phases: int = 1) -> TransformerLoad:
         """Return the load of a transformer; the stations of its premises must exist."""
         branches = [_branch(self._stations[serial].meter) for serial in self._houses[transformer.id]]
-        return TransformerLoad(transformer, branches, utc_offset_s)
+        return TransformerLoad(transformer, branches, utc_offset_s, phases=phases)
 
     def of_transformer(self, name: str) -> list[str]:
         """Return the serials on a transformer, its own meter first; raises ValueError for an unknown transformer."""
@@ -79,6 +81,9 @@ class Town:
             "active_w": round(line.active_w),
             "exporting_w": round(line.exporting_w),
             "register_wh": engine.metrology.import_mwh() // 1000,
+            "register_l": engine.metrology.line_litres() if isinstance(engine, GasEngine) else None,
+            "from_generator": engine.generator_on if identity.type.generator else None,
+            "module": engine.module_state() if isinstance(engine, GasEngine) else None,
             "lived_to": datetime.fromtimestamp(engine.true_s, UTC).isoformat(),
             "hook_w": engine.supply.hook_w,
             "tampers": sorted(engine.tampers),
@@ -99,8 +104,9 @@ class Town:
         serials = self.of_transformer(name)
         transformer = self._transformers[name]
         houses = [self._stations[serial].meter.engine.supply for serial in self._houses[name]]
-        metered_w = sum(house.now().active_w - house.now().exporting_w for house in houses)
-        hooked_w = sum(house.hook_w for house in houses if house.grid_on)
+        on_grid = [house for house in houses if house.grid_on and not house.from_generator]
+        metered_w = sum(house.now().active_w - house.now().exporting_w for house in on_grid)
+        hooked_w = sum(house.hook_w for house in on_grid)
         own = None if transformer.meter is None else self._stations[transformer.meter].meter.engine.supply
         powered = own.grid_on if own is not None else any(house.grid_on for house in houses)
         loss_w = 0.0
@@ -121,5 +127,5 @@ class Town:
 
 def _branch(meter: Meter) -> Branch:
     household = meter.engine.supply.source
-    assert isinstance(household, Household), "a transformer's load is houses"
+    assert isinstance(household, Household | ThreePhaseLoad), "a transformer's load is premises"
     return Branch(household, meter.engine.supply, meter.settle)

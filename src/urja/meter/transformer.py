@@ -13,13 +13,17 @@ import numpy.typing as npt
 
 from urja.meter.load import (
     DAY_S,
+    GRID_ANGLES_DEG,
     WATTS_PER_QUANTUM,
     Draw,
     Household,
     InstantaneousReading,
+    PhaseDraw,
+    PhaseReading,
     split_at_midnights,
 )
 from urja.meter.surroundings import Transformer
+from urja.meter.three_phase_load import PHASES, ThreePhaseLoad
 from urja.meter.truth import Supply
 
 type _Ints = npt.NDArray[np.int64]
@@ -41,9 +45,21 @@ class Branch:
     complete.
     """
 
-    household: Household
+    household: Household | ThreePhaseLoad
     supply: Supply
     settle: Callable[[int], None] = _nothing_to_settle
+
+    def powers(self, day: int, minutes: _Ints, phase: int | None) -> tuple[_Ints, _Ints]:
+        """Return net and apparent power in some minutes of a local day in quanta: of all phases, or of one of three."""
+        if phase is not None and isinstance(self.household, ThreePhaseLoad):
+            one_net, one_apparent = self.household.phase_powers(day, phase)
+            return one_net[minutes], one_apparent[minutes]
+        curve = self.household.day(day)
+        net, apparent = curve.quanta[minutes].astype(np.int64), curve.va_quanta[minutes].astype(np.int64)
+        if curve.export_quanta is not None and curve.export_va_quanta is not None:
+            net -= curve.export_quanta[minutes]
+            apparent += curve.export_va_quanta[minutes]
+        return net, apparent
 
 
 @dataclass(slots=True)
@@ -62,8 +78,16 @@ class _Flow:
 class TransformerLoad:
     """The load of a transformer. Its meter's supply requests consecutive times."""
 
-    def __init__(self, transformer: Transformer, branches: Sequence[Branch], utc_offset_s: int) -> None:
+    def __init__(
+        self, transformer: Transformer, branches: Sequence[Branch], utc_offset_s: int, *, phases: int = 1
+    ) -> None:
+        """Create the load of a transformer; with three phases its meter also sees each of them.
+
+        Single-phase premises are on the phases in turn, as an electrician spreads them.
+        """
         self.transformer = transformer
+        self._phases = phases
+        self._lost_mwh = 0
         self.branches = tuple(branches)
         self._utc_offset_s = utc_offset_s
         self._no_load = round(transformer.no_load_w / WATTS_PER_QUANTUM)
@@ -89,12 +113,27 @@ class TransformerLoad:
         flow = self._flow(day, second, second + 1)
         net, apparent = int(flow.net[0]), int(flow.apparent[0])
         loss = self._no_load + self._load_loss * apparent * apparent / self._rated_square
+        by_phase = [self._flow(day, second, second + 1, phase) for phase in self._of_each()]
         return InstantaneousReading(
             (max(net, 0) + loss) * WATTS_PER_QUANTUM,
             (apparent + loss) * WATTS_PER_QUANTUM,
             _VOLTAGE_CV / 100,
             max(-net, 0) * WATTS_PER_QUANTUM,
+            float(_reactive(flow)[0]) * WATTS_PER_QUANTUM if by_phase else 0.0,
+            tuple(
+                PhaseReading(
+                    (int(one.net[0]) + loss / PHASES) * WATTS_PER_QUANTUM,
+                    (int(one.apparent[0]) + loss / PHASES) * WATTS_PER_QUANTUM,
+                    _VOLTAGE_CV / 100,
+                    GRID_ANGLES_DEG[phase],
+                )
+                for phase, one in enumerate(by_phase)
+            ),
         )
+
+    def _of_each(self) -> range:
+        """The phases that its meter sees apart; none for a meter of their sums."""
+        return range(PHASES if self._phases == PHASES else 0)
 
     def watts(self, instant_s: int) -> float:
         """Return the active power out of the transformer and lost in it, in W."""
@@ -120,6 +159,31 @@ class TransformerLoad:
             exported_mvah=given,
             hooked_mwh=int((flow.hooked * flow.seconds).sum()),
             lost_mwh=lost,
+            phases=self._phase_draw(day, start, stop, flow, lost) if self._of_each() else None,
+        )
+
+    def _phase_draw(self, day: int, start: int, stop: int, flow: _Flow, lost: int) -> PhaseDraw:
+        """Return reactive energy by quadrant and the volt-amperes of the phases; a third of the losses is in each.
+
+        Apparent powers are summed as numbers, so reactive energy counts as lagging: quadrant 1 or 2.
+        """
+        reactive = _reactive(flow) * flow.seconds
+        with_import = flow.net >= 0
+        # The running sum is cut once, so that the steps in which time passes do not change the total.
+        before, self._lost_mwh = self._lost_mwh, self._lost_mwh + lost
+        third = self._lost_mwh // PHASES - before // PHASES
+        flows = (self._flow(day, start, stop, phase) for phase in self._of_each())
+        one, two, three = (int((each.apparent * each.seconds).sum()) + third for each in flows)
+        volts = _VOLTAGE_CV * (stop - start)
+        return PhaseDraw(
+            q1_mvarh=int(reactive[with_import].sum()),
+            q2_mvarh=int(reactive[~with_import].sum()),
+            apparent_mvah_l1=one,
+            apparent_mvah_l2=two,
+            apparent_mvah_l3=three,
+            voltage_cvs_l1=volts,
+            voltage_cvs_l2=volts,
+            voltage_cvs_l3=volts,
         )
 
     def _lose(self, flow: _Flow, seconds: int) -> int:
@@ -132,8 +196,11 @@ class TransformerLoad:
         self._square_seconds += int((flow.apparent**2 * flow.seconds).sum())
         return self._no_load * seconds + self._load_loss * self._square_seconds // self._rated_square - before
 
-    def _flow(self, day: int, start: int, stop: int) -> _Flow:
-        """Return the premises' powers over [start, stop) of a local day, split at minutes and changes of a supply."""
+    def _flow(self, day: int, start: int, stop: int, phase: int | None = None) -> _Flow:
+        """Return the premises' powers over [start, stop) of a local day, split at minutes and changes of a supply.
+
+        Of all phases together, or of one.
+        """
         origin = day * DAY_S - self._utc_offset_s
         edges = [np.array([start, stop]), np.arange(start - start % _MINUTE_S + _MINUTE_S, stop, _MINUTE_S)]
         edges += [
@@ -143,29 +210,40 @@ class TransformerLoad:
         cuts = cuts[(cuts >= start) & (cuts <= stop)]
         pieces = cuts[:-1]
         flow = _Flow(np.diff(cuts), np.zeros(len(pieces), np.int64), np.zeros(len(pieces), np.int64))
-        for branch in self.branches:
-            _add(flow, branch, day, origin, pieces)
+        for number, branch in enumerate(self.branches):
+            is_here = phase in (None, number % PHASES)
+            if is_here or isinstance(branch.household, ThreePhaseLoad):
+                _add(
+                    flow, branch, branch.powers(day, pieces // _MINUTE_S, phase), origin, pieces, hook=is_here
+                )
         # Apparent powers are summed as numbers and active powers with their signs; apparent power is never below
         # active.
         flow.apparent = np.maximum(flow.apparent, np.abs(flow.net))
         return flow
 
 
-def _add(flow: _Flow, branch: Branch, day: int, origin: int, pieces: _Ints) -> None:
-    """Add one premise: its curve while its contacts are closed, a hooked wire whenever there is voltage."""
+def _reactive(flow: _Flow) -> _Ints:
+    """Return the reactive power of each piece in quanta, cut downwards."""
+    square = flow.apparent.astype(np.float64) ** 2 - flow.net.astype(np.float64) ** 2
+    reactive: _Ints = np.sqrt(np.maximum(square, 0)).astype(np.int64)
+    return reactive
+
+
+def _add(
+    flow: _Flow, branch: Branch, powers: tuple[_Ints, _Ints], origin: int, pieces: _Ints, *, hook: bool
+) -> None:
+    """Add one premise: its powers while its contacts are closed, and a hooked wire whenever there is voltage.
+
+    What a generator of the premise supplies does not pass the transformer.
+    """
     gates = branch.supply.gates
     since = np.array([gate.since_s - origin for gate in gates])
     # States that nothing needs any more were removed: before the first known one, that state applies.
     which = np.maximum(np.searchsorted(since, pieces, "right") - 1, 0)
-    powered = np.array([gate.grid_on for gate in gates])[which]
+    powered = np.array([gate.grid_on and not gate.from_generator for gate in gates])[which]
     through = powered & np.array([gate.relay_closed for gate in gates])[which]
-    hooked = np.array([gate.hook_quanta for gate in gates])[which] * powered
-    curve, minutes = branch.household.day(day), pieces // _MINUTE_S
-    net = curve.quanta[minutes].astype(np.int64)
-    apparent = curve.va_quanta[minutes].astype(np.int64)
-    if curve.export_quanta is not None and curve.export_va_quanta is not None:
-        net -= curve.export_quanta[minutes]
-        apparent += curve.export_va_quanta[minutes]
+    hooked = np.array([gate.hook_quanta * hook for gate in gates])[which] * powered
+    net, apparent = powers
     flow.net += net * through + hooked
     flow.apparent += apparent * through + hooked
     flow.hooked += hooked

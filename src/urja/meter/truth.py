@@ -7,7 +7,7 @@ laws of the world test compare Urja's tables with this file.
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -26,7 +26,11 @@ class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds with grid supply; `powered` is false where there were none. `exported_mwh` was fed to the line,
     `hooked_mwh` bypassed the meter (and is not in `drawn_mwh`). For a transformer's meter `drawn_mwh` is all that
     left it towards premises; `hooked_mwh` and `lost_mwh` are parts of it: stolen behind it, and lost in it and its
-    lines.
+    lines. `more` has the volumes of a gas meter, whose energies are zero: `drawn_ml`, `cumulative_ml`, `leaked_ml`
+    (a part of the first), and `compensated_ul`, what the meter counts at 15 °C.
+    Of a three-phase load it has what else flowed in the interval: `import_mvah` and `export_mvah`, and
+    the fields of `load.PhaseDraw`. Once a generator has run, its parts of all these have the prefix `dg_`, as in
+    `dg_drawn_mwh`, and `dg_cumulative_mwh` is all that it has supplied.
     """
 
     serial: str
@@ -40,6 +44,7 @@ class TruthRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     exported_mwh: int = 0
     hooked_mwh: int = 0
     lost_mwh: int = 0
+    more: dict[str, int] = {}
 
 
 class TruthError(ValueError):
@@ -51,6 +56,12 @@ TruthSink = Callable[[TruthRecord], None]
 
 def discard_record(_record: TruthRecord) -> None:
     """Discard a record: the sink of a meter that no law checks (the history before adoption, a meter served alone)."""
+
+
+def distinct(records: Iterable[TruthRecord]) -> list[TruthRecord]:
+    """Return records in their order, without those that a restarted fleet has written again."""
+    # By their bytes: the table `more` has no hash.
+    return list({msgspec.json.encode(record): record for record in records}.values())
 
 
 class TruthFile:
@@ -99,6 +110,21 @@ def read_truth(path: Path) -> list[TruthRecord]:
     return records
 
 
+def _more(draw: Draw) -> dict[str, int]:
+    if draw.phases is None:
+        return {}
+    return {
+        "import_mvah": draw.apparent_mvah,
+        "export_mvah": draw.exported_mvah,
+        **draw.phases._asdict(),
+    }
+
+
+def _of_generator(draw: Draw, cumulative: Draw) -> dict[str, int]:
+    parts = {"drawn_mwh": draw.energy_mwh, "exported_mwh": draw.exported_mwh, **_more(draw)}
+    return {"dg_cumulative_mwh": cumulative.energy_mwh} | {f"dg_{name}": part for name, part in parts.items()}
+
+
 @dataclass(slots=True)
 class Interval:
     """What passed since the interval was opened."""
@@ -108,15 +134,17 @@ class Interval:
 
 
 class SupplyState(NamedTuple):
-    """The state of the supply from an instant on (Unix seconds): grid, relay contacts, and a bypassing wire.
+    """The state of the supply from an instant on (Unix seconds): voltage, relay contacts, and a bypassing wire.
 
-    The wire's power is in quanta of `load`; it flows whatever the relay does.
+    The wire's power is in quanta of `load`; it flows whatever the relay does. The voltage is a generator's instead of the
+    grid's with `from_generator`: then nothing flows from the grid, through the wire neither.
     """
 
     since_s: int
     grid_on: bool
     relay_closed: bool
     hook_quanta: int
+    from_generator: bool = False
 
 
 class Supply:
@@ -131,6 +159,8 @@ class Supply:
     ) -> None:
         self.serial = serial
         self.total = Draw()
+        self.generated = Draw()
+        """The part of the total that a generator supplied."""
         self.powered_s = 0
         self.source = source
         self._gate = SupplyState(start_s, True, True, 0)
@@ -138,7 +168,7 @@ class Supply:
         self._watched = watched
         self._sink = sink
         self._cursor_s = start_s
-        self._opened = (self.total, self.powered_s)
+        self._opened = (self.total, self.generated, self.powered_s)
 
     @property
     def cursor_s(self) -> int:
@@ -162,6 +192,15 @@ class Supply:
     @relay_closed.setter
     def relay_closed(self, closed: bool) -> None:
         self._set(self._gate._replace(relay_closed=closed))
+
+    @property
+    def from_generator(self) -> bool:
+        """Whether a generator supplies the load instead of the grid."""
+        return self._gate.from_generator
+
+    @from_generator.setter
+    def from_generator(self, on: bool) -> None:
+        self._set(self._gate._replace(from_generator=on))
 
     @property
     def hook_w(self) -> int:
@@ -192,8 +231,11 @@ class Supply:
             self.powered_s += instant_s - self._cursor_s
             draw = self.source.between(self._cursor_s, instant_s)
             # An open relay stops the load. The meter is on the grid side of it and still measures the voltage.
-            self.total += draw if self.relay_closed else Draw(voltage_cvs=draw.voltage_cvs)
-            if self._gate.hook_quanta:
+            flowed = draw if self.relay_closed else draw.voltage_alone()
+            self.total += flowed
+            if self.from_generator:
+                self.generated += flowed
+            elif self._gate.hook_quanta:
                 self.total += Draw(hooked_mwh=self._gate.hook_quanta * (instant_s - self._cursor_s))
         self._cursor_s = instant_s
 
@@ -205,7 +247,11 @@ class Supply:
         if not self.grid_on:
             return InstantaneousReading(0.0, 0.0, 0.0)
         line = self.source.at(self._cursor_s)
-        return line if self.relay_closed else InstantaneousReading(0.0, 0.0, line.voltage_v)
+        return line if self.relay_closed else line.voltage_alone()
+
+    def at(self, instant_s: int) -> InstantaneousReading:
+        """Return what the load drew or fed in at an instant (Unix seconds), as with the supply on."""
+        return self.source.at(instant_s)
 
     def watts(self) -> float:
         """Return the active power through the meter now, in W: constant until the next whole minute."""
@@ -216,10 +262,13 @@ class Supply:
 
         `start_s` and `end_s` are Unix seconds by the meter's own clock.
         """
-        opened, powered_before = self._opened
-        draw = self.total.since(opened)
+        opened, generated_before, powered_before = self._opened
+        draw, generated = self.total.since(opened), self.generated.since(generated_before)
         powered_s = self.powered_s - powered_before
-        self._opened = (self.total, self.powered_s)
+        self._opened = (self.total, self.generated, self.powered_s)
+        more = _more(draw)
+        if self.generated != Draw():
+            more |= _of_generator(generated, self.generated)
         self._sink(
             TruthRecord(
                 self.serial,
@@ -233,6 +282,7 @@ class Supply:
                 draw.exported_mwh,
                 draw.hooked_mwh,
                 draw.lost_mwh,
+                more,
             )
         )
         return Interval(draw, powered_s)

@@ -10,21 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Self
 
 from django.db import connection
 
 from urja.apps.billing import posting as billing, queries, usage
+from urja.apps.billing.evidence import Evidence
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.determinants.queries import NamedRow, newest_named
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
+from urja.base.ids import number_in_bucket
+from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
-from urja.core.rating import RatedLine, price_change_days, rated_state, rows_between
-from urja.core.rating.tariff import ContraKind
-from urja.pipeline import posting_evidence
+from urja.core.rating import Calculation, Measured, RatedLine, price_change_days
+from urja.pipeline import determined_rows, posting_evidence
 
 
 def end_of(agreement: Agreement, day: date) -> datetime:
@@ -103,6 +106,14 @@ class ChargeDifferences:
 
     drafts: list[books.Draft] = field(default_factory=list)
     rated: list[billing.Rated] = field(default_factory=list)
+    held: dict[int, str] = field(default_factory=dict)
+    """Agreements that wait for determinants: why, and what to do; empty where readings have just come."""
+
+    def __iadd__(self, other: "ChargeDifferences") -> Self:
+        self.drafts += other.drafts
+        self.rated += other.rated
+        self.held |= other.held
+        return self
 
 
 def period_differences(
@@ -110,39 +121,52 @@ def period_differences(
     period: Period,
     day: date,
     known: dict[int, PeriodEnergy],
+    now: datetime,
     key_suffix: str = "",
 ) -> ChargeDifferences:
-    """The differences of a period, to be posted on `day`, which may be after the period. Amounts in minor units.
+    """The differences of a period at `now`, to be posted on `day`, which may be after the period. Amounts in minor units.
 
     A day has one close; a caller that posts on it more than once gives each time another `key_suffix`.
     """
     settled = ChargeDifferences()
     ids = [agreement.id for agreement in members]
-    charged = queries.charged_by_line(ids, period.first)
-    last = queries.last_inputs(ids, period.first)
-    proof = _PostingEvidence.gather([known[id_] for id_ in ids if id_ in known], day)
+    posted = queries.posted_lines(ids, period.first)
+    proof = _PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
+    bases = {agreement.id: usage.basis_for(agreement, period) for agreement in members}
+    through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
+    rows = determined_rows.stored_rows(
+        [(a, through[a.id] - ONE_DAY) for a in members if a.id in known and bases[a.id].billed.days],
+        period,
+        now,
+    )
     for agreement in members:
-        energy = known.get(agreement.id)
-        rating = usage.rate(
-            agreement,
-            period,
-            min(day + ONE_DAY, period.end),
-            energy.energy_wh if energy else 0,
-            usage.energy_at(agreement.id, period),
-        )
-        shown = _DraftBuilder(agreement, period, day, key_suffix, rating, proof.inputs(agreement, energy))
+        basis, row = bases[agreement.id], rows.get(agreement.id)
+        energy_wh = known[agreement.id].energy_wh if agreement.id in known else 0
+        measured = Measured()
+        if basis.needs and basis.billed.days and agreement.id in known:
+            if (why := _why_held(agreement, basis, row, energy_wh)) is not None:
+                settled.held[agreement.id] = why
+                continue
+            assert row is not None
+            measured = determined_rows.measured_of(agreement, basis, through[agreement.id], row)
+        energy_at = usage.energy_at(agreement.id, period)
+        rating = usage.rate_on(basis, through[agreement.id], energy_wh, energy_at, measured)
+        # Readings that come in between the two statements make another row: it is not named.
+        named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
+        evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
+        builder = _DraftBuilder(agreement, period, day, key_suffix, rating, evidence)
         lines = {line.name: line for line in rating.target.lines}
-        before = charged.get(agreement.id, {})
+        before = posted.get(agreement.id, {})
         # The target is calculated for the whole period and the posted sum is taken off: a slab that is crossed, a
         # late interval and a tariff for past days are all this one subtraction (docs/money.md).
         for name in [*lines, *(name for name in before if name not in lines)]:
-            inputs = last.get((agreement.id, name), {})
-            # A tariff version may have dropped the line: then its whole amount is reversed.
-            line = lines.get(name) or RatedLine(name, inputs.get("title", name), 0, ())
-            difference = line.amount_minor - before.get(name, 0)
+            last = before.get(name)
+            target_minor = lines[name].amount_minor if name in lines else 0
+            difference = target_minor - (last.charged_minor if last else 0)
             # A run without a difference posts nothing, so that closing a day twice is safe.
             if difference:
-                settled.drafts.append(shown.draft(line, difference, inputs))
+                builder.add(name, lines.get(name), difference, last)
+        settled.drafts += builder.drafts
         settled.rated.append(
             billing.Rated(
                 agreement.id,
@@ -151,12 +175,35 @@ def period_differences(
                 rating.target.through,
                 tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
                 rating.basis.fingerprint,
+                tuple((use.days.first, use.days.end, use.values) for use in rating.measured.uses),
             )
         )
     return settled
 
 
-def corrections(members: Sequence[Agreement], day: date) -> ChargeDifferences:
+def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_wh: int) -> str | None:
+    """Return why an agreement waits for determinants; empty where readings have come since its energy was queried."""
+    codes = ", ".join(dict.fromkeys(each.versions[0].code for each in basis.terms))
+    held = f"account {agreement.account_id} is held back: tariff {codes} needs"
+    if row is None:
+        return f"{held} determinants, and agreement {agreement.id} has none; the stage `determine` says why"
+    if len(basis.calendars) > 1:
+        # Its row has zones of one calendar alone, under numbers that the other one has too.
+        return (
+            f"{held} zones of the calendars {', '.join(basis.calendars)} in one billing period; let the new tariff begin "
+            f"on the first day of a period (terms of agreement {agreement.id})"
+        )
+    if determined_rows.billed_value(row) != energy_wh:
+        return ""
+    if lacking := sorted(basis.needs - row.values.keys()):
+        return (
+            f"{held} {', '.join(lacking)}, which is not known from {basis.billed.first} on: no meter of agreement "
+            f"{agreement.id} counts it on these days; install one that does, or correct the terms of the agreement"
+        )
+    return None
+
+
+def corrections(members: Sequence[Agreement], day: date, now: datetime) -> ChargeDifferences:
     """Differences of periods before that of `day` whose inputs have changed since they were rated."""
     by_id = {agreement.id: agreement for agreement in members}
     earlier = [
@@ -164,19 +211,21 @@ def corrections(members: Sequence[Agreement], day: date) -> ChargeDifferences:
         for rated in _rated(list(by_id), day)
         if rated.through <= day and day not in usage.period_of(by_id[rated.agreement_id], rated.period_start)
     ]
-    return changed_period_differences(earlier, day)
+    return changed_period_differences(earlier, day, now)
 
 
-def corrections_after_the_end(members: Sequence[Agreement], day: date, key_suffix: str) -> ChargeDifferences:
+def corrections_after_the_end(
+    members: Sequence[Agreement], day: date, now: datetime, key_suffix: str
+) -> ChargeDifferences:
     """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
     return changed_period_differences(
-        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, key_suffix
+        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, now, key_suffix
     )
 
 
 def changed_period_differences(
-    known: Sequence[tuple[Agreement, billing.Rated]], day: date, key_suffix: str = ""
+    known: Sequence[tuple[Agreement, billing.Rated]], day: date, now: datetime, key_suffix: str = ""
 ) -> ChargeDifferences:
     """Settle again the periods whose energy, prices, terms or days have changed since they were rated."""
     settled = ChargeDifferences()
@@ -190,19 +239,30 @@ def changed_period_differences(
     for (agreement, rated), period, basis in zip(known, periods, bases, strict=True):
         energy_wh = energies_wh.get((agreement.id, period.first), rated.energy_wh if basis.billed.days else 0)
         as_rated = (rated.energy_wh, rated.versions, rated.billed)
-        now = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
+        as_known = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
         # The part of the same energy that lies before a change of price may have changed.
         before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
         cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
         # Compared with the stored inputs, not with the amounts: an unchanged period is not rated again at all.
-        if as_rated != now or cut != cuts_wh.get((agreement.id, period.first), {}):
+        if (
+            as_rated != as_known
+            or cut != cuts_wh.get((agreement.id, period.first), {})
+            or _measured_otherwise(basis, rated)
+        ):
             changed.setdefault(period, []).append(agreement)
     for period, group in sorted(changed.items()):
         energies = usage.energies([agreement.id for agreement in group], period, period.end)
-        one = period_differences(group, period, day, energies, key_suffix)
-        settled.drafts += one.drafts
-        settled.rated += one.rated
+        settled += period_differences(group, period, day, energies, now, key_suffix)
     return settled
+
+
+def _measured_otherwise(basis: Basis, rated: billing.Rated) -> bool:
+    """Return whether the newest determinants of a period's charged days are not those that it was rated by."""
+    if not basis.needs:
+        return False
+    rows = newest_named([rated.agreement_id], rated.period_start, rated.through - ONE_DAY)
+    row = rows.get(rated.agreement_id)
+    return row is not None and rated.measured_totals != {name: row.values.get(name) for name in basis.needs}
 
 
 def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:
@@ -240,7 +300,7 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
     """The inputs from which periods were rated, as far back as corrections go."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions "
+            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured "
             "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
             [agreement_ids, usage.oldest_corrected(day)],
         )
@@ -255,55 +315,49 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
                     for begin, until, wh in json.loads(uses)
                 ),
                 versions,
+                tuple(
+                    (use.days.first, use.days.end, use.values)
+                    for use in (usage.measured_from_json(measured) if measured else ())
+                ),
             )
-            for agreement_id, start, first, end, through, uses, versions in cursor.fetchall()
+            for agreement_id, start, first, end, through, uses, versions, measured in cursor.fetchall()
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class _PostingEvidence:
-    """Reads and intervals behind a group of differences."""
+    """Reads behind a group of differences."""
 
-    reads: dict[posting_evidence.Point, dict[str, Any]]
-    blocks: dict[int, posting_evidence.Blocks]
-    meters: dict[int, list[dict[str, Any]]]
+    reads: dict[posting_evidence.Point, JsonObject]
+    meters: dict[int, list[JsonObject]]
 
     @classmethod
-    def gather(cls, known: Sequence[PeriodEnergy], day: date) -> "_PostingEvidence":
+    def gather(cls, known: Sequence[PeriodEnergy]) -> "_PostingEvidence":
         points = [
             (energy.service_point_id, energy.device_id, instant)
             for energy in known
             for instant in (energy.opened_at, energy.anchor_at)
         ]
-        return cls(
-            posting_evidence.register_reads(points),
-            posting_evidence.blocks(known, midnight(day, usage.zone())),
-            posting_evidence.meter_energies(known),
+        return cls(posting_evidence.register_reads(points), posting_evidence.meter_energies(known))
+
+    def evidence(
+        self, calculation: Calculation, energy: PeriodEnergy | None, named: tuple[int, str] | None
+    ) -> Evidence:
+        """The evidence of all lines of one agreement's posting."""
+        if energy is None:
+            return Evidence(calculation, None, None, None, (), provisional=True)
+        point = (energy.service_point_id, energy.device_id)
+        return Evidence(
+            calculation,
+            named,
+            self.reads.get((*point, energy.opened_at)),
+            _closing(energy, self.reads.get((*point, energy.anchor_at))),
+            self.meters.get(energy.agreement_id, ()),
+            provisional=not _is_final(energy),
         )
 
-    def inputs(self, agreement: Agreement, energy: PeriodEnergy | None) -> dict[str, Any]:
-        """The inputs common to all lines of one agreement's posting."""
-        if energy is None:
-            return {"energy_wh": 0, "blocks_wh": 0, "residual_wh": 0, "provisional": True, "correlations": []}
-        blocks = self.blocks.get(agreement.id, posting_evidence.NO_BLOCKS)
-        point = (energy.service_point_id, energy.device_id)
-        opening = self.reads.get((*point, energy.opened_at))
-        closing = self.reads.get((*point, energy.anchor_at))
-        correlations = {read["correlation"] for read in (opening, closing) if read} | set(blocks.correlations)
-        return {
-            "opening": opening,
-            "closing": _closing(energy, closing),
-            "energy_wh": energy.energy_wh,
-            "blocks_wh": blocks.energy_wh,
-            "residual_wh": energy.energy_wh - blocks.energy_wh,
-            "estimated_wh": energy.estimated_energy_wh,
-            "meters": self.meters.get(agreement.id, []),
-            "provisional": not _is_final(energy),
-            "correlations": sorted(correlations - {0}),
-        }
 
-
-def _closing(energy: PeriodEnergy, read: dict[str, Any] | None) -> dict[str, Any] | None:
+def _closing(energy: PeriodEnergy, read: dict[str, object] | None) -> dict[str, object] | None:
     """The read that ends the posting's energy: as read, or extended by the intervals after it."""
     if read is None or not energy.block_wh:
         return read
@@ -318,70 +372,59 @@ def _closing(energy: PeriodEnergy, read: dict[str, Any] | None) -> dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class _DraftBuilder:
-    """Makes the entry drafts of one agreement, each with its evidence."""
+    """Makes the entry drafts of one agreement; the first has the evidence of all."""
 
     agreement: Agreement
     period: Period
     day: date
     key_suffix: str
     rating: Rating
-    common: dict[str, Any]
+    evidence: Evidence
+    drafts: list[books.Draft] = field(default_factory=list)
 
-    def draft(self, line: RatedLine, charge_minor: int, last: dict[str, Any]) -> books.Draft:
-        """A draft that posts `charge_minor` on a line whose last posting in the period was made from `last`."""
-        rows = rows_between(last.get("standing", {}), line, charge_minor)
-        previous = last.get("closing") or self.common.get("opening")
-        inputs = {
-            **self.common,
-            "title": line.title,
-            "book": self._book(line.name, last),
-            "period": [self.period.first, self.period.end],
-            "billed": [self.rating.target.billed.first, self.rating.target.billed.end],
-            "through": self.rating.target.through,
-            "load_w": usage.load_w(self.agreement, self.day),
-            "tariffs": [
-                {
-                    "code": tariff.code,
-                    "version": tariff.version,
-                    "title": tariff.title,
-                    "valid_from": tariff.valid_from,
-                    "sha256": tariff.sha256,
-                }
-                for tariff in self.rating.target.versions
-            ],
-            "reads": [read for read in (previous, self.common.get("closing")) if read],
-            "advance_wh": self.common["energy_wh"] - last.get("energy_wh", 0),
-            "target_minor": line.amount_minor,
-            "rows": [row.to_json() for row in rows],
-            "standing": rated_state(line),
-            "notes": [*self.rating.target.notes, *self._notes()],
-        }
-        return books.Draft(
-            account_id=self.agreement.account_id,
-            contra=f"{inputs['book']}:{line.name}",
-            amount_minor=-charge_minor,
-            origin="engine",
-            line=line.name,
-            accounting_month=self.day.replace(day=1),
-            idempotency_key=f"engine:{self.agreement.id}:{self.period.first}:{line.name}:{self.day}{self.key_suffix}",
-            inputs=inputs,
-            agreement_id=self.agreement.id,
-            period_start=self.period.first,
-            service_date=self.day,
+    def add(
+        self, name: str, line: RatedLine | None, charge_minor: int, last: queries.LinePosted | None
+    ) -> None:
+        """Add a draft that posts `charge_minor` on a line, which the tariff may have no more, after its last entry."""
+        if line is None:
+            assert last is not None, "a line that no version has was posted before"
+            contra, title = queries.contra_and_title(self.agreement.account_id, last.seq)
+        else:
+            contra, title = f"{self._book(name)}:{name}", line.title
+        inputs: JsonObject = {"title": title}
+        if last is not None:
+            inputs["before"] = last.seq
+        if self.drafts:
+            inputs["calculated_with"] = len(self.drafts)
+        else:
+            inputs["calculation"] = self.evidence.to_json()
+        self.drafts.append(
+            books.Draft(
+                account_id=self.agreement.account_id,
+                contra=contra,
+                amount_minor=-charge_minor,
+                origin="engine",
+                line=name,
+                accounting_month=self.day.replace(day=1),
+                idempotency_key=self._key(name),
+                inputs=inputs,
+                agreement_id=self.agreement.id,
+                period_start=self.period.first,
+                service_date=self.day,
+            )
         )
 
-    def _book(self, name: str, last: dict[str, Any]) -> str:
-        """The book of a line; for a line that no tariff of the period has any more, the book it was posted to."""
-        for tariff in reversed(self.rating.target.versions):
-            for line in tariff.lines:
-                if line.name == name:
-                    return line.book.value
-        return str(last.get("book", ContraKind.REVENUE.value))
+    def _key(self, name: str) -> str:
+        """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket."""
+        number = number_in_bucket(self.agreement.id)
+        days = (self.day - self.period.first).days
+        return f"engine:{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}"
 
-    def _notes(self) -> list[str]:
-        notes = []
-        if self.day not in self.period:
-            notes.append(f"correction of the period from {self.period.first}")
-        if self.common["provisional"]:
-            notes.append("provisional: closed without the register read of its midnight")
-        return notes
+    def _book(self, name: str) -> str:
+        """The book of a line, as the newest version that has it says."""
+        return next(
+            line.book.value
+            for tariff in reversed(self.rating.target.versions)
+            for line in tariff.lines
+            if line.name == name
+        )

@@ -58,10 +58,15 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
     done = CloseResult()
     with tariffs.cached_versions():
         due = _ratable(_due(now), done.problems)
-        for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id)):
-            done += _close_bucket(
-                bucket, {agreement.id: (agreement, day) for agreement, day in members}, now, cutoff
-            )
+        buckets = {
+            bucket: {agreement.id: (agreement, day) for agreement, day in members}
+            for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id))
+        }
+        # Several processes may do this at once: each first takes the buckets that no other one has, then waits for the
+        # rest. Inside a transaction, which keeps every lock, only the ascending order has no deadlock.
+        for wait in (True,) if connection.in_atomic_block else (False, True):
+            for bucket, members in buckets.items():
+                done += _close_bucket(bucket, members, now, cutoff, wait=wait)
         settled = ended_agreements.settle(now, cutoff)
     done.entries += settled.entries
     done.problems += settled.problems
@@ -71,7 +76,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
 def _due(now: datetime) -> list[tuple[Agreement, date]]:
     """Agreements with a finished day that is not closed, and the first such day, by id.
 
-    None whose supply is not in service: it has no day to charge.
+    None whose supply is not in service and whose fixed charges have not begun: it has no day to charge. None whose opening balance is not signed off.
     """
     today = local_day(now, usage.zone())
     with connection.cursor() as cursor:
@@ -81,8 +86,10 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
             "WHERE a.valid_from < %(now)s AND CASE WHEN a.valid_to <= %(now)s "
             f"THEN coalesce(c.closed_through < {ended_agreements.LAST_DAY}, true) "
             "ELSE a.valid_from < %(midnight)s AND coalesce(c.closed_through < %(yesterday)s, true) END "
-            "AND (SELECT s.in_service_at < least(%(now)s, a.valid_to) FROM assets.supply_in_service s "
-            "WHERE s.service_point_id = a.service_point_id)",
+            "AND ((SELECT s.in_service_at < least(%(now)s, a.valid_to) FROM assets.supply_in_service s "
+            "WHERE s.service_point_id = a.service_point_id) "
+            "OR a.bill_from::timestamp AT TIME ZONE %(zone)s < least(%(now)s, a.valid_to)) "
+            "AND NOT EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = a.id AND o.holds_charges)",
             {
                 "now": now,
                 "midnight": midnight(today, usage.zone()),
@@ -115,15 +122,19 @@ def _next_day(agreement: Agreement, closed_through: date | None) -> date:
 
 
 def _close_bucket(
-    bucket: int, due: dict[int, tuple[Agreement, date]], now: datetime, cutoff: timedelta
+    bucket: int, due: dict[int, tuple[Agreement, date]], now: datetime, cutoff: timedelta, *, wait: bool
 ) -> CloseResult:
+    """Close the days of a bucket's agreements, which leave `due`; without `wait` only while no other process has it."""
     done = CloseResult()
     while due:
         day = min(first for _, first in due.values())
         with transaction.atomic():
             # Held until the entries are posted: a posting between the calculation and the entry would be posted a
             # second time.
-            locking.lock_bucket(bucket)
+            if wait:
+                locking.lock_bucket(bucket)
+            elif not locking.lock_idle_bucket(bucket):
+                return done
             members = [agreement for agreement, first in due.values() if first == day]
             # Read again under the lock: another run may have closed the day in the meantime.
             through = queries.closed_through([agreement.id for agreement in members])
@@ -164,13 +175,16 @@ def _close_day(
             for a in group
             if not found[a.id].provisional or now >= charge_differences.end_of(a, day) + cutoff
         ]
+        settled = charge_differences.period_differences(ready, period, day, known, now)
+        ready = [a for a in ready if a.id not in settled.held]
         report.waiting += len(group) - len(ready)
-        settled = charge_differences.period_differences(ready, period, day, known)
+        report.problems += filter(None, settled.held.values())
         drafts += settled.drafts
         rated += settled.rated
         closes |= {agreement.id: found[agreement.id] for agreement in ready}
     # Corrections of earlier periods carry the service day and accounting month of this close.
-    corrections = charge_differences.corrections([a for a in members if a.id in closes], day)
+    corrections = charge_differences.corrections([a for a in members if a.id in closes], day, now)
+    report.problems += filter(None, corrections.held.values())
     posted = books.post_entries(bucket, [*corrections.drafts, *drafts], now)
     billing.record_rated([*corrections.rated, *rated])
     billing.record_closes(closes.values(), now)

@@ -68,7 +68,7 @@ class GatewayQuery:
     `hear` returns the queries that follow from the answer.
     """
 
-    ask: Callable[[], Any]
+    ask: Callable[[], object]
     hear: Callable[[Any], "list[GatewayQuery]"]
     failed: Callable[[GatewayAwayError | GatewayRefusedError], None]
 
@@ -393,7 +393,7 @@ class Collector:
         order_placement.record_query(order.id, order.asked + 1, now + pause)
 
 
-def _unless(away: threading.Event, ask: Callable[[], Any]) -> Any:
+def _unless(away: threading.Event, ask: Callable[[], object]) -> object:
     """Make a query, unless the gateway has left another query of this run unanswered. Raises GatewayAwayError."""
     if away.is_set():
         raise GatewayAwayError("the gateway has not answered another query")
@@ -425,7 +425,7 @@ def _log_refusal(error: GatewayAwayError | GatewayRefusedError) -> None:
 def _closing(question: GatewayQuery, rows: list[int], now: datetime) -> GatewayQuery:
     """A query for rows of the inbox: the rows are closed with its answer, and stay open without one."""
 
-    def hear(answer: Any) -> list[GatewayQuery]:
+    def hear(answer: object) -> list[GatewayQuery]:
         following = question.hear(answer)
         inbox.close(rows, "asked", now)
         return following

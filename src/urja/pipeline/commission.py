@@ -17,11 +17,13 @@ from urja.apps.commissioning import operations, queries
 from urja.apps.commissioning.checks import Answer, Check, Expected, Outcome, judge, text_of, wh_of
 from urja.apps.commissioning.kinds import CallState
 from urja.apps.commissioning.queries import CallRow
+from urja.apps.contracts.kinds import MeteringMode
 from urja.apps.journal.errors import RefusedError
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
 from urja.cosem.companion import DeviceType
 from urja.pipeline.stage import Report
+from urja.usecases.agreements_in_force import agreement_at
 from urja.usecases.commissioning import RecordCommissioning
 from urja.usecases.operations import perform
 from urja.usecases.register_reads import nearest_reads
@@ -112,9 +114,15 @@ def _expected(
         device_type=_type_of(call, answers.get(Check.FIRMWARE)),
         # A call of a commissioned meter is made because its firmware may have changed, so any is accepted.
         firmware="" if period.commissioned_at else call.device.firmware,
-        register_wh=installation_read.import_wh if installation_read is not None else 0,
+        register_wh=installation_read.register if installation_read is not None else 0,
         most_wh=int(call.device.max_power_w * hours),
+        feeds_in=_feeds_in(call, now),
     )
+
+
+def _feeds_in(call: CallRow, now: datetime) -> bool:
+    agreement = agreement_at(call.service_point, now)
+    return agreement is not None and agreement.terms_at(now).metering_mode == MeteringMode.NET
 
 
 def _type_of(call: CallRow, firmware: Answer | None) -> DeviceType | None:

@@ -50,7 +50,8 @@ LEFT JOIN LATERAL (
 ) last ON true
 LEFT JOIN work.order w ON w.device_id = c.device_id AND w.kind = 'configure' AND w.closed_at IS NULL
 WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
-    AND (c.item <> 'load_limit_w' OR d.load_switch)
+    -- Without a relay nothing limits a load, and gas has none.
+    AND (c.item <> 'load_limit_w' OR (d.load_switch AND d.commodity = 'electricity'))
     AND (last.state IS NULL OR last.state = 'confirmed'
         OR (last.state = 'failed' AND w.id IS NULL AND v.in_service_at <= %(now)s)
         OR last.ended_at <= %(again)s)
@@ -88,7 +89,7 @@ class _Due:
 
 
 class Configure:
-    """The stage. The time of its last run is remembered by this process alone."""
+    """The stage `configure`. The time of its last run is remembered by this process alone."""
 
     def __init__(self) -> None:
         self._since: datetime | None = None

@@ -26,6 +26,7 @@ from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.apps.supply import (
     account_states,
+    gas_escapes,
     manual_switching,
     reconnections,
     switching,
@@ -42,7 +43,7 @@ from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.apps.supply.switching import CREDIT, RETRY_AFTER, RunContext, SwitchingQueue
 from urja.base.clock import wall_now_ms
 from urja.core.calendar import midnight
-from urja.core.policy import Reason, decide, hold_window
+from urja.core.policy import Reason, Window, decide, hold_window
 from urja.pipeline import restored_switches
 from urja.pipeline.credits import post_credits
 from urja.pipeline.stage import Report
@@ -67,7 +68,7 @@ class DecisionRun:
 
     accounts: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    """`cuts`, `connects`, `called_back`, `work_orders`, `notices`, `welds`, `tampers`, `news`."""
+    """`cuts`, `connects`, `called_back`, `work_orders`, `notices`, `welds`, `tampers`, `gas_escapes`, `news`."""
     full: bool = False
     """Whether there were more accounts than a run takes."""
     idle: str = ""
@@ -113,6 +114,8 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
     With `only_changed`, only the accounts in the inbox are handled. `wall_ms` is real time in Unix milliseconds.
     """
     wall_ms = wall_now_ms() if wall_ms is None else wall_ms
+    # In each run: who is endangered does not wait for a run over all accounts.
+    endangered = gas_escapes.hold_supplies(now)
     tamper_orders_opened = 0 if only_changed else tamper_orders.open_work_orders(now)
     if not only_changed:
         restored_switches.check_switches(now, wall_ms)
@@ -121,8 +124,8 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
         return DecisionRun(idle=NO_POLICY)
     health, changed = assess(now)
     moment = RunContext(now, wall_ms, health, policies)
-    report = DecisionRun(counts=Counter({"tampers": tamper_orders_opened}))
-    ordered = switching.apply_orders(moment)
+    report = DecisionRun(counts=Counter({"tampers": tamper_orders_opened, "gas_escapes": len(endangered)}))
+    ordered = switching.accounts_at(switching.apply_orders(moment) | endangered, now)
     inbox = account_states.changes(MAX_ACCOUNTS)
     # A service that became ill calls back the disconnections under way, so their accounts are decided at once.
     urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())
@@ -232,8 +235,9 @@ class _DecisionExecutor:
                 known,
                 decide(known.policy, replace(known.facts, holds=known.facts.holds - {CREDIT})),
             )
-        already_off = known.facts.supply == "off" and known.pending_connect is None
-        if already_off:
+        # A valve that is ready for its button is one press from open.
+        may_open = known.pending_connect is not None or _waits_for_person(known)
+        if known.facts.supply == "off" and not may_open:
             return item
         window = hold_window(known.policy, known.facts)
         if window is not None and window.not_before > self.moment.now:
@@ -244,6 +248,8 @@ class _DecisionExecutor:
             return item
         if again_at := _again_at(known, DISCONNECT, self.moment.now):
             return item.waiting_until(again_at)
+        if again_at := switching.sleeps_until(known, window, self.moment.now):
+            return _put_off(item, again_at, "cut.to", "asleep")
         switching.order_hold(known, self._transformer(known), self.moment)
         self._count("cuts")
         return item
@@ -276,6 +282,8 @@ class _DecisionExecutor:
             return item
         if again_at := _again_at(known, DISCONNECT, now):
             return item.waiting_until(again_at)
+        if again_at := switching.sleeps_until(known, Window(cut.not_before, cut.not_after), now):
+            return _put_off(item, again_at, "cut.to", "asleep")
         if not _counted(known, cut.not_before) and self.cuts.full(
             self._transformer(known), cut.not_before, known.policy.cut.most_per_transformer
         ):
@@ -309,7 +317,7 @@ class _DecisionExecutor:
 
     def _undo(self, known: AccountSnapshot, why: str) -> None:
         if self._call_back(known, why):
-            self._connect(known, Reason("holds", "unheld"))
+            self._connect(known, Reason("holds", "unheld").of(known.facts.commodity))
 
     def _call_back(self, known: AccountSnapshot, why: str) -> bool:
         self._count("called_back")
@@ -338,10 +346,13 @@ def _turn(item: AccountDecision) -> tuple[bool, datetime, datetime, int]:
     return item.decision.restore is None, tried_at, facts.below_cut_since or facts.now, facts.balance_minor
 
 
-def _put_off(item: AccountDecision, until: datetime, rule: str) -> AccountDecision:
-    """A decision to disconnect that waits for its turn behind its transformer."""
+def _put_off(
+    item: AccountDecision, until: datetime, rule: str, key: str = "waits_for_window"
+) -> AccountDecision:
+    """A decision to disconnect that waits for its turn behind its transformer, or for its meter to wake."""
     at = until.astimezone(item.known.facts.zone).isoformat(timespec="seconds")
-    return item.waiting_until(until, Reason(rule, "waits_for_window", {"not_before_at": at}))
+    reason = Reason(rule, key, {"not_before_at": at}).of(item.known.facts.commodity)
+    return item.waiting_until(until, reason)
 
 
 def _outdated(known: AccountSnapshot) -> bool:

@@ -43,7 +43,7 @@ class OrderSink(Protocol):
 
 
 class Dispatch:
-    """The stage. `progress` may be None where no head end reports (a test of the database side)."""
+    """The stage `dispatch`. `progress` may be None where no head end reports (a test of the database side)."""
 
     def __init__(
         self,

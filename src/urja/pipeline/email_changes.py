@@ -20,7 +20,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 
-from urja.apps.identity import address_changes as changes, sign_ins
+from urja.apps.identity import address_changes as changes, sign_in_codes, sign_ins
 from urja.apps.identity.address_changes import AddressChangeRow
 from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.journal.errors import RefusedError
@@ -39,6 +39,8 @@ FIRST_PAUSE_S: Final = 5.0
 LAST_PAUSE_S: Final = 600.0
 SIGN_IN_RETENTION: Final = timedelta(days=365)
 """Longer than a browser is remembered."""
+CODE_RETENTION: Final = timedelta(days=1)
+"""Of requests for codes, without the codes: longer than the limits count."""
 
 type Send = Callable[[str, str, str], None]
 """Sends a mail with recipient, subject and body. Raises OSError where it cannot be sent now."""
@@ -143,8 +145,10 @@ def _mail_tokens(sender: MailSender, change: AddressChangeRow, now: datetime) ->
 
 
 def delete_old_sign_ins(wall_now: datetime) -> Report:
-    """Delete sign-in records older than 365 days. `wall_now` is real time, by which they are stamped."""
-    return Report(sign_ins.forget(wall_now - SIGN_IN_RETENTION))
+    """Delete sign-in records older than 365 days, and codes that ended a day ago. `wall_now` is real time."""
+    return Report(
+        sign_ins.forget(wall_now - SIGN_IN_RETENTION) + sign_in_codes.forget(wall_now - CODE_RETENTION)
+    )
 
 
 def _send(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
@@ -21,6 +21,7 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
 from urja.base.ids import bucket_of
+from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, unmetered_service_points, unread_removals
 
@@ -45,7 +46,7 @@ WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >=
         SELECT FROM billing.rated r LEFT JOIN readings.accrual x
             ON x.agreement_id = r.agreement_id AND x.period = r.period_start
         WHERE r.agreement_id = a.id AND (x.energy_wh <> r.energy_wh OR extract(day FROM r.period_start) <> 1
-            OR jsonb_array_length(r.uses) > 1)
+            OR jsonb_array_length(r.uses) > 1 OR r.measured IS NOT NULL)
     )
     OR EXISTS (
         SELECT FROM contracts.terms t WHERE t.agreement_id = a.id AND (
@@ -104,10 +105,12 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
         else:
             members.append(agreement)
     settled = charge_differences.corrections_after_the_end(
-        members, local_day(now, usage.zone()), f":ended:{now.isoformat()}"
+        members, local_day(now, usage.zone()), now, f":ended:{now.isoformat()}"
     )
     done.entries += len(posting.post_entries(bucket, settled.drafts, now))
     billing.record_rated(settled.rated)
+    done.problems += filter(None, settled.held.values())
+    members = [agreement for agreement in members if agreement.id not in settled.held]
     billing.record_closes(_closes(members, now, cutoff), now)
 
 
@@ -140,7 +143,7 @@ def _changed(bucket: int, today: date) -> list[int]:
     return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, **_KEPT_OF})
 
 
-def _ids(statement: str, parameters: dict[str, Any]) -> list[int]:
+def _ids(statement: str, parameters: JsonObject) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return [id_ for (id_,) in cursor.fetchall()]

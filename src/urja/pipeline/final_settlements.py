@@ -31,9 +31,11 @@ JOIN books.account a ON a.id = f.account_id
 JOIN contracts.agreement g ON g.id = f.agreement_id
 LEFT JOIN billing.close c ON c.agreement_id = f.agreement_id
     AND c.ended_at = g.valid_to AND c.closed_through >= f.last_day AND NOT c.provisional
--- Where the supply never came into service there is no day to close, and the credit goes back whole.
-WHERE (c.agreement_id IS NOT NULL OR NOT EXISTS (SELECT FROM assets.supply_in_service s
-        WHERE s.service_point_id = g.service_point_id AND s.in_service_at < g.valid_to))
+-- Where the supply never came into service and no fixed charges began before the end there is no day to close, and the
+-- credit goes back whole.
+WHERE (c.agreement_id IS NOT NULL OR (coalesce(g.bill_from > f.last_day, true)
+        AND NOT EXISTS (SELECT FROM assets.supply_in_service s
+            WHERE s.service_point_id = g.service_point_id AND s.in_service_at < g.valid_to)))
     AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)
     AND (f.settled_at IS NULL OR a.balance_minor > 0)

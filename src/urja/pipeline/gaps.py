@@ -4,16 +4,16 @@ explained.
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import Counter, Gauge
 
+from urja.apps.meter_types.kinds import SleepingTypes, no_sleeping_types
 from urja.apps.readings import gaps, operations, staging, unconfirmed_intervals
-from urja.apps.readings.gaps import DAILY_GRACE, ProfileRequest
+from urja.apps.readings.gaps import ProfileRequest
 from urja.base.ids import bucket_of, new_correlation, shard_of
 from urja.pipeline.stage import InThread, Report, StageConnection, acknowledging
 from urja.stream.consumer import Consumer
@@ -41,7 +41,7 @@ class Requests(Protocol):
 
 
 class Gaps:
-    """The stage. `outcomes` may be None where no head end answers (a test of the database side)."""
+    """The stage `gaps`. `outcomes` may be None where no head end answers (a test of the database side)."""
 
     def __init__(
         self,
@@ -52,13 +52,20 @@ class Gaps:
         *,
         in_thread: InThread = asyncio.to_thread,
         outstanding: int = OUTSTANDING,
+        sleeping: Callable[[datetime], SleepingTypes] = no_sleeping_types,
+        billing_types: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        """`sleeping` returns the types whose module sleeps; meters of these are read while they are awake. `billing_types`
+        returns those with a billing profile that is stored.
+        """
         self._session = session
         self._requests = requests
         self._outcomes = outcomes
-        self._zone = ZoneInfo(zone)
+        self._zone = zone
         self._in_thread = in_thread
         self._outstanding = outstanding
+        self._sleeping = sleeping
+        self._billing_types = billing_types
 
     async def run_once(self, now: datetime) -> Report:
         """Record outcomes, list and close gaps, publish read requests. Raises StreamError where the broker does not
@@ -94,30 +101,26 @@ class Gaps:
 
     def _find_gaps(self, now: datetime) -> tuple[int, int, list[ProfileRequest]]:
         """List, close and explain gaps, and note the requests to be made, in one transaction."""
-        connection = self._session.get()
-        offset = now.astimezone(self._zone).utcoffset()
-        assert offset is not None
-        midnight = self._last_midnight(now)
+        connection, sleeping, billing_types = (
+            self._session.get(),
+            self._sleeping(now),
+            self._billing_types(),
+        )
         with connection.cursor() as cursor, connection.transaction():
-            found = gaps.list_missing(cursor, now, int(offset.total_seconds()))
+            found = gaps.list_missing(cursor, now, self._zone, sleeping)
             filled = gaps.close_filled(cursor, now)
             unconfirmed_intervals.delete_before(cursor, now - gaps.DEPTH)
             # No energy flowed during an outage that the meter logged: these intervals are known to be zero.
             explained = gaps.explained_by_outages(cursor)
             if explained:
                 staging.make_days_of(cursor, [start for _, _, start, _ in explained])
-            zeros = operations.store_known_zeros(cursor, explained, now, str(self._zone))
-            gaps.cover_midnights(cursor, midnight, str(self._zone))
-            asked = gaps.take_requests(cursor, now, midnight, self._outstanding)
+            zeros = operations.store_known_zeros(cursor, explained, now, self._zone)
+            gaps.cover_midnights(cursor, now, self._zone)
+            asked = gaps.take_requests(cursor, now, self._zone, self._outstanding, sleeping, billing_types)
         _FOUND.inc(found)
         _CLOSED.labels("data").inc(filled)
         _CLOSED.labels("outage").inc(zeros)
         return found, filled + zeros, asked
-
-    def _last_midnight(self, now: datetime) -> datetime:
-        """The last local midnight whose daily profile may be requested."""
-        local = (now - DAILY_GRACE).astimezone(self._zone)
-        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
     async def _publish(self, asked: Sequence[ProfileRequest], now: datetime) -> None:
         for number, want in enumerate(asked):

@@ -43,7 +43,7 @@ class _Service:
 
 
 class Notify:
-    """The stage. Notices without a configured channel end with that reason."""
+    """The stage `notify`. Notices without a configured channel end with that reason."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Notify:
 
     async def run_once(self, now: datetime) -> Report:
         """Apply receipts, send requested notices, and query messages without a receipt, at the business instant
-        `now`.
+        `now` (UTC).
         """
         done = await self._in_thread(delivery.apply_receipts, now, AT_ONCE)
         done += await self._in_thread(

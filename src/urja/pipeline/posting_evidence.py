@@ -1,41 +1,27 @@
-"""The evidence shown with a posting: register reads and intervals, by agreement, in few statements."""
+"""The evidence stored with a posting: register reads and meters, by agreement, in few statements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
 from urja.apps.readings.accrual import MeterEnergy, PeriodEnergy, meters_until
-from urja.apps.readings.kinds import ANCHOR_KINDS, BLOCK_LOAD_D1, Status
+from urja.apps.readings.kinds import ANCHOR_KINDS, Status
+from urja.base.untyped_values import JsonObject
 from urja.stream.records import RegisterKind, Source
 
 type Point = tuple[int, int, datetime]
 """Service point id, device id, instant."""
 
-_MOST_CORRELATIONS = 200
 
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """The newest versions of the intervals of a time, as energy in Wh: each multiplied by its meter's ratio, rounded
-    down.
-    """
-
-    energy_wh: int
-    estimated_wh: int
-    correlations: tuple[int, ...]
-
-
-def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
+def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, object]]:
     """The read that billing uses at each point: the latest one up to the instant, in its newest version (register in
     Wh).
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.import_wh, r.kind, r.status, r.source, "
+            "SELECT p.service_point_id, p.device_id, p.instant, r.read_at, r.values[1], r.kind, r.status, r.source, "
             "r.version, r.correlation FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) "
             "AS p (service_point_id, device_id, instant) CROSS JOIN LATERAL ("
             "  SELECT * FROM readings.register r WHERE r.service_point_id = p.service_point_id "
@@ -74,7 +60,7 @@ def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, Any]]:
         }
 
 
-def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, Any]]]:
+def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, object]]]:
     """For agreements with several meters in their period, or one with a ratio: the energy of each meter, by
     agreement.
 
@@ -104,7 +90,7 @@ def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str,
         for instant in (part.from_at, part.anchor_at)
     ]
     reads = register_reads(points)
-    shown: dict[int, list[dict[str, Any]]] = {}
+    shown: dict[int, list[JsonObject]] = {}
     for part in parts:
         shown.setdefault(part.agreement_id, []).append(_meter(part, serials[part.device_id], reads))
     return shown
@@ -129,7 +115,7 @@ def _exchanged(energies: Sequence[PeriodEnergy]) -> list[PeriodEnergy]:
     return [energy for energy in energies if energy.agreement_id in found]
 
 
-def _meter(part: MeterEnergy, serial: str, reads: dict[Point, dict[str, Any]]) -> dict[str, Any]:
+def _meter(part: MeterEnergy, serial: str, reads: dict[Point, JsonObject]) -> JsonObject:
     point = (part.service_point_id, part.device_id)
     opening = reads[*point, part.from_at]
     if opening["read_at"] < part.from_at:
@@ -148,43 +134,3 @@ def _meter(part: MeterEnergy, serial: str, reads: dict[Point, dict[str, Any]]) -
         "closing": {**closing, "register_wh": part.closing_wh},
         "energy_wh": part.energy_wh,
     }
-
-
-def blocks(energies: Sequence[PeriodEnergy], since: datetime) -> dict[int, Blocks]:
-    """Intervals of each agreement's period up to its close, in Wh; correlation ids only of those that start at
-    `since` or later.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.agreement_id, sum(b.import_wh * p.ratio_primary / p.ratio_secondary)::bigint, "
-            "coalesce(sum(b.import_wh * p.ratio_primary / p.ratio_secondary) FILTER (WHERE b.status = %s), 0)::bigint, "
-            "coalesce(array_agg(DISTINCT b.correlation) FILTER (WHERE b.start_at >= %s AND b.correlation <> 0), '{}') "
-            "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) "
-            "AS s (agreement_id, service_point_id, from_at, to_at) "
-            "JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1 "
-            "AND p.in_service_at IS NOT NULL AND p.valid_from < s.to_at "
-            "JOIN readings.interval b "
-            "ON b.service_point_id = s.service_point_id AND b.device_id = p.device_id AND b.channel_set = %s "
-            "AND b.start_at >= s.from_at AND b.start_at < s.to_at "
-            "AND b.start_at >= greatest(p.valid_from, p.in_service_at) "
-            "AND b.start_at < coalesce(p.valid_to, 'infinity') "
-            "WHERE NOT EXISTS (SELECT FROM readings.interval n WHERE n.service_point_id = b.service_point_id "
-            "AND n.device_id = b.device_id AND n.channel_set = b.channel_set AND n.start_at = b.start_at "
-            "AND n.version > b.version) GROUP BY s.agreement_id",
-            [
-                Status.ESTIMATED,
-                since,
-                [energy.agreement_id for energy in energies],
-                [energy.service_point_id for energy in energies],
-                [energy.opened_at for energy in energies],
-                [energy.closes_at for energy in energies],
-                BLOCK_LOAD_D1,
-            ],
-        )
-        return {
-            agreement_id: Blocks(energy, estimated, tuple(sorted(correlations))[:_MOST_CORRELATIONS])
-            for agreement_id, energy, estimated, correlations in cursor.fetchall()
-        }
-
-
-NO_BLOCKS = Blocks(0, 0, ())

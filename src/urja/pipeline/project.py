@@ -63,7 +63,7 @@ class ProjectionStore(Protocol):
 
 
 class Project:
-    """The stage."""
+    """The stage `project`: writes what changed in the registry to the broker's stores."""
 
     def __init__(
         self,

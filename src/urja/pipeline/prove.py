@@ -32,7 +32,7 @@ connection of its own."""
 
 @dataclass(slots=True)
 class Prover:
-    """The stage, synchronous."""
+    """The stage `prove`: checks the laws of each ended local day. It is synchronous."""
 
     zone: ZoneInfo
     laws: Laws

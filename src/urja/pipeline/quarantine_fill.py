@@ -30,7 +30,7 @@ class Broker(Protocol):
 
 
 class QuarantineFill:
-    """The stage. `in_thread` runs a function in the thread with Django's connection."""
+    """The stage `quarantine`. `in_thread` runs a function in the thread with Django's connection."""
 
     def __init__(self, broker: Broker, in_thread: InThread) -> None:
         self._broker = broker

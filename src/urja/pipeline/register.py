@@ -19,7 +19,7 @@ AT_ONCE: Final = 100
 
 
 def run_once(now: datetime) -> Report:
-    """Answer the requests that wait at `now`."""
+    """Answer the requests that wait at `now` (UTC)."""
     done = 0
     while (
         done < AT_ONCE

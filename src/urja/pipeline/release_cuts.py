@@ -23,7 +23,7 @@ class HeadEnds(Protocol):
 
 
 class ReleaseCuts:
-    """The stage. `in_thread` runs a function in the thread with Django's connection."""
+    """The stage `releases`. `in_thread` runs a function in the thread with Django's connection."""
 
     def __init__(self, headends: HeadEnds, in_thread: InThread) -> None:
         self._headends = headends
@@ -46,7 +46,7 @@ class ReleaseCuts:
 
 
 def _sentence(reports: list[HeldDisconnections]) -> str:
-    """For `urja status`: how many disconnections are held, and what is missing to release them."""
+    """Return for `urja status` how many disconnections are held, and what is missing to release them."""
     held = sum(one.cuts for one in reports)
     if not held:
         return ""

@@ -1,8 +1,9 @@
 """The pipeline's process: each stage in a loop of its own, until the process is stopped.
 
 A stage that fails because a service it needs is not available (database, broker) is tried again with growing pauses;
-the failure is logged, and `/readyz` says what is waited for. A programming error is not caught: it ends the process,
-and the supervisor restarts it.
+the failure is logged, and `/readyz` says what is waited for. So is a stage that cannot read a row: it is logged as an
+error, and the other stages go on. A programming error is not caught: it ends the process, and the supervisor restarts
+it.
 """
 
 import asyncio
@@ -45,6 +46,11 @@ UNAVAILABLE_ERRORS: Final = (
 )
 """Failures of a stage that others cause: database or broker not available, full, or restarting."""
 
+UNREADABLE_ERRORS: Final = (psycopg.DataError, django.db.DataError)
+"""Failures of a stage that one row causes, such as a date that Python does not have. Ending the process would stop every
+stage until the row is corrected.
+"""
+
 _RUNS = Counter("urja_stage_runs", "Runs of a stage", ["stage", "result"])
 _LAG = Gauge("urja_stage_lag", "What waits for a stage", ["stage"])
 
@@ -68,7 +74,7 @@ class StageProgress:
     """Why accounts are held back."""
 
     def succeeded(self, report: Report, now: datetime) -> None:
-        """Note a run that ended at business time `now` without a failure."""
+        """Note a run that ended at business time `now` (UTC) without a failure."""
         self.runs += 1
         self.failures_in_a_row = 0
         self.error = ""
@@ -128,20 +134,24 @@ class StageLoop:
         now = self.clock.now()
         try:
             report = await self.stage.run_once(now)
-        # Only failures of other services: a programming error must end the process and be seen.
-        except UNAVAILABLE_ERRORS as error:
+        # Only failures of other services and of rows: a programming error must end the process and be seen.
+        except (*UNAVAILABLE_ERRORS, *UNREADABLE_ERRORS) as error:
             self.progress.failed(error)
             _RUNS.labels(self.stage.name, "failed").inc()
             pause: float = min(
                 FIRST_PAUSE_S * 2 ** min(self.progress.failures_in_a_row - 1, 20), LAST_PAUSE_S
             )
-            log.warning("stage failed", stage=self.stage.name, error=self.progress.error, again_in_s=pause)
+            told = {"stage": self.stage.name, "error": self.progress.error, "again_in_s": pause}
+            if isinstance(error, UNREADABLE_ERRORS):
+                log.exception("a stage cannot read a row", **told)
+            else:
+                log.warning("stage failed", **told)
             return pause
         self.progress.succeeded(report, now)
         _RUNS.labels(self.stage.name, "ok").inc()
         if report.lag is not None:
             _LAG.labels(self.stage.name).set(report.lag)
-        return 0.0 if report.done else self.stage.rest_s
+        return 0.0 if report.done else self.stage.pause_s()
 
 
 async def run_pipeline(given: PipelineContext) -> None:

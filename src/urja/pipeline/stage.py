@@ -39,9 +39,15 @@ class Stage:
     name: str
     thread: str
     """The thread in which it uses the database."""
-    rest_s: float
-    """Seconds of pause after a run that found nothing to do."""
+    rest_s: float | Callable[[], float]
+    """Seconds of pause after a run that found nothing to do; a function where they depend on the speed of the clock, which
+    a demonstration changes.
+    """
     run_once: RunOnce
+
+    def pause_s(self) -> float:
+        """Return the seconds to pause now."""
+        return self.rest_s() if callable(self.rest_s) else self.rest_s
 
 
 class InThread(Protocol):

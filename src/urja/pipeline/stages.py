@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from urja.apps.meter_types import queries as meter_types
 from urja.apps.payments import clients
 from urja.apps.payments.queries import gateways
 from urja.base.clock import Clock, WallClock
 from urja.base.process_secrets import PipelineSecrets
 from urja.base.settings import Settings
-from urja.pipeline import approve, commission, meter_jobs, post, register
+from urja.pipeline import approve, commission, match_transfers, meter_jobs, post, register, sheets
 from urja.pipeline.collect import Collector
 from urja.pipeline.configure import Configure
 from urja.pipeline.decide import Decide
+from urja.pipeline.determine import Determine
 from urja.pipeline.disk_room import DiskRoom
 from urja.pipeline.dispatch import Dispatch
 from urja.pipeline.display import Display
@@ -37,7 +39,9 @@ from urja.pipeline.quarantine_fill import QuarantineFill
 from urja.pipeline.reconcile import Reconciler
 from urja.pipeline.release_cuts import ReleaseCuts
 from urja.pipeline.seal import Sealer
+from urja.pipeline.sign_in_codes import MessagedCodes, SignInCodes
 from urja.pipeline.stage import Report, RunOnce, Stage, StageConnection, with_wall_time
+from urja.pipeline.wal_archive import WalArchive
 from urja.stream.broker import Broker
 from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS
 
@@ -48,7 +52,7 @@ WATCH_REST_S: Final = 10.0
 FORGET_REST_S: Final = 3600.0
 
 
-type StageRow = tuple[str, str, float, Callable[[DjangoThread], RunOnce]]
+type StageRow = tuple[str, str, float | Callable[[], float], Callable[[DjangoThread], RunOnce]]
 """A stage's name, its thread, its rest in seconds, and the function that makes it on that thread."""
 
 
@@ -64,6 +68,8 @@ class PipelineContext:
     laws: Laws
     places: Sequence[Path]
     """Directories whose file systems are watched."""
+    wal_state: Path
+    """File of what went wrong with the archive of the database's log."""
 
 
 async def build_stages(
@@ -74,11 +80,16 @@ async def build_stages(
     zone, rest_s = ZoneInfo(settings.utility.timezone), settings.pipeline.interval_s
     readings, outcomes = await broker.consume(READINGS), await broker.consume(OUTCOMES)
     progress = await broker.consume(PROGRESS)
+    sign_in_codes = SignInCodes(settings.utility.name, WallClock())
+    sign_in_messages = MessagedCodes(settings.utility.name, WallClock())
     sender = MailSender(settings.utility.name, settings.web.public_origin)
     cutoff = timedelta(seconds=settings.pipeline.close_cutoff_s)
     kept = timedelta(days=settings.pipeline.meter_jobs_kept_days)
     sealer, prover = Sealer(zone, given.secrets.roots_key, given.heads), Prover(zone, given.laws)
-    gaps_rest_s = max(rest_s, _gap_search_interval_s(clock.speed))
+    spreadsheets = sheets.Sheets(settings.utility.name, settings.utility.currency)
+
+    def gaps_rest_s() -> float:
+        return max(rest_s, _gap_search_interval_s(clock.speed))
 
     def session() -> StageConnection:
         opened = StageConnection(given.secrets.database)
@@ -89,7 +100,16 @@ async def build_stages(
         return Ingest(readings, Ingester(session(), zone.key), clock, in_thread=on).run_once
 
     def gaps(on: DjangoThread) -> RunOnce:
-        return Gaps(session(), broker, outcomes, zone.key, in_thread=on).run_once
+        stage = Gaps(
+            session(),
+            broker,
+            outcomes,
+            zone.key,
+            in_thread=on,
+            sleeping=meter_types.sleeping_types,
+            billing_types=meter_types.billing_types,
+        )
+        return stage.run_once
 
     def project(on: DjangoThread) -> RunOnce:
         return Project(broker, zone.key, signing_key=key, in_thread=on).run_once
@@ -109,7 +129,10 @@ async def build_stages(
         ("project", "main", rest_s, project),
         ("quarantine", "main", WATCH_REST_S, lambda on: QuarantineFill(broker, on).run_once),
         ("disk", "main", WATCH_REST_S, lambda on: on.runs(DiskRoom(given.places, settings.disk).run_once)),
+        ("match_transfers", "main", rest_s, lambda on: on.runs(match_transfers.run_once)),
         ("post", "main", rest_s, lambda on: on.runs(partial(post.run_once, cutoff=cutoff))),
+        # A thread of its own: no payment waits for the determinants of a whole town after midnight.
+        ("determine", "determine", rest_s, lambda on: on.runs(Determine().run_once)),
         ("display", "main", rest_s, lambda on: on.runs(with_wall_time(Display(zone).run_once))),
         ("configure", "main", rest_s, lambda on: on.runs(with_wall_time(Configure().run_once))),
         # A thread of its own: neither a payment nor a command may wait for a day's close.
@@ -121,17 +144,25 @@ async def build_stages(
         *(row for name in gateways.names() for row in _of_gateway(name, given)),
         ("notify", "notify", rest_s, notify),
         ("approve", "approve", AWAITED_REST_S, lambda on: on.runs(approve.run_once)),
+        ("sign_in_codes", "codes", AWAITED_REST_S, lambda on: on.runs(sign_in_codes.run_once)),
+        ("sign_in_messages", "messages", AWAITED_REST_S, lambda on: on.runs(sign_in_messages.run_once)),
         ("addresses", "mail", rest_s, lambda on: on.runs(EmailChanges(sender).run_once)),
         ("forget_sign_ins", "mail", FORGET_REST_S, lambda on: on.runs(_forget_sign_ins)),
         # A request from a page waits for other requests only, not for jobs over thousands of meters.
         ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
         ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall_time(commission.run_once))),
         ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
+        # A large sheet takes a minute: nothing else waits for it.
+        ("sheets", "sheets", AWAITED_REST_S, lambda on: on.runs(spreadsheets.run_once)),
+        ("forget_sheets", "sheets", FORGET_REST_S, lambda on: on.runs(sheets.forget)),
         ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.delete_old, kept=kept))),
         # Stages that read all rows of a day take long.
         ("seal", "seal", rest_s, lambda on: on.runs(sealer.run_once)),
         ("prove", "prove", rest_s, lambda on: on.runs(prover.run_once)),
     ]
+    if settings.backup.wal_directory is not None:
+        watch = WalArchive(Path(settings.backup.wal_directory), given.wal_state, settings.backup)
+        table.append(("archive", "main", WATCH_REST_S, lambda on: on.runs(watch.run_once)))
     return [Stage(name, on, pause_s, make(thread(on))) for name, on, pause_s, make in table]
 
 
@@ -152,7 +183,7 @@ def _forget_sign_ins(_now: datetime) -> Report:
 
 
 def _gap_search_interval_s(speed: float) -> float:
-    """Seconds between two searches for gaps: a business minute, at most half a minute, because a search covers every
+    """Seconds between two searches for gaps: a business minute, from one to thirty seconds, because a search covers every
     meter.
     """
-    return min(30.0, 60.0 / speed) if speed > 0 else 0.0
+    return min(30.0, max(1.0, 60.0 / speed)) if speed > 0 else 0.0

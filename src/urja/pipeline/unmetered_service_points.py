@@ -5,13 +5,14 @@ when a meter is installed again, or the agreement ends.
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import connection
 
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
+from urja.base.untyped_values import JsonObject
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ ORDER BY 1
 
 def open_inspections(bucket: int, now: datetime) -> int:
     """Open work orders for the unmetered service points of a bucket that have none; return how many."""
-    parameters: dict[str, Any] = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
+    parameters: JsonObject = {"now": now, "first": bucket << 40, "end": (bucket + 1) << 40}
     with connection.cursor() as cursor:
         cursor.execute(_RESOLVED, parameters)
         resolved = cursor.fetchall()

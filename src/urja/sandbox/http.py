@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from urja.base.untyped_values import JsonObject
+
 _BODY_LIMIT: Final = 64 * 1024
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -37,7 +39,7 @@ class RefusedError(Exception):
 
 def refusal(refused: RefusedError) -> Response:
     """Return the answer to a refused request, in the form of Razorpay's errors."""
-    error: dict[str, Any] = {
+    error: JsonObject = {
         "code": "BAD_REQUEST_ERROR" if refused.status < 500 else "SERVER_ERROR",
         "description": refused.description,
         "source": "business",
@@ -128,15 +130,16 @@ async def body_of(request: Request) -> bytes:
     return bytes(body)
 
 
-async def json_of(request: Request) -> dict[str, object]:
+async def json_of(request: Request) -> JsonObject:
     """Return the body as a JSON object, `{}` where it is empty. Raises RefusedError for anything else."""
     body = await body_of(request)
     if not body:
         return {}
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        found: JsonObject = msgspec.json.decode(body, type=JsonObject)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RefusedError(f"the body is not a JSON object: {error}") from None
+    return found
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -18,7 +18,7 @@ from urja.site.data_directory import DataDirectory
 from urja.site.supervisor.postgres import socket_directory
 from urja.site.supervisor.secrets import Vault
 
-RESTART: Final = "each start writes it anew, so stop Urja and start it again"
+RESTART: Final = "each start writes it again, so stop Urja and start it again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ secrets/     one file per process, mode 0600             logs/        one file p
 postgres/    the cluster and its socket                  run/         settings as resolved, status
 nats/        JetStream's store                           meters/      truth files of simulated meters
 proofs/      signed heads, to be copied elsewhere       outages.jsonl  when processes of a demo were down
-restored.json  each restore of the data from a copy
-catalogue.json  the expected catalogue of the database
+restored.json  each restore of the data from a copy    recovery.json  where the recovery key's copy is
+catalogue.json  the expected catalogue of the database    wal.json  what went wrong with the archive of its log
+first_administrator.json  from `urja init` until the first start
 """
 
 import fcntl
@@ -51,6 +52,16 @@ class DataDirectory:
         return self.path / "restored.json"
 
     @property
+    def recovery(self) -> Path:
+        """Return the path of what is known of the recovery key's copy (`urja.site.backup.recovery_key`)."""
+        return self.path / "recovery.json"
+
+    @property
+    def first_administrator(self) -> Path:
+        """Return the path of the person who becomes administrator at the first start."""
+        return self.path / "first_administrator.json"
+
+    @property
     def secrets(self) -> Path:
         return self.path / "secrets"
 
@@ -61,6 +72,16 @@ class DataDirectory:
     @property
     def nats(self) -> Path:
         return self.path / "nats"
+
+    @property
+    def wal_state(self) -> Path:
+        """Return the path of what went wrong with the archive of PostgreSQL's log (`urja.base.wal_archive`)."""
+        return self.path / "wal.json"
+
+    @property
+    def wal_cluster(self) -> Path:
+        """Return the path of the name of this cluster's folder in that archive."""
+        return self.postgres / "cluster"
 
     @property
     def logs(self) -> Path:
@@ -83,6 +104,11 @@ class DataDirectory:
     def settings_file(self) -> Path:
         """Return the path of the settings of the running installation, with their actual ports."""
         return self.run / "settings.json"
+
+    @property
+    def configuration(self) -> Path:
+        """Return the path of a copy of the file that the running installation was configured with."""
+        return self.run / "urja.toml"
 
     @property
     def status_file(self) -> Path:

@@ -116,6 +116,7 @@ def migrate(owner_conninfo: str) -> None:
         call_command("migrate", verbosity=0, interactive=False)
         publish(owner_conninfo)
         apply_grants(owner_conninfo)
+        bound_dates(owner_conninfo)
 
 
 def _is_behind() -> bool:
@@ -196,6 +197,43 @@ def apply_grants(owner_conninfo: str) -> None:
             assert role in (*LOGIN_ROLES, PARTITIONS_ROLE), f"grants name an unknown role {role}"
             for statement in statements:
                 connection.execute(statement.encode())
+
+
+def bound_dates(owner_conninfo: str) -> None:
+    """Give each date and timestamp that the web's role may write a CHECK that its year is from 1900 to 2199, as in the API.
+
+    PostgreSQL also has `infinity` and years that Python has not: a stage could not read such a row, nor those after it.
+    The columns are those of the grants, so a column that is granted later is bounded as well.
+    """
+    with psycopg.connect(owner_conninfo) as connection:
+        for table, column, constraint in connection.execute(_UNBOUNDED).fetchall():
+            # NOT VALID: a start neither reads a large table for it nor fails because of a row from before.
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} >= {} AND {} < {}) NOT VALID").format(
+                    sql.Identifier("public", table),
+                    sql.Identifier(constraint),
+                    sql.Identifier(column),
+                    sql.Literal(_EARLIEST),
+                    sql.Identifier(column),
+                    sql.Literal(_LATEST),
+                )
+            )
+
+
+_EARLIEST: Final = "1900-01-01 00:00:00+00"
+_LATEST: Final = "2200-01-01 00:00:00+00"
+_UNBOUNDED: Final = """
+SELECT c.relname, a.attname, a.attname || '_is_in_range'
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relowner = current_user::regrole
+    AND a.atttypid IN ('date'::regtype, 'timestamptz'::regtype)
+    AND (has_column_privilege('urja_web', c.oid, a.attnum, 'INSERT')
+        OR has_column_privilege('urja_web', c.oid, a.attnum, 'UPDATE'))
+    -- Only the web reads its cache, and Django writes the year 9999 for an entry that does not expire.
+    AND c.relname <> 'web_cache'
+    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conname = a.attname || '_is_in_range')
+ORDER BY 1, 2
+"""
 
 
 def _owned(connection: psycopg.Connection) -> list[tuple[LiteralString, LiteralString]]:

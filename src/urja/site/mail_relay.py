@@ -1,4 +1,4 @@
-"""The relay of `[mail]` as an administrator tests it: the path of the pipeline, and that of sign-in codes.
+"""The relay of `[mail]` as an administrator tests it, on the path of every mail.
 
 The pipeline sends by Django's mailer, which keeps nothing of what the relay answers; here each answer is read.
 """
@@ -15,10 +15,9 @@ from typing import Final
 
 import msgspec
 
-from urja.base.json_files import read_json
 from urja.base.settings import MailSettings
 from urja.site.data_directory import DataDirectory
-from urja.site.supervisor.secrets import SERVICES_FILE, StoredServices
+from urja.site.supervisor.secrets import SERVICES_FILE, stored_services
 
 _MOST_TIMEOUT_S: Final = 10
 """An administrator waits for the answer."""
@@ -26,11 +25,6 @@ _OTHER_NAME: Final = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 _EXPIRED: Final = (9, 10)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
-LOGIN_FOR_SIGN_IN: Final = (
-    "name in [mail] a relay on this machine (postfix, for instance) that takes mail without a login and logs in to your "
-    "provider itself (docs/notices.md)"
-)
-"""What to do where a relay takes sign-in codes with a login only."""
 
 
 class RelayError(Exception):
@@ -60,12 +54,7 @@ def mail_password(data: DataDirectory) -> str:
 
     Raises DamagedFileError, and OSError where the file cannot be read.
     """
-    try:
-        return read_json(
-            data.secrets / SERVICES_FILE, StoredServices, "restore it from a backup"
-        ).mail_password
-    except FileNotFoundError:
-        return ""
+    return stored_services(data.secrets).mail_password
 
 
 def probe(mail: MailSettings, to: str, utility: str, message_id: str) -> EmailMessage:
@@ -103,16 +92,6 @@ def check_login(mail: MailSettings, password: str) -> None:
     """Connect, encrypt and log in as the pipeline does, and name the sender; no mail is sent. Raises RelayError."""
     with _relay(mail, password) as relay:
         _envelope(relay, mail.sender, "", login=mail.username)
-        relay.rset()
-
-
-def check_sign_in_codes(mail: MailSettings, to: str = "") -> None:
-    """Ask the relay, without a login, to take a mail for `to`; no mail is sent. Raises RelayError.
-
-    Sign-in codes leave by the web process, which holds no password (docs/notices.md#e-mail).
-    """
-    with _relay(mail, "") as relay:
-        _envelope(relay, mail.sender, to, login="")
         relay.rset()
 
 

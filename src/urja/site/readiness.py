@@ -5,7 +5,9 @@ What only the database shows is in `urja.site.registry_readiness`. Findings are 
 
 import resource
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,22 +16,31 @@ import msgspec
 from urja.apps import services
 from urja.apps.notices.config import channels_of
 from urja.apps.payments import config as payments
+from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
+from urja.base import wal_archive
 from urja.base.clock import read_anchor
 from urja.base.clock_synchronisation import clock_synchronised
+from urja.base.configuration import Loaded
 from urja.base.disk_space import Level, disk_spaces
 from urja.base.file_descriptors import RESERVED
 from urja.base.json_files import DamagedFileError
-from urja.base.settings import Loaded, Settings
-from urja.site.backup.take import KEYS_FILE
+from urja.base.settings import Settings
+from urja.site import gateway_probe, public_address
+from urja.site.backup import recovery_key
+from urja.site.command_errors import CommandError
 from urja.site.data_directory import DataDirectory
 from urja.site.mail_relay import (
-    LOGIN_FOR_SIGN_IN,
     RelayError,
     check_login,
-    check_sign_in_codes,
     mail_password,
 )
-from urja.site.supervisor.secrets import SERVICES_FILE
+from urja.site.supervisor.secrets import SERVICES_FILE, stored_services
+from urja.site.tls_certificate import Certificate, CertificateError, CertificateFiles, read_certificate
+
+RENEWAL_DAYS: Final = 14
+"""Days before its end at which a certificate should have been renewed; certbot does it 30 days before."""
+DRILL_DAYS: Final = 90
+"""Age of a drill after which another is advised."""
 
 CHECK: Final = "edit urja.toml, then: urja config check"
 
@@ -87,25 +98,64 @@ def findings(loaded: Loaded, data: DataDirectory) -> Iterator[Finding]:
     yield _clock(settings, data)
     yield _disk(settings, data)
     yield _descriptors(settings)
+    yield from _certificate(settings)
     yield _address(settings)
     yield _mail(loaded, data)
     yield from _channels(settings)
-    yield from _gateways(settings)
-    yield _backup(data)
+    yield from _gateways(settings, data)
+    yield from _backup(data)
+    yield _archive(settings, data)
 
 
-def _backup(data: DataDirectory) -> Finding:
-    if not (data.secrets / KEYS_FILE).exists():
-        return missing(
+def _backup(data: DataDirectory) -> Iterator[Finding]:
+    if not recovery_key.keys_file(data).exists():
+        yield missing(
             "backup",
             "there is no recovery key, so no backup can be made: a lost disk loses every account",
             "urja backup key, then urja backup DIRECTORY each day, to another machine",
         )
-    return advice(
-        "backup",
-        "there is a recovery key; only a drill shows that its copy elsewhere opens a backup",
-        "urja restore --drill FILE --key KEYFILE",
+        return
+    try:
+        record = recovery_key.record_of(data)
+    except CommandError as error:
+        yield missing("backup", str(error), "urja backup key --replace")
+        return
+    if not record.copy:
+        yield missing(
+            "recovery key",
+            "where is its copy? Without it no backup can be restored",
+            'urja backup where "office safe, envelope 3"',
+        )
+    drill = "urja restore --drill FILE --key KEYFILE, with the copy and no other file"
+    if record.proven_at is None:
+        yield missing("backup", "no drill has shown that the copy of the recovery key opens a backup", drill)
+        return
+    days = (datetime.now(UTC) - record.proven_at).days
+    sentence = (
+        f"the copy of the recovery key ({record.copy or 'place not noted'}) opened a backup on "
+        f"{record.proven_at:%Y-%m-%d}, {days} days ago"
     )
+    yield advice("backup", sentence, drill) if days > DRILL_DAYS else ready("backup", sentence)
+
+
+def _archive(settings: Settings, data: DataDirectory) -> Finding:
+    topic, directory = "archive", settings.backup.wal_directory
+    if directory is None:
+        return advice(
+            topic,
+            "the database's log is not archived: what is entered after the last backup is lost with the disk",
+            "[backup] wal_directory in urja.toml, on another disk",
+        )
+    state = wal_archive.read_state(data.wal_state)
+    if state.error:
+        return missing(topic, f"the log is not archived: {state.error}", f"make {directory} writable")
+    if state.gap_at is not None:
+        return missing(topic, f"it lacks {state.gap}", "urja backup DIRECTORY")
+    if not Path(directory).is_dir():
+        return missing(topic, f"{directory} does not exist", f"mount or make {directory}")
+    if wal_archive.near_its_limit(Path(directory), settings.backup):
+        return advice(topic, f"{directory} is near its largest size", "raise backup.wal_mb")
+    return ready(topic, f"in {directory}")
 
 
 def _utility(loaded: Loaded) -> Finding:
@@ -188,7 +238,45 @@ def _address(settings: Settings) -> Finding:
         faults.append(f"hosts does not name {parts.hostname}: the portal refuses requests for it")
     if faults:
         return missing("public address", f"[web] {'; '.join(faults)}")
-    return ready("public address", web.public_url)
+    try:
+        served = public_address.ask(web.public_url)
+    except public_address.AddressError as error:
+        return missing("public address", f"{web.public_url}: {error}", error.advice, error.pending_with)
+    except CertificateError as error:
+        return missing("public address", f"{web.public_url}: {error}", "obtain another certificate")
+    return _lifetime("public address", f"{web.public_url} answers with a certificate", served)
+
+
+def _certificate(settings: Settings) -> Iterator[Finding]:
+    """Yield what the files of TLS without a proxy say: a renewed one may not be served yet, or not be usable."""
+    web = settings.web
+    if not web.tls_certificate:
+        return
+    certificate, key = Path(web.tls_certificate), Path(web.tls_key)
+    try:
+        CertificateFiles(certificate, key)
+        found = read_certificate(certificate.read_bytes())
+    except (CertificateError, OSError) as error:
+        yield missing("certificate", str(error), "[web] tls_certificate and tls_key in urja.toml")
+        return
+    host = urlsplit(web.public_url).hostname or ""
+    if not found.covers(host):
+        names = ", ".join(found.names) or "no host"
+        yield missing("certificate", f"{certificate} is for {names}, not {host}", f"obtain one for {host}")
+    else:
+        yield _lifetime("certificate", f"{certificate}", found)
+
+
+def _lifetime(topic: str, what: str, found: Certificate) -> Finding:
+    """Return a finding on how long a certificate is still valid."""
+    days = found.days_left()
+    sentence = f"{what}, valid until {found.expires_at:%Y-%m-%d}"
+    renew = "renew the certificate, and see why that did not happen by itself (certbot renew --dry-run)"
+    if days < 0:
+        return missing(topic, f"{sentence}: it has expired", renew)
+    if days < RENEWAL_DAYS:
+        return advice(topic, f"{sentence}: {days} days are left", renew)
+    return ready(topic, sentence)
 
 
 def _mail(loaded: Loaded, data: DataDirectory) -> Finding:
@@ -219,13 +307,6 @@ def _mail(loaded: Loaded, data: DataDirectory) -> Finding:
         return missing(
             "mail", f"{relay} {error}", error.advice, "your mail provider, where the settings are right"
         )
-    if mail.username:
-        try:
-            check_sign_in_codes(mail)
-        except RelayError as error:
-            return missing(
-                "mail", f"sign-in codes leave without a login, and {relay} {error}", LOGIN_FOR_SIGN_IN
-            )
     return ready("mail", f"{relay} answers; mails come from {mail.sender}. Send one: urja mail test ADDRESS")
 
 
@@ -253,20 +334,47 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _gateways(settings: Settings) -> Iterator[Finding]:
-    configured = payments.PaymentsConfig.of(settings.payments)
-    if configured is None:
-        yield missing(
+def gateway_fault(gateway: payments.GatewayConfig, data: DataDirectory) -> Finding | None:
+    """Return why a gateway with live keys takes no payments, None where it answers and accepts the key."""
+    at = f"gateways.{gateway.name} in {data.secrets / SERVICES_FILE}"
+    try:
+        gateway_probe.ask(gateway)
+    except GatewayRefusedError as error:
+        return missing(
             "payments",
-            "no gateway: consumers cannot pay online",
+            f"gateway {gateway.name} refuses the key: {error}",
+            f"write the secrets that it issued with the key to {at}, then restart Urja",
+            "the gateway, where key and secrets are right",
+        )
+    except GatewayAwayError as error:
+        return missing(
+            "payments",
+            f"gateway {gateway.name} does not answer: {error}",
+            "check this machine's network, then the gateway's own status page",
+        )
+    return None
+
+
+def _gateways(settings: Settings, data: DataDirectory) -> Iterator[Finding]:
+    try:
+        secrets = stored_services(data.secrets).gateways
+    except (DamagedFileError, OSError) as error:
+        yield missing("payments", str(error), "restore it from a backup")
+        return
+    configured = payments.PaymentsConfig.of(settings.payments, secrets)
+    if not configured.gateways:
+        yield advice(
+            "payments",
+            "no gateway: consumers pay at the counter or to the society's bank account. A gateway joins later, and "
+            "nothing is entered again",
             "[payments.gateways] in urja.toml (docs/payments.md)",
             "a payment gateway (KYC; takes days)",
         )
         return
     for gateway in configured.gateways:
-        part = services.part(payments.PROVIDERS, gateway.provider, "settings")
-        judge = getattr(part, "why_no_money_moves", None)
-        why = judge(gateway.options) if judge else ""
+        provider = services.part(payments.PROVIDERS, gateway.provider, "settings")
+        why = provider.why_no_money_moves(gateway.options)
+        public_url = settings.web.public_url
         if why:
             yield missing(
                 "payments",
@@ -274,8 +382,17 @@ def _gateways(settings: Settings) -> Iterator[Finding]:
                 f"[payments.gateways.{gateway.name}.options] in urja.toml",
                 "the gateway (KYC, then live keys)",
             )
+        elif not public_url.startswith("https://"):
+            yield missing(
+                "payments",
+                f"gateway {gateway.name} has live keys, and consumers reach the portal at {public_url or 'no public address'}, "
+                "without TLS",
+                "[web] public_url in urja.toml, https://",
+            )
+        elif (fault := gateway_fault(gateway, data)) is not None:
+            yield fault
         else:
             yield ready(
                 "payments",
-                f"gateway {gateway.name}; Urja is tested against a stand-in of it: make a small payment before consumers do",
+                f"gateway {gateway.name} answers; {provider.PROVEN}: make a small payment, and refund it, before consumers pay",
             )

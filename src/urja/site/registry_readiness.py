@@ -1,19 +1,23 @@
-"""What is missing in the database before an installation goes live: administrator, tariffs, policies.
+"""What is missing in the database before an installation goes live: administrator, tariffs, heat values, policies,
+opening balances.
 
 Needs Django to be set up.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from urja.apps.contracts.queries import policies_of_their_own
+from urja.apps.approvals.queries import all_passkeys
+from urja.apps.bank.queries import society_accounts
+from urja.apps.billing.opening_balances import unsigned_list
+from urja.apps.contracts.queries import billed_as_another_commodity, policies_of_their_own
 from urja.apps.identity.queries.roles import Role
 from urja.apps.identity.queries.staff import staff_at
-from urja.apps.rulebook.queries import tariffs
+from urja.apps.rulebook.queries import heat_values, tariffs
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.core.calendar import local_day
 from urja.core.policy import ChannelReach, PolicyError, obstacles
@@ -21,16 +25,26 @@ from urja.core.rating import TariffError, parse_tariff
 from urja.site.readiness import Finding, advice, missing, ready
 
 _LOAD_TARIFF: Final = "urja tariff check FILE, then: urja tariff load FILE"
+_HEAT_VALUES_COME_WITHIN: Final = timedelta(days=40)
+"""A month's heat values are published after the month."""
 _LOAD_POLICY: Final = "urja policy check FILE, then: urja policy load FILE"
 
 
 def findings(
-    now: datetime, zone: ZoneInfo, currency: str, channels: Collection[ChannelReach]
+    now: datetime,
+    zone: ZoneInfo,
+    currency: str,
+    channels: Collection[ChannelReach],
+    *,
+    has_gateway: bool,
 ) -> Iterator[Finding]:
     """Yield what the database shows, in the order in which to act. `now` is business time in UTC."""
     yield _administrator(now)
+    yield _payments_without_a_gateway(now, has_gateway=has_gateway)
     yield from _tariffs(now, zone, currency)
+    yield from _heat_values(now, zone)
     yield from _policies(now, zone, currency, channels)
+    yield _opening_balances(now)
 
 
 def _administrator(now: datetime) -> Finding:
@@ -42,6 +56,26 @@ def _administrator(now: datetime) -> Finding:
             "urja staff add EMAIL --name NAME --role administrator",
         )
     return ready("administrator", ", ".join(found))
+
+
+def _payments_without_a_gateway(now: datetime, *, has_gateway: bool) -> Finding:
+    """Return whether consumers can pay at the counter (a cashier with a passkey opens a drawer) or to a bank account."""
+    employed = {
+        one.email for one in staff_at(now) if one.role in (Role.CASHIER, Role.CLERK) and one.valid_from <= now
+    }
+    cashiers = sorted(employed & {one.email for one in all_passkeys() if one.revoked_at is None})
+    accounts = [account.name for account in society_accounts()]
+    ways = [f"the counter ({', '.join(cashiers)})"] * bool(cashiers)
+    ways += [f"the bank account {', '.join(accounts)}"] * bool(accounts)
+    if ways:
+        return ready("counter and bank", " and ".join(ways))
+    report = advice if has_gateway else missing
+    return report(
+        "counter and bank",
+        "no cashier with a passkey and no bank account"
+        + ("" if has_gateway else ": with no gateway either, consumers cannot pay"),
+        "urja staff add EMAIL --name NAME --role cashier, then: urja passkey invite EMAIL; or: urja bank account add NAME",
+    )
 
 
 def _tariffs(now: datetime, zone: ZoneInfo, currency: str) -> Iterator[Finding]:
@@ -67,6 +101,14 @@ def _tariffs(now: datetime, zone: ZoneInfo, currency: str) -> Iterator[Finding]:
         missing("tariff", f"agreements name {code}, of which no version is in force", _LOAD_TARIFF)
         for code in sorted(used - good)
     ]
+    faults += [
+        missing(
+            "tariff",
+            f"service point {number} supplies {supplied} and is billed by {code}, which is for {priced}",
+            "load a tariff for it (urja tariff load FILE), then the operation change_category",
+        )
+        for number, code, priced, supplied in billed_as_another_commodity(now)
+    ]
     if not good and not faults:
         faults.append(missing("tariff", "none is in force: no consumption is charged", _LOAD_TARIFF))
     yield from faults or [ready("tariff", ", ".join(sorted(good)))]
@@ -80,6 +122,45 @@ def _tariffs_of_agreements(now: datetime) -> set[str]:
             {"now": now},
         )
         return {code for (code,) in cursor.fetchall()}
+
+
+def _heat_values(now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+    """Yield how far heat values are known; nothing where no gas is supplied."""
+    if not _supplies_gas(now):
+        return
+    today = local_day(now, zone)
+    known_to = max((one.valid_to or today for one in heat_values.all_versions()), default=None)
+    if known_to is None or known_to < today - _HEAT_VALUES_COME_WITHIN:
+        since = "none are loaded" if known_to is None else f"none are loaded of days after {known_to}"
+        yield advice(
+            "heat values",
+            f"{since}: standard volume and energy of gas are not calculated",
+            "urja heat-values check FILE, then: urja heat-values load FILE",
+        )
+    else:
+        yield ready("heat values", f"up to {min(known_to, today)}")
+
+
+def _supplies_gas(now: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM contracts.agreement a JOIN network.service_point p ON p.id = a.service_point_id"
+            " WHERE p.commodity = 'gas' AND a.valid_from <= %(now)s AND coalesce(a.valid_to, 'infinity') > %(now)s)",
+            {"now": now},
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _opening_balances(now: datetime) -> Finding:
+    listed = unsigned_list(now)
+    if not listed.rows:
+        return ready("opening balances", "all that files have brought are signed off")
+    return missing(
+        "opening balances",
+        f"{len(listed.rows)} wait for their sign-off; {listed.uncharged} of these supplies are in service and not "
+        "charged until then",
+        "urja registry opening-balances, then on the console: Payments, Opening balances",
+    )
 
 
 def _policies(

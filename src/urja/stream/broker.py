@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, overload
 import nats.js.errors
 from nats.aio.msg import Msg
 
+from urja.quantities.channel_sets import ChannelSet
 from urja.stream import codec, messages, subjects as names
 from urja.stream.bucket_contents import BucketContents
 from urja.stream.buckets import Buckets, Change
@@ -34,15 +35,24 @@ class Broker(Buckets, QuarantineStore, Snapshots):
     """One process's connection to the broker; made by `connect`."""
 
     async def publish_batch(
-        self, kind: Kind, shard: int, records: Records, correlation: int, message_id: str | None = None
+        self,
+        kind: Kind,
+        shard: int,
+        records: Records,
+        correlation: int,
+        message_id: str | None = None,
+        *,
+        channels: ChannelSet | None = None,
     ) -> int:
         """Store a batch of readings and return its sequence in the stream once it is on disk.
+
+        Without a channel set the values are those of a single-phase meter.
 
         With a `message_id`, publishing the same batch again after BrokerUnavailableError stores it once
         (within two minutes). Raises StreamFullError, BrokerUnavailableError, NotPermittedError,
         BrokerRefusedError.
         """
-        headers, payload = codec.encode_batch(kind, records, correlation)
+        headers, payload = codec.encode_batch(kind, records, correlation, channels)
         if message_id is not None:
             headers["Nats-Msg-Id"] = message_id
         return await self._publish(names.readings_subject(kind, shard), payload, headers)
@@ -164,13 +174,13 @@ class Broker(Buckets, QuarantineStore, Snapshots):
         """Acquire the right to hold a meter's session, for `LEASE_S` seconds at most.
 
         Returns the revision to free it by; None while another owner holds it. The same owner acquires its
-        lease anew, as after a restart under the same name.
+        lease again, as after a restart under the same name.
         """
         while True:
             holder, revision = await self.get(names.LEASES, key)
             if holder not in (None, b"", owner.encode()):
                 return None
-            # Of two head ends that read a free lease, the broker lets one write at this revision; the other reads anew.
+            # Of two head ends that read a free lease, the broker lets one write at this revision; the other reads again.
             with contextlib.suppress(RevisionConflictError):
                 return await self.put(names.LEASES, key, owner.encode(), revision)
 
@@ -208,7 +218,7 @@ class Broker(Buckets, QuarantineStore, Snapshots):
         return [] if value is None else messages.decode(value, ReleaseRequests).asked
 
 
-_READERS: Final[dict[str, tuple[str, Callable[[Msg], Any]]]] = {
+_READERS: Final[dict[str, tuple[str, Callable[[Msg], object]]]] = {
     names.READINGS: (names.INGEST, lambda message: codec.decode_batch(message.headers, message.data)),
     names.REQUESTS: (names.SESSIONS, lambda message: messages.decode(message.data, ReadRequest)),
     names.OUTCOMES: (names.SETTLE, lambda message: messages.decode(message.data, ReadOutcome)),

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 PARTS: Final = 1024
-"""Number of parts that keys are divided into; a part that differs is written anew as a whole."""
+"""Number of parts that keys are divided into; a part that differs is written again as a whole."""
 DIGEST_BYTES: Final = 16
 """Bytes of a digest: 128 bits of SHA-256."""
 

@@ -1,16 +1,16 @@
 """Messages taken from a durable consumer, and settled one by one."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from nats.aio.msg import Msg
 
 from urja.stream import subjects as names
-from urja.stream.connection import NATS_ERRORS, as_stream_errors
-from urja.stream.errors import PoisonMessageError
+from urja.stream.connection import NATS_ERRORS, Connection, as_stream_errors
+from urja.stream.errors import BrokerUnavailableError, PoisonMessageError, StreamFullError
 from urja.stream.pull import Pull
 from urja.stream.quarantine import Quarantined
 from urja.stream.quarantine_store import QuarantineStore
@@ -45,11 +45,11 @@ class Delivery[T]:
         await self._settle(self._message.nak(delay=delay_s))
 
     async def in_progress(self) -> None:
-        """Begin the wait for the acknowledgement anew."""
+        """Restart the broker's wait for the acknowledgement."""
         await self._settle(self._message.in_progress())
 
     @staticmethod
-    async def _settle(answer: Any) -> None:
+    async def _settle(answer: Awaitable[object]) -> None:
         with as_stream_errors():
             await answer
 
@@ -118,3 +118,30 @@ class Consumer[T]:
         """Stop pulling; the durable consumer, and what it has not acknowledged, remain."""
         with contextlib.suppress(*NATS_ERRORS):
             await self._pull.close()
+
+
+async def receive_endlessly[T](
+    broker: Connection,
+    consumer_of: Callable[[], Awaitable[Consumer[T]]],
+    room: Callable[[], Awaitable[int]],
+    receive: Callable[[Delivery[T]], Awaitable[None]],
+) -> None:
+    """Give each message of a consumer to `receive`; no more are fetched at a time than `room` returns.
+
+    Goes on with a new consumer after each loss of the broker. Raises BrokerRefusedError where the stream has no such
+    durable.
+    """
+    while True:
+        try:
+            consumer = await consumer_of()
+            try:
+                while True:
+                    for delivery in await consumer.fetch(await room(), wait_s=5.0):
+                        await receive(delivery)
+            finally:
+                await consumer.close()
+        except (BrokerUnavailableError, StreamFullError) as error:
+            log.warning("messages cannot be taken", why=str(error))
+            # A broker that accepts connections may need a moment before JetStream answers.
+            await asyncio.sleep(0.5)
+            await broker.wait_connected()

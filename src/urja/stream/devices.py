@@ -23,7 +23,7 @@ class SignedDevice(Signed[DeviceEntry], frozen=True, kw_only=True):
         entry = self.verified(public_key)
         if entry.key != key:
             raise ForgedError(f"the entry is for system title {entry.key}")
-        # The same version again is accepted: parts of the projection that differ are written anew as a whole.
+        # The same version again is accepted: parts of the projection that differ are written again as a whole.
         if entry.version < newest:
             raise ForgedError(f"the entry is version {entry.version}, and {newest} is known")
         return entry

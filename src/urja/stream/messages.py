@@ -14,7 +14,7 @@ from urja.stream.errors import PoisonMessageError
 _FIRST_YEAR: Final = 1
 _LAST_YEAR: Final = 9999
 
-Profile = Literal["block", "daily", "instantaneous", "power-events", "tamper-events"]
+Profile = Literal["block", "daily", "billing", "instantaneous", "power-events", "tamper-events"]
 """The profile of a meter that a request is for; the last two are event logs."""
 
 

@@ -5,11 +5,12 @@ An order is signed over the very bytes that carry it, by a key that only the pip
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from urja.base.untyped_values import JsonObject
 from urja.stream.signing import Signed
 
 SUPPLY_KINDS: Final = frozenset({"connect", "disconnect"})
@@ -43,7 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     system_title: bytes
     kind: str
     """Name of a module of `urja.headend.commands`."""
-    arguments: dict[str, Any]
+    arguments: JsonObject
     sequence: int
     issued_at: datetime
     expires_at: datetime
@@ -83,6 +84,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     attempts: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
     again_at: datetime | None = None
     """When the next attempt is due, unless the meter connects before."""
-    evidence: dict[str, Any] = {}
+    evidence: JsonObject = {}
     """Values read from the meter: control state, load, register, the object that was read."""
     correlation: int = 0

@@ -132,7 +132,7 @@ def of_subject(subject: str) -> tuple[Standing, str]:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """How full the stream of one standing is."""
+    """Fill of one standing's stream in the quarantine: stored bytes and their limit."""
 
     standing: Standing
     frames: int

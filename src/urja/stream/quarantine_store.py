@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import nats.js.errors
 from nats.aio.msg import Msg
@@ -121,7 +121,7 @@ class QuarantineStore(Connection):
                     raise
                 await asyncio.sleep(_PATIENCE_S / 20)
 
-    async def serve_replays(self, answer: Callable[[Quarantined], Any]) -> None:
+    async def serve_replays(self, answer: Callable[[Quarantined], Awaitable[bytes]]) -> None:
         """Answer `replay` requests by `await answer(item)`, which returns bytes; one head end takes each."""
 
         async def on_request(message: Msg) -> None:

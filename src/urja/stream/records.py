@@ -1,7 +1,7 @@
 """The records that the head end sends to the pipeline: one NumPy structured array a batch.
 
-All fields are little-endian integers. Instants are UTC seconds (`received_at` in milliseconds); quantities
-are in base units (Wh, VAh, centivolt, centiampere). An interval is half-open and named by its *start*: the
+All fields are little-endian integers. Instants are UTC seconds (`received_at` in milliseconds). What a meter
+measured is an array `values`; the batch's channel set says which quantity each of them is, and so its unit. An interval is half-open and named by its *start*: the
 meter's end stamps are converted once, in the head end (docs/architecture.md).
 """
 
@@ -10,8 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from urja.quantities.channel_sets import D1_BLOCK, D1_REGISTERS
+
 NULL: Final = -(2**63)
-"""A quantity that the meter did not send (null-data), in an i8 field."""
+"""A quantity that the meter did not send (null-data)."""
 
 
 class Source(IntEnum):
@@ -71,41 +73,40 @@ def unlisted_bit(bit: int) -> int:
 
 _PROVENANCE = [("source", "<i2"), ("correlation", "<i8"), ("received_at", "<i8")]
 
-BLOCK: Final = np.dtype(
-    [
-        ("device_id", "<i8"),
-        ("start_at", "<i8"),
-        ("length_s", "<i4"),
-        ("clock_status", "<i2"),
-        ("import_wh", "<i8"),
-        ("import_vah", "<i8"),
-        ("export_wh", "<i8"),
-        ("export_vah", "<i8"),
-        ("voltage_cv", "<i8"),
-        ("current_ca", "<i8"),
-        ("health", "<i8"),
-        *_PROVENANCE,
-    ]
-)
-"""Block load profile rows (IS 15959-2, D1): energy of one interval in Wh and VAh, averages in cV and cA."""
 
-REGISTER: Final = np.dtype(
-    [
-        ("device_id", "<i8"),
-        ("read_at", "<i8"),
-        ("kind", "<i2"),
-        ("clock_status", "<i2"),
-        ("import_wh", "<i8"),
-        ("import_vah", "<i8"),
-        ("export_wh", "<i8"),
-        ("export_vah", "<i8"),
-        ("tamper_count", "<i8"),
-        *_PROVENANCE,
-    ]
-)
-"""Reads of the cumulative registers at one instant, in Wh and VAh, with the tamper count of an instantaneous
-read.
-"""
+def block_dtype(width: int) -> np.dtype[np.void]:
+    """Return the dtype of rows of a load profile: one interval each with `width` values in the order of the channel set."""
+    return np.dtype(
+        [
+            ("device_id", "<i8"),
+            ("start_at", "<i8"),
+            ("length_s", "<i4"),
+            ("clock_status", "<i2"),
+            ("values", "<i8", (width,)),
+            *_PROVENANCE,
+        ]
+    )
+
+
+def register_dtype(width: int) -> np.dtype[np.void]:
+    """Return the dtype of reads of registers at one instant, with `width` values in the order of the channel set."""
+    return np.dtype(
+        [
+            ("device_id", "<i8"),
+            ("read_at", "<i8"),
+            ("kind", "<i2"),
+            ("clock_status", "<i2"),
+            ("values", "<i8", (width,)),
+            *_PROVENANCE,
+        ]
+    )
+
+
+BLOCK: Final = block_dtype(len(D1_BLOCK))
+"""Block load profile rows of a single-phase meter (IS 15959-2, D1)."""
+
+REGISTER: Final = register_dtype(len(D1_REGISTERS))
+"""Reads of the registers of a single-phase meter."""
 
 EVENT: Final = np.dtype(
     [
@@ -120,7 +121,31 @@ EVENT: Final = np.dtype(
 """Events and alerts by IS 15959 event code."""
 
 DTYPES: Final = {"block": BLOCK, "register": REGISTER, "event": EVENT}
-"""The dtype of each kind of batch."""
+"""The dtype of each kind of batch, with the sets of a single-phase meter."""
 
-EARLIER: Final = {1: {"register": np.dtype([one for one in REGISTER.descr if one[0] != "tamper_count"])}}
-"""By codec version, the dtypes that were others; the fields that they lack are 8-byte quantities."""
+UNSAID: Final = {"block": D1_BLOCK, "register": D1_REGISTERS}
+"""The channel set of a batch that names none: a single-phase meter's."""
+
+
+def _fields(key: list[tuple[str, str]], values: tuple[str, ...]) -> np.dtype[np.void]:
+    return np.dtype([*key, *((name, "<i8") for name in values), *_PROVENANCE])
+
+
+_BLOCK_KEY = [("device_id", "<i8"), ("start_at", "<i8"), ("length_s", "<i4"), ("clock_status", "<i2")]
+_REGISTER_KEY = [("device_id", "<i8"), ("read_at", "<i8"), ("kind", "<i2"), ("clock_status", "<i2")]
+_ENERGY = ("import_wh", "import_vah", "export_wh", "export_vah")
+
+EARLIER_VALUES: Final = {
+    "block": (*_ENERGY, "voltage_cv", "current_ca", "health"),
+    "register": (*_ENERGY, "tamper_count"),
+}
+"""The fields that values were until version 2, in the order of the single-phase sets."""
+
+EARLIER: Final = {
+    1: {"block": _fields(_BLOCK_KEY, EARLIER_VALUES["block"]), "register": _fields(_REGISTER_KEY, _ENERGY)},
+    2: {
+        "block": _fields(_BLOCK_KEY, EARLIER_VALUES["block"]),
+        "register": _fields(_REGISTER_KEY, EARLIER_VALUES["register"]),
+    },
+}
+"""By codec version, the dtypes that were others. A quantity that they lack was not sent."""

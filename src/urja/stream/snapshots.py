@@ -1,10 +1,11 @@
 """Consistent copies of streams, with their consumers, by JetStream's own snapshots."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from urja.base.untyped_values import JsonObject
 from urja.stream.connection import Connection, as_stream_errors
 from urja.stream.errors import BrokerRefusedError
 
@@ -21,8 +22,8 @@ class _Refusal(msgspec.Struct):
 class StreamHead(msgspec.Struct, frozen=True):
     """A stream's configuration and state as the broker gives them at the start of a snapshot."""
 
-    config: dict[str, Any]
-    state: dict[str, Any]
+    config: JsonObject
+    state: JsonObject
 
     @property
     def name(self) -> str:
@@ -31,8 +32,8 @@ class StreamHead(msgspec.Struct, frozen=True):
 
 
 class _SnapshotAnswer(msgspec.Struct):
-    config: dict[str, Any] = {}
-    state: dict[str, Any] = {}
+    config: JsonObject = {}
+    state: JsonObject = {}
     error: _Refusal | None = None
 
 

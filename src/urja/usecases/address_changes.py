@@ -194,6 +194,7 @@ class Readdress(staff.Readdress, UseCase):
 
     def carry_out(self, execution: Execution) -> None:
         user = user_of(self.email)
+        assert user is not None, "the guards refuse an unknown address"
         if self.new_name.strip():
             get_user_model().objects.filter(id=user.pk).update(first_name=self.new_name.strip()[:150])
         if self.new_email:

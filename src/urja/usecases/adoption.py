@@ -15,18 +15,22 @@ from django.db import transaction
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.meter_types.queries import commodity_of
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
-from urja.base.ids import BUCKETS
+from urja.base.ids import BUCKETS, bucket_of
+from urja.base.sentences import say
 from urja.core.calendar import local_day
 from urja.usecases import network
 from urja.usecases.connections import NewConnection
 from urja.usecases.errors import AlreadyAdoptedError, MeterConflictError, TransformerConflictError
 from urja.usecases.kinds import agreements, meters
 from urja.usecases.kinds.stock import Delivered
-from urja.usecases.meter_installation import record_installation, register_faults
+from urja.usecases.meter_installation import record_installation, relay_faults
 from urja.usecases.move_in_and_out import MoveIn
 from urja.usecases.operation_execution import perform
+from urja.usecases.premises import premises_of
+from urja.usecases.register_reads import register_faults
 from urja.usecases.stock import make_devices
 from urja.usecases.terms import policy_faults, zone
 
@@ -37,7 +41,9 @@ class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
         connection = self._connection(DeviceRole.SOURCE)
         yield from connection.word_faults(execution)
         yield from connection.placement_faults(execution)
-        yield from register_faults(self.register_wh)
+        if self.premise_code and not premises_of([self.premise_code]):
+            yield say("there is no premise {premise_code}", premise_code=self.premise_code)
+        yield from register_faults(commodity_of(self.device_type), self.register_wh)
 
     def carry_out(self, execution: Execution) -> None:
         service_point, device = self._install(execution, DeviceRole.SOURCE)
@@ -48,6 +54,7 @@ class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
         return NewConnection(
             consumer_number=self.consumer_number or self.serial,
             connected_at=self.valid_from,
+            commodity=commodity_of(self.device_type),
             premise_name=self.premise_name,
             premise_kind=PremiseKind.NETWORK if own else PremiseKind.HOUSE,
             purpose=Purpose.TRANSFORMER if own else Purpose.CONSUMER,
@@ -56,16 +63,22 @@ class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
 
     def _install(self, execution: Execution, role: DeviceRole) -> tuple[ServicePoint, Device]:
         """Create premise, service point and meter with its first register read."""
-        bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
         connection = self._connection(role)
-        premise = Premise.objects.create(
-            id=next_id(bucket), name=self.premise_name, kind=connection.premise_kind, **execution.stamp
-        )
+        premise = self._premise(execution, connection)
+        bucket = bucket_of(premise.id)
         service_point = connection.connect(execution, premise)
         delivered = Delivered(**{name: getattr(self, name) for name in _DELIVERED})
         [device] = make_devices(execution, [delivered], stock=Stock.INSTALLED, held_by="", bucket=bucket)
         record_installation(execution, service_point, device, role, self.valid_from, self.register_wh)
         return service_point, device
+
+    def _premise(self, execution: Execution, connection: NewConnection) -> Premise:
+        if self.premise_code:
+            return premises_of([self.premise_code])[self.premise_code]
+        bucket = secrets.randbelow(BUCKETS) if self.bucket is None else self.bucket
+        return Premise.objects.create(
+            id=next_id(bucket), name=self.premise_name, kind=connection.premise_kind, **execution.stamp
+        )
 
 
 _DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.InstallNetworkMeter.__struct_fields__})
@@ -74,9 +87,11 @@ _DELIVERED = sorted({*Delivered.__struct_fields__} & {*meters.InstallNetworkMete
 class Adoption(meters.Adoption, InstallNetworkMeter):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from super().faults(execution)
+        yield from relay_faults(self.device_type, load_switch=self.load_switch)
         move_in = self._move_in()
         yield from move_in.person_faults(execution)
         yield from move_in.terms_faults()
+        yield from move_in.commodity_faults(execution, self._connection(DeviceRole.BILLING).commodity)
         if self.policy:
             day = local_day(self.valid_from, zone())
             yield from policy_faults(self.policy, self.category, day, self.currency)

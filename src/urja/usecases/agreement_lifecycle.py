@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
-
-from django.contrib.auth import get_user_model
+from datetime import date, datetime
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import DevicePeriod
@@ -28,7 +26,13 @@ from urja.usecases.agreements_in_force import configure_meter, net_faults
 from urja.usecases.instalments import end_plans
 from urja.usecases.kinds import agreements
 from urja.usecases.payment_modes import pay_arrears
-from urja.usecases.people import identity_faults, language_faults, no_person_fault
+from urja.usecases.people import (
+    identity_faults,
+    language_faults,
+    make_user,
+    make_user_of_number,
+    no_person_fault,
+)
 from urja.usecases.register_reads import split_faults
 
 
@@ -39,14 +43,17 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
             if not Person.objects.filter(id=self.consumer_id, nameless_at=None).exists():
                 yield no_person_fault(self.consumer_id)
             return
-        if self.email or not execution.takes_over:
+        if self.email:
             yield from identity_faults(
                 self.email, self.name, known=execution.find(people_of, self._email) is not None
             )
             if (user := execution.find(users_of, self._email)) is not None:
                 yield from staff_user_faults(user, self.email)
-        elif not self.name.strip():
-            yield say("give the name of a new person")
+        else:
+            if not self.phone and not execution.takes_over:
+                yield say("give an e-mail address or a mobile number: the consumer signs in with it")
+            if not self.name.strip():
+                yield say("give the name of a new person")
         if self.phone is not None and not re.fullmatch(PHONE, _number(self.phone)):
             yield say("{phone} is not a telephone number of 8 to 15 digits", phone=repr(self.phone))
         yield from language_faults(self.language)
@@ -63,12 +70,14 @@ class IncomingConsumer(agreements.IncomingConsumer, UseCase):
         known = execution.find(people_of, email) if email else None
         if known is not None:
             return known
-        user_id = None
+        person_id, user_id = next_id(bucket), None
         if email:
             user = execution.find(users_of, email)
             user_id = make_user(email, self.name, execution) if user is None else user.pk
+        elif self.phone:
+            user_id = make_user_of_number(person_id, self.name, execution)
         person = Person.objects.create(
-            id=next_id(bucket),
+            id=person_id,
             user_id=user_id,
             name=self.name,
             email=email,
@@ -94,17 +103,6 @@ def person_of(email: str) -> Person | None:
     return people_of([email.strip().lower()]).get(email.strip().lower())
 
 
-def make_user(email: str, name: str, execution: Execution) -> int:
-    """Create a user and return its number; no user may have the address yet."""
-    user = get_user_model()(
-        username=email, email=email, first_name=name[:150], date_joined=execution.recorded_at
-    )
-    # People sign in by a code; there is no password to guess.
-    user.set_unusable_password()
-    user.save(force_insert=True)
-    return int(user.pk)
-
-
 def _number(phone: str) -> str:
     return re.sub(r"[\s()-]", "", phone)
 
@@ -113,7 +111,7 @@ def _number(phone: str) -> str:
 
 
 def billing_period_at(service_point: ServicePoint, at: datetime) -> DevicePeriod | None:
-    """Return the installation of the billing meter at an instant; at the end of its time it still counts."""
+    """Return the installation of the billing meter at an instant (UTC); at the end of its time it still counts."""
     return (
         DevicePeriod.objects.filter(service_point=service_point, role=DeviceRole.BILLING, valid_from__lte=at)
         .exclude(valid_to__lt=at)
@@ -124,7 +122,7 @@ def billing_period_at(service_point: ServicePoint, at: datetime) -> DevicePeriod
 
 
 def meter_faults(service_point: ServicePoint, at: datetime, metering_mode: str) -> Iterator[str]:
-    """Yield why the meter at a service point cannot supply a consumer from an instant on."""
+    """Yield why the meter at a service point cannot supply a consumer from an instant (UTC) on."""
     period = billing_period_at(service_point, at)
     if period is None or period.valid_to is not None:
         yield say(
@@ -164,6 +162,7 @@ def begin_agreement(
     terms: dict[str, object],
     *,
     billing_day: int | None,
+    bill_from: date | None = None,
 ) -> Agreement:
     """Create an agreement with account, terms and access, and configure the meter for it.
 
@@ -177,6 +176,7 @@ def begin_agreement(
         account=account,
         customer=customer,
         billing_day=billing_day,
+        bill_from=bill_from,
         valid_from=at,
         **execution.stamp,
     )
@@ -278,22 +278,20 @@ def consent_faults(*, consented: bool) -> Iterator[str]:
 
 
 def record_boundary_read(
-    execution: Execution, service_point: ServicePoint, at: datetime, register_wh: int | None
+    execution: Execution, service_point: ServicePoint, at: datetime, register: int | None
 ) -> None:
-    """Store the billing meter's register, in Wh, where it was read for the beginning or end of an agreement."""
-    period = None if register_wh is None else billing_period_at(service_point, at)
-    if register_wh is not None and period is not None:
-        side_effects.read_register(execution, service_point, period.device, at, register_wh)
+    """Store the billing meter's register, in Wh or litres, where it was read for the beginning or end of an agreement."""
+    period = None if register is None else billing_period_at(service_point, at)
+    if register is not None and period is not None:
+        side_effects.read_register(execution, service_point, period.device, at, register)
 
 
-def agreement_split_faults(
-    service_point: ServicePoint, at: datetime, register_wh: int | None
-) -> Iterator[str]:
-    """Yield why energy cannot be divided at an instant at a service point; without a meter there is none to divide."""
+def agreement_split_faults(service_point: ServicePoint, at: datetime, register: int | None) -> Iterator[str]:
+    """Yield why energy cannot be divided at an instant (UTC) at a service point; without a meter there is none to divide."""
     period = billing_period_at(service_point, at)
     if period is not None:
-        yield from split_faults(service_point.id, period.device, at, register_wh)
-    elif register_wh is not None:
+        yield from split_faults(service_point.id, period.device, at, register)
+    elif register is not None:
         yield say(
             "no billing meter is installed at {service_point}: leave the register out",
             service_point=service_point,
@@ -301,7 +299,7 @@ def agreement_split_faults(
 
 
 def ending_faults(service_point: ServicePoint, agreement: Agreement | None, at: datetime) -> Iterator[str]:
-    """Yield why an agreement cannot end at an instant."""
+    """Yield why an agreement cannot end at an instant (UTC)."""
     if agreement is None:
         yield say(
             "there is no agreement at {service_point} at {at}", service_point=service_point, at=at.isoformat()

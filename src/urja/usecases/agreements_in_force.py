@@ -19,7 +19,7 @@ BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 
 
 def agreement_at(service_point: ServicePoint, at: datetime) -> Agreement | None:
-    """Return the agreement in force at a service point at an instant, or None."""
+    """Return the agreement in force at a service point at an instant (UTC), or None."""
     found = (
         Agreement.objects.filter(service_point=service_point, valid_from__lte=at)
         .order_by("-valid_from")
@@ -29,7 +29,7 @@ def agreement_at(service_point: ServicePoint, at: datetime) -> Agreement | None:
 
 
 def in_force_at(agreement: Agreement, at: datetime) -> bool:
-    """Return whether an agreement is in force at an instant."""
+    """Return whether an agreement is in force at an instant (UTC)."""
     return agreement.valid_from <= at and (agreement.valid_to is None or agreement.valid_to > at)
 
 

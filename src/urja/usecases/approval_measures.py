@@ -4,52 +4,75 @@ A field of the operation says so where one does; the effect of reads, ratios and
 run of the operation, the same as the console shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
+from urja.apps.bank import cheques, loading, queries as bank
 from urja.apps.billing import arrears as dues
+from urja.apps.billing.balances import DAYS_OF_COST, fresh_balances
 from urja.apps.billing.models import Deposit
+from urja.apps.billing.queries import is_unratable
+from urja.apps.books import queries as books
 from urja.apps.books.models import CreditRequest, DebitRequest
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
+from urja.apps.counter import queries as counter
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.models import AuditEntry
+from urja.apps.network.queries import consumer_numbers
 from urja.apps.payments import differences
 from urja.apps.people.models import Protection
-from urja.core.approvals import OperationMeasure
+from urja.core.approvals import Ground, OperationMeasure
 from urja.core.arrears import total_owed
 from urja.core.policy import Standing
 from urja.usecases.dry_run import Effects, dry_run_effects
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import (
     BY_KIND,
+    AdjustBalance,
     AgreeInstalments,
+    CancelReceipt,
     ChangeCategory,
     ChangeLoad,
     ChangePolicy,
     ChangeRatio,
+    ClearCheque,
     CloseDifference,
     ConvertToPostpaid,
     ConvertToPrepaid,
     CorrectLastRead,
+    DecideClaim,
     DisconnectPermanently,
     DisconnectTemporarily,
     EndInstalments,
     EndProtection,
     ExchangeMeter,
+    LoadStatement,
     MoveIn,
     MoveOut,
+    OpenDrawer,
+    PostMaintenance,
     Protect,
+    RefundCredit,
     RemoveMeter,
+    ResetDemands,
+    ReturnCheque,
+    ReverseClaim,
+    SetCalendars,
     SetClocks,
     ShowText,
+    SignOffOpeningBalances,
     SwapMeters,
     TestRelays,
     TransferOwnership,
     Undo,
     UseCase,
+    WaiveCharges,
+    WriteOff,
 )
 
 REPRICING: Final = (
@@ -97,16 +120,52 @@ def measure_dry_run(operation: UseCase, moved: Effects, now: datetime) -> Operat
 
 
 def _measured(operation: UseCase, now: datetime, posted_minor: int, disconnections: int) -> OperationMeasure:
+    if isinstance(operation, ClearCheque | DecideClaim | LoadStatement | ReverseClaim):
+        # Before the lock of the sums, which follows, as each of them takes both.
+        loading.lock()
+    if isinstance(operation, LoadStatement):
+        return _of_statement(operation, now)
     return OperationMeasure(
-        operation.kind(),
-        _money(operation) + posted_minor,
+        _kind(operation),
+        _money(operation, now) + posted_minor,
         len(_disconnected(operation, now)) + disconnections,
         _protected(operation, now),
         _told(operation, now),
+        _unproven(operation),
     )
 
 
-def _money(operation: UseCase) -> int:
+def _unproven(operation: UseCase) -> Ground | None:
+    """Return why a second person has to look at what an operation rests on, or None."""
+    if isinstance(operation, ClearCheque) and cheques.is_unproven(operation.receipt_id):
+        return Ground.CHEQUE_UNPROVEN
+    return None
+
+
+def _of_statement(operation: LoadStatement, now: datetime) -> OperationMeasure:
+    """Return what a statement credits to accounts and takes back from them, by its entries that are not stored yet."""
+    upload = loading.uploads([operation.upload_id]).get(operation.upload_id)
+    if upload is None:
+        return OperationMeasure(operation.kind())
+    prepared = loading.prepare(upload, [one.pair for one in operation.headings])
+    taken_back = prepared.taken_back()
+    disconnected = _left_short(taken_back, now)
+    return OperationMeasure(
+        operation.kind(),
+        prepared.credited_minor() + sum(taken_back.values()),
+        len(disconnected),
+        _protected_among(disconnected, now),
+        unproven=Ground.STATEMENT_GAP if prepared.after_a_gap else None,
+    )
+
+
+def _kind(operation: UseCase) -> str:
+    """Return the kind by which an operation needs passkeys: an undo of dues needs those of the dues."""
+    undone = _undone(operation) if isinstance(operation, Undo) else None
+    return undone.kind() if isinstance(undone, PostMaintenance) else operation.kind()
+
+
+def _money(operation: UseCase, now: datetime) -> int:
     """Return the minor units that an operation moves, by its fields and by the account that it settles."""
     match operation:
         case MoveIn():
@@ -122,22 +181,59 @@ def _money(operation: UseCase) -> int:
             return operation.credit_minor + billed + deposit
         case ConvertToPostpaid():
             return operation.deposit_minor
+        case SignOffOpeningBalances():
+            return operation.credit_minor + operation.deposit_minor + operation.dues_minor
         case AgreeInstalments() | EndInstalments():
             return _owed(operation.consumer_number)
         case CloseDifference():
             difference = differences.lock(operation.difference_id)
             return 0 if difference is None else abs(difference.amount_minor)
+        case AdjustBalance():
+            return abs(operation.adjustment_minor)
+        case WaiveCharges():
+            return operation.waived_minor + operation.waived_dues_minor
+        case WriteOff():
+            return operation.written_off_minor
+        case RefundCredit():
+            return operation.refunded_minor
+        case PostMaintenance():
+            return operation.total_minor(now)
+        case OpenDrawer():
+            # Counted once, with the passkey; its receipts are within it and count nothing.
+            return operation.ceiling_minor
+        case ClearCheque():
+            return _not_credited(operation.receipt_id)
+        case CancelReceipt():
+            return _credited(operation.receipt_id)
+        case ReturnCheque():
+            return _credited(operation.receipt_id) + operation.charge_minor
+        case DecideClaim():
+            return 0 if operation.decision == "refuse" else bank.amount_of_entry(operation.bank_entry_id)
+        case ReverseClaim():
+            return bank.credited_minor(operation.claim_id)
         case Undo():
             undone = _undone(operation)
-            return max(_given_back(operation), 0 if undone is None else _money(undone))
+            return max(_given_back(operation), 0 if undone is None else _money(undone, now))
         case _:
             return 0
+
+
+def _credited(receipt_id: int) -> int:
+    """Return what of a receipt is on the account, in minor units."""
+    receipt = counter.receipt(receipt_id)
+    return receipt.amount_minor if receipt is not None and receipt.credited else 0
+
+
+def _not_credited(receipt_id: int) -> int:
+    """Return what of a receipt is not on the account yet, in minor units."""
+    receipt = counter.receipt(receipt_id)
+    return 0 if receipt is None or receipt.credited else receipt.amount_minor
 
 
 def _told(operation: UseCase, now: datetime) -> int:
     """Return how many meters an operation sends a command by hand."""
     match operation:
-        case SetClocks() | ShowText():
+        case ResetDemands() | SetCalendars() | SetClocks() | ShowText():
             return sum(row.period is not None for row in operation.targets(now))
         case _:
             return 0
@@ -153,9 +249,62 @@ def _disconnected(operation: UseCase, now: datetime) -> list[str]:
         case TestRelays():
             return operation.consumer_numbers(now)
         case Undo():
-            return _held_again(operation)
+            return [*_held_again(operation), *_left_short(_debits(operation, now), now)]
         case _:
-            return []
+            return _left_short(_debits(operation, now), now)
+
+
+def _debits(operation: UseCase, now: datetime) -> dict[int, int]:
+    """Return what an operation takes off accounts that stay in use, by account, in minor units."""
+    match operation:
+        case AdjustBalance() | RefundCredit():
+            agreement = _current(operation.consumer_number)
+            return {} if agreement is None else {agreement.account_id: _taken_off(operation)}
+        case AgreeInstalments():
+            # The first instalment is taken off the balance on the day that the operation names.
+            agreement = _current(operation.consumer_number)
+            first = min(operation.amount_minor, _money(operation, now))
+            return {} if agreement is None else {agreement.account_id: first}
+        case CancelReceipt() | ReturnCheque():
+            receipt = counter.receipt(operation.receipt_id)
+            return {} if receipt is None else {receipt.account_id: _money(operation, now)}
+        case ReverseClaim():
+            claim = bank.claim(operation.claim_id)
+            return {} if claim is None else {claim.account_id: _money(operation, now)}
+        case Undo():
+            given = CreditRequest.objects.filter(id__in=_outside(operation, "credit"))
+            return dict(given.values_list("account_id").annotate(Sum("amount_minor")))
+        case _:
+            return {}
+
+
+def _taken_off(operation: AdjustBalance | RefundCredit) -> int:
+    return operation.refunded_minor if isinstance(operation, RefundCredit) else -operation.adjustment_minor
+
+
+def _left_short(debits: Mapping[int, int], now: datetime) -> list[str]:
+    """Return the consumer numbers of prepaid supplies whose balance after debits is below the cost of a week's usual use:
+    their policy disconnects them, as an order would, at once or as soon as the consumer has used up the remaining balance.
+
+    The balance is the one that decisions use, with all requests that are not posted yet: several debits may be.
+    """
+    taken = {account_id: minor for account_id, minor in debits.items() if minor > 0}
+    prepaid = [
+        one for one in contracts.in_force(taken, now) if one.terms_at(now).payment_mode == PaymentMode.PREPAID
+    ]
+    used = fresh_balances([one for one in prepaid if not is_unratable(one, now)], now)
+    settled = books.settled_balances(one.account_id for one in prepaid)
+    short = []
+    for one in prepaid:
+        now_used = used.get(one.account_id)
+        pending_minor, week_minor = (
+            (0, 0)
+            if now_used is None
+            else (now_used.pending_minor, DAYS_OF_COST * (now_used.daily_cost_minor or 0))
+        )
+        if settled[one.account_id] - pending_minor - taken[one.account_id] < week_minor:
+            short.append(one.service_point_id)
+    return list(consumer_numbers(short).values())
 
 
 def _protected(operation: UseCase, now: datetime) -> int:
@@ -209,7 +358,7 @@ def _held_again(operation: Undo) -> list[str]:
     return list(numbers.values_list("service_point__consumer_number", flat=True).distinct())
 
 
-def _agreements(numbers: Iterable[str]) -> Any:
+def _agreements(numbers: Iterable[str]) -> QuerySet[Agreement]:
     return Agreement.objects.filter(service_point__consumer_number__in=list(numbers))
 
 

@@ -21,9 +21,11 @@ from urja.usecases.agreement_lifecycle import (
     transfer_faults,
 )
 from urja.usecases.kinds import connections
+from urja.usecases.kinds.registers import register_of
 from urja.usecases.last_reads import last_read_faults, record_last_read
 from urja.usecases.meter_installation import end_installation, future_faults
 from urja.usecases.protection import protections
+from urja.usecases.register_reads import unit_faults
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 from urja.usecases.work_orders import close_finished_order, open_order
 
@@ -100,12 +102,13 @@ class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
                 valid_to=agreement.valid_to.isoformat(),
             )
         period = billing_period_at(service_point, self.at)
+        yield from unit_faults(service_point.commodity, self.register_wh, self.register_l)
         if not self.estimated:
-            yield from agreement_split_faults(service_point, self.at, self.register_wh)
+            yield from agreement_split_faults(service_point, self.at, register_of(self))
         elif not self.meter_removed:
             yield say("an installed meter can be read: an estimate is only for a removed meter")
         elif period is not None:
-            yield from last_read_faults(period, self.at, self.register_wh, estimated=True)
+            yield from last_read_faults(period, self.at, register_of(self), estimated=True)
         if self.meter_removed and (period is None or period.valid_to is not None):
             yield say(
                 "no billing meter is installed at {service_point}: set meter_removed = false",
@@ -122,7 +125,7 @@ class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
         service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
         agreement, period = newest_agreement(service_point), billing_period_at(service_point, self.at)
         if period is not None:
-            record_last_read(execution, period, self.at, self.register_wh, estimated=self.estimated)
+            record_last_read(execution, period, self.at, register_of(self), estimated=self.estimated)
         if agreement is not None and agreement.valid_to is None:
             end_agreement(execution, agreement, self.at)
             request_settlement(execution, agreement, self.at, self.transfer_to)
@@ -135,7 +138,7 @@ class DisconnectPermanently(connections.DisconnectPermanently, UseCase):
                 service_point,
                 WorkOrderKind.DISCONNECT_BY_HAND,
                 self.at,
-                register_wh=self.register_wh,
+                register=register_of(self),
             )
         elif service_point.device_periods.filter(role=DeviceRole.BILLING, valid_to=None).exists():
             order = open_order(

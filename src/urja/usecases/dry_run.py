@@ -8,7 +8,6 @@ based on the earlier records, which stay as they are.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 import msgspec
 from django.db import connection, transaction
@@ -26,17 +25,22 @@ from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.models import Hold
 from urja.apps.supply.queries import facts, health
+from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day
 from urja.core.policy import decide
+from urja.core.rating import RatedLine
 from urja.usecases.operation_execution import Change, changes_of, execute
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementIntervals:
-    """Stored intervals of the affected time that an agreement pays for, before and after; energy in Wh."""
+    """Stored intervals of the affected time that an agreement pays for, before and after; energy in Wh, or gas in
+    litres.
+    """
 
     agreement_id: int | None
     """None for intervals that no agreement pays for."""
+    commodity: str
     before: int
     before_wh: int
     after: int
@@ -62,7 +66,7 @@ class PolicyDecision:
 
     standing: str
     """A value of `core.policy.Standing`."""
-    reason: dict[str, Any]
+    reason: JsonObject
     """`core.policy.Reason` as rule, key and params."""
     policy: str
     """Code and version of the document."""
@@ -120,10 +124,16 @@ class Effects:
     """Number of meters that a request to meters would address."""
     left_out: int = 0
     """Number of rows that name no suitable meter."""
+    flats: int = 0
+    """Number of flats that would owe a due."""
+    dues_minor: int = 0
+    """What they would owe together, in minor units."""
+    without_agreement: int = 0
+    """Number of flats without an agreement, which owe nothing."""
 
-    def to_builtins(self) -> dict[str, Any]:
+    def to_builtins(self) -> dict[str, object]:
         """Return plain values for JSON, without wrapped keys."""
-        parts: dict[str, Any] = msgspec.to_builtins(
+        parts: JsonObject = msgspec.to_builtins(
             {
                 "intervals_moved": self.intervals_moved,
                 "intervals": self.intervals,
@@ -134,6 +144,9 @@ class Effects:
                 "problems": self.problems,
                 "meters": self.meters,
                 "left_out": self.left_out,
+                "flats": self.flats,
+                "dues_minor": self.dues_minor,
+                "without_agreement": self.without_agreement,
             }
         )
         return {"changes": [change.to_json() for change in self.changes], **parts}
@@ -167,6 +180,9 @@ def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) ->
             problems=sorted({*before.problems, *after.problems}),
             meters=done.entry.outcome.get("meters", 0),
             left_out=done.entry.outcome.get("refused", 0),
+            flats=done.entry.outcome.get("flats", 0),
+            dues_minor=done.entry.outcome.get("dues_minor", 0),
+            without_agreement=done.entry.outcome.get("without_agreement", 0),
         )
 
 
@@ -189,7 +205,7 @@ def _differs_from(change: Change) -> datetime:
     return min(datetime.fromisoformat(at) for at in instants)
 
 
-def _without_its_end(row: dict[str, Any]) -> dict[str, Any]:
+def _without_its_end(row: JsonObject) -> JsonObject:
     return {name: value for name, value in row.items() if name != "valid_to"}
 
 
@@ -235,8 +251,8 @@ class _Scope:
             yield agreement, min(at for at in since if at is not None)
 
 
-type _Owners = dict[tuple[int, datetime], tuple[int | None, int]]
-"""For each interval (device and start): the agreement that pays for it, and its energy in Wh."""
+type _Owners = dict[tuple[int, datetime], tuple[int | None, int, str]]
+"""For each interval (device and start): the agreement that pays for it, its energy in Wh or gas in litres, and which."""
 
 type _Targets = dict[tuple[int, int, date, str], tuple[str, int]]
 """By agreement, account, period and line: the line's title and its amount in minor units, as far as days are closed."""
@@ -274,19 +290,20 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
 
 
 _OWNERS = """
-SELECT i.device_id, i.start_at, g.id, (i.import_wh * p.ratio_primary / p.ratio_secondary)::bigint
+SELECT i.device_id, i.start_at, g.id, (i.values[1]::bigint * p.ratio_primary / p.ratio_secondary)::bigint, c.commodity
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS s (service_point_id, since)
+JOIN network.service_point c ON c.id = s.service_point_id
 JOIN assets.device_period p ON p.service_point_id = s.service_point_id AND p.role = 1
     AND coalesce(p.valid_to, 'infinity') > s.since
 JOIN readings.interval i ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id
-    AND i.channel_set = 1 AND i.start_at >= greatest(s.since, p.valid_from)
+    AND i.series = 1 AND i.start_at >= greatest(s.since, p.valid_from)
     AND i.start_at + make_interval(secs => i.length_s) <= coalesce(p.valid_to, 'infinity')
 LEFT JOIN contracts.agreement g ON g.service_point_id = s.service_point_id AND p.in_service_at IS NOT NULL
     AND greatest(g.valid_from, p.in_service_at) <= i.start_at
     AND coalesce(g.valid_to, 'infinity') >= i.start_at + make_interval(secs => i.length_s)
 WHERE NOT EXISTS (
     SELECT FROM readings.interval n WHERE n.service_point_id = i.service_point_id AND n.device_id = i.device_id
-        AND n.channel_set = 1 AND n.start_at = i.start_at AND n.version > i.version)
+        AND n.series = 1 AND n.start_at = i.start_at AND n.version > i.version)
 """
 
 
@@ -294,8 +311,8 @@ def _owners(service_points: Mapping[int, datetime]) -> _Owners:
     with connection.cursor() as cursor:
         cursor.execute(_OWNERS, [list(service_points), list(service_points.values())])
         return {
-            (device, start_at): (agreement, energy_wh)
-            for device, start_at, agreement, energy_wh in cursor.fetchall()
+            (device, start_at): (agreement, billed, commodity)
+            for device, start_at, agreement, billed, commodity in cursor.fetchall()
         }
 
 
@@ -318,7 +335,7 @@ def _target(agreement: Agreement, since: datetime, closed_through: date) -> _Tar
     return found
 
 
-def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[Any]:
+def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[RatedLine]:
     energy = usage.energies([agreement.id], period, through).get(agreement.id)
     energy_wh = energy.energy_wh if energy else 0
     energy_at = usage.energy_at(agreement.id, period)
@@ -326,14 +343,14 @@ def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[Any]
 
 
 def _intervals(before: _Owners, after: _Owners) -> list[AgreementIntervals]:
-    sums: dict[int | None, list[int]] = {}
+    sums: dict[tuple[int | None, str], list[int]] = {}
     for offset, owners in ((0, before), (2, after)):
-        for agreement_id, energy_wh in owners.values():
-            counts = sums.setdefault(agreement_id, [0, 0, 0, 0])
+        for agreement_id, billed, commodity in owners.values():
+            counts = sums.setdefault((agreement_id, commodity), [0, 0, 0, 0])
             counts[offset] += 1
-            counts[offset + 1] += energy_wh
-    by_agreement = sorted(sums.items(), key=lambda item: (item[0] is None, item[0]))
-    return [AgreementIntervals(id_, *counts) for id_, counts in by_agreement if counts[:2] != counts[2:]]
+            counts[offset + 1] += billed
+    by_agreement = sorted(sums.items(), key=lambda item: (item[0][0] is None, item[0]))
+    return [AgreementIntervals(*key, *counts) for key, counts in by_agreement if counts[:2] != counts[2:]]
 
 
 def _postings(before: _Targets, after: _Targets) -> list[Posting]:

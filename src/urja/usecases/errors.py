@@ -1,4 +1,4 @@
-"""Errors of adoption. Every message is a sentence for the caller."""
+"""Errors of adoption and of tariffs. Every message is a sentence for the caller."""
 
 from urja.apps.journal.errors import RegistryError
 
@@ -13,3 +13,7 @@ class MeterConflictError(RegistryError):
 
 class TransformerConflictError(RegistryError):
     """No transformer has this code, or a transformer on another feeder has it."""
+
+
+class OtherCommodityError(RegistryError):
+    """A tariff for another commodity than the service points of its agreements supply."""

@@ -6,7 +6,7 @@ would change it is refused. The same message twice changes nothing.
 
 import secrets
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import Model, QuerySet
@@ -16,8 +16,10 @@ from urja.apps.journal.models import External
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import Licensee, Premise, ServicePoint
 from urja.apps.people.models import Person
+from urja.apps.people.queries import signs_in_with
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 from urja.usecases.agreement_lifecycle import person_of
 from urja.usecases.connections import NewConnection, licensee_faults
 from urja.usecases.kinds import connections
@@ -88,7 +90,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
         email = self._said("email")
         if person is not None:
             yield from staff_faults(person, {name: self._said(name) for name in self.attributes})
-            if "email" in self.attributes and email is None and person.user_id is not None:
+            if "email" in self.attributes and email is None and signs_in_with(person.id):
                 yield say(
                     "person {person} signs in with an e-mail address: it cannot be removed", person=person.id
                 )
@@ -185,7 +187,7 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
 
     def _connection(self, execution: Execution) -> NewConnection:
         """Return the operation that creates a service point not known here."""
-        named: dict[str, Any] = {
+        named: JsonObject = {
             name: said for name in ("commodity", "purpose", "licensee") if (said := self._said(name))
         }
         return NewConnection(
@@ -194,12 +196,12 @@ class UpsertFromSystem(connections.UpsertFromSystem, UseCase):
             **named,
         )
 
-    def _change(self, execution: Execution, row: Model, values: dict[str, Any]) -> None:
+    def _change(self, execution: Execution, row: Model, values: dict[str, object]) -> None:
         new = {name: value for name, value in values.items() if getattr(row, name) != value}
         if new:
             execution.change(row, **new)
 
-    def _values(self, kind: str) -> dict[str, Any]:
+    def _values(self, kind: str) -> JsonObject:
         """Return the reported attributes as values of the columns."""
         return {name: _value_of(self._KNOWN[kind][name], text) for name, text in self.attributes.items()}
 
@@ -253,7 +255,7 @@ def _fault_of(known: Field, text: str | None) -> str | None:
     return None
 
 
-def _value_of(known: Field, text: str | None) -> Any:
+def _value_of(known: Field, text: str | None) -> object:
     read = known.form.reader(_WAYS)(text)
     if read is None:
         read = known.default

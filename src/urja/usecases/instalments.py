@@ -168,7 +168,7 @@ def _agreement(service_point: ServicePoint) -> Agreement | None:
 
 
 def end_plans(execution: Execution, account_id: int, at: datetime) -> None:
-    """End the plans of an account from an instant on; posted instalments stay."""
+    """End the plans of an account from an instant (UTC) on; posted instalments stay."""
     for plan in _holding([account_id], at):
         last = _last_posted(plan)
         _end(execution, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))

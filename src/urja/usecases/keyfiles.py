@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from urja.base.keystore import KeyStore
+from urja.base.untyped_values import JsonObject
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.loading import Map
@@ -155,6 +156,10 @@ def delivered_meters(
             faults.append(
                 f"row {number}: hls_secret: it is empty, and meters of type {kind} need it for their association"
             )
+        elif values.get("load_switch") and not types[kind].relay:
+            faults.append(
+                f"row {number}: load_switch: meters of type {kind} have no relay: say no, or leave it out"
+            )
         else:
             found.append(_meter(values, types[kind]))
     if faults:
@@ -164,7 +169,7 @@ def delivered_meters(
     return found
 
 
-def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
+def _meter(values: JsonObject, known: DeviceType) -> Delivered:
     def said(name: str, otherwise: Any) -> Any:
         value = values.get(name)
         return otherwise if value is None else value
@@ -178,6 +183,7 @@ def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
         wrapped_hls_secret=values.get("hls_secret"),
         wrapped_master=values.get("master_key"),
         interval_s=said("interval_s", known.interval_s),
+        clock_offset_s=known.clock_offset_s,
         max_power_w=said("max_power_w", DEFAULT_MAX_POWER_W),
         load_switch=said("load_switch", known.relay),
         forward_only=said("forward_only", False),
@@ -190,7 +196,7 @@ def _meter(values: dict[str, Any], known: DeviceType) -> Delivered:
 
 def _rows(
     content: bytes, the_map: Map, keys: KeyStore, faults: list[str]
-) -> Iterator[tuple[int, dict[str, Any]]]:
+) -> Iterator[tuple[int, JsonObject]]:
     """Yield each row's number and values by field; faults of a row go to `faults`, and that row is left out."""
     try:
         text = content.decode("utf-8-sig" if the_map.encoding == "utf-8" else the_map.encoding)
@@ -207,7 +213,7 @@ def _rows(
     for number, cells in enumerate(rows[the_map.header :], the_map.header + 1):
         if not any(cells):
             continue
-        values: dict[str, Any] = {}
+        values: JsonObject = {}
         for source, read in readers:
             place = None if source.column is None else heading.index(source.column)
             cell = source.value if place is None else cells[place] if place < len(cells) else ""

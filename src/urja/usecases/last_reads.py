@@ -17,13 +17,13 @@ from urja.usecases.side_effects import estimate_register, read_register
 
 
 def last_read_faults(
-    period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
+    period: DevicePeriod, at: datetime, register: int | None, *, estimated: bool
 ) -> Iterator[str]:
-    """Yield why a meter's last register, in Wh, cannot be right, or cannot be estimated."""
-    if register_wh is not None and estimated:
+    """Yield why a meter's last register, in Wh or litres, cannot be right, or cannot be estimated."""
+    if register is not None and estimated:
         yield say("a last register is either read or estimated: give the register, or set estimated")
-    elif register_wh is not None:
-        yield from read_faults(period.service_point_id, period.device, at, register_wh)
+    elif register is not None:
+        yield from read_faults(period.service_point_id, period.device, at, register)
     elif estimated and known_instants_around(period.service_point_id, period.device_id, at)[0] == at:
         yield say(
             "the register of meter {device} at {at} is known or estimated already: leave estimated out",
@@ -33,11 +33,11 @@ def last_read_faults(
 
 
 def record_last_read(
-    execution: Execution, period: DevicePeriod, at: datetime, register_wh: int | None, *, estimated: bool
+    execution: Execution, period: DevicePeriod, at: datetime, register: int | None, *, estimated: bool
 ) -> None:
-    """Store a last register, in Wh, as read or as estimated; with neither it stays pending."""
-    if register_wh is not None:
-        read_register(execution, period.service_point, period.device, at, register_wh)
+    """Store a last register, in Wh or litres, as read or as estimated; with neither it stays pending."""
+    if register is not None:
+        read_register(execution, period.service_point, period.device, at, register)
     elif estimated:
         since = max(period.valid_from, _agreed_since(period, at))
         estimate = estimate_register(execution, period.service_point, period.device, at, since)

@@ -8,29 +8,32 @@ import secrets
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device
+from urja.apps.billing import opening_balances
 from urja.apps.billing.models import Arrear, ArrearPayment, Deposit
 from urja.apps.contracts.models import Agreement
-from urja.apps.identity.queries.identities import users_of
+from urja.apps.identity.queries.identities import takes_first_address, users_of
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.meter_types.queries import commodity_of
 from urja.apps.network.kinds import PremiseKind
 from urja.apps.network.models import Premise
 from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import side_effects
-from urja.usecases.agreement_lifecycle import make_user
 from urja.usecases.connections import NewConnection
 from urja.usecases.kinds.agreements import Bill
+from urja.usecases.kinds.registers import known_register
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.meter_installation import InstallMeter, record_installation
 from urja.usecases.move_in_and_out import MoveIn, purpose_faults
 from urja.usecases.payment_modes import dues_faults
-from urja.usecases.people import CorrectConsumer
+from urja.usecases.people import CorrectConsumer, give_login_by_number, make_user
 from urja.usecases.premises import PutPremise
 from urja.usecases.service_points import service_points_of
 from urja.usecases.stock import UNIQUE, known_faults, make_devices
@@ -58,6 +61,7 @@ class TakeOver(UseCase, kw_only=True):
             yield from self.premise.faults(execution)
         if self.move_in is not None:
             yield from self.move_in.arrival_faults(execution)
+            yield from self.move_in.commodity_faults(execution, self.connection.commodity)
             yield from purpose_faults(self.connection.consumer_number, self.connection.purpose)
 
     def carry_out(self, execution: Execution) -> None:
@@ -113,13 +117,21 @@ class PutPerson(CorrectConsumer, kw_only=True):
     def carry_out(self, execution: Execution) -> None:
         self.write(execution, system=self.system)
         person = Person.objects.get(id=self.consumer_id)
-        if person.user_id is None and person.email:
-            user = execution.find(users_of, person.email)
-            execution.change(
-                person,
-                user_id=make_user(person.email, person.name, execution) if user is None else user.pk,
-            )
+        if person.email and (person.user_id is None or takes_first_address(person.user_id)):
+            self._give_address(execution, person)
             execution.found.clear()
+        give_login_by_number(execution, person)
+
+    def _give_address(self, execution: Execution, person: Person) -> None:
+        """Let a person who never signed in do so with their first e-mail address."""
+        user = execution.find(users_of, person.email)
+        if user is None and person.user_id is not None:
+            get_user_model().objects.filter(pk=person.user_id).update(
+                email=person.email, username=person.email
+            )
+            return
+        user_id = make_user(person.email, person.name, execution) if user is None else user.pk
+        execution.change(person, user_id=user_id)
 
 
 # -- meters ----------------------------------------------------------------------------------------------------
@@ -148,6 +160,10 @@ class TakeOverMeter(UseCase, kw_only=True):
             yield from self.install.service_point_faults(execution)
             if device is not None:
                 yield from self.install.device_faults()
+                yield from self.install.commodity_faults(execution, device.commodity)
+            elif self.delivered is not None:
+                measured = commodity_of(self.delivered.device_type)
+                yield from self.install.commodity_faults(execution, measured)
         yield from seal_faults(device, self.seals)
         if self.removed_at is not None and self.install is not None:
             if self.removed_at <= self.install.installed_at:
@@ -156,11 +172,11 @@ class TakeOverMeter(UseCase, kw_only=True):
                     serial=self.serial,
                     valid_from=self.install.installed_at.isoformat(),
                 )
-            if self.last_register_wh is not None and self.last_register_wh < self.install.register_wh:
+            if self.last_register_wh is not None and self.last_register_wh < known_register(self.install):
                 yield say(
                     "meter {serial} read {register_wh} Wh when it was installed: it cannot have read {last_register_wh} Wh when it was removed",
                     serial=self.serial,
-                    register_wh=self.install.register_wh,
+                    register_wh=known_register(self.install),
                     last_register_wh=self.last_register_wh,
                 )
 
@@ -193,7 +209,7 @@ class TakeOverMeter(UseCase, kw_only=True):
                 device,
                 DeviceRole[install.role.upper()],
                 install.installed_at,
-                install.register_wh,
+                known_register(install),
                 valid_to=self.removed_at,
                 ratio_primary=install.ratio_primary,
                 ratio_secondary=install.ratio_secondary,
@@ -279,6 +295,8 @@ class BringBalance(UseCase, kw_only=True):
             )
         if self.bill is not None:
             self._owe(execution, agreement, self.bill)
+        opening_balances.lock()
+        opening_balances.record(execution, [agreement.id])
 
     def _owe(self, execution: Execution, agreement: Agreement, bill: Bill) -> None:
         arrear = execution.find(arrears_of, (agreement.id, bill.bill))

@@ -7,36 +7,39 @@ affected.
 
 from collections.abc import Iterator
 from datetime import datetime
+from fractions import Fraction
 
-from urja.apps.assets.kinds import DeviceRole, Stock
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.meter_types.queries import own_ratio
 from urja.apps.network.models import ServicePoint
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.agreements_in_force import agreement_at, net_faults
 from urja.usecases.kinds import meters
+from urja.usecases.kinds.registers import one_of, register_of
 from urja.usecases.last_reads import last_read_faults, record_last_read
 from urja.usecases.meter_installation import (
+    begin_installation,
+    commodity_faults,
     end_installation,
     future_faults,
     ratio_faults,
-    register_faults,
     role_faults,
     stock_faults,
 )
-from urja.usecases.register_reads import read_faults
+from urja.usecases.register_reads import read_faults, register_faults, unit_faults
 from urja.usecases.service_points import no_service_point_fault
 from urja.usecases.side_effects import read_register
-from urja.usecases.work_orders import close_finished_order, record_seals, seal_faults
+from urja.usecases.work_orders import seal_faults
 
 
 class ExchangeMeter(meters.ExchangeMeter, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _common_faults(execution, self.role, self.at, self.reason)
         yield from stock_faults(self.new_serial)
-        yield from register_faults(self.new_register_wh)
         if (self.ratio_primary is None) != (self.ratio_secondary is None):
             yield say("a ratio has two numbers: give both, or neither")
         elif self.ratio_primary is not None and self.ratio_secondary is not None:
@@ -45,10 +48,20 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
         yield from _period_faults(period, self.consumer_number, self.role, self.at)
         if period is None:
             return
-        if self.old_register_wh is not None:
-            yield from read_faults(period.service_point_id, period.device, self.at, self.old_register_wh)
+        supplied = period.service_point.commodity
+        yield from unit_faults(supplied, self.old_register_wh, self.old_register_l, name="old_register")
+        yield from unit_faults(
+            supplied, self.new_register_wh, self.new_register_l, name="new_register", needed=True
+        )
+        yield from register_faults(supplied, self._first() or 0)
+        last = one_of(self.old_register_wh, self.old_register_l)
+        if last is not None:
+            yield from read_faults(period.service_point_id, period.device, self.at, last)
         new = Device.objects.filter(serial=self.new_serial).first()
+        if new is not None and self.ratio_primary is None:
+            yield from _removed_transformers_faults(period, new)
         if new is not None:
+            yield from commodity_faults(new.serial, new.commodity, period.service_point)
             yield from seal_faults(new, self.seals)
         agreement = agreement_at(period.service_point, self.at)
         if new is not None and agreement is not None and period.role == DeviceRole.BILLING:
@@ -58,29 +71,30 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
         old = _current_installation(self.consumer_number, self.role)
         assert old is not None, "its absence is a fault"
         service_point, new = old.service_point, Device.objects.get(serial=self.new_serial)
+        first = self._first()
+        assert first is not None, "its absence is a fault"
         self._take_away(execution, old)
-        period = DevicePeriod.objects.create(
-            id=next_id(bucket_of(service_point.id)),
-            service_point=service_point,
-            device=new,
-            role=old.role,
-            ratio_primary=self.ratio_primary or old.ratio_primary,
-            ratio_secondary=self.ratio_secondary or old.ratio_secondary,
-            valid_from=self.at,
-            **execution.stamp,
+        primary, secondary = (
+            continued_ratio(old, new)
+            if self.ratio_primary is None or self.ratio_secondary is None
+            else (self.ratio_primary, self.ratio_secondary)
         )
-        execution.change(new, stock=Stock.INSTALLED, held_by="")
-        read_register(execution, service_point, new, self.at, self.new_register_wh)
-        record_seals(execution, new, self.at, self.seals)
-        if period.role == DeviceRole.BILLING:
-            close_finished_order(
-                execution,
-                service_point,
-                WorkOrderKind.EXCHANGE,
-                self.at,
-                register_wh=self.new_register_wh,
-                seals=self.seals,
-            )
+        period = begin_installation(
+            execution,
+            DevicePeriod(
+                id=next_id(bucket_of(service_point.id)),
+                service_point=service_point,
+                device=new,
+                role=old.role,
+                ratio_primary=primary,
+                ratio_secondary=secondary,
+                valid_from=self.at,
+                **execution.stamp,
+            ),
+            WorkOrderKind.EXCHANGE,
+            register=first,
+            seals=self.seals,
+        )
         execution.service_point_id = service_point.id
         execution.outcome |= {
             "service_point_id": service_point.id,
@@ -91,8 +105,12 @@ class ExchangeMeter(meters.ExchangeMeter, UseCase):
 
     def _take_away(self, execution: Execution, old: DevicePeriod) -> None:
         end_installation(execution, old, self.at)
-        unread = self.old_register_wh is None
-        record_last_read(execution, old, self.at, self.old_register_wh, estimated=unread)
+        last = one_of(self.old_register_wh, self.old_register_l)
+        record_last_read(execution, old, self.at, last, estimated=last is None)
+
+    def _first(self) -> int | None:
+        """Return the first register of the new meter, in Wh or litres; None where it is not given."""
+        return one_of(self.new_register_wh, self.new_register_l)
 
 
 class CorrectLastRead(meters.CorrectLastRead, UseCase):
@@ -108,15 +126,16 @@ class CorrectLastRead(meters.CorrectLastRead, UseCase):
             yield say("no removal of meter {serial}{when} is recorded", serial=self.serial, when=when)
         else:
             assert period.valid_to is not None, "only periods that have ended are looked for"
-            if self.register_wh is None and not self.estimated:
+            yield from unit_faults(period.service_point.commodity, self.register_wh, self.register_l)
+            if register_of(self) is None and not self.estimated:
                 yield say("give the register as it was read, or set estimated where it can no longer be read")
-            yield from last_read_faults(period, period.valid_to, self.register_wh, estimated=self.estimated)
+            yield from last_read_faults(period, period.valid_to, register_of(self), estimated=self.estimated)
 
     def carry_out(self, execution: Execution) -> None:
         period = self._period()
         assert period is not None, "its absence is a fault"
         assert period.valid_to is not None, "only periods that have ended are looked for"
-        record_last_read(execution, period, period.valid_to, self.register_wh, estimated=self.estimated)
+        record_last_read(execution, period, period.valid_to, register_of(self), estimated=self.estimated)
         execution.service_point_id = period.service_point_id
         execution.outcome |= {"service_point_id": period.service_point_id, "device_id": period.device_id}
 
@@ -132,10 +151,21 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
         yield from _common_faults(execution, self.role, self.at, self.reason)
         yield from ratio_faults(self.primary, self.secondary)
         period = _current_installation(self.consumer_number, self.role)
-        yield from _period_faults(period, self.consumer_number, self.role, self.at)
+        if period is not None and self.at == period.valid_from:
+            if self.register_wh is not None:
+                yield say(
+                    "the register at the installation is known: leave it out to correct the ratio since then"
+                )
+        else:
+            yield from _period_faults(period, self.consumer_number, self.role, self.at)
+            if self.register_wh is None:
+                yield say(
+                    "give the register at that instant: the old ratio applies before it, the new one after it"
+                )
+            elif period is not None:
+                yield from read_faults(period.service_point_id, period.device, self.at, self.register_wh)
         if period is None:
             return
-        yield from read_faults(period.service_point_id, period.device, self.at, self.register_wh)
         if (self.primary, self.secondary) == (period.ratio_primary, period.ratio_secondary):
             yield say(
                 "the ratio is {primary} to {secondary} already",
@@ -146,6 +176,20 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
     def carry_out(self, execution: Execution) -> None:
         before = _current_installation(self.consumer_number, self.role)
         assert before is not None, "its absence is a fault"
+        after = before
+        if self.register_wh is None:
+            execution.change(before, ratio_primary=self.primary, ratio_secondary=self.secondary)
+        else:
+            after = self._begin_again(execution, before, self.register_wh)
+        execution.service_point_id = before.service_point_id
+        execution.outcome |= {
+            "service_point_id": before.service_point_id,
+            "device_id": before.device_id,
+            "device_period_id": after.id,
+        }
+
+    def _begin_again(self, execution: Execution, before: DevicePeriod, register_wh: int) -> DevicePeriod:
+        """End an installation and begin it with the other ratio, with a register (Wh) at that instant."""
         execution.change(before, valid_to=self.at)
         after = DevicePeriod.objects.create(
             id=next_id(bucket_of(before.service_point_id)),
@@ -159,13 +203,35 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
             taken_over_at=continued_service_at(before.taken_over_at, self.at),
             **execution.stamp,
         )
-        read_register(execution, before.service_point, before.device, self.at, self.register_wh)
-        execution.service_point_id = before.service_point_id
-        execution.outcome |= {
-            "service_point_id": before.service_point_id,
-            "device_id": before.device_id,
-            "device_period_id": after.id,
-        }
+        read_register(execution, before.service_point, before.device, self.at, register_wh)
+        return after
+
+
+def continued_ratio(before: DevicePeriod, device: Device) -> tuple[int, int]:
+    """Return the ratio, primary to secondary, that a meter does not apply itself in the place of another one: the
+    transformers stay, and each type may have multiplied its registers by their ratio already.
+    """
+    own, new_own = own_ratio(before.device.device_type), own_ratio(device.device_type)
+    if own == new_own:
+        return before.ratio_primary, before.ratio_secondary
+    transformers = Fraction(before.ratio_primary, before.ratio_secondary) * own
+    if transformers == 1:
+        # Before a whole-current meter there were none: those of a meter that includes their ratio come with it.
+        return 1, 1
+    return (transformers / new_own).as_integer_ratio()
+
+
+def _removed_transformers_faults(before: DevicePeriod, new: Device) -> Iterator[str]:
+    """Yield why the ratio before a new meter has to be stated: one with a load switch is never behind current
+    transformers, so that those of the old meter are removed.
+    """
+    primary, secondary = continued_ratio(before, new)
+    if new.load_switch and not before.device.load_switch and primary != secondary:
+        yield say(
+            "meter {old} was behind transformers, and meter {new} has a load switch: give the ratio before it, 1 to 1 where the transformers are removed",
+            old=before.device,
+            new=new,
+        )
 
 
 def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
@@ -181,7 +247,7 @@ def first_billed_at(period: DevicePeriod, passed_at: datetime) -> datetime:
 
 
 def continued_service_at(in_service_at: datetime | None, since: datetime) -> datetime | None:
-    """Return since when a meter is in service, where its period at a service point begins again at `since`: not
+    """Return since when a meter is in service, where its period at a service point begins again at `since` (UTC): not
     before that.
     """
     return None if in_service_at is None else max(in_service_at, since)

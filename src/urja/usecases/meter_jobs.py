@@ -8,7 +8,7 @@ meter is a fault with its sentence; the other rows go ahead only with `good_rows
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from urja.apps.assets import meter_keys
 from urja.apps.assets.kinds import DeviceRole
@@ -21,11 +21,16 @@ from urja.apps.meter_jobs.models import Job
 from urja.apps.meter_types.queries import known_types
 from urja.apps.network.nodes import node_named
 from urja.apps.people.models import Protection
+from urja.apps.rulebook.queries.calendars import versions_of
 from urja.apps.supply.models import Hold
 from urja.base.sentences import Sentence, say
+from urja.base.untyped_values import JsonObject
+from urja.core.calendar import Period, local_day, midnight
+from urja.core.calendars import Calendar, activity_tables, plain_tables
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds import meter_jobs
 from urja.usecases.meter_targets import Target, meters_under, named_meters
+from urja.usecases.terms import zone
 
 MAX_METERS: Final = 5_000
 """Meters of one job."""
@@ -33,6 +38,8 @@ MAX_UNFINISHED: Final = 20_000
 """Meters of all unfinished jobs."""
 MAX_LISTED_FAULTS: Final = 100
 """Faults of rows that are listed one by one."""
+_HOLIDAY_DAYS: Final = 366
+"""Days ahead whose holidays a meter is given: its table of special days is short."""
 MAX_MINUTES: Final = 7 * 24 * 60
 
 
@@ -165,6 +172,8 @@ class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):
 
     def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
         """A meter whose type is not known here is judged by the head end."""
+        if self.what == "calendar":
+            return _without_zones(rows)
         if self.what != "billing-profile":
             return {}
         types = known_types()
@@ -196,7 +205,65 @@ class SetClocks(meter_jobs.SetClocks, MeterJobRequest):
     def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         return iter(())
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
+    def arguments(self, execution: Execution) -> JsonObject:  # noqa: ARG002 - the signature is shared
+        return {}
+
+
+def _without_zones(rows: Sequence[Target]) -> dict[int, Sentence]:
+    """Return, by position, the faults of meters that count no tariff zones.
+
+    A meter whose type is not known here is judged by the head end.
+    """
+    types = known_types()
+    devices = {row.position: row.period.device for row in rows if row.period is not None}
+    return {
+        position: say(
+            "meter {device} counts no tariff zones: its type is {type}",
+            device=device,
+            type=device.device_type,
+        )
+        for position, device in devices.items()
+        if device.device_type in types and not types[device.device_type].zones
+    }
+
+
+class SetCalendars(meter_jobs.SetCalendars, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:
+        today = local_day(execution.recorded_at, zone())
+        if self.from_day is not None and self.from_day <= today:
+            yield say("a calendar comes into force on a later day than {today}, or at once", today=today)
+        if self._version(execution) is None:
+            yield say(
+                "there is no calendar {code} in force on that day: urja calendar load",
+                code=self.calendar_code,
+            )
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
+        return _without_zones(rows)
+
+    def _version(self, execution: Execution) -> Calendar | None:
+        day = self.from_day or local_day(execution.recorded_at, zone())
+        in_force = [one for one in versions_of(self.calendar_code) if one.valid_from <= day]
+        return in_force[-1] if in_force else None
+
+    def arguments(self, execution: Execution) -> JsonObject:
+        calendar = self._version(execution)
+        assert calendar is not None, "checked by own_faults"
+        day = self.from_day or local_day(execution.recorded_at, zone())
+        tables = activity_tables(calendar, Period(day, day + timedelta(days=_HOLIDAY_DAYS)))
+        at = None if self.from_day is None else midnight(self.from_day, zone()).isoformat()
+        # The name that the meter shows says which document it is: the registers count by it.
+        return {"name": calendar.sha256[:8], "tables": plain_tables(tables), "activate_at": at}
+
+
+class ResetDemands(meter_jobs.ResetDemands, MeterJobRequest):
+    def own_faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
+        return iter(())
+
+    def unfit(self, rows: Sequence[Target], at: datetime) -> dict[int, Sentence]:  # noqa: ARG002 - the signature is shared
+        return _without_zones(rows)
+
+    def arguments(self, execution: Execution) -> JsonObject:  # noqa: ARG002 - the signature is shared
         return {}
 
 
@@ -224,7 +291,7 @@ class ChangeKeys(meter_jobs.ChangeKeys, MeterJobRequest):
             if device_id in busy
         }
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
+    def arguments(self, execution: Execution) -> JsonObject:  # noqa: ARG002 - the signature is shared
         return {}
 
 
@@ -260,7 +327,7 @@ class ShowText(meter_jobs.ShowText, MeterJobRequest):
             )
         return None
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
+    def arguments(self, execution: Execution) -> JsonObject:  # noqa: ARG002 - the signature is shared
         return {"text": self.text}
 
 
@@ -273,7 +340,7 @@ class TestRelays(meter_jobs.TestRelays, MeterJobRequest):
         found = {row.position: tested.fault(row.period) for row in rows if row.period is not None}
         return {position: fault for position, fault in found.items() if fault is not None}
 
-    def arguments(self, execution: Execution) -> dict[str, Any]:  # noqa: ARG002 - the signature is shared
+    def arguments(self, execution: Execution) -> JsonObject:  # noqa: ARG002 - the signature is shared
         return {}
 
     def consumer_numbers(self, at: datetime) -> list[str]:

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from urja.apps.assets.models import DevicePeriod
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.readings import reassignment
 from urja.apps.readings.reassignment import Move
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.kinds import meters
-from urja.usecases.meter_exchange import continued_service_at
+from urja.usecases.meter_exchange import continued_ratio, continued_service_at
+from urja.usecases.meter_installation import commodity_faults
 from urja.usecases.register_reads import known_instants_around
 
 
@@ -29,8 +30,11 @@ class SwapMeters(meters.SwapMeters, UseCase):
             return
         if self.since > execution.recorded_at:
             yield say("{since} is in the future", since=self.since.isoformat())
-        for serial in (self.serial_a, self.serial_b):
-            period = _current_installation(serial)
+        first, second = _current_installation(self.serial_a), _current_installation(self.serial_b)
+        if first is not None and second is not None:
+            for own, other in ((first, second), (second, first)):
+                yield from commodity_faults(other.device.serial, other.device.commodity, own.service_point)
+        for serial, period in ((self.serial_a, first), (self.serial_b, second)):
             if period is None:
                 yield say("meter {serial} is not installed", serial=serial)
             elif self.since < period.valid_from:
@@ -56,7 +60,7 @@ class SwapMeters(meters.SwapMeters, UseCase):
                 )
             numbers = {period.id: self._end(execution, period) for period in (first, second)}
             for own, other in ((first, second), (second, first)):
-                _begin(execution, numbers[own.id], own, other.device_id, self.since)
+                _begin(execution, numbers[own.id], own, other.device, self.since)
             reassignment.hand_over_coverage(
                 cursor, {first.id: numbers[second.id], second.id: numbers[first.id]}
             )
@@ -81,15 +85,16 @@ class SwapMeters(meters.SwapMeters, UseCase):
 
 
 def _begin(
-    execution: Execution, number: int, service_point: DevicePeriod, device_id: int, since: datetime
+    execution: Execution, number: int, service_point: DevicePeriod, device: Device, since: datetime
 ) -> None:
+    primary, secondary = continued_ratio(service_point, device)
     DevicePeriod.objects.create(
         id=number,
         service_point_id=service_point.service_point_id,
-        device_id=device_id,
+        device=device,
         role=service_point.role,
-        ratio_primary=service_point.ratio_primary,
-        ratio_secondary=service_point.ratio_secondary,
+        ratio_primary=primary,
+        ratio_secondary=secondary,
         valid_from=since,
         commissioned_at=continued_service_at(service_point.commissioned_at, since),
         taken_over_at=continued_service_at(service_point.taken_over_at, since),

@@ -50,7 +50,7 @@ def named_meters(names: Sequence[str]) -> list[Target]:
 
 
 def meters_under(node: Node, at: datetime) -> list[Target]:
-    """Return every meter installed under a node at an instant, by consumer number."""
+    """Return every meter installed under a node at an instant (UTC), by consumer number."""
     found = (
         _installed()
         .filter(service_point_id__in=service_points_under(node, at))

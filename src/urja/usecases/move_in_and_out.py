@@ -7,7 +7,6 @@ earlier: everything that a consumer sees is selected by an agreement.
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import Deposit
@@ -38,10 +37,11 @@ from urja.usecases.agreement_lifecycle import (
 )
 from urja.usecases.agreements_in_force import load_faults
 from urja.usecases.kinds import agreements
+from urja.usecases.kinds.registers import register_of
 from urja.usecases.meter_installation import future_faults
-from urja.usecases.register_reads import split_faults
+from urja.usecases.register_reads import split_faults, unit_faults
 from urja.usecases.service_points import no_service_point_fault, service_point_of, service_points_of
-from urja.usecases.terms import policy_faults, tariff_in_force_faults, zone
+from urja.usecases.terms import commodity_faults, policy_faults, tariff_in_force_faults, zone
 
 
 class MoveIn(agreements.MoveIn, IncomingConsumer):
@@ -62,6 +62,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
 
     def _service_point_faults(self, execution: Execution, service_point: ServicePoint) -> Iterator[str]:
         yield from purpose_faults(service_point.consumer_number, service_point.purpose)
+        yield from self.commodity_faults(execution, service_point.commodity)
         if service_point.disconnected_at is not None:
             yield say(
                 "service point {service_point} is permanently disconnected: reopen_service_point first",
@@ -85,7 +86,8 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         meter = list(meter_faults(service_point, self.at, self.metering_mode))
         yield from meter
         if not meter and period is not None:
-            yield from split_faults(service_point.id, period.device, self.at, self.register_wh)
+            yield from unit_faults(service_point.commodity, self.register_wh, self.register_l)
+            yield from split_faults(service_point.id, period.device, self.at, register_of(self))
             yield from load_faults(period.device, self.sanctioned_load_w)
 
     def terms_faults(self) -> Iterator[str]:
@@ -118,6 +120,17 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 "a prepaid supply needs no security deposit (Electricity Act 2003, section 47(5)): leave it out"
             )
         yield from billing_day_faults(self.billing_day)
+        begins_on = local_day(self.at, zone())
+        if self.bill_from is not None and self.bill_from < begins_on:
+            yield say(
+                "fixed charges cannot begin on {bill_from}, before the agreement, which begins on {begins_on}",
+                bill_from=self.bill_from,
+                begins_on=begins_on,
+            )
+
+    def commodity_faults(self, execution: Execution, commodity: str) -> Iterator[str]:
+        """Yield why the tariff cannot bill a service point of a commodity."""
+        yield from execution.find(_commodity_faults, (self.tariff_code, commodity)) or ()
 
     def _rule_faults(self, execution: Execution) -> Iterator[str]:
         """Yield why no tariff or policy would apply."""
@@ -139,10 +152,10 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         service_point: ServicePoint,
         *,
         converted_at: datetime | None = None,
-        **more: Any,
+        **more: object,
     ) -> Agreement:
         """Begin the agreement at a service point and return it; `more` are columns of a new person."""
-        record_boundary_read(execution, service_point, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, register_of(self))
         terms = {
             "tariff_code": self.tariff_code,
             "sanctioned_load_w": self.sanctioned_load_w,
@@ -154,7 +167,14 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         }
         person = self.the_person(execution, bucket_of(service_point.id), **more)
         agreement = begin_agreement(
-            execution, service_point, self.at, person, self.currency, terms, billing_day=self.billing_day
+            execution,
+            service_point,
+            self.at,
+            person,
+            self.currency,
+            terms,
+            billing_day=self.billing_day,
+            bill_from=self.bill_from,
         )
         _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
         return agreement
@@ -162,6 +182,10 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
 
 def _tariff_faults(asked: list[tuple[str, date, str]]) -> dict[tuple[str, date, str], list[str]]:
     return {one: list(tariff_in_force_faults(*one)) for one in asked}
+
+
+def _commodity_faults(asked: list[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    return {one: list(commodity_faults(*one)) for one in asked}
 
 
 def _policy_faults(asked: list[tuple[str, str, date, str]]) -> dict[tuple[str, str, date, str], list[str]]:
@@ -187,7 +211,8 @@ class MoveOut(agreements.MoveOut, UseCase):
             return
         agreement = newest_agreement(service_point)
         yield from ending_faults(service_point, agreement, self.at)
-        yield from agreement_split_faults(service_point, self.at, self.register_wh)
+        yield from unit_faults(service_point.commodity, self.register_wh, self.register_l)
+        yield from agreement_split_faults(service_point, self.at, register_of(self))
         if agreement is not None:
             yield from transfer_faults(agreement, self.transfer_to, consented=self.consented)
 
@@ -195,7 +220,7 @@ class MoveOut(agreements.MoveOut, UseCase):
         service_point = ServicePoint.objects.get(consumer_number=self.consumer_number)
         agreement = newest_agreement(service_point)
         assert agreement is not None, "its absence is a fault"
-        record_boundary_read(execution, service_point, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, register_of(self))
         end_agreement(execution, agreement, self.at)
         request_settlement(execution, agreement, self.at, self.transfer_to)
         if self.hold_vacant:
@@ -212,7 +237,8 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
             return
         agreement = newest_agreement(service_point)
         yield from ending_faults(service_point, agreement, self.at)
-        yield from agreement_split_faults(service_point, self.at, self.register_wh)
+        yield from unit_faults(service_point.commodity, self.register_wh, self.register_l)
+        yield from agreement_split_faults(service_point, self.at, register_of(self))
         if min(self.credit_minor, self.deposit_minor) < 0:
             yield say("neither an opening credit nor a security deposit can be negative")
         yield from billing_day_faults(self.billing_day)
@@ -220,6 +246,9 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
             yield from consent_faults(consented=self.consented)
         if agreement is not None and self.policy:
             yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
+        if agreement is not None:
+            kept = agreement.terms_at(self.at).tariff_code
+            yield from commodity_faults(kept, service_point.commodity)
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(
                 "other terms are agreed for a later day: undo those first, then agree them with the new owner"
@@ -233,7 +262,7 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         kept = {name: getattr(terms, name) for name in _KEPT}
         if self.policy is not None:
             kept["policy"] = self.policy
-        record_boundary_read(execution, service_point, self.at, self.register_wh)
+        record_boundary_read(execution, service_point, self.at, register_of(self))
         end_agreement(execution, before, self.at)
         person = self.the_person(execution, bucket_of(service_point.id))
         agreement = begin_agreement(

@@ -11,6 +11,7 @@ from urja.apps.network.kinds import LEVELS, Level, Tree
 from urja.apps.network.models import Licensee, Node, NodePeriod, Placement, ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 from urja.usecases.errors import TransformerConflictError
 from urja.usecases.kinds import network
 from urja.usecases.meter_installation import future_faults
@@ -43,7 +44,7 @@ class PutNode(UseCase, kw_only=True):
 
     node: str
     """Level and code, such as `feeder F1`."""
-    values: dict[str, Any]
+    values: JsonObject
     """Values of its columns, the licensee by its code; columns that are left out do not change."""
     parent: str = ""
     """The parent of a new node, such as `substation SS2`."""

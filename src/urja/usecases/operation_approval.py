@@ -10,13 +10,13 @@ thresholds again: many small operations count as much as one large one, also whe
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, Final, assert_never
+from datetime import date, datetime
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from urja.apps.approvals import thresholds
 from urja.apps.approvals.challenges import challenge_of, content_of, person_of
@@ -48,7 +48,7 @@ from urja.usecases import requests as usecases
 from urja.usecases.approval_measures import measure, measure_dry_run
 from urja.usecases.dry_run import Effects
 from urja.usecases.kinds.decoding import decode
-from urja.usecases.operations import BY_KIND, UseCase, dry_run_changes
+from urja.usecases.operations import BY_KIND, SignOffOpeningBalances, UseCase, dry_run_changes
 
 _SUMS: Final = 0x75726A6170
 """Key of an advisory lock: of two operations at once each must count what the other one did."""
@@ -140,7 +140,7 @@ def _before(book: Thresholds, actor: str, now: datetime) -> DoneBefore:
     )
 
 
-def _sum(rows: Any, column: str) -> int:
+def _sum(rows: QuerySet[Measured], column: str) -> int:
     return int(rows.aggregate(sum=Sum(column))["sum"] or 0)
 
 
@@ -162,11 +162,16 @@ def _zone() -> ZoneInfo:
     return ZoneInfo(settings.URJA_TIMEZONE)
 
 
-def _day(now: datetime) -> Any:
+def _day(now: datetime) -> date:
     return local_day(now, _zone())
 
 
 def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:
+    in_money = one.ground in {Ground.MONEY, Ground.MONEY_OF_ALL}
+    values = {
+        name: major_text(n, book.decimals) if in_money else n
+        for name, n in (("sum", one.sum), ("limit", one.limit))
+    }
     match one.ground:
         case Ground.KIND:
             return say("an operation of this kind always needs passkeys")
@@ -175,39 +180,37 @@ def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:
         case Ground.MONEY:
             return say(
                 "with it your manual amounts today come to {sum}; passkeys are required from {limit}",
-                sum=major_text(one.sum, book.decimals),
-                limit=major_text(one.limit, book.decimals),
+                **values,
             )
         case Ground.MONEY_OF_ALL:
             return say(
                 "with it the manual amounts of all staff today come to {sum}; passkeys are required from {limit}",
-                sum=major_text(one.sum, book.decimals),
-                limit=major_text(one.limit, book.decimals),
+                **values,
             )
         case Ground.DISCONNECTIONS:
             return say(
                 "with it you disconnect {sum} supplies within a short time; passkeys are required from {limit}",
-                sum=one.sum,
-                limit=one.limit,
+                **values,
             )
         case Ground.DISCONNECTIONS_OF_ALL:
             return say(
                 "with it all staff disconnect {sum} supplies within a short time; passkeys are required from {limit}",
-                sum=one.sum,
-                limit=one.limit,
+                **values,
             )
         case Ground.METERS:
             return say(
                 "with it you send commands to {sum} meters within a short time; passkeys are required from {limit}",
-                sum=one.sum,
-                limit=one.limit,
+                **values,
             )
         case Ground.METERS_OF_ALL:
             return say(
                 "with it all staff send commands to {sum} meters within a short time; passkeys are required from {limit}",
-                sum=one.sum,
-                limit=one.limit,
+                **values,
             )
+        case Ground.STATEMENT_GAP:
+            return say("its opening balance is that of no earlier statement of the account")
+        case Ground.CHEQUE_UNPROVEN:
+            return say("no bank statement shows that the cheque is paid")
         case _:
             assert_never(one.ground)
 
@@ -385,7 +388,7 @@ def _perform_if_approved(request: Request, waiting: Waiting, now: datetime) -> N
             # A second person has enrolled since: their passkey is required, and the delay no longer replaces it.
             waiting.state, waiting.told_at, waiting.due_at = WaitingState.WAITING, None, None
             return
-        if not _alone(waiting, book, measured, before, now):
+        if not _alone(waiting, operation, book, measured, before, now):
             return
     _count(request, measured, now)
     usecases.perform_request(request, operation, now)
@@ -407,16 +410,26 @@ def _others(request: Request, operation: UseCase, now: datetime) -> bool:
 
 
 def _alone(
-    waiting: Waiting, book: Thresholds, measured: OperationMeasure, before: DoneBefore, now: datetime
+    waiting: Waiting,
+    operation: UseCase,
+    book: Thresholds,
+    measured: OperationMeasure,
+    before: DoneBefore,
+    now: datetime,
 ) -> bool:
-    """Return whether the only member of staff may have it performed now: within caps, and after the delay."""
+    """Return whether the only member of staff may perform an operation without a second person: within caps, after the delay."""
+    in_service = DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists()
+    if not in_service and isinstance(operation, SignOffOpeningBalances):
+        # The caps bound what is moved by hand in a day; the balances of a whole utility are signed off at once, and
+        # were brought by a command at the box.
+        return True
     beyond = beyond_caps(book, measured, before)
     if beyond:
         words = say(
             "without a second person daily caps apply, also after a delay: have another person enrol a passkey"
         )
         raise RefusedError([*(_cap(one, book) for one in beyond), words])
-    if not DevicePeriod.objects.exclude(commissioned_at=None, taken_over_at=None).exists():
+    if not in_service:
         # No consumer is supplied yet: an operator who sets up an installation alone needs no delay.
         return True
     waiting.state = WaitingState.DELAYED

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -25,6 +24,7 @@ from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Execution, UseCase, next_number
 from urja.apps.readings.operations import recompute_since
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 from urja.usecases.ownership import owned_by_others
 
 
@@ -34,8 +34,8 @@ class Change:
 
     table: str
     row_id: int
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: JsonObject | None
+    after: JsonObject | None
 
     def to_json(self) -> dict[str, object]:
         """Return it for the caller: without wrapped keys, which no caller sees."""
@@ -363,5 +363,7 @@ RECORDED_TABLES = (
     "billing_deposit",
     "billing_arrear",
     "billing_instalment_plan",
+    "billing_opening_balance",
+    "maintenance_due",
 )
 """Tables with history, in an order in which rows can be created: each refers only to rows of tables before it."""

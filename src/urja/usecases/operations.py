@@ -4,9 +4,20 @@ from urja.apps.assets.projection_versions import mark_written_due
 from urja.apps.journal.operation import Execution, UseCase
 from urja.usecases import kinds
 from urja.usecases.address_changes import ApproveAddressChange, ChangeAddress, Readdress
+from urja.usecases.adjustments import AdjustBalance, RefundCredit, WaiveCharges, WriteOff
 from urja.usecases.adoption import Adopted, Adoption, InstallNetworkMeter, adopt_meter, install_network_meter
+from urja.usecases.bank import ClaimTransfer, DecideClaim, LoadStatement, ReverseClaim
 from urja.usecases.commissioning import Commission, RecordCommissioning
 from urja.usecases.connections import NewConnection
+from urja.usecases.counter import (
+    CancelReceipt,
+    ClearCheque,
+    CloseDrawer,
+    DepositTakings,
+    OpenDrawer,
+    ReturnCheque,
+    TakeReceipt,
+)
 from urja.usecases.differences import CloseDifference, NoteDifference
 from urja.usecases.disconnections import (
     DisconnectPermanently,
@@ -20,16 +31,28 @@ from urja.usecases.key_rewrapping import RewrapKeys
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.letters import RecordLetter
+from urja.usecases.maintenance import PostMaintenance
 from urja.usecases.meter_exchange import ChangeRatio, CorrectLastRead, ExchangeMeter
 from urja.usecases.meter_installation import InstallMeter, RemoveMeter
-from urja.usecases.meter_jobs import CancelMeterJob, ChangeKeys, ReadMeters, SetClocks, ShowText, TestRelays
+from urja.usecases.meter_jobs import (
+    CancelMeterJob,
+    ChangeKeys,
+    ReadMeters,
+    ResetDemands,
+    SetCalendars,
+    SetClocks,
+    ShowText,
+    TestRelays,
+)
 from urja.usecases.meter_swap import SwapMeters
 from urja.usecases.move_in_and_out import MoveIn, MoveOut, TransferOwnership
 from urja.usecases.network import AddTransformer, MoveNode, MoveServicePoint, add_transformer
+from urja.usecases.opening_balances import SignOffOpeningBalances
 from urja.usecases.operation_execution import Change, changes_of, dry_run_changes, perform
 from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid
 from urja.usecases.people import AnonymiseConsumer, CorrectConsumer
 from urja.usecases.protection import EndProtection, Protect
+from urja.usecases.societies import SetUpSociety
 from urja.usecases.staff import Dismiss, Employ, dismiss, employ
 from urja.usecases.stock import IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
 from urja.usecases.take_new_keys import TakeNewKeys
@@ -44,6 +67,7 @@ BY_KIND: dict[str, type[UseCase]] = {asked.kind(): globals()[asked.__name__] for
 __all__ = [
     "BY_KIND",
     "AddTransformer",
+    "AdjustBalance",
     "Adopted",
     "Adoption",
     "AgreeInstalments",
@@ -52,6 +76,7 @@ __all__ = [
     "AssignWorkOrder",
     "Bill",
     "CancelMeterJob",
+    "CancelReceipt",
     "Change",
     "ChangeAddress",
     "ChangeCategory",
@@ -59,14 +84,19 @@ __all__ = [
     "ChangeLoad",
     "ChangePolicy",
     "ChangeRatio",
+    "ClaimTransfer",
+    "ClearCheque",
     "CloseDifference",
+    "CloseDrawer",
     "CloseWorkOrder",
     "Commission",
     "ConvertToPostpaid",
     "ConvertToPrepaid",
     "CorrectConsumer",
     "CorrectLastRead",
+    "DecideClaim",
     "Delivered",
+    "DepositTakings",
     "DisconnectPermanently",
     "DisconnectTemporarily",
     "Dismiss",
@@ -79,13 +109,16 @@ __all__ = [
     "InstallNetworkMeter",
     "IssueDevice",
     "IssueToken",
+    "LoadStatement",
     "MoveIn",
     "MoveNode",
     "MoveOut",
     "MoveServicePoint",
     "NewConnection",
     "NoteDifference",
+    "OpenDrawer",
     "OpenWorkOrder",
+    "PostMaintenance",
     "Protect",
     "ReadMeters",
     "Readdress",
@@ -94,23 +127,33 @@ __all__ = [
     "RecordCommissioning",
     "RecordDuesPaid",
     "RecordLetter",
+    "RefundCredit",
     "RemoveMeter",
     "ReopenServicePoint",
+    "ResetDemands",
+    "ReturnCheque",
     "ReturnDevice",
+    "ReverseClaim",
     "RevokeToken",
     "RewrapKeys",
     "ScrapDevice",
+    "SetCalendars",
     "SetClocks",
+    "SetUpSociety",
     "ShowText",
+    "SignOffOpeningBalances",
     "SwapMeters",
     "TakeNewKeys",
+    "TakeReceipt",
     "TestDevice",
     "TestRelays",
     "TransferOwnership",
     "Undo",
     "UpsertFromSystem",
     "UseCase",
+    "WaiveCharges",
     "WithdrawWorkOrder",
+    "WriteOff",
     "add_transformer",
     "adopt_meter",
     "changes_of",

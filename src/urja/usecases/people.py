@@ -3,9 +3,8 @@ only.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,8 +17,9 @@ from urja.apps.identity.models import Employment
 from urja.apps.identity.queries.identities import email_faults, is_staff, taken_faults
 from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.people.models import PHONE, Person
-from urja.apps.people.queries import PERSONAL, version_of
+from urja.apps.people.queries import PERSONAL, signs_in_with, version_of
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonMapping, JsonObject
 from urja.usecases.address_changes import request_address_change
 from urja.usecases.kinds import people
 
@@ -81,15 +81,16 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
         yield from staff_faults(person, given)
         yield from self._faults_of_email(person, given)
 
-    def _faults_of_email(self, person: Person, given: dict[str, Any]) -> Iterator[str]:
+    def _faults_of_email(self, person: Person, given: JsonObject) -> Iterator[str]:
         email = given.get("email")
-        if email is None or (email == "" and person.user_id is None):
+        if email is None or (email == "" and not signs_in_with(person.id)):
             return
         yield from email_faults(email)
         yield from taken_faults(person, email)
 
     def carry_out(self, execution: Execution) -> None:
         self.write(execution)
+        give_login_by_number(execution, Person.objects.get(id=self.consumer_id))
 
     def write(self, execution: Execution, *, system: str = "") -> None:
         """Write the data that differ; `system` is the outside system that reports them."""
@@ -97,7 +98,7 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
         write_person(execution, person, self._given(), system=system)
         execution.outcome["consumer_id"] = person.id
 
-    def _given(self) -> dict[str, Any]:
+    def _given(self) -> JsonObject:
         """Return the fields to correct, as they are stored."""
         given = {name: getattr(self, name) for name in PERSONAL if getattr(self, name) is not UNSET}
         if given.get("phone"):
@@ -107,7 +108,7 @@ class CorrectConsumer(people.CorrectConsumer, UseCase):
         return given
 
 
-def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
+def staff_faults(person: Person, given: JsonMapping) -> Iterator[str]:
     """Yield why a person's name or address is not corrected: it belongs to a staff identity too."""
     changed = [
         name for name in ("name", "email") if given.get(name, UNSET) not in (UNSET, getattr(person, name))
@@ -120,9 +121,12 @@ def staff_faults(person: Person, given: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def write_person(execution: Execution, person: Person, values: dict[str, Any], *, system: str = "") -> None:
-    """Write the data that differ. For signing in, a name changes at once, an address once it is confirmed."""
-    if person.user_id is not None and "email" in values:
+def write_person(execution: Execution, person: Person, values: JsonObject, *, system: str = "") -> None:
+    """Write the data that differ. For signing in, a name changes at once, an address once it is confirmed.
+
+    Where a person signs in by mobile number alone, an address is one for notices.
+    """
+    if person.user_id is not None and "email" in values and signs_in_with(person.id):
         values = dict(values)
         request_address_change(execution, person.user_id, values.pop("email"), person=person, system=system)
     new = {name: value for name, value in values.items() if getattr(person, name) != value}
@@ -130,6 +134,35 @@ def write_person(execution: Execution, person: Person, values: dict[str, Any], *
         execution.change(person, **new)
     if person.user_id is not None and "name" in new:
         get_user_model().objects.filter(id=person.user_id).update(first_name=person.name[:150])
+
+
+def make_user(email: str, name: str, execution: Execution) -> int:
+    """Create a user and return its number; no user may have the address yet."""
+    return _make_user(email, email, name, execution)
+
+
+def make_user_of_number(person_id: int, name: str, execution: Execution) -> int:
+    """Return the number of the user, without an e-mail address, by whom a person signs in by mobile number."""
+    username = f"person-{person_id}"
+    # It is there already where an operation that made it was undone.
+    known = get_user_model().objects.filter(username=username).values_list("pk", flat=True).first()
+    return _make_user(username, "", name, execution) if known is None else int(known)
+
+
+def _make_user(username: str, email: str, name: str, execution: Execution) -> int:
+    user = get_user_model()(
+        username=username, email=email, first_name=name[:150], date_joined=execution.recorded_at
+    )
+    # People sign in by a code; there is no password to guess.
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return int(user.pk)
+
+
+def give_login_by_number(execution: Execution, person: Person) -> None:
+    """Let a person who has a telephone number and no login sign in by that number, after its wait."""
+    if person.user_id is None and person.phone:
+        execution.change(person, user_id=make_user_of_number(person.id, person.name, execution))
 
 
 class AnonymiseConsumer(people.AnonymiseConsumer, UseCase):

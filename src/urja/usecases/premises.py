@@ -3,12 +3,12 @@
 import re
 import secrets
 from collections.abc import Iterator
-from typing import Any
 
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import Premise
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 
 _OWN_NUMBER = re.compile(r"premise:([0-9]{1,18})")
 """A premise without a code is exported under its number, and recognised by it."""
@@ -23,7 +23,7 @@ def premises_of(codes: list[str]) -> dict[str, Premise]:
     return found
 
 
-def coordinate_faults(values: dict[str, Any]) -> Iterator[str]:
+def coordinate_faults(values: dict[str, object]) -> Iterator[str]:
     """Yield why coordinates are incomplete."""
     given = [values[name] is None for name in ("latitude", "longitude") if name in values]
     if len(given) == 1 or len(set(given)) > 1:
@@ -33,7 +33,7 @@ def coordinate_faults(values: dict[str, Any]) -> Iterator[str]:
 class PutPremise(UseCase, kw_only=True):
     """A premise, created where it is not known, changed where it is."""
 
-    values: dict[str, Any]
+    values: JsonObject
     """Values of its columns; columns that are left out do not change."""
     known: int | None = None
     """Number of a known premise."""

@@ -94,7 +94,7 @@ class EndProtection(connections.EndProtection, UseCase):
 
 
 def protections(consumer_number: str, at: datetime) -> list[Protection]:
-    """Return the protected statuses of the consumer of a supply at an instant."""
+    """Return the protected statuses of the consumer of a supply at an instant (UTC)."""
     held = Protection.objects.filter(person=_consumer(consumer_number, at), valid_from__lte=at)
     return list(held.exclude(valid_to__lte=at).order_by("kind"))
 

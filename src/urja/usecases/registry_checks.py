@@ -9,11 +9,12 @@ meter or a premise in the sea. Nothing is changed.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
 from urja.apps.meter_types.queries import known_types
+from urja.base.untyped_values import JsonObject
 
 _SINGLE_PHASE: Final = "D1"
 """Category of single-phase meters (IS 15959); all other categories are three-phase."""
@@ -192,7 +193,7 @@ def run_checks(at: datetime, *, bounds: Sequence[float] = (), limit: int = 20) -
     return [_carry_out(one, parameters) for one in _CHECKS]
 
 
-def _carry_out(one: _Check, parameters: dict[str, Any]) -> CheckResult:
+def _carry_out(one: _Check, parameters: JsonObject) -> CheckResult:
     query = one.query
     for first, second in (("latitude", "longitude"), ("longitude", "latitude")):
         query = query.replace(

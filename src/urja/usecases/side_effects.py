@@ -60,8 +60,12 @@ def debit(
     reverses: str,
     key: str,
     reference: str = "",
+    of_key: str | None = None,
 ) -> None:
-    """Request a debit, in minor units, that reverses a credit of the kind `reverses`."""
+    """Request a debit, in minor units, that reverses a credit of the kind `reverses`; `of_key` is the key of that credit
+    where it is one credit, so that what it paid of dues is taken back as well.
+    """
+    reversed_credit = None if of_key is None else CreditRequest.objects.get(idempotency_key=of_key)
     asked = books.request_debit(
         account_id=account_id,
         amount_minor=amount_minor,
@@ -70,6 +74,7 @@ def debit(
         idempotency_key=key,
         requested_at=execution.recorded_at,
         reference=reference,
+        credit_id=None if reversed_credit is None else reversed_credit.id,
     )
     execution.outside.append(["debit", asked.id])
 
@@ -97,7 +102,7 @@ def letter(execution: Execution, account_id: int, posted_at: datetime, reference
 
 
 def read_register(
-    execution: Execution, service_point: ServicePoint, device: Device, at: datetime, import_wh: int
+    execution: Execution, service_point: ServicePoint, device: Device, at: datetime, register: int
 ) -> None:
     """Store an import register, in Wh, as a person read it at a meter."""
     with connection.cursor() as cursor:
@@ -106,7 +111,7 @@ def read_register(
             service_point_id=service_point.id,
             device_id=device.id,
             read_at=at,
-            import_wh=import_wh,
+            register=register,
             recorded_at=execution.recorded_at,
         )
     _was_read(execution, service_point, device, at, version)
@@ -115,7 +120,7 @@ def read_register(
 def estimate_register(
     execution: Execution, service_point: ServicePoint, device: Device, at: datetime, since: datetime
 ) -> Estimate:
-    """Store an import register that could not be read, estimated from the meter's own past since an instant; return
+    """Store an import register that could not be read, estimated from the meter's own past since an instant (UTC); return
     the estimate.
     """
     with connection.cursor() as cursor:
@@ -127,7 +132,7 @@ def estimate_register(
             service_point_id=service_point.id,
             device_id=device.id,
             read_at=at,
-            import_wh=estimate.import_wh,
+            register=estimate.import_wh,
             recorded_at=execution.recorded_at,
             status=Status.ESTIMATED,
             source=Source.ESTIMATE,

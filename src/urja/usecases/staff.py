@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -13,9 +13,10 @@ from urja.apps.identity.kinds import StaffRole
 from urja.apps.identity.models import Employment
 from urja.apps.identity.queries.identities import user_of
 from urja.apps.journal.operation import Execution, UseCase, next_number
-from urja.apps.network.kinds import LEVELS, Tree
+from urja.apps.network.kinds import LEVELS, PremiseKind, Tree
 from urja.apps.network.models import Node, Premise
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import staff
 from urja.usecases.operation_execution import perform
 from urja.usecases.people import identity_faults
@@ -60,14 +61,16 @@ class Dismiss(staff.Dismiss, UseCase):
             execution.outcome["employment_id"] = employment.id
 
 
-def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> Any:
+def employ(email: str, name: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> User:
     """Return the user with the role, given as by `Employ` where it is missing. Raises RefusedError."""
     with transaction.atomic():
         if not employments_of(email, role, area, recorded_at).exists():
             perform(
                 Employ(email=email, name=name, role=role, area=area), recorded_at=recorded_at, actor=actor
             )
-        return user_of(email)
+        user = user_of(email)
+        assert user is not None, "employed before or just now"
+        return user
 
 
 def dismiss(email: str, role: str, area: str = "", *, recorded_at: datetime, actor: str) -> None:
@@ -84,7 +87,7 @@ class NamedArea:
     fault: str = ""
 
     @property
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> JsonObject:
         return {"node": self.node, "premise": self.premise}
 
 
@@ -97,6 +100,19 @@ def resolve_area(words: str) -> NamedArea:
         premise = Premise.objects.filter(Q(code=code) | _of_number(code)).first()
         return NamedArea(
             premise=premise, fault="" if premise else say("there is no premise {code}", code=repr(code))
+        )
+    if kind == "society":
+        named = Premise.objects.filter(Q(name__iexact=code) | Q(code=code), kind=PremiseKind.SOCIETY)
+        found = list(named.order_by("id")[:2])
+        if len(found) > 1:
+            return NamedArea(
+                fault=say(
+                    "two societies are called {name}: give the area as premise and code", name=repr(code)
+                )
+            )
+        return NamedArea(
+            premise=found[0] if found else None,
+            fault="" if found else say("there is no society {name}", name=repr(code)),
         )
     if kind in _LEVELS:
         node = Node.objects.filter(tree=Tree.ADMINISTRATION, level=kind, code=code).first()
@@ -129,7 +145,7 @@ def staff_role_faults(role: str, area: str) -> Iterator[str]:
 
 
 def employments_of(email: str, role: str, area: str, at: datetime) -> QuerySet[Employment]:
-    """Return the employments of a person in a role and an area that are or will be in force after an instant."""
+    """Return the employments of a person in a role and an area that are or will be in force after an instant (UTC)."""
     return Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at),
         user__email__iexact=email.strip(),
@@ -138,7 +154,7 @@ def employments_of(email: str, role: str, area: str, at: datetime) -> QuerySet[E
     )
 
 
-def _make_user(asked: Employ, execution: Execution) -> Any:
+def _make_user(asked: Employ, execution: Execution) -> User:
     email = asked.email.strip().lower()
     user = get_user_model()(
         username=email, email=email, first_name=asked.name[:150], date_joined=execution.recorded_at

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from urja.apps.assets.kinds import Stock
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.meter_types.queries import commodity_of
 from urja.base.ids import BUCKETS
 from urja.base.sentences import say
 from urja.usecases.kinds import stock
@@ -33,7 +34,7 @@ class ReceiveDevices(stock.ReceiveDevices, UseCase):
             yield from known_faults(self.devices, name, label)
 
     def _twice(self, name: str, label: str) -> Iterator[str]:
-        seen: dict[Any, str] = {}
+        seen: dict[object, str] = {}
         for device in self.devices:
             value = getattr(device, name)
             if value is None:
@@ -82,13 +83,16 @@ def make_devices(
 ) -> list[Device]:
     """Create the meters of a delivery and return them.
 
-    A meter in stock gets a random bucket; its readings are stored in the bucket of its premise.
+    A meter in stock gets a random bucket; its readings are stored in the bucket of its premise. It measures what its
+    type says.
     """
+    commodities = {one: commodity_of(one) for one in {device.device_type for device in devices}}
     return Device.objects.bulk_create(
         Device(
             id=next_id(secrets.randbelow(BUCKETS) if bucket is None else bucket),
             stock=stock,
             held_by=held_by,
+            commodity=commodities[device.device_type],
             **{name: getattr(device, name) for name in device.__struct_fields__},
             **execution.stamp,
         )
@@ -116,7 +120,7 @@ class _OfOne(stock.StockOperation, UseCase):
                 done=self._done,
             )
 
-    def _change(self, execution: Execution, **values: Any) -> None:
+    def _change(self, execution: Execution, **values: object) -> None:
         device = Device.objects.get(serial=self.serial)
         execution.change(device, **values)
         execution.outcome["device_id"] = device.id

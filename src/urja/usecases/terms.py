@@ -45,7 +45,11 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
                 payment_mode=later[0].payment_mode,
             )
             return
-        yield from self.faults_of(agreement, agreement.terms_at(self.begins(agreement)))
+        before = agreement.terms_at(self.begins(agreement))
+        yield from commodity_faults(
+            str(self.values().get("tariff_code", before.tariff_code)), agreement.service_point.commodity
+        )
+        yield from self.faults_of(agreement, before)
 
     def values(self) -> dict[str, object]:
         """Return the new values of the columns that change."""
@@ -71,7 +75,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         )
 
     def begins(self, agreement: Agreement) -> datetime:
-        """Return the instant from which on the new terms apply."""
+        """Return the instant (UTC) from which on the new terms apply."""
         return max(midnight(self.effective_on, zone()), agreement.valid_from)
 
     def carry_out(self, execution: Execution) -> None:
@@ -205,6 +209,18 @@ def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]
         )
 
 
+def commodity_faults(code: str, commodity: str) -> Iterator[str]:
+    """Yield why a tariff cannot bill a service point of a commodity."""
+    priced = tariffs.commodity_of(code)
+    if priced is not None and priced != commodity:
+        yield say(
+            "tariff {code} is for {priced}, the service point supplies {commodity}: choose a tariff for {commodity}",
+            code=code,
+            priced=priced,
+            commodity=commodity,
+        )
+
+
 def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
     """Yield why an agreement cannot be rated by a tariff from a day on, instead of by the terms before.
 
@@ -225,7 +241,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
 
 
 def change_terms(execution: Execution, agreement: Agreement, at: datetime, values: dict[str, object]) -> None:
-    """Change an agreement's last terms from an instant on; its meter is configured where that instant has come."""
+    """Change an agreement's last terms from an instant (UTC) on; its meter is configured where that instant has come."""
     current = agreement.terms_at(at)
     if current.valid_from == at:
         execution.change(current, **values)

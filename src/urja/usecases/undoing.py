@@ -11,18 +11,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Sum
 
 from urja.apps.assets.models import Projection
+from urja.apps.bank import queries as bank
 from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.billing.queries import charged_agreements
+from urja.apps.books.models import CreditRequest, DebitRequest
+from urja.apps.books.queries import settled_balances
+from urja.apps.contracts.models import Agreement
+from urja.apps.counter import queries as counter
 from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Execution, Operation, UseCase
+from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.work import operations as work, queries as orders
 from urja.base.sentences import say
 from urja.usecases import side_effects
 from urja.usecases.address_changes import withdraw_address_changes_of
+from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import BY_KIND, undoing
 from urja.usecases.operation_execution import RECORDED_TABLES
 
@@ -83,6 +91,27 @@ class Undo(undoing.Undo, UseCase):
                 "the address that {which} requested was confirmed: use correct_consumer again instead",
                 which=which,
             )
+        for account_id in _accounts_without_agreement(made):
+            kept = settled_balances([account_id])[account_id] - _requested(entry, account_id)
+            if kept:
+                yield say(
+                    "account {account} has {amount} that {which} did not bring, and would have no agreement: refund it with refund_credit, or move it with adjust_balance first",
+                    account=account_id,
+                    amount=amount_text(kept),
+                    which=which,
+                )
+            maintenance = maintenance_of(account_id)
+            beside = [account_id] if maintenance is None else [account_id, maintenance.account_id]
+            if maintenance is not None and (maintenance.dues or settled_balances(beside)[beside[-1]]):
+                yield say(
+                    "maintenance was posted or paid beside account {account}: end the agreement with move_out instead",
+                    account=account_id,
+                )
+            if bank.undecided_claims(beside) or counter.unpaid_cheques(beside):
+                yield say(
+                    "account {account} has reported transfers or cheques that may be credited: decide_claim, clear_cheque or return_cheque come first",
+                    account=account_id,
+                )
         posted = Instalment.objects.filter(plan_id__in=made.get("billing_instalment_plan", []))
         if posted.exists():
             yield say(
@@ -124,6 +153,26 @@ class Undo(undoing.Undo, UseCase):
                 )
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=execution.id)
         execution.outcome["undone"] = entry.id
+
+
+def _accounts_without_agreement(made: dict[str, list[int]]) -> list[int]:
+    """Return the accounts whose only agreements an operation created."""
+    agreements = made.get("contracts_agreement", [])
+    accounts = Agreement.objects.filter(id__in=agreements).values("account_id")
+    others = Agreement.objects.exclude(id__in=agreements).filter(account_id__in=accounts).values("account_id")
+    alone = Agreement.objects.filter(id__in=agreements).exclude(account_id__in=others)
+    return sorted(set(alone.values_list("account_id", flat=True)))
+
+
+def _requested(entry: AuditEntry, account_id: int) -> int:
+    """Return what an operation credited to an account less what it debited, in minor units: the undo reverses it."""
+    asked = entry.outcome.get("outside", [])
+    total = 0
+    for what, rows, sign in (("credit", CreditRequest.objects, 1), ("debit", DebitRequest.objects, -1)):
+        numbers = [rest[0] for asked_for, *rest in asked if asked_for == what]
+        own = rows.filter(id__in=numbers, account_id=account_id)
+        total += sign * (own.aggregate(sum=Sum("amount_minor"))["sum"] or 0)
+    return total
 
 
 def _made_by(operation_id: int) -> dict[str, list[int]]:

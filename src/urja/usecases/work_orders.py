@@ -21,8 +21,10 @@ from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.models import WorkOrder
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
+from urja.core.rating import Commodity
 from urja.usecases.kinds import work_orders
-from urja.usecases.register_reads import read_faults
+from urja.usecases.kinds.registers import register_of
+from urja.usecases.register_reads import read_faults, unit_faults
 from urja.usecases.service_points import no_service_point_fault
 from urja.usecases.side_effects import read_register
 
@@ -97,7 +99,9 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
             yield say("state what was found and done")
         if self.closed_at > execution.recorded_at:
             yield say("{closed_at} is in the future", closed_at=self.closed_at.isoformat())
-        order = WorkOrder.objects.filter(id=self.work_order_id).select_related("device").first()
+        order = (
+            WorkOrder.objects.filter(id=self.work_order_id).select_related("device", "service_point").first()
+        )
         if order is None:
             return
         if order.kind in work_orders.BY_OPERATION:
@@ -116,23 +120,24 @@ class CloseWorkOrder(work_orders.CloseWorkOrder, UseCase):
         yield from photo_faults(order, self.photos)
         if order.device is not None:
             yield from seal_faults(order.device, self.seals, self.removed_seals)
-            if self.register_wh is not None:
-                yield from read_faults(order.service_point_id, order.device, self.closed_at, self.register_wh)
-        elif self.register_wh is not None or self.seals or self.removed_seals:
+            yield from unit_faults(order.service_point.commodity, self.register_wh, self.register_l)
+            if (register := register_of(self)) is not None:
+                yield from read_faults(order.service_point_id, order.device, self.closed_at, register)
+        elif register_of(self) is not None or self.seals or self.removed_seals:
             yield say("work order {order} has no meter: leave register and seals out", order=order.id)
 
     def carry_out(self, execution: Execution) -> None:
         order = WorkOrder.objects.select_related("device", "service_point").get(id=self.work_order_id)
         if order.device is not None:
             record_seals(execution, order.device, self.closed_at, self.seals, self.removed_seals)
-            if self.register_wh is not None:
-                read_register(execution, order.service_point, order.device, self.closed_at, self.register_wh)
+            if (register := register_of(self)) is not None:
+                read_register(execution, order.service_point, order.device, self.closed_at, register)
             if order.kind == WorkOrderKind.CONFIGURE and "item" in order.asked:
                 item = ConfigurationItem(order.asked["item"])
                 configuration.record_actual(
                     order.device.id, item, order.asked["value"], at=self.closed_at, actor=execution.actor
                 )
-        _close(execution, order, self.closed_at, self.note, self.register_wh, self.seals, self.photos)
+        _close(execution, order, self.closed_at, self.note, register_of(self), self.seals, self.photos)
         _told(execution, order)
 
 
@@ -163,7 +168,7 @@ def close_finished_order(
     kind: WorkOrderKind,
     at: datetime,
     *,
-    register_wh: int | None = None,
+    register: int | None = None,
     seals: tuple[str, ...] = (),
     photos: tuple[int, ...] = (),
 ) -> None:
@@ -172,7 +177,7 @@ def close_finished_order(
     """
     order = orders.unfinished_at(service_point.id, kind)
     if order is not None:
-        _close(execution, order, at, result_text(kind), register_wh, seals, photos)
+        _close(execution, order, at, result_text(kind), register, seals, photos)
         execution.outcome["work_order_id"] = order.id
 
 
@@ -235,13 +240,13 @@ def _close(
     order: WorkOrder,
     at: datetime,
     note: str,
-    register_wh: int | None,
+    register: int | None,
     seals: tuple[str, ...],
     photos: tuple[int, ...],
 ) -> None:
     result = {
         "note": note,
-        "register_wh": register_wh,
+        "register_l" if order.service_point.commodity == Commodity.GAS else "register_wh": register,
         "seals": list(seals),
         "photos": list(photos),
         "actor": execution.actor,

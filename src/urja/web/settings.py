@@ -8,13 +8,13 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
+from urja.apps.identity.kinds import CODE_EXPIRES_AFTER
 from urja.base.settings import MailSettings
 
 _WEB = Path(__file__).resolve().parent
 DAY_S = 86_400
 _OUTBOX = "urja.apps.notices.mail.OutboxBackend"
 _RELAY = "urja.apps.notices.mail.RelayBackend"
-_BACKGROUND = "urja.apps.notices.mail.BackgroundBackend"
 
 MIDDLEWARE = [
     "urja.web.shared.client.believed",
@@ -28,7 +28,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "urja.web.shared.middleware.CsrfCookieOnce",
     "urja.web.shared.middleware.WithoutNul",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "urja.web.shared.middleware.UserOfSession",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -84,12 +84,12 @@ _SIGN_IN: dict[str, object] = {
     "ACCOUNT_LOGIN_METHODS": {"email"},
     "ACCOUNT_SIGNUP_FIELDS": ["email*"],
     "ACCOUNT_EMAIL_VERIFICATION": "none",  # the code itself proves the address
-    # Strangers are not written to: `ConsumerAdapter.send_mail` takes as long for them, and sends nothing.
+    # Strangers are not written to: `ConsumerAdapter.send_mail` takes the same steps for them.
     "ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS": True,
     "ACCOUNT_PREVENT_ENUMERATION": True,
     "ACCOUNT_SESSION_REMEMBER": True,
     "ACCOUNT_LOGIN_BY_CODE_ENABLED": True,
-    "ACCOUNT_LOGIN_BY_CODE_TIMEOUT": 300,
+    "ACCOUNT_LOGIN_BY_CODE_TIMEOUT": int(CODE_EXPIRES_AFTER.total_seconds()),
     "ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS": 3,
     "ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND": True,
     "ACCOUNT_RATE_LIMITS": {"request_login_code": None, "address_answer": "10/m/ip"},
@@ -134,10 +134,9 @@ def _https() -> dict[str, object]:
     }
 
 
-def _mailers(*, demo: bool, mail: MailSettings, password: str) -> dict[str, object]:
-    """`relay` sends while it is waited for; `default`, by which pages write, in the background."""
+def _mailers(mail: MailSettings, password: str, *, demo: bool) -> dict[str, object]:
     if demo:
-        return {alias: {"BACKEND": _OUTBOX} for alias in ("default", "relay")}
+        return {"relay": {"BACKEND": _OUTBOX}}
     options = {
         "host": mail.host,
         "port": mail.port,
@@ -145,10 +144,9 @@ def _mailers(*, demo: bool, mail: MailSettings, password: str) -> dict[str, obje
         "use_tls": mail.security == "starttls",
         "use_ssl": mail.security == "tls",
         "reply_to": mail.reply_to,
-        # Only the pipeline has a password: what the web writes goes to the relay without a login.
         **({"username": mail.username, "password": password} if password else {}),
     }
-    return {"default": {"BACKEND": _BACKGROUND}, "relay": {"BACKEND": _RELAY, "OPTIONS": options}}
+    return {"relay": {"BACKEND": _RELAY, "OPTIONS": options}}
 
 
 def web_settings(
@@ -165,9 +163,8 @@ def web_settings(
     `secure`: people reach the site by TLS, so cookies say so and browsers are told to insist on it.
     `demo`: nothing is sent; messages go to a table that `/demo/outbox/` shows.
     `trusted_proxies`: networks of reverse proxies whose word about the client is taken.
-    `mail`: the relay that mail is given to; `mail_password`: of its login, where the process has one.
+    `mail`: the relay, in the pipeline alone, and `mail_password` of its login; a process without it can send no mail.
     """
-    mail = mail or MailSettings()
     return {
         "MIDDLEWARE": MIDDLEWARE,
         "TEMPLATES": TEMPLATES,
@@ -192,6 +189,6 @@ def web_settings(
         **_cookies(secure=secure),
         **(_https() if secure else {}),
         "URJA_TRUSTED_PROXIES": tuple(trusted_proxies),
-        "DEFAULT_FROM_EMAIL": mail.sender,
-        "MAILERS": _mailers(demo=demo, mail=mail, password=mail_password),
+        "DEFAULT_FROM_EMAIL": (mail or MailSettings()).sender,
+        "MAILERS": {} if mail is None else _mailers(mail, mail_password, demo=demo),
     }

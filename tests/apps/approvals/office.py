@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 from tests.authenticator import Authenticator
 
 ORIGIN = "http://localhost"

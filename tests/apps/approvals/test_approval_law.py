@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.approvals.office import MONEY, NOW, Person, home, move_in, state_of, work
-from tests.apps.street import ZONE
+from tests.apps.town import ZONE
 
 
 def broken(database):

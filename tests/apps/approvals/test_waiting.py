@@ -298,6 +298,23 @@ def test_until_the_staff_is_told_the_delay_does_not_begin(database, outbox, monk
     assert state_of(request) == "approval"
 
 
+def test_an_address_of_staff_that_cannot_be_mailed_keeps_no_other_from_the_notice(database, monkeypatch):
+    from django.test import override_settings
+    from tests.providers.relay import mailers, open_relay
+
+    from urja.apps.approvals import staff_notice
+    from urja.apps.approvals.models import Waiting
+
+    home()
+    alone()
+    stored = ["a..b@x.in", "anita@urja.example"]
+    monkeypatch.setattr(staff_notice, "staff_addresses", lambda _now: stored)
+    with open_relay() as relay, override_settings(**mailers(relay)):
+        work()
+    assert relay.to == ["anita@urja.example"]
+    assert Waiting.objects.get().due_at == NOW + timedelta(hours=24)
+
+
 def test_during_the_delay_it_can_be_cancelled(database, outbox):
     from urja.apps.approvals import requests
 
@@ -321,9 +338,9 @@ def test_alone_there_are_caps_a_day(database, outbox):
     assert faults(request)[0] == "with it the manual amounts today come to 200000.01; the cap is 200000.00"
 
 
-def test_at_first_set_up_nobody_waits(database, outbox):
+def test_at_first_set_up_no_request_waits(database, outbox):
     """No supply is commissioned yet."""
-    from tests.apps.street import by_hand
+    from tests.apps.town import by_hand
 
     from urja.apps.assets.models import DevicePeriod
 
@@ -353,6 +370,7 @@ def test_the_rights_of_the_pipeline_suffice(database):
     from django.db import connections
     from django.test import override_settings
 
+    from urja.base.settings import MailSettings
     from urja.web.settings import web_settings
 
     home()
@@ -365,7 +383,7 @@ def test_the_rights_of_the_pipeline_suffice(database):
 
     owner = settings["USER"]
     try:
-        with override_settings(MAILERS=web_settings(secure=False, demo=True)["MAILERS"]):
+        with override_settings(MAILERS=web_settings(secure=False, demo=True, mail=MailSettings())["MAILERS"]):
             become("urja_web")
             request = anita.ask(move_in(credit_minor=10 * MONEY))
             become("urja_pipeline")

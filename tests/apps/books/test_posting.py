@@ -182,7 +182,7 @@ def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
             " SELECT id + 1, bucket, kind, code, currency, 5, 0, last_hash, 0, opened_at "
             "FROM books_account WHERE kind = 'consumer'"
         ),
-        # An entry whose balances nobody moved, and one that breaks the chain.
+        # An entry whose balances were not moved, and one that breaks the chain.
         (
             "INSERT INTO books_entry (bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line,"
             " agreement_id, period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key,"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 from urja.base.ids import bucket_of
 from urja.stream.orders import Progress
@@ -145,7 +145,7 @@ def test_a_reason_that_is_gone_ends_the_cut(home):
     assert state_of(sent) == "superseded"
 
 
-def test_what_nobody_tells_expires(home):
+def test_a_command_without_an_outcome_expires(home):
     from urja.apps.commands import operations
 
     unsent = issue(home, "read_object")

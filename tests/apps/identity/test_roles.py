@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt, by_hand
+from tests.apps.town import START, adopt, by_hand
 
 LATER = START + timedelta(days=10)
 STAMP = {"recorded_at": START, "actor": "test"}
@@ -24,7 +24,16 @@ def test_roles_are_those_of_staff_and_those_of_accounts(database):
     assert {*AccessRole.values} == {"owner", "member"}
 
 
-WITHOUT_A_PLACE = {"close_difference", "note_difference", "add_transformer", "upsert_from_system"}
+WITHOUT_A_PLACE = {
+    "close_difference",
+    "note_difference",
+    "add_transformer",
+    "sign_off_opening_balances",
+    "upsert_from_system",
+    "load_statement",
+    "decide_claim",
+    "reverse_claim",
+}
 """Operations that name nothing which is in an area: for who is employed everywhere."""
 
 
@@ -105,7 +114,7 @@ def numbers(area, at):
         ("premise S", START, ["3"]),
     ],
 )
-def test_an_area_is_what_hangs_there_at_that_instant(trees, area, at, there):
+def test_an_area_is_the_service_points_below_it_at_that_instant(trees, area, at, there):
     from urja.apps.identity.queries.roles import Read
 
     assert numbers(employed(area).area(Read.SERVICE_POINT), at) == there
@@ -196,7 +205,7 @@ def test_each_name_is_where_its_supply_is(trees):
 
 
 def test_a_meter_in_stock_is_nowhere(trees):
-    from tests.apps.street import remove
+    from tests.apps.town import remove
 
     from urja.apps.identity.errors import OutOfAreaError
     from urja.apps.overviews.queries.authorization import authorize

@@ -125,7 +125,7 @@ def test_broken_files_are_not_loaded(load):
         "TRUNCATE meter_types_version",
     ],
 )
-def test_nobody_changes_a_version(load, database, statement):
+def test_no_role_changes_a_version(load, database, statement):
     load()
     with (
         database.connect() as connection,

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from django.test import override_settings
 from tests.apps.notices.cast import sms_channel
-from tests.apps.street import HALF_HOUR, START, adopt, blocks, by_hand, store_blocks
+from tests.apps.town import HALF_HOUR, START, adopt, blocks, by_hand, store_blocks
 from tests.pipeline.test_post import load as load_tariff
 
 NOW = START + timedelta(hours=9)
@@ -81,16 +81,16 @@ def test_the_usual_use_is_the_mean_of_whole_days_that_are_known(account, databas
     from zoneinfo import ZoneInfo
 
     from urja.apps.contracts.models import Agreement
-    from urja.apps.notices.composing import usual_wh
+    from urja.apps.notices.composing import usual_use
 
     agreement = Agreement.objects.get(id=account.agreement_id)
     zone = ZoneInfo("Asia/Kolkata")
-    assert usual_wh(agreement, NOW, zone) is None
+    assert usual_use(agreement, NOW, zone) is None
     with database.connect() as connection:
         rows = [(START + number * HALF_HOUR, 125 * (1 + number // 48)) for number in range(48 * 4)]
         store_blocks(connection, blocks(account, *rows))
     # The day of moving in (6 kWh) is left out, and so is today (24 kWh).
-    assert usual_wh(agreement, START + timedelta(days=3, hours=20), zone) == (12_000 + 18_000) / 2
+    assert usual_use(agreement, START + timedelta(days=3, hours=20), zone) == (12_000 + 18_000) / 2
 
 
 @pytest.mark.parametrize("role", ["owner", "member"])
@@ -99,7 +99,6 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
 
     from urja.apps.identity.models import AccountAccess
     from urja.apps.notices.composing import recipient
-    from urja.apps.notices.models import Notice
     from urja.apps.people.models import Person
 
     owner = Person.objects.get()
@@ -118,7 +117,7 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
         with by_hand():
             Person.objects.filter(id=owner.id).update(phone=None)
     with override_settings(URJA_CHANNELS=(sms_channel(),)):
-        person, _channel = recipient(Notice(account_id=account.account_id, kind="low-30"))
+        person, _channel = recipient("low-30", account.account_id)
     assert person == (owner if role == "owner" else other)
 
 

@@ -29,14 +29,14 @@ def say(database_template):
 
 @pytest.mark.parametrize("kind", ["low-30", "days-3", "below-100"])
 def test_a_warning_names_days_units_and_when_nothing_can_be_cut(say, kind):
-    assert say(kind, LOW, usual_wh=6_000) == (
+    assert say(kind, LOW, usual=6_000) == (
         "Your credit of ₹42 is enough until about Thursday 19:00 at your average use (6 units a day). "
         "No disconnection for credit before Friday 10:00. Recharge: urja.example/pay"
     )
 
 
 def test_the_same_in_hindi(say):
-    assert say("low-30", LOW, "hi", usual_wh=6_450, consumer_number="URJ1") == (
+    assert say("low-30", LOW, "hi", usual=6_450, consumer_number="URJ1") == (
         "आपकी शेष राशि ₹42 लगभग गुरुवार 19:00 बजे तक चलेगी (आपकी औसत खपत 6.5 यूनिट प्रतिदिन पर)। "
         "शुक्रवार 10:00 बजे से पहले राशि के कारण बिजली बंद नहीं की जाएगी। रिचार्ज: urja.example/pay, उपभोक्ता संख्या URJ1"
     )
@@ -50,7 +50,7 @@ def test_what_is_not_known_is_not_said(say):
     )
 
 
-def test_nobody_is_promised_yesterday(say):
+def test_no_notice_promises_a_day_in_the_past(say):
     past = LOW | {"ends_at": "2026-11-24T09:00:00+05:30", "not_before_at": "2026-11-24T09:59:00+05:30"}
     assert say("low-30", past) == "Your credit is low: ₹42. Recharge: urja.example/pay"
 
@@ -80,7 +80,7 @@ def test_good_news(say):
         == "Your supply has been reconnected: your meter confirmed it on Tuesday 09:58. Your balance is ₹487.50."
     )
     paid = {"amount_minor": 50_000, "currency": "INR", "balance_minor": 48_750, "ends_at": LOW["ends_at"]}
-    assert say("recharge", paid, usual_wh=1_000) == (
+    assert say("recharge", paid, usual=1_000) == (
         "We have received your payment of ₹500. Your credit of ₹487.50 is enough until about Thursday 19:00 "
         "at your average use (1 unit a day)."
     )
@@ -95,18 +95,43 @@ def test_the_languages_say_the_same(database_template):
     assert english["kinds"] == hindi["kinds"]
     assert english["sentences"].keys() == hindi["sentences"].keys()
     for name, sentence in english["sentences"].items():
-        assert names(sentence) == names(hindi["sentences"][name]), name
+        words = {*english["words"]["gas"]}
+        assert names(sentence) - words == names(hindi["sentences"][name]) - words, name
+    for table in (english, hindi):
+        assert {*table["words"]["gas"]} == {*table["words"]["electricity"]}
     assert {sentence for kind in english["kinds"].values() for sentence in kind} <= english[
         "sentences"
     ].keys()
     assert (known_language("hi-IN"), known_language("ta")) == ("hi", "en")
 
 
+@pytest.mark.parametrize(
+    ("kind", "language", "said"),
+    [
+        ("cut", "en", "Your credit is used up and your gas valve may be closed from Friday 10:00."),
+        ("cut", "hi", "आपकी राशि समाप्त हो गई है और शुक्रवार 10:00 बजे से गैस बंद की जा सकती है।"),
+        ("zero", "en", "Pay ₹12.50 or more to keep your gas valve open."),
+        ("zero", "hi", "गैस चालू रखने के लिए कम से कम ₹12.50 जमा करें।"),
+        ("press", "en", "Your gas valve can be opened: press the button on your meter."),
+        ("reconnected", "hi", "आपकी गैस चालू कर दी गई है: मीटर ने मंगलवार 09:58 बजे पुष्टि की।"),
+    ],
+)
+def test_a_notice_of_gas_speaks_of_gas(say, kind, language, said):
+    """No kind has a word of electricity or of a disconnection, whatever figures it knows."""
+    from urja.apps.notices.wording import _tables
+
+    params = LOW | {"balance_minor": -1_250, "to_pay_minor": 1_250, "emergency_minor": 5_000}
+    params |= {"reconnected_at": "2026-11-24T09:58:00+05:30"}
+    assert said in say(kind, params, language, commodity="gas")
+    texts = [say(each, params, language, commodity="gas") for each in _tables()["en"]["kinds"]]
+    assert not [text for text in texts if re.search("disconnect|reconnect|बिजली|unit", text)]
+
+
 def names(sentence):
     return set(re.findall(r"\{(\w+)\}", sentence))
 
 
-def test_emergency_credit_that_is_used_up_keeps_nobody_connected(database_template):
+def test_used_emergency_credit_prevents_no_disconnection(database_template):
     """−63 of 50: asked for by the policy itself, so that a text cannot say more than its figures."""
     from tests.core.policy.cast import NOON, PLAIN, ripe
 

@@ -6,8 +6,8 @@ Changes of the past are visible from the instant they were recorded; undone ones
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
-from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
+from tests.apps.town import START
+from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 LEARNED = START + DAY
 UNDONE = START + 2 * DAY
@@ -30,7 +30,7 @@ def moved(database):
         add_transformer(code, feeder="F1", recorded_at=START, actor="test")
     stock(1)
     connect(grid="transformer T1", phase="R")
-    hang()
+    install_meter()
     entry = do(MoveServicePoint(consumer_number="C-1", grid="transformer T2", moved_at=MOVED), LEARNED)
     do(Undo(entry_id=entry.id, reason="another house"), UNDONE)
     return ServicePoint.objects.get(consumer_number="C-1").id
@@ -47,7 +47,7 @@ def moved(database):
         (MOVED + HOUR, UNDONE + DAY, "T1", None),
     ],
 )
-def test_where_it_hung(moved, valid_at, known_at, transformer, until):
+def test_where_it_was_installed(moved, valid_at, known_at, transformer, until):
     from urja.apps.overviews.queries import bitemporal
 
     then = bitemporal.placed_service_point(moved, moment(valid_at, known_at))
@@ -56,7 +56,7 @@ def test_where_it_hung(moved, valid_at, known_at, transformer, until):
     assert then.service_point.premise.name == "Neem House"
 
 
-def test_a_connection_that_nobody_knew_of(moved):
+def test_a_service_point_that_was_not_recorded_yet(moved):
     from urja.apps.overviews.queries import bitemporal
 
     assert bitemporal.placed_service_point(moved, moment(MOVED, START - HOUR)) is None
@@ -79,7 +79,7 @@ def test_what_an_undoing_took_away_and_what_it_put_back(database):
 
 
 def test_a_row_that_was_away_for_a_while(database):
-    """An undoing puts back what an operation has deleted: meanwhile nobody knew of it."""
+    """An undoing puts back what an operation has deleted: meanwhile it was not recorded."""
     from django.db import connection
 
     from urja.apps.journal.models import AuditEntry
@@ -138,5 +138,5 @@ def test_no_keys_and_no_other_tables(moved):
         cursor.execute("SELECT contracts_known('assets_device', 'id', %s, %s)::text", [[device.id], UNDONE])
         assert "wrapped" not in cursor.fetchone()[0]
         for table, by in (("identity_token", "id"), ("people_person", "name")):
-            with transaction.atomic(), pytest.raises(DatabaseError, match="nobody asks what was known"):
+            with transaction.atomic(), pytest.raises(DatabaseError, match="asks what was known of"):
                 cursor.execute("SELECT contracts_known(%s, %s, '{1}', now())", [table, by])

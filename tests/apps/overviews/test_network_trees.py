@@ -4,8 +4,8 @@ import random
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
-from tests.usecases.life import DAY, HOUR, connect, do, hang, stock
+from tests.apps.town import START
+from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 PLACES = 6
 
@@ -18,7 +18,7 @@ def then(valid_at, known_at):
 
 
 def seen(trees):
-    """All there is to see from the roots down: what hangs where, with its counts."""
+    """All nodes from the roots down, with their places and counts."""
 
     def under(node):
         counts = trees.counts([node]).get(node.id)
@@ -45,7 +45,7 @@ def grid(database):
     for number in range(1, PLACES + 1):
         stock(number)
         connect(f"C-{number}", grid="transformer T1", phase="R")
-        hang(number, place=f"C-{number}")
+        install_meter(number, place=f"C-{number}")
 
 
 def transformer(code):
@@ -79,7 +79,7 @@ def test_a_connection_that_was_moved_is_known_there_from_then_on_and_until_it_wa
         assert (transformer("T3").id in counts) == bool(there)
 
 
-def test_a_node_takes_what_hangs_below_it_along(grid):
+def test_a_node_is_moved_with_its_descendants(grid):
     from urja.apps.network.models import Node
     from urja.usecases.operations import MoveNode
 
@@ -99,20 +99,20 @@ def test_a_node_takes_what_hangs_below_it_along(grid):
     assert [node.code for node in trees.children(feeders[0])] == ["T1", "T2"]
 
 
-def test_what_nobody_knew_of_was_not_there(grid):
+def test_a_node_that_was_not_recorded_yet_is_not_shown(grid):
     from urja.usecases.operations import add_transformer
 
     add_transformer("T9", feeder="F9", recorded_at=START + DAY, actor="test")
     assert then(START + 2 * DAY, START + HOUR).named("T9") == []
     assert [node.code for node in then(START + 2 * DAY, START + DAY).named("T9")] == ["T9"]
     assert [node.code for node in then(START + DAY, START + DAY).roots()] == ["F1", "F2", "F9"]
-    # It hung on nothing, and nothing on it: it was not there, and is no root.
+    # It was under no node and no node under it: it did not exist, and is no root.
     assert [node.code for node in then(START, START + DAY).roots()] == ["F1", "F2", "F9"]
     assert then(START, START - HOUR).roots() == []
 
 
-def test_a_root_that_hangs_on_something_later_was_a_root(grid):
-    """A transformer whose feeder nobody had written down, with a connection below it."""
+def test_a_root_that_is_placed_under_a_node_later_was_a_root(grid):
+    """A transformer whose feeder was not recorded, with a connection below it."""
     from urja.apps.journal.operation import next_number
     from urja.apps.network.models import Node, Placement
     from urja.usecases.operations import MoveNode, MoveServicePoint
@@ -128,7 +128,7 @@ def test_a_root_that_hangs_on_something_later_was_a_root(grid):
     assert [node.code for node in then(START + DAY, START + DAY).roots()] == ["F1", "F2"]
 
 
-def test_what_had_ended_hung_no_more(grid):
+def test_an_ended_placement_is_not_shown(grid):
     from urja.usecases.operations import DisconnectPermanently
 
     gone, learned = START + 4 * HOUR, START + DAY

@@ -1,7 +1,7 @@
 """A flat is found by its society's name, also with a typing error, and never outside of the searcher's area."""
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.usecases.life import connect
 
 from urja.apps.identity.queries.roles import Role
@@ -81,7 +81,7 @@ def test_no_more_than_are_shown(societies):
 
 
 def test_a_misspelt_word_beside_one_that_another_has(societies):
-    """What is somebody's word is taken as it is typed first, and may be another's that was misspelt."""
+    """A name is taken as it is typed first, and may be another's that was misspelt."""
     connect("H-1", premise_name="Kadm House", premise_code="H1")
     connect("H-2", premise_name="Kadam House", premise_code="H2", address="Fort Street")
     assert found("kadm house")[1] == ["H-1"]

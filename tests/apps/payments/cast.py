@@ -70,7 +70,7 @@ class Shop:
         """The bodies of all events so far, in the order in which they happened."""
         return [_bytes(event["body"]) for event in _events(self.get("/book/webhooks"))]
 
-    def until(self, found: Any, seconds: float = 15.0) -> Any:
+    def until(self, found: Any, seconds: float = 60.0) -> Any:
         """What `found` gives, as soon as it gives something: the banks of the gateway work beside us."""
         end = time.monotonic() + seconds
         while not (value := found()):
@@ -107,7 +107,7 @@ def open_shop(
         "webhook_secret": WEBHOOK_SECRET,
         "key_id": KEYS[0],
         "key_secret": KEYS[1],
-        # Nobody is there to take them.
+        # No process takes them.
         "retry_first_s": 3600.0,
         **more,
     }
@@ -134,7 +134,7 @@ def _served(given: dict[str, Any], anchor: Path) -> Iterator[str]:
 
     thread = threading.Thread(target=asyncio.run, args=[serve()], name="gateway")
     thread.start()
-    url, loop, over = told.get(timeout=30)
+    url, loop, over = told.get(timeout=60)
     try:
         yield url
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.apps.payments.cast import Shop, config, open_shop, sign
-from tests.apps.street import adopt
+from tests.apps.town import adopt
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def opened_till(database, tmp_path):
 
 def make_till(shop: Shop):
     from django.test import override_settings
-    from tests.apps.street import START
+    from tests.apps.town import START
 
     from urja.apps.payments import clients
     from urja.apps.rulebook.operations import load_tariff

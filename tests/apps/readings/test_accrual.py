@@ -4,8 +4,8 @@ import random
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, ZONE, accruals, adopt, blocks, registers
 
 from urja.apps.readings import accrual, operations
 from urja.apps.readings.kinds import Status
@@ -29,28 +29,28 @@ def at(halves):
 
 def test_blocks_in_order_move_the_watermark(connection):
     home = adopt()
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
     assert energy(connection) == (300, at(2))
-    street.store_blocks(connection, blocks(home, (at(2), 50)))
+    town.store_blocks(connection, blocks(home, (at(2), 50)))
     assert energy(connection) == (350, at(3))
 
 
 def test_a_hole_holds_the_watermark_until_it_is_filled(connection):
     home = adopt()
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
     assert energy(connection) == (100, at(1))
-    street.store_blocks(connection, blocks(home, (at(3), 400)))
+    town.store_blocks(connection, blocks(home, (at(3), 400)))
     assert energy(connection) == (100, at(1))
-    street.store_blocks(connection, blocks(home, (at(1), 200)))
+    town.store_blocks(connection, blocks(home, (at(1), 200)))
     assert energy(connection) == (1000, at(4))
 
 
 def test_the_register_bills_over_holes_and_brings_the_residual(connection):
     home = adopt(register_wh=10_000)
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
-    street.store_registers(connection, registers(home, (at(48), 15_007)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 300)))
+    town.store_registers(connection, registers(home, (at(48), 15_007)))
     assert energy(connection) == (5007, at(48))
-    street.store_blocks(connection, blocks(home, (at(48), 20), (at(1), 77)))
+    town.store_blocks(connection, blocks(home, (at(48), 20), (at(1), 77)))
     assert energy(connection) == (5027, at(49))
 
 
@@ -58,7 +58,7 @@ def test_an_instantaneous_read_is_not_billed_from(connection):
     home = adopt()
     from urja.stream.records import RegisterKind
 
-    street.store_registers(connection, registers(home, (at(1), 99_000), kind=RegisterKind.INSTANTANEOUS))
+    town.store_registers(connection, registers(home, (at(1), 99_000), kind=RegisterKind.INSTANTANEOUS))
     assert energy(connection) == (0, at(0))
 
 
@@ -66,43 +66,43 @@ def test_the_same_rows_again_change_nothing(connection):
     home = adopt()
     rows = blocks(home, (at(0), 100), (at(1), 200))
     reads = registers(home, (at(2), 10_300))
-    street.store_blocks(connection, rows)
-    street.store_registers(connection, reads)
+    town.store_blocks(connection, rows)
+    town.store_registers(connection, reads)
     before = accruals(connection)
-    assert street.store_blocks(connection, rows).ignored == 2
-    assert street.store_registers(connection, reads).ignored == 1
+    assert town.store_blocks(connection, rows).ignored == 2
+    assert town.store_registers(connection, reads).ignored == 1
     assert accruals(connection) == before
     assert connection.execute("SELECT count(*) FROM readings_exception").fetchone() == (0,)
 
 
 def test_other_values_for_a_stored_key_are_a_new_version_and_a_report(connection):
     home = adopt()
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
-    stored = street.store_blocks(connection, blocks(home, (at(0), 120), (at(1), 200), (at(0), 120)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    stored = town.store_blocks(connection, blocks(home, (at(0), 120), (at(1), 200), (at(0), 120)))
     assert (stored.inserted, stored.changed, stored.ignored) == (0, 1, 2)
     assert energy(connection) == (320, at(2))
     assert connection.execute(
-        "SELECT version, import_wh FROM readings_interval WHERE start_at = %s ORDER BY version", [at(0)]
+        "SELECT version, values[1] FROM readings_interval WHERE start_at = %s ORDER BY version", [at(0)]
     ).fetchall() == [(1, 100), (2, 120)]
     ((reason, detail),) = connection.execute("SELECT reason, detail FROM readings_exception").fetchall()
     assert "other values" in reason
-    assert detail["import_wh"] == 120
+    assert detail["interval_import_wh"] == 120
     # Neither version is news any more.
-    assert street.store_blocks(connection, blocks(home, (at(0), 100), (at(0), 120))).ignored == 2
+    assert town.store_blocks(connection, blocks(home, (at(0), 100), (at(0), 120))).ignored == 2
     assert energy(connection) == (320, at(2))
 
 
 @pytest.mark.parametrize("expect_new", [False, True])
 def test_both_ways_into_the_table_end_alike(connection, expect_new):
     home = adopt()
-    street.store_blocks(connection, blocks(home, (at(0), 100)), expect_new=expect_new)
-    stored = street.store_blocks(
+    town.store_blocks(connection, blocks(home, (at(0), 100)), expect_new=expect_new)
+    stored = town.store_blocks(
         connection, blocks(home, (at(0), 100), (at(1), 200), (at(2), 50), (at(2), 60)), expect_new=expect_new
     )
     assert (stored.inserted, stored.changed, stored.ignored) == (2, 1, 1)
-    assert street.store_blocks(connection, blocks(home, (at(3), 7)), expect_new=expect_new).inserted == 1
+    assert town.store_blocks(connection, blocks(home, (at(3), 7)), expect_new=expect_new).inserted == 1
     versions = connection.execute(
-        "SELECT import_wh, version FROM readings_interval ORDER BY start_at, version"
+        "SELECT values[1], version FROM readings_interval ORDER BY start_at, version"
     )
     assert [row[1] for row in versions] == [1, 1, 1, 2, 1]
     assert energy(connection)[1] == at(4)
@@ -113,21 +113,21 @@ def test_two_rows_with_one_key_in_one_batch(connection):
     home = adopt()
     rows = blocks(home, (at(0), 100), (at(0), 40))
     rows["received_at"][1] += 1
-    stored = street.store_blocks(connection, rows)
+    stored = town.store_blocks(connection, rows)
     assert (stored.inserted, stored.changed) == (1, 1)
     assert len(connection.execute("SELECT * FROM readings_exception").fetchall()) == 1
 
 
 def test_an_edit_stands_against_what_comes_later(database, connection):
     home = adopt()
-    street.store_blocks(connection, blocks(home, (at(0), 100)))
+    town.store_blocks(connection, blocks(home, (at(0), 100)))
     key = operations.IntervalKey(home.service_point_id, home.device_id, at(0))
     how = {"reason": "meter shop", "actor": "clerk", "recorded_at": at(1), "zone": ZONE}
     with connection.transaction(), connection.cursor() as cursor:
-        assert operations.edit_interval(cursor, key, import_wh=90, **how) == 2
+        assert operations.edit_interval(cursor, key, billed=90, **how) == 2
     assert energy(connection) == (90, at(1))
-    assert street.store_blocks(connection, blocks(home, (at(0), 100))).ignored == 1
-    assert street.store_blocks(connection, blocks(home, (at(0), 111))).ignored == 1
+    assert town.store_blocks(connection, blocks(home, (at(0), 100))).ignored == 1
+    assert town.store_blocks(connection, blocks(home, (at(0), 111))).ignored == 1
     assert energy(connection) == (90, at(1))
     assert connection.execute("SELECT reason, actor, version FROM readings_edit").fetchall() == [
         ("meter shop", "clerk", 2)
@@ -140,9 +140,9 @@ def test_an_estimate_is_counted_and_gives_way(connection):
     home = adopt()
     rows = blocks(home, (at(0), 100), (at(1), 70))
     rows["status"][1] = Status.ESTIMATED
-    street.store_blocks(connection, rows)
+    town.store_blocks(connection, rows)
     assert accruals(connection)[0][4] == 70
-    street.store_blocks(connection, blocks(home, (at(1), 60)))
+    town.store_blocks(connection, blocks(home, (at(1), 60)))
     assert energy(connection) == (160, at(2))
     assert accruals(connection)[0][4] == 0
     assert connection.execute("SELECT count(*) FROM readings_exception").fetchone() == (0,)
@@ -156,18 +156,18 @@ def test_an_edit_needs_something_to_edit(connection):
     how = {"actor": "clerk", "recorded_at": at(1), "zone": ZONE}
     with connection.cursor() as cursor:
         with pytest.raises(UnknownIntervalError):
-            operations.edit_interval(cursor, key, import_wh=1, reason="x", **how)
+            operations.edit_interval(cursor, key, billed=1, reason="x", **how)
         with pytest.raises(ValueError, match="reason"):
-            operations.edit_interval(cursor, key, import_wh=1, reason=" ", **how)
+            operations.edit_interval(cursor, key, billed=1, reason=" ", **how)
         with pytest.raises(ValueError, match="negative"):
-            operations.edit_interval(cursor, key, import_wh=-1, reason="x", **how)
+            operations.edit_interval(cursor, key, billed=-1, reason="x", **how)
 
 
 def test_a_meter_put_in_during_an_interval_begins_with_the_next(connection):
     home = adopt(valid_from=START + timedelta(minutes=7))
-    street.store_blocks(connection, blocks(home, (at(1), 100)))
+    town.store_blocks(connection, blocks(home, (at(1), 100)))
     assert energy(connection) == (100, at(2))
-    street.store_blocks(connection, blocks(home, (at(2), 50)))
+    town.store_blocks(connection, blocks(home, (at(2), 50)))
     assert energy(connection) == (150, at(3))
 
 
@@ -175,21 +175,21 @@ def test_a_month_closes_where_the_next_opens(connection):
     home = adopt(valid_from=START + timedelta(days=29))
     end = START + timedelta(days=30)
     first = START + timedelta(days=29)
-    street.store_blocks(connection, blocks(home, *((first + n * HALF_HOUR, 10) for n in range(50))))
+    town.store_blocks(connection, blocks(home, *((first + n * HALF_HOUR, 10) for n in range(50))))
     rows = accruals(connection)
     assert [(row[1], row[3], row[2]) for row in rows] == [
         (date(2026, 3, 1), 480, end),
         (date(2026, 4, 1), 20, end + 2 * HALF_HOUR),
     ]
     # The daily read of the last midnight brings what the blocks have truncated, to the month that has used it.
-    street.store_registers(connection, registers(home, (end, 10_495)))
+    town.store_registers(connection, registers(home, (end, 10_495)))
     assert [row[3] for row in accruals(connection)] == [495, 20]
 
 
 def test_the_energy_until_an_instant(connection):
     home = adopt()
-    street.store_blocks(connection, blocks(home, *((at(n), 10) for n in range(60))))
-    street.store_registers(connection, registers(home, (at(48), 10_490)))
+    town.store_blocks(connection, blocks(home, *((at(n), 10) for n in range(60))))
+    town.store_registers(connection, registers(home, (at(48), 10_490)))
     with connection.cursor() as cursor:
         month = date(2026, 3, 1)
         day, more = (
@@ -201,10 +201,10 @@ def test_the_energy_until_an_instant(connection):
 
 
 def with_ratio(connection, home, primary, secondary):
-    """The meter does not reckon in what the transformers before it do."""
+    """The meter does not include what the transformers before it do."""
     from urja.apps.assets.models import DevicePeriod
 
-    with street.by_hand():
+    with town.by_hand():
         DevicePeriod.objects.update(ratio_primary=primary, ratio_secondary=secondary)
     with connection.transaction(), connection.cursor() as cursor:
         operations.recompute_since(cursor, {home.service_point_id: START}, START, ZONE)
@@ -213,9 +213,9 @@ def with_ratio(connection, home, primary, secondary):
 def test_a_ratio_multiplies_what_the_meter_counts(connection):
     home = adopt(register_wh=10_000)
     with_ratio(connection, home, 200, 5)
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(1), 200)))
     assert energy(connection) == (40 * 300, at(2))
-    street.store_registers(connection, registers(home, (at(2), 10_301)))
+    town.store_registers(connection, registers(home, (at(2), 10_301)))
     assert energy(connection) == (40 * 301, at(2))
 
 
@@ -225,7 +225,7 @@ def test_what_one_rounding_takes_the_next_one_gives(connection):
     with_ratio(connection, home, 7, 3)
     seen = []
     for n in range(6):
-        street.store_blocks(connection, blocks(home, (at(n), 1)))
+        town.store_blocks(connection, blocks(home, (at(n), 1)))
         seen.append(energy(connection)[0])
     assert seen == [2, 4, 7, 9, 11, 14]
     with connection.cursor() as cursor:
@@ -239,7 +239,7 @@ def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
     home = adopt(register_wh=10_000)
 
     def commissioned(instant):
-        with street.by_hand():
+        with town.by_hand():
             DevicePeriod.objects.update(commissioned_at=instant)
         with connection.transaction(), connection.cursor() as cursor:
             operations.recompute_since(
@@ -247,8 +247,8 @@ def test_nothing_is_billed_before_the_meter_is_commissioned(connection):
             )
 
     commissioned(None)
-    street.store_blocks(connection, blocks(home, *((at(n), 100) for n in range(4))))
-    street.store_registers(connection, registers(home, (at(4), 10_407)))
+    town.store_blocks(connection, blocks(home, *((at(n), 100) for n in range(4))))
+    town.store_registers(connection, registers(home, (at(4), 10_407)))
     assert accruals(connection) == []
     commissioned(at(2))
     # The register was not read when it passed: the blocks say how far it was.
@@ -260,16 +260,16 @@ def test_a_read_in_an_empty_flat_closes_the_agreement_before_it(connection):
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
     home = adopt(register_wh=10_000)
-    with street.by_hand():
+    with town.by_hand():
         AgreementTerms.objects.update(valid_to=at(3))
         Agreement.objects.update(valid_to=at(3))
     with connection.transaction(), connection.cursor() as cursor:
         operations.recompute_since(cursor, {home.service_point_id: START}, START + timedelta(days=1), ZONE)
-    street.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 70)))
+    town.store_blocks(connection, blocks(home, (at(0), 100), (at(2), 70)))
     assert energy(connection) == (100, at(1))
     vacant = registers(home, (at(48), 14_000))
     vacant["agreement_id"] = 0
-    street.store_registers(connection, vacant)
+    town.store_registers(connection, vacant)
     assert energy(connection) == (170, at(3))
 
 
@@ -289,7 +289,7 @@ def oracle(stored_blocks, reads, begins, ends, ratio=(1, 1)):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_any_order_agrees_with_the_oracle_and_with_computing_anew(connection, seed):
+def test_any_order_agrees_with_the_oracle_and_with_computing_again(connection, seed):
     chance = random.Random(seed)
     begin = START + timedelta(days=29)
     month_end = START + timedelta(days=30)
@@ -313,8 +313,8 @@ def test_any_order_agrees_with_the_oracle_and_with_computing_anew(connection, se
         batch = [pending.pop(0) for _ in range(min(len(pending), chance.randrange(1, 30)))]
         again = [row for row in batch if chance.random() < 0.1]
         for kind, store, make in (
-            ("block", street.store_blocks, blocks),
-            ("read", street.store_registers, registers),
+            ("block", town.store_blocks, blocks),
+            ("read", town.store_registers, registers),
         ):
             rows = [(start, value) for name, start, value in batch + again if name == kind]
             if rows:

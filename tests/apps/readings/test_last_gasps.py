@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt
 from tests.pipeline.test_ingest import block_batch, event_batch
 
 from urja.apps.readings import last_gasps
@@ -26,13 +26,13 @@ def connection(database):
 def alert(device_id, at, *codes, source=Source.PUSH):
     """One message."""
     records = event_batch(*((device_id, at, code) for code in codes)).records
-    records["received_at"], records["source"] = street.seconds(at) * 1000, source
+    records["received_at"], records["source"] = town.seconds(at) * 1000, source
     return records
 
 
 def block(device_id, start):
     records = block_batch((device_id, start, 100)).records
-    records["received_at"] = street.seconds(start + HALF_HOUR) * 1000
+    records["received_at"] = town.seconds(start + HALF_HOUR) * 1000
     return records
 
 
@@ -66,7 +66,7 @@ def test_nothing_is_noted_of_nothing_and_of_blocks_alone(connection):
         (lambda d: [alert(d, START + 40 * MINUTE, FAILED, COVER)], (40, True)),
         (lambda d: [alert(d, START + 40 * MINUTE, FAILED, BACK)], (40, False)),
         (lambda d: [alert(d, START + 40 * MINUTE, FAILED), block(d, START + HALF_HOUR)], (60, False)),
-        # Read from the log: whoever reads it finds the meter powered.
+        # Read from the log: a reader finds the meter powered.
         (lambda d: [alert(d, START + 40 * MINUTE, FAILED, source=Source.PULL)], (40, False)),
     ],
 )
@@ -90,7 +90,7 @@ def test_what_came_in_before_a_last_gasp_that_is_told_late(connection):
     from urja.apps.readings.queries.power import billing_meter_power
 
     home = adopt()
-    street.store_blocks(connection, street.blocks(home, (START, 100), (START + HALF_HOUR, 100)))
+    town.store_blocks(connection, town.blocks(home, (START, 100), (START + HALF_HOUR, 100)))
     note(connection, alert(home.device_id, START + 40 * MINUTE, FAILED))
     now = START + 61 * MINUTE
     assert billing_meter_power(home.service_point_id, now) == Powered(START + 60 * MINUTE)
@@ -116,7 +116,7 @@ def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
     on = ("T1", "T1", "T1", "T2", "T3")
     homes = [adopt(number, transformer=code) for number, code in enumerate(on, 1)]
     for home in homes:
-        street.store_blocks(connection, street.blocks(home, (START, 100)))
+        town.store_blocks(connection, town.blocks(home, (START, 100)))
     out, now = START + 40 * MINUTE, START + 80 * MINUTE
 
     def power(number):
@@ -129,7 +129,7 @@ def test_whose_last_gasp_was_lost_has_it_from_the_neighbours(connection):
     assert power(3) == NoPower(out, "neighbours")
     assert power(4) == NoPower(out, "neighbours"), "nothing was heard on the whole feeder"
     assert power(5) == Powered(START + 30 * MINUTE), "of another feeder"
-    street.store_blocks(connection, street.blocks(homes[3], (START + HALF_HOUR, 100)))
+    town.store_blocks(connection, town.blocks(homes[3], (START + HALF_HOUR, 100)))
     assert power(4) == Powered(START + 60 * MINUTE)
     assert power(3) == NoPower(out, "neighbours"), "by its transformer"
     assert isinstance(billing_meter_power(homes[4].service_point_id, START + 151 * MINUTE), NotCommunicating)

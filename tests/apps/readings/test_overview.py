@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START
 
 from urja.apps.readings.kinds import Status
 
@@ -29,7 +29,7 @@ def grid(database):
 
     for code in ("T1", "T2"):
         add_transformer(code, feeder="North", recorded_at=START, actor="test")
-    houses = [street.adopt(number, transformer="T1" if number < 3 else "T2") for number in (1, 2, 3)]
+    houses = [town.adopt(number, transformer="T1" if number < 3 else "T2") for number in (1, 2, 3)]
     meter = install_network_meter(
         InstallNetworkMeter(
             serial="URJ00000901",
@@ -50,22 +50,23 @@ def grid(database):
     return houses, Post(meter.service_point_id, meter.device_id)
 
 
-def store(database, place, *energies_wh, version=None, export_wh=()):
-    """Half-hours from START on; none is no interval."""
-    rows = [(START + HALF_HOUR * n, wh) for n, wh in enumerate(energies_wh) if wh is not None]
-    placed = street.blocks(place, *rows)
+def store(database, place, *energies_wh, version=None, export_wh=(), length=HALF_HOUR):
+    """Intervals of one length from START on; none is no interval."""
+    rows = [(START + length * n, wh) for n, wh in enumerate(energies_wh) if wh is not None]
+    placed = town.blocks(place, *rows)
+    placed["length_s"] = length.total_seconds()
     for number, wh in enumerate(export_wh):
-        placed["export_wh"][number] = wh
+        placed["values"][number, 2] = wh
     if version is not None:
         placed["status"] = version
     with database.connect("urja_pipeline") as connection:
-        street.store_blocks(connection, placed, now=UNTIL)
+        town.store_blocks(connection, placed, now=UNTIL)
 
 
 def balance_of(code, begins=START, ends=UNTIL):
     from urja.apps.readings.queries.overview import transformer_balance
 
-    return next(one for one in transformer_balance(begins, ends) if one.transformer == code)
+    return next(one for one in transformer_balance(begins, ends) if one.code == code)
 
 
 def test_what_a_transformer_gave_and_its_houses_took(database, grid):
@@ -131,6 +132,138 @@ def test_a_transformer_without_a_meter_or_without_readings_has_no_loss(database,
     )
 
 
+QUARTER = HALF_HOUR / 2
+
+
+def test_meters_with_unequal_intervals_are_compared_over_the_longest(database, grid):
+    """Quarters, half-hours and the transformer's hours: an hour counts once all three have reported all of it."""
+    (first, second, _third), post = grid
+    store(database, first, *[25] * 7, length=QUARTER)
+    store(database, second, 50, 50, 50, 50)
+    store(database, post, 210, 220, length=HOUR)
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.seconds, balance.known_to_at) == (1, 3600, START + HOUR)
+    assert (balance.supplied_wh, balance.consumed_wh) == (210, 200)
+    store(database, first, *[25] * 8, length=QUARTER)
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (2, 430, 400)
+
+
+def test_a_theft_behind_meters_with_unequal_intervals_is_found(database, grid):
+    """The second house takes 1 kW past its meter from the second hour on."""
+    from urja.apps.readings.queries.overview import losses
+
+    (first, second, _third), post = grid
+    store(database, first, *[250] * 16, length=QUARTER)
+    store(database, second, *[500] * 4, length=HOUR)
+    store(database, post, *[760] * 2, *[1_260] * 6)
+    [losing] = losses(START + 4 * HOUR)
+    assert (losing.transformer, losing.since_at, losing.lost_wh) == ("T1", START + HOUR, 3 * 1_020)
+    store(database, first, *[250] * 16, length=QUARTER)
+    assert losses(START + HOUR) == []
+
+
+def test_a_meter_that_is_exchanged_for_one_with_other_intervals_between_two_of_them(database, grid):
+    (first, second, _third), post = grid
+    town.in_stock(4, interval_s=900)
+    store(database, first, 100, 100)
+    done = town.exchange(1, 4, START + HOUR, old_wh=10_200, recorded_at=UNTIL)
+    new = Post(first.service_point_id, done.outcome["device_id"], first.agreement_id)
+    placed = town.blocks(new, *[(START + HOUR + QUARTER * n, 50) for n in range(4)])
+    placed["length_s"] = 900
+    with database.connect("urja_pipeline") as connection:
+        town.store_blocks(connection, placed, now=UNTIL)
+    store(database, second, 50, 50, 50, 50)
+    store(database, post, 160, 160, 160, 160)
+    balance = balance_of("T1")
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (4, 640, 600)
+
+
+def test_a_gas_meter_under_a_transformer_is_no_part_of_its_balance(database, grid):
+    from tests.usecases.test_tariff_commodity import load_gas
+
+    (first, second, _third), post = grid
+    load_gas()
+    kitchen = town.adopt(5, device_type="urja-g1", tariff_code="piped", transformer="T1")
+    for house, wh in ((first, 100), (second, 50), (kitchen, 700), (post, 160)):
+        store(database, house, wh)
+    balance = balance_of("T1")
+    assert (balance.consumers, balance.consumed_wh) == (2, 150)
+
+
+@pytest.fixture
+def feeder(database, grid):
+    """The meter at the head of feeder North, which feeds T1 (metered) and T2 (not), and a factory of its own."""
+    from tests.usecases.life import connect
+
+    connect("N-1", purpose="feeder", grid="feeder North")
+    town.in_stock(902, device_type="urja-dt", max_power_w=2_000_000)
+    install = InstallAt("N-1", 902, "source")
+    factory = town.adopt(6)
+    move(6, START + HALF_HOUR / 30, "feeder North")
+    return install.done(), factory
+
+
+def feeder_of(code="North", begins=START, ends=UNTIL):
+    from urja.apps.readings.queries.overview import feeder_balance
+
+    [balance] = feeder_balance(begins, ends, code)
+    return balance
+
+
+@dataclass(frozen=True)
+class InstallAt:
+    """A meter that is installed at a service point from START on."""
+
+    consumer_number: str
+    number: int
+    role: str
+
+    def done(self):
+        from urja.usecases.operations import InstallMeter, perform
+
+        installed = perform(
+            InstallMeter(
+                consumer_number=self.consumer_number,
+                serial=f"URJ{self.number:08}",
+                installed_at=START,
+                register_wh=0,
+                role=self.role,
+            ),
+            recorded_at=START,
+            actor="test",
+        ).outcome
+        return Post(installed["service_point_id"], installed["device_id"])
+
+
+def test_a_feeder_consumes_what_its_transformers_measure(database, grid, feeder):
+    """T1 by its own meter and not by its houses' as well; T2 has none, so that its house stands for it."""
+    (first, second, third), post = grid
+    head, factory = feeder
+    store(database, first, 100, 200)
+    store(database, second, 50, 50)
+    store(database, third, 70, 70)
+    store(database, post, 160, 270)
+    store(database, factory, None, 900)
+    store(database, head, 1_200, 1_280)
+    balance = feeder_of()
+    assert (balance.code, balance.metered, balance.consumers) == ("North", True, 3)
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (1, 1_280, 270 + 70 + 900)
+    assert balance.lost_wh == 40
+    assert feeder_of(begins=START, ends=START + HALF_HOUR).intervals == 0, "the factory has not reported"
+
+
+def test_a_feeder_whose_transformers_have_other_intervals(database, grid, feeder):
+    (_first, _second, third), post = grid
+    head, factory = feeder
+    store(database, post, *[100] * 8, length=QUARTER)
+    store(database, third, 70, 70, 70, 70)
+    store(database, factory, None, None, 500, 500)
+    store(database, head, 0, 1_600, length=HOUR)
+    balance = feeder_of()
+    assert (balance.intervals, balance.supplied_wh, balance.consumed_wh) == (1, 1_600, 400 + 140 + 1_000)
+
+
 def move(number, at, grid):
     from urja.usecases.operations import MoveServicePoint, perform
 
@@ -138,7 +271,7 @@ def move(number, at, grid):
     perform(moved, recorded_at=max(at, UNTIL), actor="clerk")
 
 
-def test_a_house_counts_where_it_hung_then(database, grid):
+def test_a_house_counts_under_its_node_of_that_time(database, grid):
     """Moved to another transformer an hour later: its first hour is the first one's, also when asked today."""
     (first, second, third), post = grid
     store(database, first, 100, 100, 100, 100)
@@ -172,13 +305,13 @@ def bulk_supply(valid_from, *houses, role="BILLING"):
     from urja.apps.network.models import Node, Placement, Premise, ServicePoint
 
     stamp = {"recorded_at": START, "actor": "test"}
-    with street.by_hand():
+    with town.by_hand():
         society = Premise.objects.create(id=next_id(7), kind="society", name="Society", **stamp)
         tower = Premise.objects.create(id=next_id(7), kind="tower", name="Tower", parent=society, **stamp)
         point = ServicePoint.objects.create(
             id=next_id(7), premise=society, consumer_number="BULK", purpose="bulk", **stamp
         )
-        device = street.in_stock(802, stock="installed")
+        device = town.in_stock(802, stock="installed")
         DevicePeriod.objects.create(
             id=next_id(7),
             service_point=point,
@@ -198,7 +331,7 @@ def bulk_supply(valid_from, *houses, role="BILLING"):
 
 @pytest.mark.parametrize("role", ["BILLING", "SOURCE"])
 def test_a_bulk_supply_speaks_for_the_flats_behind_it(database, grid, role):
-    """Never both: the first house is a flat of the society, the second one hangs on the line itself."""
+    """Never both: the first house is a flat of the society, the second one is under the transformer itself."""
     (first, second, _third), post = grid
     bulk = bulk_supply(START, first, role=role)
     store(database, first, 90, 90)
@@ -210,7 +343,7 @@ def test_a_bulk_supply_speaks_for_the_flats_behind_it(database, grid, role):
     assert (balance.supplied_wh, balance.consumed_wh) == (320, 300)
 
 
-def test_until_the_bulk_meter_hangs_the_flats_speak_for_themselves(database, grid):
+def test_until_the_bulk_meter_is_installed_the_flats_count_themselves(database, grid):
     (first, second, _third), post = grid
     bulk = bulk_supply(START + HOUR, first)
     store(database, first, 90, 90, 90, 90)
@@ -244,9 +377,9 @@ def test_without_the_bulk_meters_word_nothing_is_said(database, grid):
     ],
 )
 def test_a_loss_is_judged_where_enough_flows(supplied_wh, consumed_wh, beyond, too_little):
-    from urja.apps.readings.queries.overview import TransformerBalance
+    from urja.apps.readings.queries.overview import NodeBalance
 
-    balance = TransformerBalance("T1", "F1", True, 2, 2, UNTIL, supplied_wh, consumed_wh, 3600)
+    balance = NodeBalance("T1", "F1", True, 2, 2, UNTIL, supplied_wh, consumed_wh, 3600)
     assert (balance.beyond_limits, balance.too_little) == (beyond, too_little)
 
 

@@ -22,9 +22,9 @@ def test_the_web_cannot_make_days(database):
 
 @pytest.mark.parametrize("role", ["urja_pipeline", "urja_web"])
 @pytest.mark.parametrize(
-    "statement", ["UPDATE readings_interval SET import_wh = 0", "DELETE FROM readings_interval"]
+    "statement", ["UPDATE readings_interval SET values[1] = 0", "DELETE FROM readings_interval"]
 )
-def test_nobody_changes_a_measured_row(database, role, statement):
+def test_no_role_changes_a_measured_row(database, role, statement):
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement)
 

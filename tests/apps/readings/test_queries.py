@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, adopt, blocks, registers
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt, blocks, registers
 
 from urja.apps.readings.kinds import Status
 
@@ -16,8 +16,8 @@ def home(database):
     rows = blocks(made, *((START + n * HALF_HOUR, 10 + n) for n in range(48) if n not in (4, 5, 7)))
     rows["status"][2] = Status.ESTIMATED
     with database.connect("urja_pipeline") as connection:
-        street.store_blocks(connection, rows)
-        street.store_registers(connection, registers(made, (START + timedelta(days=1), 12_000)))
+        town.store_blocks(connection, rows)
+        town.store_registers(connection, registers(made, (START + timedelta(days=1), 12_000)))
     return made
 
 
@@ -73,9 +73,9 @@ def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(d
     rows = blocks(made, *((START + n * HALF_HOUR, 10) for n in range(6 * 48)))
     rows["status"][[50, 200]] = Status.ESTIMATED  # on the 3rd, which is counted, and on the 6th
     with database.connect("urja_pipeline") as connection:
-        street.store_blocks(connection, rows)
+        town.store_blocks(connection, rows)
         reads = [(START + timedelta(days=n), 10_000 + 500 * n) for n in (1, 2, 3, 5)]
-        street.store_registers(connection, registers(made, *reads))
+        town.store_registers(connection, registers(made, *reads))
     found = queries.use_of_month(agreement_of(made), date(2026, 3, 4), month_of(date(2026, 3, 4)))
     assert [(use.energy_wh, use.estimated_wh) for use in found.days[:8]] == [
         (None, 0),

@@ -48,11 +48,12 @@ def test_the_same_text_again_changes_nothing_and_another_is_refused(tariffs):
     ("change", "why"),
     [
         ("period_starts_on = 10", "its periods begin on day 10, those of version 2024-1 on day 1"),
+        ('commodity = "gas"', "it is of gas, version 2024-1 of electricity"),
         ('currency = "LKR"', "it is in LKR with 2 decimals, version 2024-1 in INR with 2"),
         ('currency = "INR"\ndecimals = 3', "it is in INR with 3 decimals"),
     ],
 )
-def test_a_version_keeps_the_calendar_and_the_currency_of_its_code(tariffs, change, why):
+def test_a_version_keeps_calendar_currency_and_commodity_of_its_code(tariffs, change, why):
     """Periods from the 10th and the month before both have the days to its end, and both would charge them."""
     from urja.apps.rulebook.errors import UnlikeVersionError
     from urja.apps.rulebook.models import TariffVersion

@@ -1,6 +1,6 @@
 """Triggers report changes of a supply to the decisions: which account, found without reading all others."""
 
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 
 def rows_read(cursor):

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.apps import street
+from tests.apps import town
 from tests.apps.readings.test_overview import HOUR, grid, store  # noqa: F401 - a fixture
-from tests.apps.street import HALF_HOUR, START
+from tests.apps.town import HALF_HOUR, START
 
 from urja.apps.readings import staging
 from urja.stream.records import EVENT, EventState, OwnEvent, Source
@@ -16,15 +16,15 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def house(database):
-    return street.adopt(1)
+    return town.adopt(1)
 
 
 def told(database, house, code, at, received_at=None, source=Source.PUSH):
     """An event comes in from the meter, or is read from its log."""
     rows = np.zeros(1, EVENT)
     rows["device_id"], rows["code"], rows["state"] = house.device_id, code, EventState.INSTANT
-    rows["occurred_at"] = street.seconds(at)
-    rows["received_at"] = street.seconds(received_at or at) * 1000
+    rows["occurred_at"] = town.seconds(at)
+    rows["received_at"] = town.seconds(received_at or at) * 1000
     rows["source"] = source
     with database.connect("urja_pipeline") as connection, connection.cursor() as cursor:
         staging.store_events(cursor, np.array([house.service_point_id]), rows)
@@ -43,9 +43,16 @@ def look(now):
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(251, "cover_opened"), (201, "magnet"), (203, "neutral_disturbed")]
+    ("code", "kind"),
+    [
+        (251, "cover_opened"),
+        (201, "magnet"),
+        (203, "neutral_disturbed"),
+        (3, "phase_missing"),
+        (55, "current_reversed"),
+    ],
 )
-def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code, kind):
+def test_a_tamper_is_flagged_until_a_visit(database, house, code, kind):
     from urja.apps.overviews.queries.work_orders import everywhere
     from urja.apps.work import operations
 
@@ -61,7 +68,14 @@ def test_a_tamper_is_flagged_until_somebody_has_been_there(database, house, code
     assert flags(START + 6 * HOUR) == [(kind, "URJ00000001", START + 6 * HOUR)]
 
 
-def test_pushes_that_cannot_be_taken_send_somebody_once(database, house):
+def test_two_lost_phases_of_a_meter_are_one_flag_since_the_first(database, house):
+    told(database, house, 5, START + 2 * HOUR)
+    told(database, house, 1, START + HOUR)
+    assert (look(START + 3 * HOUR), look(START + 3 * HOUR)) == (1, 0)
+    assert flags(START + 3 * HOUR) == [("phase_missing", "URJ00000001", START + HOUR)]
+
+
+def test_pushes_that_cannot_be_accepted_open_one_work_order(database, house):
     from urja.apps.overviews.queries.work_orders import everywhere
     from urja.apps.work import operations
 
@@ -76,13 +90,13 @@ def test_pushes_that_cannot_be_taken_send_somebody_once(database, house):
     assert look(START + 6 * HOUR) == 1
 
 
-def test_that_a_magnet_went_or_a_switch_moved_flags_nobody(database, house):
+def test_the_end_of_a_magnet_or_a_moved_switch_is_no_flag(database, house):
     for code in (202, 204, 301, 101):
         told(database, house, code, START + HOUR)
     assert look(START + 2 * HOUR) == 0
 
 
-def test_a_tamper_that_was_heard_of_after_the_visit_is_another_ones_errand(database, house):
+def test_a_tamper_that_is_reported_after_the_visit_needs_another_work_order(database, house):
     """The meter's alert waited for its link: who was there had not been told of it."""
     from urja.apps.overviews.queries.work_orders import everywhere
     from urja.apps.work import operations
@@ -101,9 +115,9 @@ def test_a_tamper_whose_alert_was_lost_is_flagged_from_the_meters_log(database, 
     assert flags(START + 3 * HOUR) == [("magnet", "URJ00000001", START + HOUR)]
 
 
-@pytest.mark.parametrize(("breaths", "errands"), [((3,), 0), ((2, 3), 1)])
-def test_a_tamper_in_the_dark_that_the_first_breath_told_is_no_other_one_in_the_log(
-    database, house, breaths, errands
+@pytest.mark.parametrize(("breaths", "work_orders"), [((3,), 0), ((2, 3), 1)])
+def test_a_tamper_without_power_that_the_first_push_reported_is_the_same_one_in_the_log(
+    database, house, breaths, work_orders
 ):
     """Unless power was back between the two: then the breath told of another one."""
     from urja.apps.overviews.queries.work_orders import everywhere
@@ -116,7 +130,7 @@ def test_a_tamper_in_the_dark_that_the_first_breath_told_is_no_other_one_in_the_
     [order] = everywhere(9)
     operations.close(order.id, START + 4 * HOUR)
     told(database, house, 251, START + HOUR, received_at=START + 5 * HOUR, source=Source.PULL)
-    assert look(START + 5 * HOUR) == errands
+    assert look(START + 5 * HOUR) == work_orders
 
 
 def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(database, grid):  # noqa: F811
@@ -142,7 +156,7 @@ def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what
     serials = ["URJ00000001", "URJ00000002", "URJ00000901"]
     assert flags(START + DAY - HALF_HOUR) == []
     assert flags(START + DAY) == [("not_communicating", "URJ00000003", START)], (
-        "never heard of since it was hung"
+        "never heard of since it was installed"
     )
     assert flags(heard + DAY) == [("not_communicating", "URJ00000003", START)] + [
         ("not_communicating", serial, heard) for serial in serials

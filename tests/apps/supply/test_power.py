@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 from urja.core.power import LastMessage, NoPower, NotCommunicating, Powered, outage_since, power_at_meter
 
@@ -14,7 +14,7 @@ ON = (("T1", "North"), ("T1", "North"), ("T1", "North"), ("T2", "North"), ("T2",
 
 
 @pytest.fixture
-def street(database):
+def town(database):
     from urja.usecases.operations import add_transformer
 
     for code, feeder in sorted(set(ON)):
@@ -22,10 +22,10 @@ def street(database):
     return [adopt(number, transformer=code) for number, (code, _) in enumerate(ON, 1)]
 
 
-def hear(database, street, heard):
+def hear(database, town, heard):
     with database.connect() as owner:
         owner.execute("TRUNCATE readings_heard")
-        for home, one in zip(street, heard, strict=True):
+        for home, one in zip(town, heard, strict=True):
             if one is not None:
                 owner.execute(
                     "INSERT INTO readings_heard VALUES (%s, %s, %s)", [home.device_id, one.at, one.last_gasp]
@@ -56,18 +56,18 @@ def of_the_type(heard):
 def stated():
     from django.db import connection
 
-    from urja.apps.supply.queries.power import STATES
+    from urja.apps.supply.queries.power import STATES, sleeping_parameters
 
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH {STATES} SELECT state, since FROM state ORDER BY service_point_id",
-            {"now": NOW},
+            {"now": NOW, **sleeping_parameters(NOW)},
         )
         return cursor.fetchall()
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_statement_says_what_the_type_says(database, street, seed):
+def test_the_statement_says_what_the_type_says(database, town, seed):
     from urja.apps.supply.queries.power import power_by_transformer
 
     chance = random.Random(seed)
@@ -79,7 +79,7 @@ def test_the_statement_says_what_the_type_says(database, street, seed):
             )
             for _ in ON
         ]
-        hear(database, street, heard)
+        hear(database, town, heard)
         expected = list(of_the_type(heard))
         assert stated() == expected
         counted = power_by_transformer(NOW)
@@ -89,12 +89,12 @@ def test_the_statement_says_what_the_type_says(database, street, seed):
         )
 
 
-def test_a_feeder_that_is_down_is_counted_with_those_whose_last_gasp_was_lost(database, street):
+def test_a_feeder_that_is_down_is_counted_with_those_whose_last_gasp_was_lost(database, town):
     from urja.apps.supply.queries.power import power_by_transformer
 
     out = NOW - 60 * MINUTE
     lost = [LastMessage(out, last_gasp=True), LastMessage(out - 20 * MINUTE)]
-    hear(database, street, [*lost, lost[1], *lost, LastMessage(NOW - MINUTE)])
+    hear(database, town, [*lost, lost[1], *lost, LastMessage(NOW - MINUTE)])
     told = {
         (one.transformer, one.counts.no_power, one.counts.powered, one.since)
         for one in power_by_transformer(NOW)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from tests.apps.street import START, adopt
+from tests.apps.town import START, adopt
 
 HOUR = timedelta(hours=1)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20) + b"\xff\xd9"
@@ -67,7 +67,7 @@ def test_one_of_a_kind_is_unfinished_at_a_place_without_a_meter(home):
     assert to_the_place(home, device_id=home.device_id).id != first.id
 
 
-def test_it_is_given_to_somebody_and_to_somebody_else(home):
+def test_it_is_assigned_and_assigned_again(home):
     from django.contrib.auth import get_user_model
 
     from urja.apps.work import operations

@@ -113,7 +113,7 @@ def test_caps_of_a_person_who_is_all_the_staff():
         ('second = "100000"', 'second = "1"', "money.second: must not be less"),
         ('everybody = "200000"', 'everybody = "1"', "money.everybody: must not be less"),
         ("actor = 20", "actor = 0", "disconnection.actor: must be a whole number from 1"),
-        ('protected = "actor"', 'protected = "nobody"', "disconnection.protected: is 'nobody'"),
+        ('protected = "actor"', 'protected = "no_consumer"', "disconnection.protected: is 'no_consumer'"),
         ('"anonymise_consumer"]', '"Make"]', "operations.actor: 'Make' is not a kind"),
         ('"anonymise_consumer"]', '"employ"]', "operations.second: names employ"),
         ("delay_hours = 24", "delay_hours = 0", "alone.delay_hours: must be a whole number from 1"),

@@ -173,8 +173,10 @@ def test_who_meets_every_condition_is_cut_within_the_documents_bound(policy: Pol
 
 @settings(max_examples=60, deadline=None)
 @given(documents, st.integers(0, 24 * 4 * 500), st.integers(0, 60_000), st.integers(500, 20_000))
-def test_whoever_follows_look_again_reaches_the_cut(policy: Policy, quarters: int, balance: int, cost: int):
-    """A box that only wakes when it is told, once an hour for readings, and delivers what it is asked to."""
+def test_following_look_again_reaches_the_disconnection(
+    policy: Policy, quarters: int, balance: int, cost: int
+):
+    """An installation that only wakes when it is told, once an hour for readings, and delivers what it is asked to."""
     facts = ripe(
         NOON + quarters * timedelta(minutes=15),
         balance_minor=balance,
@@ -335,7 +337,7 @@ MORE = {
 
 @pytest.mark.parametrize("left_out", range(len(disconnection_bars.RULES)))
 def test_no_rule_could_be_left_out(left_out: int, monkeypatch):
-    """Without any one of the rules somebody is cut whom the laws above protect."""
+    """Without any one of the rules an account is disconnected that the laws above protect."""
     cases = [(policy, ripe(**changes)) for policy in (PLAIN, UPPCL) for changes in (PREVENTS | MORE).values()]
     spared = [(policy, facts) for policy, facts in cases if decide(policy, facts).cut is None]
     monkeypatch.setattr(

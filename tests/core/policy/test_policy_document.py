@@ -49,6 +49,8 @@ def test_the_bundled_documents_are_good(name):
         ("opens_within_days = 4", "opens_within_days = 3", "cut.opens_within_days", "no window opens for 3 days"),
         ("max_data_age_hours = 24", "max_data_age_hours = 0", "cut.max_data_age_hours", "from 1"),
         ("max_data_age_hours = 24", "", "cut.max_data_age_hours", "is missing"),
+        ("max_estimated_percent = 20", "max_estimated_percent = 20\nleast_fresh_percent = 10", "cut.least_fresh_percent",
+         "from 50 to 100"),
         ("max_estimated_percent = 20", "max_estimated_percent = true", "cut.max_estimated_percent", "whole number"),
         ('["zero", "cut"]', '["low-10"]', "notices.before_cut", "allowed are zero, cut"),
         ('["zero", "cut"]', '["zero", "zero"]', "notices.before_cut", "names something twice"),
@@ -108,7 +110,7 @@ def test_what_is_not_toml():
 
 
 def test_added_holidays_are_held_to_the_promise():
-    """A week of festivals that nobody noticed would keep an account on for ten days."""
+    """An unnoticed week of festivals would keep an account on for ten days."""
     days = "".join(f'    {{ day = 2026-11-{n:02}, name = "Festival" }},\n' for n in range(9, 14))
     found = faults(GOOD.replace("holidays = [\n", "holidays = [\n" + days))
     assert found == [

@@ -36,11 +36,11 @@ RIGHTS = {
 """Rules about a consumer's rights: what forbids a cut for one of them does not let one last either."""
 
 
-def dark(facts: Facts, *more: str) -> Facts:
+def disconnected(facts: Facts, *more: str) -> Facts:
     return replace(facts, supply="off", holds=frozenset({"credit", *more}))
 
 
-def lit(facts: Facts) -> Facts:
+def connected(facts: Facts) -> Facts:
     return replace(facts, supply="on", holds=frozenset())
 
 
@@ -48,24 +48,24 @@ def comes_back(policy: Policy, facts: Facts) -> bool:
     return decide(policy, facts).restore is not None
 
 
-def test_provisional_charges_keep_nobody_off():
+def test_provisional_charges_prevent_no_reconnection():
     """−10 with 200 of provisional charges: not cut where it is on, and not left off where it is off."""
     facts = ripe(balance_minor=-1_000, provisional_minor=20_000)
     assert decide(PLAIN, facts).standing is Standing.EMERGENCY
     assert decide(PLAIN, ripe(balance_minor=-6_000, provisional_minor=20_000)).standing is Standing.GRACE
     for balance in (-1_000, -6_000):
-        decision = decide(PLAIN, dark(replace(facts, balance_minor=balance)))
+        decision = decide(PLAIN, disconnected(replace(facts, balance_minor=balance)))
         assert decision.restore is not None
         assert decision.restore.reason.key == "provisional"
         assert decision.standing in (Standing.EMERGENCY, Standing.GRACE)
     # What is not provisional still has to reach the balance at which supply returns.
-    assert not comes_back(PLAIN, dark(replace(facts, provisional_minor=999)))
+    assert not comes_back(PLAIN, disconnected(replace(facts, provisional_minor=999)))
 
 
 @quietly
 @given(documents, accounts())
 def test_provisional_charges_count_for_nothing_in_staying_off(policy: Policy, facts: Facts):
-    off = dark(facts)
+    off = disconnected(facts)
     settled = replace(off, balance_minor=off.balance_minor + off.provisional_minor, provisional_minor=0)
     assert comes_back(policy, off) == comes_back(policy, settled)
 
@@ -73,7 +73,7 @@ def test_provisional_charges_count_for_nothing_in_staying_off(policy: Policy, fa
 @quietly
 @given(documents, accounts(), st.booleans())
 def test_who_may_not_be_cut_does_not_stay_cut(policy: Policy, facts: Facts, disputed: bool):
-    on, off = decide(policy, lit(facts)), dark(facts, *(["dispute"] if disputed else []))
+    on, off = decide(policy, connected(facts)), disconnected(facts, *(["dispute"] if disputed else []))
     if facts.prepaid and on.reason.rule in RIGHTS and facts.health.collection:
         assert comes_back(policy, off), on.reason
     # Written a second time, from the facts alone.
@@ -84,17 +84,17 @@ def test_who_may_not_be_cut_does_not_stay_cut(policy: Policy, facts: Facts, disp
 
 @quietly
 @given(documents, accounts(), st.builds(Health, st.booleans(), st.booleans(), st.booleans()))
-def test_an_ill_service_brings_nobody_back(policy: Policy, facts: Facts, health: Health):
-    """It says nothing about an account: whoever it spares a cut was not cut while it was ill."""
-    if comes_back(policy, dark(replace(facts, health=health))):
-        assert comes_back(policy, dark(replace(facts, health=Health())))
+def test_an_ill_service_causes_no_reconnection(policy: Policy, facts: Facts, health: Health):
+    """It says nothing about an account: an account that it spares was not disconnected while it was ill."""
+    if comes_back(policy, disconnected(replace(facts, health=health))):
+        assert comes_back(policy, disconnected(replace(facts, health=Health())))
 
 
 def test_estimates_bring_back_while_readings_come_in_and_not_in_an_outage():
-    doubtful = dark(ripe(estimated_share=Fraction(1, 2)))
+    doubtful = disconnected(ripe(estimated_share=Fraction(1, 2)))
     assert decide(PLAIN, doubtful).restore.reason.rule == "cut.max_estimated_percent"
     assert not comes_back(PLAIN, replace(doubtful, health=Health(collection=False)))
-    assert not comes_back(PLAIN, dark(ripe(as_of=NOON - 30 * HOUR)))
+    assert not comes_back(PLAIN, disconnected(ripe(as_of=NOON - 30 * HOUR)))
 
 
 PAID = AuthorisedPayment(120_000, NOON - HOUR)
@@ -108,12 +108,12 @@ PAID = AuthorisedPayment(120_000, NOON - HOUR)
         ((replace(PAID, amount_minor=60_000), replace(PAID, amount_minor=40_000)), True),
         ((replace(PAID, failed=True),), False),
         ((replace(PAID, since=NOON - 25 * HOUR),), False),
-        # Only the first few count, so that nobody strings them together.
+        # Only the first few count, so that they cannot be strung together.
         ((*(AuthorisedPayment(1, NOON - n * DAY, failed=True) for n in (2, 3, 4)), PAID), False),
     ],
 )
 def test_an_authorised_payment_restores_where_the_document_says_so(payments, restores):
-    off = dark(ripe(authorised=payments))
+    off = disconnected(ripe(authorised=payments))
     assert comes_back(PLAIN, off) == restores
     assert not comes_back(UPPCL, off)
     if restores:
@@ -121,7 +121,7 @@ def test_an_authorised_payment_restores_where_the_document_says_so(payments, res
 
 
 def test_it_has_to_be_enough_after_what_goes_to_arrears():
-    off = dark(ripe(authorised=(PAID,), arrears_minor=500_000))
+    off = disconnected(ripe(authorised=(PAID,), arrears_minor=500_000))
     assert not comes_back(PLAIN, off)
     assert comes_back(PLAIN, replace(off, authorised=(replace(PAID, amount_minor=125_000),)))
 
@@ -184,7 +184,7 @@ def test_what_time_alone_will_serve_is_planned_and_looked_at_then():
 
 @settings(max_examples=25, deadline=None)
 @given(documents, st.integers(0, 24 * 4 * 300), st.sampled_from(["sms", "letter"]))
-def test_nobody_who_is_never_reached_is_spared_for_ever(policy: Policy, quarters: int, channel: str):
+def test_an_account_that_is_never_reached_is_not_spared_for_ever(policy: Policy, quarters: int, channel: str):
     """A telephone that is off, or none at all and one letter: the cut comes, and not before the words are met."""
     begin = NOON + quarters * timedelta(minutes=15)
     facts = ripe(begin, below_cut_since=begin, notices=(), daily_cost_minor=None)
@@ -247,4 +247,4 @@ def test_a_second_letter_puts_nothing_off():
 
 
 def test_exactly_enough_without_what_is_provisional_is_enough():
-    assert comes_back(PLAIN, dark(ripe(balance_minor=-1_000, provisional_minor=1_000)))
+    assert comes_back(PLAIN, disconnected(ripe(balance_minor=-1_000, provisional_minor=1_000)))

@@ -17,7 +17,8 @@ TABLES = {
 
 
 def placeholders(text: str) -> set[str]:
-    return set(re.findall(r"\{(\w+)\}", text))
+    """The parameters that a sentence names, without the words of its commodity."""
+    return set(re.findall(r"\{(\w+)\}", text)) - set(TABLES["en"]["words"]["gas"])
 
 
 def test_the_languages():
@@ -56,6 +57,29 @@ def test_a_table_says_the_same_as_the_english_one(language):
     assert len(TABLES[language]["weekdays"]) == 7
     assert len(TABLES[language]["months"]) == 12
     assert set(TABLES[language]["holds"]) == set(TABLES["en"]["holds"])
+
+
+@pytest.mark.parametrize("language", TABLES)
+def test_a_reason_of_gas_speaks_of_gas_in_each_sentence(language):
+    """No word of electricity and no disconnection: a valve is closed. Electricity's sentences are as they were."""
+    table = TABLES[language]
+    assert {*table["words"]["gas"]} == {*table["words"]["electricity"]}
+    for form in ("reasons", "then"):
+        for key, text in table[form].items():
+            params = dict.fromkeys(placeholders(text), "2026-11-27T16:00:00+05:30")
+            params |= {name: 1 for name in params if name.endswith(("_minor", "_days", "_hours", "_percent"))}
+            params |= {name: "monday" for name in params if name.endswith("_weekday")}
+            params |= {name: "safety" for name in params if name.endswith("_holds")}
+            say = sentence if form == "reasons" else sentence_then
+            said = say(Reason("r", key, params).of("gas"), language)
+            assert not re.search("disconnect|reconnect|supply line|बिजली", said), said
+            assert "valve" not in say(Reason("r", key, params), language)
+    held = Reason("holds", "held", {"held_holds": "safety"})
+    assert held.of("electricity") is held
+    assert sentence(held.of("gas")) == (
+        "The valve is closed for another reason than credit: danger from gas, or work on the gas line."
+    )
+    assert sentence(held.of("gas"), "hi") == "गैस किसी और कारण से बंद है: गैस से ख़तरा या गैस लाइन पर काम।"
 
 
 def test_amounts_days_and_instants():

@@ -79,7 +79,7 @@ def test_emergency_credit_in_money_and_in_days():
     )
 
 
-def test_the_time_line_of_an_account_that_nobody_recharges():
+def test_the_time_line_of_an_account_without_recharges():
     """Credit ends on Saturday at noon; three days; three notices a day apart and a day's lead; then the window."""
     out = NOON - 3 * DAY
     facts = ripe(out, below_cut_since=out, balance_minor=-1, notices=(), last_recharge_at=out - 9 * DAY)
@@ -131,7 +131,7 @@ def test_one_reason_names_the_rule(changes, standing, rule):
     assert (decision.standing.value, decision.reason.rule) == (standing, rule)
 
 
-def test_what_is_left_of_the_emergency_credit_is_told_by_the_balance_that_is_shown():
+def test_the_remaining_emergency_credit_follows_from_the_shown_balance():
     shown = decide(PLAIN, ripe(balance_minor=-200, provisional_minor=15_904)).reason
     assert (shown.key, shown.params["left_minor"]) == ("emergency_amount", PLAIN.credit.emergency_minor - 200)
 

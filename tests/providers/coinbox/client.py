@@ -79,7 +79,7 @@ class Client:
             )
         except httpx.HTTPError as error:
             raise GatewayAwayError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 or answer.status_code == 429:
             raise GatewayAwayError(f"it answers {answer.status_code}")
         if answer.status_code >= 400:
             raise GatewayRefusedError(answer.text[:200])

@@ -1,18 +1,15 @@
-"""The way to Coinbox's payment page and back."""
+"""The way to Coinbox's payment page and back: a link, and a link."""
 
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from tests.providers.coinbox.settings import Options
 
-RETURNED: Final = "coinbox"
+from urja.apps.payments.port import Checkout, Opening
+
+RETURNED: Final = ("coinbox", "mac")
 
 
-def origin(options: Options) -> str:
-    parts = urlsplit(options.base_url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def address(options: Options, provider_order_id: str, callback_url: str, language: str) -> str:
-    query = urlencode({"back": callback_url, "hl": language})
-    return f"{options.base_url}/kiosk/{quote(provider_order_id, safe='')}?{query}"
+def opening(options: Options, checkout: Checkout) -> Opening:
+    query = urlencode({"back": checkout.callback_url, "hl": checkout.language})
+    return Opening(f"{options.base_url}/kiosk/{quote(checkout.provider_order_id, safe='')}?{query}")

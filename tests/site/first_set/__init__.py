@@ -1,1 +1,1 @@
-"""The first set of migrations, frozen: the digest of its files, and the rows of a street's five days as it kept them."""
+"""The first set of migrations, frozen: the digest of its files, and the rows of a town's five days as it kept them."""

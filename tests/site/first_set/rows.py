@@ -1,6 +1,6 @@
 """Every row of a database as text, and back: what `COPY` writes of each table, and where each sequence stands.
 
-Rows that a migration or Django makes by itself are left out. Loading is the superuser's: rows come in as they were, without
+Rows that a migration or Django makes by itself are left out, also of the queue of changed readings. Loading is the superuser's: rows come in as they were, without
 the triggers that judge new ones.
 """
 
@@ -22,7 +22,7 @@ GROUP BY relname ORDER BY relname
 """
 _SEQUENCES = """
 SELECT sequencename, last_value FROM pg_sequences
-WHERE schemaname = 'public' AND last_value IS NOT NULL AND sequencename !~ '^(django|auth_permission)_' ORDER BY 1
+WHERE schemaname = 'public' AND last_value IS NOT NULL AND sequencename !~ '^(django|auth_permission|readings_change)_' ORDER BY 1
 """
 _HEADING = re.compile(r"^(?P<table>\w+)\((?P<columns>.*)\)$")
 _SEQUENCE = re.compile(r"^(?P<sequence>\w+) = (?P<value>\d+)$")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import adopt, by_hand
+from tests.apps.town import adopt, by_hand
 from tests.usecases.loading.filing import example
 
 from urja.usecases.loading import KINDS

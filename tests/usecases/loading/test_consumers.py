@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.usecases.loading.filing import example, plain_map, read, some_map, write
 
 ROW = {
@@ -63,7 +63,7 @@ def test_the_example_makes_premises_people_agreements_and_accesses(load, databas
         agreement.service_point.premise_id,
     )
     assert len({bucket_of(key) for key in keys}) == 1
-    assert Agreement.objects.count() == 2, "a flat that nobody has is vacant"
+    assert Agreement.objects.count() == 2, "a flat without a consumer is vacant"
     entry = AuditEntry.objects.get(kind="import")
     assert entry.content == {
         "file": "consumers.csv",
@@ -155,7 +155,7 @@ def test_a_file_does_not_reach_who_works_here(load):
     person = Person.objects.get().id
     for given, what in (
         (row(1, email="thief@example.org"), "email"),
-        (row(1, email="m@example.org", person_name="Somebody Else"), "name"),
+        (row(1, email="m@example.org", person_name="Another Person"), "name"),
     ):
         assert told(load("consumers", [given])) == [
             (
@@ -208,14 +208,14 @@ def test_all_goes_in_or_nothing(load, tmp_path):
     assert handed_back[1]["tariff_code"] == "gone"
 
 
-def test_the_good_rows_go_in_as_asked_and_the_mended_file_afterwards(load, tmp_path):
+def test_the_good_rows_go_in_as_requested_and_the_corrected_file_afterwards(load, tmp_path):
     from urja.apps.network.models import ServicePoint
 
     faults = tmp_path / "faults.csv"
     report = load("consumers", [row(1), row(2, sanctioned_load_w="5 kW")], good_rows=True, faults=faults)
     assert (report.written, report.faulty, ServicePoint.objects.count()) == (True, 1, 1)
-    mended = [one | {"sanctioned_load_w": "5000"} for one in read(faults)]
-    report = load("consumers", write(tmp_path / "mended.csv", mended), some_map("consumers", *ROW))
+    corrected = [one | {"sanctioned_load_w": "5000"} for one in read(faults)]
+    report = load("consumers", write(tmp_path / "corrected.csv", corrected), some_map("consumers", *ROW))
     assert (report.faulty, report.written, report.unused, ServicePoint.objects.count()) == (0, True, [], 2)
 
 
@@ -264,7 +264,7 @@ def test_who_has_a_connection_has_it_on_terms(load):
 def test_two_rows_of_one_person_or_premise_agree(load):
     rows = [
         row(1, email="m@example.org", premise_code="P1", address="here"),
-        row(2, email="m@example.org", person_name="Somebody Else", premise_code="P1", address="there"),
+        row(2, email="m@example.org", person_name="Another Person", premise_code="P1", address="there"),
     ]
     assert told(load("consumers", rows)) == [
         (3, "address", "another row has another value for the same premise"),
@@ -273,14 +273,14 @@ def test_two_rows_of_one_person_or_premise_agree(load):
     ]
 
 
-def test_somebody_elses_address_does_not_sign_in_for_a_stranger(load):
+def test_another_persons_address_does_not_sign_in_for_a_stranger(load):
     load("consumers", [row(1, email="m@example.org")])
     report = load("consumers", [row(2, email="m@example.org", person_name="Stranger")])
     assert told(report) == [(2, "email", "it is the address of Meera Devi")]
 
 
-def test_after_somebody_has_left_a_file_moves_nobody_in(load):
-    from tests.apps.street import by_hand
+def test_after_a_move_out_a_file_moves_no_person_in(load):
+    from tests.apps.town import by_hand
 
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
@@ -298,7 +298,8 @@ def test_a_premise_with_two_connections_is_one_premise(load):
         "consumers",
         [
             row(1, premise_code="P1", address="here"),
-            row(2, premise_code="P1", address="here", commodity="gas"),
+            # Without a consumer: the tariff is one of electricity.
+            {"consumer_number": "2", "premise_code": "P1", "address": "here", "commodity": "gas"},
         ],
     )
     load("consumers", [row(3, premise_code="P1", address="here")])

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-from tests.site.test_import_cli import Box
+from tests.site.test_import_cli import StandInAdministration
 from tests.usecases.loading.filing import KEYS
 
 from urja.site import admin
@@ -80,7 +80,7 @@ def envelope(pair, content=CSV, encoding=DER):
 
 @pytest.fixture
 def run(database, stepped_clock, monkeypatch):
-    monkeypatch.setattr(admin.Administration, "of", lambda data: Box(stepped_clock))
+    monkeypatch.setattr(admin.Administration, "of", lambda data: StandInAdministration(stepped_clock))
 
     def invoke(*arguments):
         result = CliRunner().invoke(stock, [str(one) for one in arguments])

@@ -122,7 +122,8 @@ def test_a_cell_is_tidied_without_breaking_a_script():
 def test_days_and_instants(written_as, cell, read):
     from zoneinfo import ZoneInfo
 
-    from urja.usecases.loading.cell_formats import ColumnFormat, FieldValueError, Instant
+    from urja.usecases.loading.cell_formats import ColumnFormat, FieldValueError
+    from urja.usecases.loading.date_formats import Instant
 
     reader = Instant().reader(ColumnFormat(ZoneInfo("Asia/Kolkata"), date=written_as))
     if read.startswith("it is"):

@@ -28,7 +28,7 @@ def moved_on(load, number, name, email):
 
 
 def test_two_residents_are_not_given_to_a_stranger(load):
-    """Rows without a day named whoever had the connection, and took over the records of whoever has it now."""
+    """Rows without a day named the earlier consumer, and took over the records of the present one."""
     from urja.apps.identity.models import AddressChange
     from urja.apps.people.models import Person
 

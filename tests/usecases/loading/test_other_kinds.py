@@ -31,12 +31,14 @@ def test_all_examples_load_one_on_the_other_and_once(loaded):
     assert AuditEntry.objects.filter(kind="import").count() == len(KINDS)
 
 
-def test_networks_hang_on_each_other_whatever_the_order_of_their_rows(load):
+def test_networks_are_placed_under_each_other_whatever_the_order_of_their_rows(load):
     from urja.apps.network.models import Node, NodePeriod
 
     load("networks", list(reversed(example("networks"))))
-    hangs = {p.node.code: p.parent.code for p in NodePeriod.objects.select_related("node", "parent")}
-    assert hangs == {"S1": "Z1", "F1": "SS1", "T1": "F1", "T1/7": "T1"}
+    installation_cells = {
+        p.node.code: p.parent.code for p in NodePeriod.objects.select_related("node", "parent")
+    }
+    assert installation_cells == {"S1": "Z1", "F1": "SS1", "T1": "F1", "T1/7": "T1"}
     transformer = Node.objects.get(code="T1")
     assert (transformer.tree, transformer.rating_va, float(transformer.latitude)) == (
         "grid",
@@ -76,7 +78,7 @@ def test_what_a_network_cannot_be(loaded, row, field, sentence):
     assert (2, field, sentence) in told(loaded("networks", [row]))
 
 
-def test_an_empty_cell_says_nothing_of_what_is_there(loaded):
+def test_an_empty_cell_changes_nothing(loaded):
     rows = [{"level": "feeder", "code": "F1", "parent": "", "name": "", "latitude": ""}]
     assert loaded("networks", rows).counts == {}
 
@@ -120,7 +122,7 @@ def test_premises_that_would_lie_in_themselves(loaded):
     }
 
 
-def test_a_connection_is_hung_elsewhere_since_a_day(loaded):
+def test_a_service_point_is_moved_from_a_day_on(loaded):
     from urja.apps.network.models import Placement
     from urja.apps.network.queries import transformers_of
 
@@ -149,10 +151,10 @@ def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
     from urja.apps.assets.models import Device, DevicePeriod, Seal
     from urja.apps.commissioning import device_entries as queries
 
-    hung, stored = Device.objects.order_by("serial")
-    assert KEYS.unwrap(bytes(hung.wrapped_guek)) == bytes(range(16))
-    assert (hung.stock, stored.stock, stored.held_by) == ("installed", "delivered", "Store 4")
-    assert (hung.interval_s, hung.load_switch, hung.nameplate) == (
+    installed, stored = Device.objects.order_by("serial")
+    assert KEYS.unwrap(bytes(installed.wrapped_guek)) == bytes(range(16))
+    assert (installed.stock, stored.stock, stored.held_by) == ("installed", "delivered", "Store 4")
+    assert (installed.interval_s, installed.load_switch, installed.nameplate) == (
         1800, True, {"manufacturer": "URJ", "year": "2025", "category": "D1"},
     )  # fmt: skip
     period = DevicePeriod.objects.get()
@@ -178,20 +180,23 @@ def meter(number, **changes):
     } | changes
 
 
-def hangs(place, since="2026-03-01", register="0", **changes):
+def installation_cells(place, since="2026-03-01", register="0", **changes):
     return {"consumer_number": place, "installed_at": since, "register_wh": register} | changes
 
 
-def test_a_meter_that_hung_in_two_places_is_two_rows(loaded):
+def test_a_meter_with_two_installations_is_two_rows(loaded):
     from urja.apps.assets.models import Device, DevicePeriod
 
     loaded.clock.advance(timedelta(days=20))
     report = loaded(
         "devices",
         [
-            meter(1, **hangs("1001000003", "2026-03-10", "700")),
+            meter(1, **installation_cells("1001000003", "2026-03-10", "700")),
             meter(
-                1, **hangs("1001000002", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700")
+                1,
+                **installation_cells(
+                    "1001000002", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700"
+                ),
             ),
         ],
     )
@@ -205,18 +210,20 @@ def test_of_a_meters_rows_the_good_ones_go_in(loaded):
 
     loaded.clock.advance(timedelta(days=20))
     rows = [
-        meter(1, **hangs("9", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700")),
-        meter(1, **hangs("1001000003", "2026-03-10", "700")),
+        meter(
+            1, **installation_cells("9", "2026-03-01", "100", removed_at="2026-03-08", last_register_wh="700")
+        ),
+        meter(1, **installation_cells("1001000003", "2026-03-10", "700")),
     ]
     assert loaded("devices", rows, good_rows=True).faulty == 1
     assert DevicePeriod.objects.get(device__serial="M1").service_point.consumer_number == "1001000003"
     assert Device.objects.get(serial="M1").stock == "installed"
 
 
-def test_a_meter_in_stock_is_hung_up(loaded):
+def test_a_meter_in_stock_is_installed(loaded):
     from urja.apps.assets.models import Device
 
-    report = loaded("devices", [{"serial": "URJ00000002", **hangs("1001000002")}])
+    report = loaded("devices", [{"serial": "URJ00000002", **installation_cells("1001000002")}])
     assert report.counts == {"device: changed": 1, "device_period: new": 1, "register: new": 1}
     device = Device.objects.get(serial="URJ00000002")
     assert (device.stock, device.held_by) == ("installed", "")
@@ -231,15 +238,15 @@ def test_a_meter_in_stock_is_hung_up(loaded):
         ([meter(1, gak="")], (2, "gak", "the meter is new here, and it is empty")),
         ([meter(1, type="x")], (2, "type", "there is no such device type")),
         ([meter(1, stock="installed")], (2, "stock", "the meter is not installed")),
-        ([meter(1, **hangs("1001000001"))], (2, "row", "another device is installed there in this role at that time")),
-        ([meter(1, **hangs("1001000002")), meter(2, **hangs("1001000002", "2026-03-02"))],
+        ([meter(1, **installation_cells("1001000001"))], (2, "row", "another device is installed there in this role at that time")),
+        ([meter(1, **installation_cells("1001000002")), meter(2, **installation_cells("1001000002", "2026-03-02"))],
          (3, "row", "another device is installed there in this role at that time")),
-        ([meter(1, **hangs("1001000002")), meter(1, **hangs("1001000003", "2026-03-02"))],
+        ([meter(1, **installation_cells("1001000002")), meter(1, **installation_cells("1001000003", "2026-03-02"))],
          (3, "row", "meter M1 is installed at 1001000002: remove it there first")),
-        ([meter(1, **hangs("9"))], (2, "row", "there is no service point 9")),
-        ([{"serial": "URJ00000001", **hangs("1001000001", "2026-03-01", "11000")}],
+        ([meter(1, **installation_cells("9"))], (2, "row", "there is no service point 9")),
+        ([{"serial": "URJ00000001", **installation_cells("1001000001", "2026-03-01", "11000")}],
          (2, "register_wh", "the register was read as 12000 Wh")),
-        ([{"serial": "URJ00000001", **hangs("1001000002", "2026-03-02")}],
+        ([{"serial": "URJ00000001", **installation_cells("1001000002", "2026-03-02")}],
          (2, "row", "meter URJ00000001 is installed at 1001000001: remove it there first")),
         ([{"serial": "URJ00000002", "stock": "tested"}], (2, "stock", "the stock has it as delivered")),
         ([meter(1, address="tcp://10.20.0.9:4060?address=3")],
@@ -268,7 +275,8 @@ def test_no_key_is_shown(loaded, tmp_path):
 
 def test_a_fault_shows_what_the_file_has_and_no_key(loaded):
     rows = [
-        meter(1, **hangs(f"100100000{n}", f"2026-03-0{n}", removed_at=f"2026-03-0{n + 1}")) for n in (2, 3)
+        meter(1, **installation_cells(f"100100000{n}", f"2026-03-0{n}", removed_at=f"2026-03-0{n + 1}"))
+        for n in (2, 3)
     ]
     loaded.clock.advance(timedelta(days=20))
     rows[1] |= {"guek": "dd" * 16, "firmware": "2.0"}

@@ -136,7 +136,7 @@ tariff_code = { column = "Tariff", values = { "DS-II" = "demo-domestic" } }
 
 
 def test_what_was_adopted_one_by_one_goes_out_and_comes_in(load, tmp_path):
-    from tests.apps.street import adopt
+    from tests.apps.town import adopt
 
     adopt(1, valid_from=load.clock.now(), tariff_code="demo-domestic")
     for name in ("premises", "consumers", "devices"):

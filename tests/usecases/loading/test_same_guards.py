@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.usecases.loading.filing import example
 from tests.usecases.loading.test_consumers import row
-from tests.usecases.loading.test_other_kinds import KINDS, hangs, meter
+from tests.usecases.loading.test_other_kinds import KINDS, installation_cells, meter
 
 FIRST, SECOND, VACANT = "1001000001", "1001000002", "1001000003"
 
@@ -61,7 +61,7 @@ def move(**asked):
     return MoveServicePoint(**{"consumer_number": FIRST, "moved_at": START} | asked)
 
 
-def hang(**asked):
+def install_meter(**asked):
     from urja.usecases.operations import MoveNode
 
     return MoveNode(**{"moved_at": START} | asked)
@@ -94,16 +94,16 @@ CASES = {
     "purpose": ("consumers", row(7, purpose="bulk"), lambda: move_in(consumer_number="B")),
     "the future": ("consumers", row(VACANT, since=LATER), lambda: move_in(at=START + timedelta(days=7))),
     "staff": ("consumers", row(VACANT, email="clerk@utility.example"), lambda: move_in(email="clerk@utility.example")),
-    "no connection": ("devices", {"serial": "URJ00000002", **hangs("9")}, lambda: install(consumer_number="9")),
-    "hangs elsewhere": ("devices", {"serial": "URJ00000001", **hangs(SECOND, "2026-03-02")},
+    "no connection": ("devices", {"serial": "URJ00000002", **installation_cells("9")}, lambda: install(consumer_number="9")),
+    "installed elsewhere": ("devices", {"serial": "URJ00000001", **installation_cells(SECOND, "2026-03-02")},
                         lambda: install(serial="URJ00000001")),
-    "seal": ("devices", {"serial": "URJ00000002", "seals": "A17", **hangs(SECOND)}, lambda: install(seals=("A17",))),
+    "seal": ("devices", {"serial": "URJ00000002", "seals": "A17", **installation_cells(SECOND)}, lambda: install(seals=("A17",))),
     "system title": ("devices", meter(1, system_title="55524a0000000001"),
                      lambda: receive(system_title=bytes.fromhex("55524a0000000001"))),
     "SIM": ("devices", meter(1, sim="8991"), lambda: receive(sim="8991")),
     "moved before": ("placements", {"consumer_number": FIRST, "transformer": "T9"}, lambda: move(grid="transformer T9")),
     "level": ("networks", {"level": "feeder", "code": "F1", "parent": "Z1", "parent_level": "zone", "since": "2026-03-02"},
-              lambda: hang(node="feeder F1", parent="zone Z1")),
+              lambda: install_meter(node="feeder F1", parent="zone Z1")),
     "no dues": ("balances", {"consumer_number": SECOND, "bill": "X", "due_on": "2026-01-01"}, convert),
 }  # fmt: skip
 
@@ -153,13 +153,13 @@ def test_a_row_that_the_database_refuses_is_left_out_alone(loaded):
     """What no guard foresees is found among many by halves, and the others go in."""
     from urja.apps.assets.models import DevicePeriod
 
-    rows = [meter(n, **hangs(FIRST if n == 3 else f"C{n}")) for n in range(1, 8)]
+    rows = [meter(n, **installation_cells(FIRST if n == 3 else f"C{n}")) for n in range(1, 8)]
     loaded("consumers", [{"consumer_number": f"C{n}"} for n in range(1, 8)])
     report = loaded("devices", rows, good_rows=True)
     assert [(one.n, one.sentence) for one in report.first] == [
         (4, "another device is installed there in this role at that time")
     ]
-    hung = DevicePeriod.objects.filter(device__serial__startswith="M").values_list(
+    installed = DevicePeriod.objects.filter(device__serial__startswith="M").values_list(
         "device__serial", flat=True
     )
-    assert sorted(hung) == ["M1", "M2", "M4", "M5", "M6", "M7"]
+    assert sorted(installed) == ["M1", "M2", "M4", "M5", "M6", "M7"]

@@ -12,9 +12,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 import psycopg
-from tests.apps.street import HALF_HOUR
-from tests.usecases.proof.street import METERS
+from tests.apps.town import HALF_HOUR
+from tests.usecases.proof.town import COMMODITIES, METERS
 from tests.usecases.proof.truth import ceiling, floor
+
+from urja.quantities.catalogue import BY_ID, BY_NAME
 
 EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 BILLING: Final = "billing"
@@ -23,7 +25,7 @@ ESTIMATED: Final = 3
 
 
 @dataclass(frozen=True, order=True)
-class Hung:
+class Installed:
     """A meter at a place in a role, for a time."""
 
     point: str
@@ -80,7 +82,7 @@ class Anchor:
 
 @dataclass(frozen=True, order=True)
 class Placed:
-    """Where something hangs in a tree, for a time: nodes are `level code`."""
+    """The place of a node or service point in a tree, for a time: nodes are `level code`."""
 
     point: str
     tree: str
@@ -90,11 +92,23 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A stored interval or daily register with each of its quantities; the two instants of a register are one."""
+
+    point: str
+    serial: str
+    begins: datetime
+    ends: datetime
+    names: tuple[str, ...]
+    values: list[int | None]
+
+
+@dataclass(frozen=True)
 class Books:
     """The rows of one moment."""
 
-    hung: tuple[Hung, ...]
-    billed_from: dict[Hung, datetime]
+    installed: tuple[Installed, ...]
+    billed_from: dict[Installed, datetime]
     """Since when a billing meter is billed by; only of those that have passed commissioning."""
     agreed: tuple[Agreed, ...]
     terms: tuple[Terms, ...]
@@ -103,24 +117,24 @@ class Books:
     anchors: dict[tuple[str, str], list[Anchor]]
     """By place and meter, in order."""
     placed: tuple[Placed, ...]
-    hangs_on: tuple[Placed, ...]
-    """What a node hangs on; its `point` is the node, its `tree` the level that it hangs on."""
+    placed_under: tuple[Placed, ...]
+    """The node that a node is under; its `point` is the node, its `tree` the level above."""
     stray: tuple[str, ...]
-    """Recorded rows whose operation nobody knows."""
+    """Recorded rows of an unknown operation."""
 
     @classmethod
     def read(cls, connection: psycopg.Connection[Any]) -> "Books":
-        hung, billed_from = [], {}
+        installed, billed_from = [], {}
         for point, role, begins, ends, serial, primary, secondary, commissioned in connection.execute(_HUNG):
-            one = Hung(point, _ROLES[role], begins, ends or EVER, serial, (primary, secondary))
-            hung.append(one)
+            one = Installed(point, _ROLES[role], begins, ends or EVER, serial, (primary, secondary))
+            installed.append(one)
             if one.role == BILLING and commissioned is not None:
                 billed_from[one] = max(begins, commissioned)
         anchors = defaultdict(list)
         for point, serial, at, wh, status in connection.execute(_ANCHORS):
             anchors[point, serial].append(Anchor(at, wh, status == ESTIMATED))
         return cls(
-            tuple(hung),
+            tuple(installed),
             billed_from,
             tuple(
                 Agreed(point, begins, ends or EVER, id_)
@@ -160,12 +174,12 @@ _TERMS = """
 SELECT agreement_id, valid_from, valid_to, tariff_code, sanctioned_load_w FROM contracts_agreement_terms ORDER BY 1, 2
 """
 _BLOCKS = """
-SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at) s.consumer_number, d.serial, i.start_at, i.import_wh
+SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at) s.consumer_number, d.serial, i.start_at, i.values[1]
 FROM readings_interval i JOIN network_service_point s ON s.id = i.service_point_id
 JOIN assets_device d ON d.id = i.device_id ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
 """
 _ANCHORS = """
-SELECT DISTINCT ON (r.service_point_id, r.device_id, r.read_at) s.consumer_number, d.serial, r.read_at, r.import_wh, r.status
+SELECT DISTINCT ON (r.service_point_id, r.device_id, r.read_at) s.consumer_number, d.serial, r.read_at, r.values[1], r.status
 FROM readings_register r JOIN network_service_point s ON s.id = r.service_point_id
 JOIN assets_device d ON d.id = r.device_id
 WHERE r.kind IN (2, 3, 5) ORDER BY r.service_point_id, r.device_id, r.read_at, r.version DESC, r.kind
@@ -173,6 +187,17 @@ WHERE r.kind IN (2, 3, 5) ORDER BY r.service_point_id, r.device_id, r.read_at, r
 _PLACED = """
 SELECT s.consumer_number, p.tree, n.level || ' ' || n.code, p.valid_from, p.valid_to
 FROM network_placement p JOIN network_service_point s ON s.id = p.service_point_id JOIN network_node n ON n.id = p.node_id
+"""
+_STORED = """
+SELECT s.consumer_number, d.serial, r.begins, r.ends, c.quantities, r.values FROM (
+    SELECT DISTINCT ON (service_point_id, device_id, start_at) service_point_id, device_id, start_at AS begins,
+        start_at + interval '30 minutes' AS ends, channel_set, values
+    FROM readings_interval ORDER BY service_point_id, device_id, start_at, version DESC
+) r JOIN network_service_point s ON s.id = r.service_point_id JOIN assets_device d ON d.id = r.device_id
+JOIN readings_channel_set c ON c.id = r.channel_set
+UNION ALL SELECT s.consumer_number, d.serial, r.read_at, r.read_at, c.quantities, r.values FROM readings_register r
+JOIN network_service_point s ON s.id = r.service_point_id JOIN assets_device d ON d.id = r.device_id
+JOIN readings_channel_set c ON c.id = r.channel_set WHERE r.kind = 2 AND r.status <> 3
 """
 _HANGS_ON = """
 SELECT c.level || ' ' || c.code, n.level, n.level || ' ' || n.code, p.valid_from, p.valid_to
@@ -191,21 +216,46 @@ _STRAY = " UNION ALL ".join(
 )
 
 
+def stored(connection: psycopg.Connection[Any]) -> list[Stored]:
+    """All that meters sent and that was kept, with all its quantities."""
+    return [
+        Stored(*key, tuple(BY_ID[number].name for number in quantities), values)
+        for *key, quantities, values in connection.execute(_STORED).fetchall()
+    ]
+
+
+def untrue(rows: Iterable[Stored]) -> Iterator[str]:
+    """Which stored values are not what their meters sent; and rows of another commodity than their place supplies."""
+    for row in rows:
+        sent = METERS[row.serial].sent(row.names, row.begins, row.ends)
+        if row.values != sent:
+            yield f"{row.serial} sent {sent} of {row.names} for {row.ends}, stored at {row.point} is {row.values}"
+        if BY_NAME[row.names[0]].commodity != COMMODITIES[row.point]:
+            yield f"{row.point} is supplied with {COMMODITIES[row.point]}, and has {row.names[0]} of {row.begins}"
+
+
 def laws(books: Books) -> Iterator[str]:
     """What contradicts them."""
     yield from books.stray
-    yield from _one_at_a_time("place and role", ((h.point, h.role, h.begins, h.ends) for h in books.hung))
-    yield from _one_at_a_time("meter", ((h.serial, "", h.begins, h.ends) for h in books.hung))
+    yield from _one_at_a_time(
+        "place and role", ((h.point, h.role, h.begins, h.ends) for h in books.installed)
+    )
+    yield from _one_at_a_time("meter", ((h.serial, "", h.begins, h.ends) for h in books.installed))
     yield from _one_at_a_time("agreement", ((a.point, "", a.begins, a.ends) for a in books.agreed))
     yield from _one_at_a_time("place in tree", ((p.point, p.tree, p.begins, p.ends) for p in books.placed))
-    yield from _one_at_a_time("parent", ((p.point, "", p.begins, p.ends) for p in books.hangs_on))
+    yield from _one_at_a_time("parent", ((p.point, "", p.begins, p.ends) for p in books.placed_under))
     yield from _counted_twice(books)
+    for installed in books.installed:
+        if METERS[installed.serial].type.commodity != COMMODITIES[installed.point]:
+            yield f"{installed} measures another commodity than the place is supplied with"
     for agreed in books.agreed:
         if books.purposes[agreed.point] != "consumer":
             yield f"{agreed.point} is no consumer's and has an agreement"
         terms = [terms for terms in books.terms if terms.agreement_id == agreed.id]
         if not terms or (terms[0].begins, terms[-1].ends) != (agreed.begins, agreed.ends):
             yield f"the terms of {agreed} are {terms}"
+        if any((one.tariff == "piped") != (COMMODITIES[agreed.point] == "gas") for one in terms):
+            yield f"a tariff for another commodity bills {agreed}: {terms}"
         if any(one.ends != following.begins for one, following in pairwise(terms)):
             yield f"the terms of {agreed} do not follow each other: {terms}"
     for block in books.blocks:
@@ -235,9 +285,9 @@ def _one_at_a_time(what: str, periods: Iterable[tuple[str, str, datetime, dateti
 
 
 def _counted_twice(books: Books) -> Iterator[str]:
-    """Whoever sums over a tree from its leaves to its root meets each place once at each level, at any instant."""
-    for at in {placed.begins for placed in (*books.placed, *books.hangs_on)}:
-        above = {one.point: one.node for one in books.hangs_on if one.begins <= at < one.ends}
+    """A sum over a tree from its leaves to its root meets each place once at each level, at any instant."""
+    for at in {placed.begins for placed in (*books.placed, *books.placed_under)}:
+        above = {one.point: one.node for one in books.placed_under if one.begins <= at < one.ends}
         sums: Counter[str] = Counter()
         roots: Counter[str] = Counter()
         for placed in books.placed:
@@ -256,31 +306,31 @@ def _counted_twice(books: Books) -> Iterator[str]:
             yield f"at {at} roots count {dict(roots)} places, leaves {leaves}"
 
 
-def _holds(period: Hung | Agreed, block: Block) -> bool:
+def _holds(period: Installed | Agreed, block: Block) -> bool:
     return period.begins <= block.begins and block.ends <= period.ends
 
 
 def agreement_of(books: Books, block: Block) -> Agreed | None:
-    """Who pays for a block by itself; none where nobody does."""
+    """Who pays for a block by itself; none without an agreement."""
     billed = any(
-        hung.point == block.point
-        and hung.serial == block.serial
-        and _holds(hung, block)
+        installed.point == block.point
+        and installed.serial == block.serial
+        and _holds(installed, block)
         and since <= block.begins
-        for hung, since in books.billed_from.items()
+        for installed, since in books.billed_from.items()
     )
     found = [agreed for agreed in books.agreed if agreed.point == block.point and _holds(agreed, block)]
     return found[0] if billed and found else None
 
 
 def roles(books: Books, block: Block) -> set[str]:
-    """What the meter was for at the place in any of that time: `billing` only where somebody may have an agreement."""
+    """What the meter was for at the place in any of that time: `billing` only where an agreement is possible."""
     return {
-        hung.role if books.purposes[hung.point] == "consumer" else books.purposes[hung.point]
-        for hung in books.hung
-        if (hung.point, hung.serial) == (block.point, block.serial)
-        and hung.begins < block.ends
-        and block.begins < hung.ends
+        installed.role if books.purposes[installed.point] == "consumer" else books.purposes[installed.point]
+        for installed in books.installed
+        if (installed.point, installed.serial) == (block.point, block.serial)
+        and installed.begins < block.ends
+        and block.begins < installed.ends
     }
 
 
@@ -301,26 +351,28 @@ class Span:
 def due(books: Books, agreed: Agreed, begins: datetime, ends: datetime) -> Span:
     """What an agreement owes for [begins, ends) of its time, by the meters' own registers."""
     total = Span()
-    for hung, since in books.billed_from.items():
-        first, last = max(begins, agreed.begins, since), min(ends, agreed.ends, hung.ends)
-        if hung.point == agreed.point and first < last:
-            low, high = _stood(books, hung, first), _stood(books, hung, last)
+    for installed, since in books.billed_from.items():
+        first, last = max(begins, agreed.begins, since), min(ends, agreed.ends, installed.ends)
+        if installed.point == agreed.point and first < last:
+            low, high = _stood(books, installed, first), _stood(books, installed, last)
             total += Span(high.least - low.most, high.most - low.least)
     return total
 
 
-def _stood(books: Books, hung: Hung, at: datetime) -> Span:
+def _stood(books: Books, installed: Installed, at: datetime) -> Span:
     """Where the register of a meter stands at an instant, as far as it was read: with its ratio.
 
     From the last read on whole half-hours are known; that in which an instant lies may count or not.
     """
-    read = [anchor for anchor in books.anchors.get((hung.point, hung.serial), ()) if anchor.at <= at][-1:]
-    assert read, f"{hung} was never read up to {at}"
-    anchor, meter = read[0], METERS[hung.serial]
+    read = [
+        anchor for anchor in books.anchors.get((installed.point, installed.serial), ()) if anchor.at <= at
+    ][-1:]
+    assert read, f"{installed} was never read up to {at}"
+    anchor, meter = read[0], METERS[installed.serial]
     least = most = anchor.wh
     if anchor.at < at and ceiling(anchor.at) <= floor(at):
         counted_from = meter.register_wh(ceiling(anchor.at))
         least += meter.register_wh(floor(at)) - counted_from
         most += meter.register_wh(ceiling(at)) - counted_from
-    primary, secondary = hung.ratio
+    primary, secondary = installed.ratio
     return Span(least * primary // secondary, most * primary // secondary)

@@ -7,27 +7,29 @@ an operation installs nothing and makes no agreement. An undone operation is lef
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Final
 
-from tests.usecases.proof.books import EVER, Agreed, Hung, Placed
+from tests.usecases.proof.books import EVER, Agreed, Installed, Placed
+from tests.usecases.proof.town import METERS
 
 
 @dataclass
 class Model:
-    """Who hangs where, and who pays where; and where both trees have it."""
+    """Which meter is installed where, and who pays where; and its place in both trees."""
 
-    hung: list[Hung]
+    installed: list[Installed]
     agreed: list[Agreed]
     placed: list[Placed]
-    hangs_on: list[Placed]
+    placed_under: list[Placed]
     now: datetime = EVER
-    """When the operation is done whose effect is reckoned."""
+    """When the operation is done whose effect is calculated."""
 
-    def hanging(
+    def installed_meter(
         self, *, serial: str | None = None, point: str | None = None, role: str | None = None
-    ) -> Hung | None:
-        """The meter that hangs there without an end."""
-        for one in self.hung:
+    ) -> Installed | None:
+        """The meter that is installed there without an end."""
+        for one in self.installed:
             if (
                 one.ends == EVER
                 and serial in (None, one.serial)
@@ -36,9 +38,9 @@ class Model:
                 return one
         return None
 
-    def last_removed(self, serial: str) -> Hung | None:
+    def last_removed(self, serial: str) -> Installed | None:
         """The last time of a meter that has ended."""
-        ended = [one for one in self.hung if one.serial == serial and one.ends != EVER]
+        ended = [one for one in self.installed if one.serial == serial and one.ends != EVER]
         return max(ended, key=lambda one: one.ends, default=None)
 
     def paying(self, point: str) -> Agreed | None:
@@ -49,45 +51,62 @@ class Model:
         paying = _sure(self.paying(point))
         self.agreed[self.agreed.index(paying)] = replace(paying, ends=at)
 
-    def end(self, hung: Hung, at: datetime) -> None:
-        self.hung[self.hung.index(hung)] = replace(hung, ends=at)
+    def end(self, installed: Installed, at: datetime) -> None:
+        self.installed[self.installed.index(installed)] = replace(installed, ends=at)
 
 
 def nothing(_model: Model, _operation: Any) -> None:
-    """Neither meters nor agreements, nor where anything hangs."""
+    """Neither meters nor agreements nor places."""
 
 
 def install_meter(model: Model, asked: Any) -> None:
     ratio = (asked.ratio_primary, asked.ratio_secondary)
-    model.hung.append(Hung(asked.consumer_number, asked.role, asked.installed_at, EVER, asked.serial, ratio))
+    model.installed.append(
+        Installed(asked.consumer_number, asked.role, asked.installed_at, EVER, asked.serial, ratio)
+    )
 
 
 def remove_meter(model: Model, asked: Any) -> None:
-    model.end(_sure(model.hanging(serial=asked.serial)), asked.removed_at)
+    model.end(_sure(model.installed_meter(serial=asked.serial)), asked.removed_at)
 
 
 def exchange_meter(model: Model, asked: Any) -> None:
-    old = _sure(model.hanging(point=asked.consumer_number, role=asked.role))
+    old = _sure(model.installed_meter(point=asked.consumer_number, role=asked.role))
     model.end(old, asked.at)
-    ratio = (asked.ratio_primary or old.ratio[0], asked.ratio_secondary or old.ratio[1])
-    model.hung.append(replace(old, begins=asked.at, ends=EVER, serial=asked.new_serial, ratio=ratio))
+    stated = None if asked.ratio_primary is None else (asked.ratio_primary, asked.ratio_secondary)
+    ratio = stated or _continued(old, asked.new_serial)
+    model.installed.append(replace(old, begins=asked.at, ends=EVER, serial=asked.new_serial, ratio=ratio))
+
+
+def _continued(old: Installed, serial: str) -> tuple[int, int]:
+    """The ratio before another meter behind the same transformers, of which its registers may include its own."""
+    before, after = METERS[old.serial].type.own_ratio, METERS[serial].type.own_ratio
+    transformers = Fraction(*old.ratio) * before
+    if before == after:
+        return old.ratio
+    return (1, 1) if transformers == 1 else (transformers / after).as_integer_ratio()
 
 
 def change_ratio(model: Model, asked: Any) -> None:
-    before = _sure(model.hanging(point=asked.consumer_number, role=asked.role))
+    before = _sure(model.installed_meter(point=asked.consumer_number, role=asked.role))
     model.end(before, asked.at)
-    model.hung.append(replace(before, begins=asked.at, ends=EVER, ratio=(asked.primary, asked.secondary)))
+    model.installed.append(
+        replace(before, begins=asked.at, ends=EVER, ratio=(asked.primary, asked.secondary))
+    )
 
 
 def swap_meters(model: Model, asked: Any) -> None:
-    first, second = (_sure(model.hanging(serial=serial)) for serial in (asked.serial_a, asked.serial_b))
+    first, second = (
+        _sure(model.installed_meter(serial=serial)) for serial in (asked.serial_a, asked.serial_b)
+    )
     for own in (first, second):
         if own.begins < asked.since:
             model.end(own, asked.since)
         else:
-            model.hung.remove(own)
+            model.installed.remove(own)
     for own, other in ((first, second), (second, first)):
-        model.hung.append(replace(own, begins=asked.since, ends=EVER, serial=other.serial))
+        ratio = _continued(own, other.serial)
+        model.installed.append(replace(own, begins=asked.since, ends=EVER, serial=other.serial, ratio=ratio))
 
 
 def move_in(model: Model, asked: Any) -> None:
@@ -107,7 +126,7 @@ def disconnect_permanently(model: Model, asked: Any) -> None:
     if model.paying(asked.consumer_number) is not None:
         move_out(model, asked)
     if asked.meter_removed:
-        model.end(_sure(model.hanging(point=asked.consumer_number, role="billing")), asked.at)
+        model.end(_sure(model.installed_meter(point=asked.consumer_number, role="billing")), asked.at)
 
 
 def new_connection(model: Model, asked: Any) -> None:
@@ -117,7 +136,7 @@ def new_connection(model: Model, asked: Any) -> None:
 
 
 def add_transformer(model: Model, asked: Any) -> None:
-    model.hangs_on.append(
+    model.placed_under.append(
         Placed(f"transformer {asked.code}", "feeder", f"feeder {asked.feeder}", model.now, EVER)
     )
 
@@ -131,13 +150,13 @@ def move_service_point(model: Model, asked: Any) -> None:
 
 
 def move_node(model: Model, asked: Any) -> None:
-    _ended(model.hangs_on, asked.node, asked.moved_at)
+    _ended(model.placed_under, asked.node, asked.moved_at)
     level = asked.parent.split()[0]
-    model.hangs_on.append(Placed(asked.node, level, asked.parent, asked.moved_at, EVER))
+    model.placed_under.append(Placed(asked.node, level, asked.parent, asked.moved_at, EVER))
 
 
 def _ended(placed: list[Placed], what: str, at: datetime, tree: str | None = None) -> Placed | None:
-    """Where something hangs without an end: it hangs there no longer; of nodes in whichever tree they are."""
+    """Ends the open place of a node or service point; of nodes in whichever tree they are."""
     for one in placed:
         if one.point == what and one.ends == EVER and tree in (None, one.tree):
             placed[placed.index(one)] = replace(one, ends=at)
@@ -146,7 +165,7 @@ def _ended(placed: list[Placed], what: str, at: datetime, tree: str | None = Non
 
 
 def _sure[T](found: T | None) -> T:
-    assert found is not None, "it was done, so the meter hung there"
+    assert found is not None, "it was done, so the meter was installed there"
     return found
 
 
@@ -219,7 +238,7 @@ class Story:
     def model(self) -> Model:
         """As things ought to stand."""
         first = self.first
-        model = Model(list(first.hung), list(first.agreed), list(first.placed), list(first.hangs_on))
+        model = Model(list(first.installed), list(first.agreed), list(first.placed), list(first.placed_under))
         for one in self.standing():
             model.now = one.at
             EFFECTS[one.operation.kind()](model, one.operation)

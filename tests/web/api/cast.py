@@ -4,21 +4,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from tests.apps import street
-from tests.apps.street import HALF_HOUR, START, by_hand
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, by_hand
 from tests.web.house import NOW
-from tests.web.town_cast import hang_source
+from tests.web.town_cast import place_source
 
 STAMP = {"recorded_at": START, "actor": "test"}
 DAY = timedelta(days=1)
 
-NORTH = ("clerk", "field_engineer", "control_room", "revenue_officer", "auditor", "administrator")
+NORTH = ("clerk", "cashier", "field_engineer", "control_room", "revenue_officer", "auditor", "administrator")
 """Staff that is employed once in the section N1, and once everywhere."""
 
 
 @dataclass
 class Society:
-    """Keys of what is there."""
+    """Keys of the rows made."""
 
     flats: list
     """Two flats of tower A, in the section N1: Asha's and Bina's."""
@@ -37,21 +37,21 @@ def build(connect):
     from urja.apps.network.models import Premise
 
     load_tariff()
-    first = street.adopt(1, person_name="Asha Devi", email="asha@example.org", phone="98123 00001", credit_minor=50_000,
+    first = town.adopt(1, person_name="Asha Devi", email="asha@example.org", phone="98123 00001", credit_minor=50_000,
         premise_name="Flat 1", tariff_code="demo-domestic")  # fmt: skip
-    second = street.adopt(
+    second = town.adopt(
         2, person_name="Bina", email="bina@example.org", premise_name="Flat 2", tariff_code="demo-domestic"
     )
-    third = street.adopt(3, person_name="Chetan", email="chetan@example.org", phone="98123 00003",
+    third = town.adopt(3, person_name="Chetan", email="chetan@example.org", phone="98123 00003",
         premise_name="House 3", bucket=9, tariff_code="demo-domestic")  # fmt: skip
-    spare = street.adopt(4, person_name="Dev", email="dev@example.org", premise_name="House 4", bucket=9,
+    spare = town.adopt(4, person_name="Dev", email="dev@example.org", premise_name="House 4", bucket=9,
         tariff_code="demo-domestic")  # fmt: skip
-    street.remove(4, START + DAY)
+    town.remove(4, START + DAY)
     society = Premise.objects.create(id=901, kind="society", code="NEEM", name="Neem Society", **STAMP)
     tower = Premise.objects.create(
         id=902, kind="tower", code="NEEM-A", name="Tower A", parent=society, **STAMP
     )
-    common, bulk = hang_network(801, "common_area", tower), hang_network(802, "bulk", society)
+    common, bulk = place_network(801, "common_area", tower), place_network(802, "bulk", society)
     with by_hand():
         Premise.objects.filter(id__in=[first.premise_id, second.premise_id]).update(parent=tower, kind="flat")
     place({"N1": [first, second], "S1": [third, spare]})
@@ -73,19 +73,19 @@ def load_tariff():
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
 
 
-def hang_network(number, purpose, premise):
+def place_network(number, purpose, premise):
     from urja.apps.network.models import ServicePoint
     from urja.usecases.operations import add_transformer
 
     add_transformer("T1", feeder="F1", **STAMP)
-    period = hang_source(number, "T1")
+    period = place_source(number, "T1")
     with by_hand():
         ServicePoint.objects.filter(id=period.service_point_id).update(purpose=purpose, premise=premise)
     return period
 
 
 def place(sections):
-    """A division with two sections; what hangs in which."""
+    """A division with two sections; the service points of each."""
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, NodePeriod, Placement
 
@@ -120,17 +120,14 @@ def read(connection, adopted, common, bulk):
     from urja.pipeline import post
 
     starts = [START + HALF_HOUR * number for number in range(96)]
-    rows = [street.blocks(one, *((start, 100) for start in starts)) for one in adopted]
+    rows = [town.blocks(one, *((start, 100) for start in starts)) for one in adopted]
     rows += [
-        street.blocks(Place(one), *((start, wh) for start in starts))
-        for one, wh in ((common, 30), (bulk, 250))
+        town.blocks(Place(one), *((start, wh) for start in starts)) for one, wh in ((common, 30), (bulk, 250))
     ]
-    street.store_blocks(connection, np.concatenate(rows))
+    town.store_blocks(connection, np.concatenate(rows))
     for one in adopted:
         for days in (1, 2):
-            street.store_registers(
-                connection, street.registers(one, (START + DAY * days, 10_000 + 4800 * days))
-            )
+            town.store_registers(connection, town.registers(one, (START + DAY * days, 10_000 + 4800 * days)))
     post.run_once(START + DAY * 2 + timedelta(hours=3))
 
 
@@ -175,7 +172,7 @@ EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsid
 
 
 def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):
-    """A key of somebody's (a role of the cast, or an address), or with `role` a program's."""
+    """A token of a person (a role of the cast, or an address), or with `role` a program's."""
     from urja.apps.identity.queries.tokens import new_token
     from urja.usecases.operations import IssueToken, perform
 

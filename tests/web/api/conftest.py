@@ -18,7 +18,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def society_template(postgres, database_template):
-    """A database with the society in it, built once a worker; its name, and the keys of what is there."""
+    """A database with the society in it, built once a worker; its name, and the keys of the rows made."""
     name = f"society_{next(_numbers)}"
     make_copy(postgres, database_template, name)
 

@@ -1,4 +1,4 @@
-"""What is outside of somebody's area does not exist for them; what is personal is written down."""
+"""What is outside of a person's area does not exist for them; what is personal is written down."""
 
 import pytest
 import structlog
@@ -9,7 +9,7 @@ def numbers(program, path, name="consumer_number"):
     return sorted(item[name][-3:] for item in program.get(path).json()["items"])
 
 
-def test_staff_sees_what_hangs_in_their_area(api):
+def test_staff_see_the_service_points_of_their_area(api):
     clerk, somebody = api("clerk"), api("clerk-n1")
     assert numbers(clerk, "/service-points") == ["001", "002", "003", "004", "801", "802"]
     assert numbers(somebody, "/service-points") == ["001", "002"]
@@ -33,6 +33,8 @@ def test_of_the_trees_staff_sees_what_leads_to_their_area(api):
             ("N1", 2)
         ]
         assert part["node"]["consumer_service_points"] == 2 < whole["node"]["consumer_service_points"]
+        money = [whole["node"][f"{name}_minor"] for name in ("credit", "owed", "gas_credit", "gas_owed")]
+        assert all((amount is None) == bool(moment) for amount in money), "balances are known of now alone"
         for address in (f"/nodes/{elsewhere['id']}", f"/nodes/{elsewhere['id']}/service-points"):
             assert somebody.get(address + moment).status_code == 404
             assert clerk.get(address + moment).status_code == 200
@@ -107,7 +109,7 @@ def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
     """Chetan's flat is let to Asha from the third day on."""
     from datetime import timedelta
 
-    from tests.apps.street import START, by_hand
+    from tests.apps.town import START, by_hand
 
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
@@ -136,7 +138,7 @@ def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
     assert (len(hers), hers[0]["start_at"]) == (48, "2026-03-03T00:00:00+05:30")
     his = chetan.get(f"/agreements/{there.agreement_id}/readings?{both}").json()["items"]
     assert (len(his), his[-1]["start_at"]) == (48, "2026-03-02T23:30:00+05:30")
-    # The meter has measured for both; where it hangs now is hers to know.
+    # The meter has measured for both; where it is installed now is hers to know.
     assert asha.get(f"/devices/{there.device_id}").json()["installation"]["consumer_number"] == "URJ00000003"
     assert chetan.get(f"/devices/{there.device_id}").json()["installation"] is None
 

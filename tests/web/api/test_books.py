@@ -45,12 +45,13 @@ def test_intervals_of_a_day(api, society):
     assert len(told["items"]) == 48
     assert told["items"][0] == {
         "start_at": "2026-03-02T00:00:00+05:30", "length_s": 1800, "import_wh": 100, "export_wh": None,
+        "volume_l": None,
         "status": "measured", "device_id": society.flats[0].device_id,
     }  # fmt: skip
 
 
 def test_intervals_know_the_ratio_and_begin_with_commissioning(api, society):
-    from tests.apps.street import START, by_hand
+    from tests.apps.town import START, by_hand
     from tests.web.api.cast import DAY as ONE_DAY
     from tests.web.api.conftest import as_owner
 
@@ -93,7 +94,7 @@ def test_the_balance_is_that_of_the_books(api, society):
 
 
 def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
-    from tests.apps.street import START
+    from tests.apps.town import START
     from tests.web.api.conftest import as_owner
 
     from urja.apps.billing.models import Arrear, InstalmentPlan
@@ -165,7 +166,24 @@ def test_a_charge_shows_what_it_rests_on(api, society):
 
 
 def test_everything_of_one_person(api, society):
+    from tests.web.api.conftest import as_owner
+
+    from urja.apps.books.operations import request_debit
+    from urja.apps.maintenance.operations import accounts_beside
+    from urja.pipeline.credits import post_credits
+
     asha = society.people["Asha Devi"]
+
+    def charge_maintenance():
+        account_id = society.flats[0].account_id
+        beside = accounts_beside({account_id: "INR"}, house.NOW)[account_id]
+        request_debit(
+            account_id=beside, amount_minor=2500_00, kind="maintenance-due", reverses="maintenance-due",
+            idempotency_key="m", requested_at=house.NOW,
+        )  # fmt: skip
+        post_credits(house.NOW)
+
+    as_owner(charge_maintenance)
     api("clerk").get(f"/consumers/{asha}")
     told = api("consumer").get(f"/consumers/{asha}/export").json()
     assert (told["consumer"]["name"], told["consumer"]["phone"]) == ("Asha Devi", "9812300001")
@@ -175,6 +193,9 @@ def test_everything_of_one_person(api, society):
         sum(entry["amount_minor"] for entry in account["entries"])
         == account["entries"][-1]["balance_after_minor"]
     )
+    assert [(one["line"], one["amount_minor"]) for one in account["maintenance"]] == [
+        ("maintenance-due", -2500_00)
+    ]
     (agreement,) = account["agreements"]
     assert agreement["premise"] == "Flat 1"
     assert agreement["readings"] == f"/api/v1/agreements/{society.flats[0].agreement_id}/readings"

@@ -53,7 +53,7 @@ def test_a_key_that_was_revoked(api):
     )  # fmt: skip
 
 
-def test_the_key_of_somebody_who_may_not_sign_in(api):
+def test_the_token_of_a_person_who_may_not_sign_in(api):
     from django.contrib.auth import get_user_model
 
     program = api("clerk")
@@ -188,7 +188,7 @@ print("urja.web.api.views" in sys.modules)
     ("program", "says"),
     [
         pytest.param(FORKS, "100", id="four that ask two hundred times each are granted what one would be"),
-        pytest.param(KILLED, "0", id="one that is killed with the lock in its hands holds up nobody"),
+        pytest.param(KILLED, "0", id="one that is killed with the lock in its hands holds up no other"),
         pytest.param(
             LOADED, "True", id="the master has them before it forks, not each since its first request"
         ),

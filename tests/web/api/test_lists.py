@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.apps.street import START
+from tests.apps.town import START
 from tests.web.api.conftest import as_owner
 
 
@@ -43,7 +43,7 @@ def test_pages_are_the_whole_list(api, path):
 
 
 def test_what_comes_and_goes_meanwhile_neither_repeats_nor_skips(api, society):
-    from tests.apps.street import adopt
+    from tests.apps.town import adopt
 
     program = api("clerk")
     before = [item["id"] for item in program.get("/service-points?limit=200").json()["items"]]
@@ -100,6 +100,10 @@ def test_a_cursor_is_of_its_list_alone(api):
         ("/service-points?purpose=bulk", ["802"]),
         ("/service-points?premise=901", ["001", "002", "801", "802"]),
         ("/service-points?premise=902", ["001", "002", "801"]),
+        ("/service-points?commodity=gas", []),
+        ("/service-points?commodity=electricity&purpose=bulk", ["802"]),
+        ("/service-points?device_type=urja-d2", []),
+        ("/service-points?phases=3", []),
         ("/agreements?at=2026-02-01T00:00:00Z", []),
         ("/agreements?at=2026-03-02T00:00:00Z", ["001", "002", "003", "004"]),
         # The fourth's meter went, unread: two orders.
@@ -110,6 +114,18 @@ def test_a_cursor_is_of_its_list_alone(api):
 def test_filters(api, path, ends):
     items = api("clerk").get(path).json()["items"]
     assert sorted(item["consumer_number"][-3:] for item in items) == ends
+
+
+def test_meters_by_commodity_phases_and_type(api):
+    def serials(query):
+        return {item["serial"] for item in api("clerk").get(f"/devices?limit=200&{query}").json()["items"]}
+
+    assert serials("") == serials("commodity=electricity")
+    assert {"URJ00000001"} <= serials("device_type=urja-d1") <= serials("phases=1")
+    assert serials("commodity=gas") == serials("device_type=urja-g1") == set()
+    assert not serials("phases=1") & serials("phases=3")
+    [first] = api("clerk").get("/devices?limit=1").json()["items"]
+    assert first["commodity"] == "electricity"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +207,7 @@ def test_what_has_not_changed_is_not_sent_again(api, society):
 
 
 def test_the_version_moves_with_what_is_shown(api, society):
-    from tests.apps.street import by_hand
+    from tests.apps.town import by_hand
 
     from urja.apps.network.models import Premise
 
@@ -213,7 +229,7 @@ def test_a_head_is_a_get_without_its_body(api):
 
 
 def test_single_things_as_they_were_and_were_known(api, society):
-    """A load that was changed for the past shows from when it was known on; a meter where it hung."""
+    """A load that was changed for the past shows from when it was known on; a meter where it was installed."""
     from urllib.parse import urlencode
 
     from urja.usecases.operations import ChangeLoad, RemoveMeter, perform
@@ -259,7 +275,7 @@ def test_single_things_as_they_were_and_were_known(api, society):
 
 
 def test_both_trees_and_as_they_were_known(api, society):
-    """A place that was moved hangs elsewhere from then on, and was known to from when that was written down."""
+    """A service point that was moved is under another node from then on, and was known to from when that was written down."""
     from urllib.parse import urlencode
 
     from urja.usecases.operations import MoveServicePoint, add_transformer, perform
@@ -304,7 +320,7 @@ def test_both_trees_and_as_they_were_known(api, society):
     assert (ahead.status_code, "is in the future" in ahead.json()["detail"]) == (400, True)
 
 
-def test_what_hangs_at_a_node_comes_in_pages(api, society):
+def test_the_service_points_of_a_node_come_in_pages(api, society):
     program = api("clerk")
     placed = program.get(f"/service-points/{society.flats[0].service_point_id}").json()["placements"]
     (node,) = program.get(f"/nodes?code={placed[0]['code']}").json()["items"]

@@ -48,7 +48,7 @@ def led(**ends):
         for command in Command.objects.filter(state__in=UNFINISHED).select_related("device"):
             state = ends.get(command.device.serial, "confirmed")
             shown = {"rows": 1, "shown": [TABLE]} if state == "confirmed" else None
-            progress(command, state, house.NOW, shown, "" if shown else "nobody listens")
+            progress(command, state, house.NOW, shown, "" if shown else "no listener")
         meter_jobs.run_once(house.NOW, 1)
 
     apart("urja_pipeline", work)
@@ -75,7 +75,7 @@ def test_asked_followed_and_read(api, stage):
     first, second = clerk.get(f"{at}/results").json()["items"]
     assert (first["row"], first["serial"], first["state"]) == (1, "URJ00000001", "done")
     assert first["result"]["shown"] == [TABLE]
-    assert second["detail"].startswith("the meter was not reached in time (nobody listens)")
+    assert second["detail"].startswith("the meter was not reached in time (no listener)")
     assert [one["id"] for one in clerk.get("/meter-jobs?kind=read_meters").json()["items"]] == [job["id"]]
     entry = api("auditor").get(f"/audit/{job['id']}").json()
     assert (entry["kind"], entry["outcome"]["job_id"]) == ("read_meters", job["id"])
@@ -121,7 +121,7 @@ def test_cancelled_by_the_api(api, stage):
 
 
 def test_intervals_take_the_right_to_load_curves(api, stage):
-    """The control room may have blocks read, and does not see when somebody uses how much."""
+    """The control room may have blocks read, and does not see when a household uses how much."""
     room, clerk = api("control_room"), api("clerk")
     job_id = asked(room, what="block")["job_id"]
     led()
@@ -135,7 +135,7 @@ def test_intervals_take_the_right_to_load_curves(api, stage):
 
 @pytest.fixture
 def of_both_sections(api, stage):
-    """A job of a meter in each of two sections, asked for by somebody who may everywhere."""
+    """A job of a meter in each of two sections, requested by a person with the right everywhere."""
     return asked(api("clerk"), meters=["URJ00000001", "URJ00000003"])["job_id"]
 
 

@@ -92,7 +92,9 @@ def test_it_is_openapi_3_1(described):
 def test_the_parameters_are_those_that_are_taken(described, api):
     about = described["paths"]["/service-points"]["get"]
     taken = [one["name"] for one in about["parameters"]]
-    assert taken == ["cursor", "limit", "consumer_number", "purpose", "premise"]
+    assert taken == [
+        "cursor", "limit", "consumer_number", "purpose", "premise", "commodity", "phases", "device_type",
+    ]  # fmt: skip
     limit = next(one for one in about["parameters"] if one["name"] == "limit")
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     assert limit["description"] == "items on a page"
@@ -130,7 +132,7 @@ def test_the_page_for_people(api, described):
     assert "too-many-requests" in ids
 
 
-def test_the_style_knows_the_dark(api):
+def test_the_style_knows_the_dark_scheme(api):
     html = api("clerk").client.get("/api/v1/").content.decode()
     address = re.search(r'href="(/static/api/[^"]+)"', html)[1]
     style = b"".join(api("clerk").client.get(address).streaming_content).decode()

@@ -29,7 +29,7 @@ def test_done_and_told(api, society, stage):
     assert clerk.get(f"/requests/{told['id']}").json() == told
 
 
-def test_a_rehearsal_changes_nothing(api, society, stage):
+def test_a_dry_run_changes_nothing(api, society, stage):
     clerk = api("clerk")
     told = clerk.post("remove_meter", REMOVAL, query="?dry_run=true").json()
     assert (told["state"], told["dry_run"], told["operation_id"], told["outcome"]) == (
@@ -114,8 +114,8 @@ def test_the_same_key_for_something_else_is_refused(api, stage):
     clerk.post("remove_meter", REMOVAL, key="k")
     other = clerk.post("remove_meter", REMOVAL | {"register_wh": 5}, key="k")
     assert (other.status_code, other.json()["type"]) == (422, "/api/v1/#idempotency-key-reused")
-    rehearsed = clerk.post("remove_meter", REMOVAL, key="k", query="?dry_run=true")
-    assert rehearsed.status_code == 422
+    dry_run_of = clerk.post("remove_meter", REMOVAL, key="k", query="?dry_run=true")
+    assert dry_run_of.status_code == 422
     # Another's key is another key.
     assert api("clerk").post("remove_meter", REMOVAL, key="k").status_code == 409
 
@@ -226,7 +226,7 @@ def test_a_person_is_corrected_under_the_version_that_was_read(api, society, sta
     )
 
 
-def test_a_change_between_looking_and_doing_is_refused(api, society):
+def test_a_change_between_dry_run_and_operation_is_refused(api, society):
     """The stage looks at the version too: what the web saw may be old by then."""
     from urja.usecases.operations import CorrectConsumer, perform
     from urja.web.api import operating
@@ -236,7 +236,7 @@ def test_a_change_between_looking_and_doing_is_refused(api, society):
     ask = operating.journal.submit
 
     def meanwhile(*given, **named):
-        correction = CorrectConsumer(consumer_id=bina, name="Somebody else's")
+        correction = CorrectConsumer(consumer_id=bina, name="Another person's")
         as_owner(lambda: perform(correction, recorded_at=named["requested_at"], actor="test").id)
         return ask(*given, **named)
 
@@ -264,7 +264,7 @@ def test_corrections_that_are_none(api, society, body, headers, kind):
 
 
 def without_passkeys():
-    """Thresholds of an installation that asks for no passkey to make somebody nameless."""
+    """Thresholds of an installation that asks for no passkey to anonymise a person."""
     from urja.apps.approvals import thresholds
     from urja.core.approvals import bundled_thresholds
 
@@ -274,9 +274,9 @@ def without_passkeys():
     thresholds.load(text.replace("default-1", "ours-1"), recorded_at=house.NOW, actor="test")
 
 
-def test_an_administrator_makes_somebody_nameless(api, society, stage):
+def test_an_administrator_anonymises_a_person(api, society, stage):
     """Dev's supply has no meter any more, and ends; then nothing names him."""
-    from tests.apps.street import by_hand
+    from tests.apps.town import by_hand
     from tests.web import house
 
     from urja.apps.contracts.models import Agreement, AgreementTerms

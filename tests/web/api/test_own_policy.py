@@ -26,8 +26,8 @@ def test_it_is_given_shown_and_taken_away(api, society, stage):
 
     assert shown() == [""]
     content = asked(api, flat, policy="demo")
-    rehearsed = api("clerk").post("change_policy", content, query="?dry_run=true").json()
-    assert (rehearsed["state"], rehearsed["effects"]["postings"], shown()) == ("done", [], [""])
+    dry_run_of = api("clerk").post("change_policy", content, query="?dry_run=true").json()
+    assert (dry_run_of["state"], dry_run_of["effects"]["postings"], shown()) == ("done", [], [""])
     assert api("revenue_officer").post("change_policy", content, key="k2").status_code == 200
     assert shown() == ["", "demo"]
     back = asked(api, flat, effective_on="2026-03-12")
@@ -35,7 +35,7 @@ def test_it_is_given_shown_and_taken_away(api, society, stage):
     assert shown() == ["", "demo", ""]
 
 
-def test_who_gives_a_category_gives_a_policy_and_nobody_else(api, society, stage):
+def test_the_role_that_sets_a_category_sets_a_policy_and_no_other_role(api, society, stage):
     as_owner(load_policies)
     content = asked(api, society.flats[0], policy="demo")
     for role in ("consumer", "field_engineer", "control_room", "auditor", "administrator"):

@@ -5,7 +5,7 @@ from tests.web import house
 from tests.web.api.conftest import as_owner, aside
 
 ROLES = (
-    "consumer", "member", "secretary", "clerk", "field_engineer", "control_room", "revenue_officer", "auditor",
+    "consumer", "member", "secretary", "clerk", "cashier", "field_engineer", "control_room", "revenue_officer", "auditor",
     "administrator",
 )  # fmt: skip
 
@@ -33,7 +33,12 @@ def reads(society):
     }
 
 
-PAGES = {"read:overview": "/console/live/", "read:settlements": "/console/payments/"}
+PAGES = {
+    "read:counter": "/console/counter/",
+    "read:overview": "/console/live/",
+    "read:settlements": "/console/payments/",
+    "read:society_money": "/console/society/901/money/",
+}
 """Reads that have a page and no route."""
 
 
@@ -76,7 +81,7 @@ def test_pages_that_show_the_whole_utility(society, browser, role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_operations_by_the_view(society, api, role):
-    """Whoever may not is told so before anybody looks at what they send; whoever may is told that `[]` is nothing."""
+    """A role without the right is refused before its content is read; one with the right is told that `[]` is nothing."""
     from urja.apps.identity.queries.roles import TABLE, write_scope
     from urja.usecases.kinds import ALL
 

@@ -1,6 +1,6 @@
 """The content that an approval covers, and the challenge that an authenticator signs for it."""
 
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.approvals.models import Waiting
 from urja.apps.journal.queries import Requested
@@ -10,7 +10,7 @@ APPROVAL: Final = "urja/approval/1"
 """Context of an approval's challenge: a signature for a head end's release or an enrolment is not valid here."""
 
 
-def content_of(request: Requested) -> dict[str, Any]:
+def content_of(request: Requested) -> dict[str, object]:
     """Return the content that an approval covers: number, kind, actor and fields of a request, as a JSON object."""
     return {
         "request": request.id,

@@ -10,9 +10,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -47,7 +48,7 @@ class PasskeyRefusedError(ValueError):
     """An invitation or a revocation that is not possible; the message says why."""
 
 
-def invite(user: Any, *, now: datetime, lasts: timedelta, actor: str) -> str:
+def invite(user: User, *, now: datetime, lasts: timedelta, actor: str) -> str:
     """Create an invitation and return its code, six groups of four letters; the code is not stored.
 
     The code can be used once, within `lasts` after `now` (business time, UTC).

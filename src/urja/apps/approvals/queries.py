@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -25,7 +24,7 @@ class Approval:
     why: list[str]
     expires_at: datetime
     due_at: datetime | None
-    content: dict[str, Any]
+    content: dict[str, object]
     """The content that the passkeys sign (`challenges.content_of`)."""
     content_sha256: bytes
     """Hash of the content that the pipeline first saw; pages show its fingerprint."""
@@ -116,7 +115,7 @@ def last_enrolment(user_id: int) -> Verdict | None:
     return _verdict(Enrolment.objects.filter(user_id=user_id))
 
 
-def _verdict(said: QuerySet[Any]) -> Verdict | None:
+def _verdict(said: QuerySet[Answer] | QuerySet[Enrolment]) -> Verdict | None:
     last = said.order_by("-id").first()
     return None if last is None else Verdict(last.state, last.faults)
 

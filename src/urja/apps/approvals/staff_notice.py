@@ -1,13 +1,17 @@
 """E-mail to all staff about an operation that one person alone has approved."""
 
+import smtplib
 from datetime import datetime, timedelta
 
+import structlog
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage, mailers
 
 from urja.apps.approvals.models import Waiting
 from urja.apps.identity.queries.access import staff_addresses
+
+log = structlog.get_logger()
 
 
 def notify_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
@@ -27,10 +31,21 @@ def notify_staff(waiting: Waiting, delay: timedelta, now: datetime) -> int:
         "If it was not asked for here, cancel it and check who is signed in.\n"
     )
     subject = f"Urja: {request.kind} will be done in {hours} hours"
-    messages = [EmailMessage(subject, body, to=[address]) for address in staff_addresses(now)]
     # Sent at once and not in the background: the delay counts from here, so it must not begin before the relay has taken
     # the messages. Where it does not, the stage tries again.
-    return mailers["relay"].send_messages(messages) or 0
+    return sum(_send(EmailMessage(subject, body, to=[address])) for address in staff_addresses(now))
+
+
+def _send(message: EmailMessage) -> int:
+    """Send a mail and return 1; 0 where its recipient is refused for good, which does not keep others from theirs."""
+    try:
+        return mailers["relay"].send_messages([message]) or 0
+    except smtplib.SMTPRecipientsRefused as error:
+        code, _said = next(iter(error.recipients.values()))
+        if code < 500:
+            raise
+        log.warning("recipient refused", error=str(error))
+        return 0
 
 
 def _actor(waiting: Waiting) -> str:

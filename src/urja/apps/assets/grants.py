@@ -5,8 +5,8 @@ files use the owner's role.
 """
 
 _SHOWN = (
-    "id, serial, device_type, interval_s, max_power_w, load_switch, address, sim, firmware, nameplate, stock, held_by, "
-    "forward_only, recorded_at, actor"
+    "id, serial, device_type, commodity, interval_s, max_power_w, load_switch, address, sim, firmware, nameplate, stock, held_by, "
+    "forward_only, clock_offset_s, recorded_at, actor"
 )
 _PUBLIC = "assets_device_period, assets_seal, assets_configuration"
 

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from urja.apps.assets.kinds import ConfigurationItem, DeviceRole, Stock
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
+from urja.apps.network.kinds import Commodity
 
 
 class Device(Recorded):
@@ -21,6 +22,10 @@ class Device(Recorded):
     system_title = models.BinaryField(max_length=8, unique=True)
     """8 bytes, unique worldwide (IEC 62056-5-3)."""
     device_type = models.CharField(max_length=64)
+    commodity = models.CharField(
+        max_length=16, choices=Commodity, default=Commodity.ELECTRICITY, db_default=Commodity.ELECTRICITY
+    )
+    """What it measures, as its type says: it is installed only at a service point that supplies the same."""
     wrapped_guek = models.BinaryField(max_length=24)
     """Global unicast encryption key, wrapped: 16 bytes and 8 of RFC 3394."""
     wrapped_gak = models.BinaryField(max_length=24)
@@ -51,12 +56,18 @@ class Device(Recorded):
 
     A meter on current transformers has none; a person operates a switch beside it.
     """
+    clock_offset_s = models.IntegerField(null=True)
+    """Offset of its clock from UTC all year, in seconds east; None where it follows the utility's local time."""
     forward_only = models.BooleanField(default=False, db_default=False)
     """Whether it counts exported energy as imported: it cannot be used for a net-metered agreement."""
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(interval_s__in=[900, 1800, 3600]), name="assets_interval"),
+            models.CheckConstraint(
+                condition=Q(clock_offset_s=None) | Q(clock_offset_s__range=(-43_200, 50_400)),
+                name="assets_clock_offset",
+            ),
             models.CheckConstraint(condition=Q(max_power_w__gt=0), name="assets_max_power"),
         ]
 
@@ -88,7 +99,7 @@ class NewKeys(models.Model):
 
 
 class DevicePeriod(Period):
-    """The installation of a device at a service point in a role, for a time. Billed only once it is in service.
+    """The installation of a device at a service point in a role, for a period. Billed only once it is in service.
 
     It comes into service by a commissioning call that it passes (`commissioned_at`), or was in service before it came
     here (`taken_over_at`). In the second case its registers are billed as read by people or pulled, and its pushes

@@ -1,7 +1,7 @@
 -- What other apps may read of meters. What the web may not read of them stands apart.
 CREATE VIEW assets.device WITH (security_invoker) AS
-SELECT id, serial, device_type, address, sim, firmware, nameplate, interval_s, max_power_w, load_switch, forward_only,
-    stock, held_by, recorded_at
+SELECT id, serial, device_type, commodity, address, sim, firmware, nameplate, interval_s, max_power_w, load_switch, forward_only,
+    clock_offset_s, stock, held_by, recorded_at
 FROM assets_device;
 
 CREATE VIEW assets.device_period WITH (security_invoker) AS

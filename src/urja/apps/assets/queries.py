@@ -14,6 +14,12 @@ type DevicePeriodRow = DevicePeriod
 """A row of `assets_device_period`, for annotations outside this app."""
 
 
+def type_of(device_id: int) -> tuple[str, str]:
+    """Return the name of a device's type, and its firmware ("" where it is not known)."""
+    name, firmware = Device.objects.values_list("device_type", "firmware").get(id=device_id)
+    return name, firmware
+
+
 def firmware_of_type(device_type: str) -> dict[str, int]:
     """Return the number of meters of a type that are not scrapped, by firmware (empty where it is unknown)."""
     of_type = Device.objects.filter(device_type=device_type).exclude(stock=Stock.SCRAPPED)
@@ -203,3 +209,26 @@ def stock(
         found = found.filter(held_by=held_by)
     shown = found.values("serial", "device_type", "stock", "held_by", "consumer_number")
     return [dict(row) for row in shown[:limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterClocks:
+    """How many billing meters of a commodity are installed with one length of interval and one kind of clock."""
+
+    interval_s: int
+    clock_offset_s: int | None
+    """Offset of their clocks from UTC all year, in seconds; None where they follow local time."""
+    meters: int
+
+
+def installed_clocks(commodity: str) -> list[MeterClocks]:
+    """Return the lengths of interval and the clocks of the billing meters that are installed now."""
+    rows = (
+        DevicePeriod.objects.filter(
+            role=DeviceRole.BILLING, valid_to=None, service_point__commodity=commodity
+        )
+        .values_list("device__interval_s", "device__clock_offset_s")
+        .annotate(meters=Count("id"))
+        .order_by("device__interval_s", "device__clock_offset_s")
+    )
+    return [MeterClocks(*row) for row in rows]

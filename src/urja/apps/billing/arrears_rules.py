@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def arrears_rules(now: datetime) -> Rules:
-    """Return the rules for recharges that are posted at `now`, by the policy that governs each account.
+    """Return the rules for recharges that are posted at `now` (UTC), by the policy that governs each account.
 
     An account with an instalment plan has no rule: the plan pays its dues instead. One whose policy is not loaded has
     none either, and is logged.

@@ -79,7 +79,7 @@ def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = 
 
 
 def fresh_balances(agreements: Sequence[Agreement], now: datetime) -> dict[int, Balance]:
-    """Return the balances of the accounts of these agreements at `now`, by account number.
+    """Return the balances of the accounts of these agreements at `now` (UTC), by account number.
 
     Raises UnknownAccountError, and UnknownTariffError where an agreement cannot be rated.
     """

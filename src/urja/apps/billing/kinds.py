@@ -1,8 +1,25 @@
-"""Choices of instalment plans and final settlements, and the parts of their models that the pipeline uses."""
+"""Choices of instalment plans and final settlements, the parts of their models that the pipeline uses, and unsigned
+opening balances.
+"""
 
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
+import msgspec
 from django.db.models import TextChoices
+
+
+class Cause(StrEnum):
+    """Why an entry changes what was charged for days before."""
+
+    LATE_READING = "late-reading"
+    EDITED_READING = "edited-reading"
+    BACKDATED_TARIFF = "backdated-tariff"
+    CHANGED_TERMS = "changed-terms"
+    MOVED_DAYS = "moved-days"
+    EXCHANGE = "exchange"
 
 
 class Every(TextChoices):
@@ -28,3 +45,80 @@ class FinalSettlement(Protocol):
     way: str
     amount_minor: int
     """What was settled so far, in minor units."""
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtBill:
+    """A bill of before: its number, its due date (local day), principal and surcharge in minor units."""
+
+    bill: str
+    due_on: str
+    principal_minor: int
+    surcharge_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedBalance:
+    """The opening balance of one supply, in minor units."""
+
+    agreement_id: int
+    consumer_number: str
+    premise: str
+    """Name of the premise, such as the number of a flat."""
+    currency: str
+    credit_minor: int
+    deposit_minor: int
+    bills: tuple[BroughtBill, ...]
+    holds_charges: bool
+    """Whether it holds the first charge back; an account that is charged already goes on."""
+    in_service: bool
+
+    @property
+    def dues_minor(self) -> int:
+        """Principal and surcharge of all bills together, in minor units."""
+        return sum(bill.principal_minor + bill.surcharge_minor for bill in self.bills)
+
+    @property
+    def sum_minor(self) -> int:
+        """What the consumer has here, in minor units: credit and deposit less the dues."""
+        return self.credit_minor + self.deposit_minor - self.dues_minor
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedList:
+    """All opening balances that are to be signed off, by consumer number."""
+
+    rows: tuple[UnsignedBalance, ...]
+
+    @property
+    def credit_minor(self) -> int:
+        return sum(row.credit_minor for row in self.rows)
+
+    @property
+    def deposit_minor(self) -> int:
+        return sum(row.deposit_minor for row in self.rows)
+
+    @property
+    def dues_minor(self) -> int:
+        return sum(row.dues_minor for row in self.rows)
+
+    @property
+    def uncharged(self) -> int:
+        """How many supplies are in service and not charged, because their opening balance is not signed off."""
+        return sum(row.holds_charges and row.in_service for row in self.rows)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the canonical content, in hexadecimal: what a sign-off names."""
+        content = [
+            [
+                row.consumer_number,
+                row.agreement_id,
+                row.currency,
+                row.credit_minor,
+                row.deposit_minor,
+                [[bill.bill, bill.due_on, bill.principal_minor, bill.surcharge_minor] for bill in row.bills],
+            ]
+            for row in self.rows
+        ]
+        return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

@@ -53,6 +53,29 @@ class Arrear(Recorded):
         return f"arrear of bill {self.bill}"
 
 
+class OpeningBalance(Recorded):
+    """An opening balance that a file brought or changed, or its sign-off. Only added: the newest row of an agreement says.
+
+    Amounts are those of the opening credit, the deposits and the dues.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(
+        "contracts.Agreement", on_delete=models.PROTECT, related_name="opening_balances"
+    )
+    content_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """SHA-256 of the list that was signed off; empty where the row says that a file brought or changed the balance."""
+
+    class Meta:
+        db_table = "billing_opening_balance"
+        indexes: ClassVar = [
+            models.Index(fields=["agreement", "-id"], name="billing_opening_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"opening balance of agreement {self.agreement_id}"
+
+
 class InstalmentPlan(Period):
     """An amount that pays off dues each day, or each month on the day of the first instalment.
 

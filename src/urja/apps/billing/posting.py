@@ -1,6 +1,7 @@
 """Posting of credits, debits, shares of dues and instalments, and the record of what periods were rated from."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -167,21 +168,31 @@ class Rated:
     """Energy in Wh by parts of the period: first day, day after the last, Wh."""
     versions: str
     """Fingerprint of the terms (`usage.Basis.fingerprint`)."""
+    measured: tuple[tuple[date, date, Mapping[str, int]], ...] = ()
+    """Determinants that the tariffs need, by parts of the period: first day, day after the last, values by name."""
 
     @property
     def energy_wh(self) -> int:
         """Energy of all parts, in Wh."""
         return sum(energy for _, _, energy in self.uses)
 
+    @property
+    def measured_totals(self) -> dict[str, int]:
+        """Determinants of all parts, by name, in the units of their quantities (Wh, VAh, varh, litres)."""
+        found: Counter[str] = Counter()
+        for _, _, values in self.measured:
+            found.update(values)
+        return dict(found)
+
 
 def record_rated(rated: Iterable[Rated]) -> None:
     """Store what periods were rated from, in the transaction that posts them."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
             "through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
-            "versions = excluded.versions",
+            "versions = excluded.versions, measured = excluded.measured",
             [
                 (
                     r.agreement_id,
@@ -191,6 +202,7 @@ def record_rated(rated: Iterable[Rated]) -> None:
                     r.energy_wh,
                     json.dumps(plain_json(r.uses)),
                     r.versions,
+                    json.dumps(plain_json(r.measured)) if r.measured else None,
                 )
                 for r in rated
             ],

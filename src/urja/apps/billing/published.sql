@@ -3,7 +3,7 @@ CREATE VIEW billing.close WITH (security_invoker) AS
 SELECT agreement_id, closed_through, closed_at, ended_at, provisional FROM billing_close;
 
 CREATE VIEW billing.rated WITH (security_invoker) AS
-SELECT agreement_id, period_start, through, billed_first, billed_end, energy_wh, uses, versions FROM billing_rated;
+SELECT agreement_id, period_start, through, billed_first, billed_end, energy_wh, uses, versions, measured FROM billing_rated;
 
 CREATE VIEW billing.final_settlement WITH (security_invoker) AS
 SELECT id, agreement_id, account_id, to_account_id, way, last_day, amount_minor, asked_at, settled_at, operation_id
@@ -17,6 +17,12 @@ SELECT id, plan_id, account_id, due_on, seq FROM billing_instalment;
 
 CREATE VIEW billing.deposit WITH (security_invoker) AS
 SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM billing_deposit;
+
+-- Which opening balances are signed off, and which of the others have to be before the first charge.
+CREATE VIEW billing.opening_balance WITH (security_invoker) AS
+SELECT DISTINCT ON (agreement_id) agreement_id, recorded_at, content_sha256 <> '' AS signed_off,
+    content_sha256 = '' AND NOT EXISTS (SELECT FROM billing_close c WHERE c.agreement_id = b.agreement_id) AS holds_charges
+FROM billing_opening_balance b ORDER BY agreement_id, id DESC;
 
 -- Old bills as they came.
 CREATE VIEW billing.arrear WITH (security_invoker) AS

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q
 
-from urja.apps.billing import arrears, plans, usage
+from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, fresh_balance
+from urja.apps.billing.kinds import Cause, UnsignedList
 from urja.apps.billing.models import InstalmentPlan
+from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
+from urja.base.untyped_values import JsonObject
 from urja.core.arrears import Due
 from urja.core.rating import ROUNDING
 
@@ -155,6 +158,12 @@ class EntryExplanation:
     notes: tuple[str, ...]
     correlations: tuple[int, ...]
     """Correlation numbers of the pushes and commands that the energy came from."""
+    reference: str
+    """Of a credit or debit, what it rests on: a payment's order, a receipt's number, or a person's reason."""
+    faults: tuple[str, ...] = ()
+    """Where the calculation that the entry names comes to something else; none where the amount is proven."""
+    cause: Cause | None = None
+    """Why a charge changes what was charged before; None where it charges another day."""
 
 
 def is_unratable(agreement: Agreement, now: datetime) -> bool:
@@ -203,10 +212,12 @@ def final_balance(agreement: Agreement) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.balance_minor FROM books.account a LEFT JOIN billing_close c ON c.agreement_id = %(agreement)s "
-            "WHERE a.id = %(account)s AND ((c.ended_at = %(ended)s AND NOT c.provisional) OR NOT EXISTS ("
+            "WHERE a.id = %(account)s AND ((c.ended_at = %(ended)s AND NOT c.provisional) OR (NOT EXISTS ("
             # There is no day to close.
             "  SELECT FROM assets.supply_in_service s WHERE s.service_point_id = %(place)s "
-            "  AND s.in_service_at < %(ended)s)) AND NOT EXISTS ("
+            "  AND s.in_service_at < %(ended)s) AND NOT EXISTS ("
+            "  SELECT FROM contracts.agreement g WHERE g.id = %(agreement)s "
+            "  AND g.bill_from::timestamp AT TIME ZONE %(zone)s < %(ended)s))) AND NOT EXISTS ("
             "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
             "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
@@ -220,6 +231,7 @@ def final_balance(agreement: Agreement) -> int | None:
                 "account": agreement.account_id,
                 "ended": agreement.valid_to,
                 "place": agreement.service_point_id,
+                "zone": usage.zone().key,
             },
         )
         found = cursor.fetchone()
@@ -238,33 +250,38 @@ def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
         return [agreement_id for (agreement_id,) in cursor.fetchall()]
 
 
-def charged_by_line(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, int]]:
-    """Return what the engine has charged for a period, in minor units, by agreement and line."""
+class LinePosted(NamedTuple):
+    """What the engine has posted on a line of an agreement's period."""
+
+    charged_minor: int
+    seq: int
+    """Sequence number of the last entry."""
+
+
+def posted_lines(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, LinePosted]]:
+    """Return what the engine has posted for a period, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, line, -sum(amount_minor) FROM books.entry WHERE origin = 'engine' "
-            "AND agreement_id = ANY(%s) AND period_start = %s GROUP BY agreement_id, line",
+            "SELECT agreement_id, line, -sum(amount_minor), max(seq) FROM books.entry WHERE origin = 'engine' "
+            "AND agreement_id = ANY(%s) AND period_start = %s GROUP BY agreement_id, line ORDER BY max(seq)",
             [list(agreement_ids), period_start],
         )
-        charged: dict[int, dict[str, int]] = {}
-        for agreement_id, line, amount in cursor.fetchall():
-            charged.setdefault(agreement_id, {})[line] = int(amount)
-    return charged
+        posted: dict[int, dict[str, LinePosted]] = {}
+        for agreement_id, line, charged_minor, seq in cursor.fetchall():
+            posted.setdefault(agreement_id, {})[line] = LinePosted(int(charged_minor), seq)
+    return posted
 
 
-def last_inputs(agreement_ids: Sequence[int], period_start: date) -> dict[tuple[int, str], dict[str, Any]]:
-    """Return the facts stored with the engine's last entry on each line of a period, by agreement and line.
-
-    As JSON values: amounts in minor units, energy in Wh.
-    """
+def contra_and_title(account_id: int, seq: int) -> tuple[str, str]:
+    """Return the code of an entry's contra account, and the title of its line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (agreement_id, line) agreement_id, line, inputs FROM books.entry "
-            "WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
-            "ORDER BY agreement_id, line, seq DESC",
-            [list(agreement_ids), period_start],
+            "SELECT a.code, coalesce(e.inputs->>'title', e.line) FROM books.entry e JOIN books.account a "
+            "ON a.id = e.contra_id WHERE e.bucket = %s AND e.account_id = %s AND e.seq = %s",
+            [bucket_of(account_id), account_id, seq],
         )
-        return {(agreement_id, line): parse_json(inputs) for agreement_id, line, inputs in cursor.fetchall()}
+        code, title = cursor.fetchone()
+    return code, title
 
 
 _ENTRY = (
@@ -295,7 +312,10 @@ def entries(account_id: int, limit: int, before_seq: int | None = None) -> list[
 
 
 def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
-    """Return everything that an entry was calculated from, as stored with it; None where there is no such entry."""
+    """Return everything that an entry was calculated from; None where there is no such entry.
+
+    As stored with it, or where it names its calculation, calculated again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {_ENTRY}, e.inputs {_OF_ACCOUNT} AND e.seq = %(seq)s",
@@ -304,7 +324,9 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    entry, inputs = Entry(*found[:-1]), parse_json(found[-1])
+    entry = Entry(*found[:-1])
+    charge = evidence.full_charge(account_id, seq, parse_json(found[-1]))
+    inputs = charge.inputs
     opening = inputs.get("opening")
     return EntryExplanation(
         entry=entry,
@@ -321,10 +343,13 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
         provisional=inputs.get("provisional", False),
         notes=tuple(inputs.get("notes", [])),
         correlations=tuple(inputs.get("correlations", [])),
+        reference=inputs.get("reference", ""),
+        faults=charge.faults,
+        cause=charge.cause,
     )
 
 
-def _set_against(entry: Entry, inputs: dict[str, Any]) -> ArrearsSource | None:
+def _set_against(entry: Entry, inputs: JsonObject) -> ArrearsSource | None:
     if entry.line != ARREARS_LINE:
         return None
     if "final" in inputs:
@@ -341,7 +366,7 @@ def _bare(entry: Entry) -> Row:
     return Row(entry.line, entry.title, amount, ROUNDING, Fraction(1), entry.amount_minor)
 
 
-def _row(row: dict[str, Any]) -> Row:
+def _row(row: JsonObject) -> Row:
     return Row(
         key=row["key"],
         label=row["label"],
@@ -352,11 +377,11 @@ def _row(row: dict[str, Any]) -> Row:
     )
 
 
-def _read(read: dict[str, Any]) -> Read:
+def _read(read: JsonObject) -> Read:
     return Read(**{**read, "read_at": datetime.fromisoformat(read["read_at"])})
 
 
-def _meter(used: dict[str, Any]) -> MeterUse:
+def _meter(used: JsonObject) -> MeterUse:
     return MeterUse(
         serial=used["serial"],
         ratio=Fraction(*used["ratio"]),
@@ -366,7 +391,7 @@ def _meter(used: dict[str, Any]) -> MeterUse:
     )
 
 
-def _tariff(used: dict[str, Any]) -> TariffUsed:
+def _tariff(used: JsonObject) -> TariffUsed:
     return TariffUsed(**{**used, "valid_from": date.fromisoformat(used["valid_from"])})
 
 
@@ -377,16 +402,27 @@ __all__ = [
     "EntryExplanation",
     "FinalShare",
     "Instalment",
+    "LinePosted",
     "MeterUse",
     "Read",
     "RechargeShare",
     "Row",
     "TariffUsed",
-    "charged_by_line",
     "closed_through",
+    "contra_and_title",
     "entries",
     "explain_entry",
     "final_balance",
     "fresh_balance",
-    "last_inputs",
+    "posted_lines",
 ]
+
+
+def unsigned_opening_balances(now: datetime) -> UnsignedList:
+    """Return the opening balances that wait for their sign-off at `now` (UTC)."""
+    return unsigned_list(now)
+
+
+def opening_balances_csv(listed: UnsignedList) -> str:
+    """Return the list as a CSV file, amounts in major units."""
+    return csv_of(listed)

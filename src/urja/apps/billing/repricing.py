@@ -86,8 +86,8 @@ def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int
     except UnknownTariffError:
         # Its terms name a tariff that is not loaded: nothing can be posted for it until a version is, so it stays at what
         # was posted.
-        posted = queries.charged_by_line([agreement.id], period.first).get(agreement.id, {})
-        return Charged(agreement.account_id, through, "", sum(posted.values()))
+        posted = queries.posted_lines([agreement.id], period.first).get(agreement.id, {})
+        return Charged(agreement.account_id, through, "", sum(line.charged_minor for line in posted.values()))
     return Charged(agreement.account_id, through, rating.basis.fingerprint, rating.target.total_minor)
 
 

@@ -4,6 +4,7 @@ Energy (`apps.readings`), prices (`apps.rulebook`) and the agreement (`apps.cont
 in `urja.core.rating`.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,10 +19,14 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
 from urja.core.rating import (
+    Calculation,
     EnergyUse,
+    Measured,
+    QuantityUse,
     RatedPeriod,
     RatingTerms,
     Tariff,
+    calculation_of,
     price_change_days,
     rate_period,
     uses_between,
@@ -41,7 +46,7 @@ def zone() -> ZoneInfo:
 def days_of(agreement: Agreement) -> Period:
     """Return the local days on which an agreement is charged, with the ones it begins and ends on.
 
-    They begin when its supply comes into service (`Agreement.charged_from`); there are none before that.
+    They begin when its supply comes into service or its fixed charges begin (`Agreement.charged_from`).
     """
     if agreement.charged_from is None:
         first = local_day(agreement.valid_from, zone())
@@ -73,7 +78,7 @@ def period_of(agreement: Agreement, day: date) -> Period:
 
 
 def unratable_reason(agreement: Agreement, at: datetime) -> str:
-    """Return why an agreement cannot be rated at an instant, as a sentence; empty where it can.
+    """Return why an agreement cannot be rated at an instant (UTC), as a sentence; empty where it can.
 
     Checked for the billing period with the instant and for the one before it, which may still be open.
     """
@@ -116,6 +121,25 @@ class Basis:
     """The first billed day with charges per day: the second one where another agreement had the first day before."""
 
     @property
+    def needs(self) -> frozenset[str]:
+        """Names of the determinants that its tariffs need besides the billed quantity."""
+        return frozenset[str]().union(*(tariff.needs for each in self.terms for tariff in each.versions))
+
+    @property
+    def calendars(self) -> tuple[str, ...]:
+        """Codes of the calendars by which its tariffs put energy into zones."""
+        tariffs_of = (tariff for each in self.terms for tariff in each.versions)
+        return tuple(dict.fromkeys(tariff.calendar for tariff in tariffs_of if tariff.calendar))
+
+    def charged_through(self, through: date) -> date:
+        """Return the day after the last billed day that is charged when all days before `through` are."""
+        return min(max(through, self.billed.first + ONE_DAY), self.billed.end)
+
+    def changes_before(self, through: date) -> list[date]:
+        """Return the billed days before `through` on which a price changes."""
+        return [day for day in price_change_days(self.terms, self.billed) if day < through]
+
+    @property
     def fingerprint(self) -> str:
         """Text that differs whenever the load, the tariff or the text of a version differs.
 
@@ -152,6 +176,19 @@ class Rating:
     target: RatedPeriod
     basis: Basis
     uses: tuple[EnergyUse, ...]
+    measured: Measured
+
+    @property
+    def calculation(self) -> Calculation:
+        """The calculation as entries name it."""
+        return calculation_of(
+            self.basis.terms,
+            self.uses,
+            billed=self.basis.billed,
+            through=self.target.through,
+            by_day_from=self.basis.by_day_from,
+            measured=self.measured.uses,
+        )
 
 
 def basis_for(agreement: Agreement, period: Period) -> Basis:
@@ -209,15 +246,53 @@ def rate(
     """Return the target of a period up to `through` (the day after the last), with `energy_wh` used until then.
 
     `energy_at` returns the energy in Wh up to the midnight at which a day begins; it is called for the days on which
-    a price changes. Raises UnknownTariffError.
+    a price changes. Determinants are those that the period was last charged by. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
+    measured = _as_charged(agreement, period, basis, through) if basis.needs else Measured()
+    return rate_on(basis, through, energy_wh, energy_at, measured)
+
+
+def rate_on(
+    basis: Basis, through: date, energy_wh: int, energy_at: Callable[[date], int], measured: Measured
+) -> Rating:
+    """Return the target of a period by its terms and determinants; other arguments are as for `rate`."""
     billed = basis.billed
-    through = min(max(through, billed.first + ONE_DAY), billed.end)
-    cuts = [day for day in price_change_days(basis.terms, billed) if day < through]
-    uses = uses_between(billed.first, {**{day: energy_at(day) for day in cuts}, through: energy_wh})
-    rated = rate_period(basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from)
-    return Rating(rated, basis, uses)
+    through = basis.charged_through(through)
+    uses = uses_between(
+        billed.first, {**{day: energy_at(day) for day in basis.changes_before(through)}, through: energy_wh}
+    )
+    rated = rate_period(
+        basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from, measured=measured
+    )
+    return Rating(rated, basis, uses, measured)
+
+
+def _as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
+    """Return the determinants that a period was last charged by; days without those that are needed have none yet."""
+    charged = Period(basis.billed.first, basis.charged_through(through))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT measured FROM billing_rated WHERE agreement_id = %s AND period_start = %s AND measured IS NOT NULL",
+            [agreement.id, period.first],
+        )
+        found = cursor.fetchone()
+    uses = measured_from_json(found[0]) if found else ()
+    return Measured(
+        tuple(
+            use
+            for use in uses
+            if charged.intersection(use.days) == use.days and basis.needs <= use.values.keys()
+        )
+    )
+
+
+def measured_from_json(stored: str) -> tuple[QuantityUse, ...]:
+    """Return the determinants of parts of a period as `billing_rated` stores them."""
+    return tuple(
+        QuantityUse(Period(date.fromisoformat(first), date.fromisoformat(end)), values)
+        for first, end, values in json.loads(stored)
+    )
 
 
 def load_w(agreement: Agreement, day: date) -> int:

@@ -4,7 +4,11 @@ The order is bills (`billing.arrears.lock_dues`), bucket, account, as when a rec
 another order two transactions can wait for each other.
 """
 
+from typing import Final
+
 from django.db import connection
+
+_OPEN: Final = "INSERT INTO books_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 
 
 def lock_bucket(bucket: int) -> int:
@@ -13,12 +17,18 @@ def lock_bucket(bucket: int) -> int:
     For a caller that reads the ledger, calculates a difference and posts it.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO books_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket]
-        )
+        cursor.execute(_OPEN, [bucket])
         cursor.execute("SELECT last_batch FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
         (last_batch,) = cursor.fetchone()
     return int(last_batch)
+
+
+def lock_idle_bucket(bucket: int) -> bool:
+    """Lock a bucket against other postings as `lock_bucket` does; return False where another transaction has it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [bucket])
+        cursor.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE SKIP LOCKED", [bucket])
+        return cursor.fetchone() is not None
 
 
 def lock_account(account_id: int) -> None:

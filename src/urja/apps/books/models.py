@@ -38,7 +38,8 @@ class Account(models.Model):
                 name="books_one_contra_per_bucket",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="consumer", code="") | (models.Q(kind="contra") & ~models.Q(code="")),
+                condition=models.Q(kind__in=["consumer", "maintenance"], code="")
+                | (models.Q(kind="contra") & ~models.Q(code="")),
                 name="books_contra_has_code",
             ),
         ]

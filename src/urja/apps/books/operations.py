@@ -24,12 +24,14 @@ def _next_ids(bucket: int, count: int) -> list[int]:
         return [compose_id(bucket, number) for (number,) in cursor.fetchall()]
 
 
-def open_account(*, bucket: int, currency: str, opened_at: datetime) -> Account:
+def open_account(
+    *, bucket: int, currency: str, opened_at: datetime, kind: AccountKind = AccountKind.CONSUMER
+) -> Account:
     """Create a consumer's account with a balance of zero minor units, in the bucket of its premise."""
     return Account.objects.create(
         id=_next_ids(bucket, 1)[0],
         bucket=bucket,
-        kind=AccountKind.CONSUMER,
+        kind=kind,
         currency=currency,
         opened_at=opened_at,
     )

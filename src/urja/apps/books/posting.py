@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -15,6 +14,7 @@ from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
 from urja.apps.books.operations import _next_ids
 from urja.base.ids import bucket_of
+from urja.base.untyped_values import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Draft:
     line: str
     accounting_month: date
     idempotency_key: str
-    inputs: dict[str, Any] = field(default_factory=dict)
+    inputs: JsonObject = field(default_factory=dict)
     """What the amount was calculated from, stored with the entry as JSON."""
     agreement_id: int | None = None
     period_start: date | None = None
@@ -191,7 +191,7 @@ def _append(
     *,
     posted_at: datetime,
     batch: int,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Add a draft to the end of its account's chain and return the row; both accounts' heads move on."""
     head = accounts[draft.account_id]
     contra = contras.get(f"{draft.contra} {head.currency}")
@@ -200,7 +200,7 @@ def _append(
     head.last_seq += 1
     head.balance_minor += draft.amount_minor
     contra.balance_minor -= draft.amount_minor
-    row: dict[str, Any] = {
+    row: JsonObject = {
         "bucket": bucket,
         "account_id": head.id,
         "seq": head.last_seq,
@@ -224,7 +224,7 @@ def _append(
     return row
 
 
-def _insert(rows: list[dict[str, Any]]) -> None:
+def _insert(rows: list[JsonObject]) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY books_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
@@ -260,7 +260,7 @@ def buckets_with_debits() -> list[int]:
     return _buckets(DebitRequest.objects.all())
 
 
-def _buckets(requests: QuerySet[Any]) -> list[int]:
+def _buckets(requests: QuerySet[CreditRequest] | QuerySet[DebitRequest]) -> list[int]:
     waiting = requests.filter(posted_at=None).values_list("id", flat=True)
     return sorted({bucket_of(id_) for id_ in waiting})
 
@@ -280,7 +280,9 @@ def lock_debits(bucket: int, limit: int) -> list[DebitRequest]:
     return _hold(ready, bucket, limit)
 
 
-def _hold(requests: QuerySet[Any], bucket: int, limit: int) -> list[Any]:
+def _hold[Request: (CreditRequest, DebitRequest)](
+    requests: QuerySet[Request], bucket: int, limit: int
+) -> list[Request]:
     # The upper bits of a key are its bucket (`urja.base.ids`).
     of_bucket = requests.filter(posted_at=None, id__gte=bucket << 40, id__lt=(bucket + 1) << 40)
     return list(

@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Sum
 
+from urja.apps.books.kinds import MAINTENANCE, RECHARGE, AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
+from urja.base.ids import bucket_of
 
 
 def currencies(account_ids: Iterable[int]) -> dict[int, str]:
     """Return the currency of each account, by account number."""
     return dict(Account.objects.filter(id__in=list(account_ids)).values_list("id", "currency"))
+
+
+def payment_kind(account_id: int) -> str:
+    """Return the kind of credit as which an account takes a payment; raises Account.DoesNotExist."""
+    kind = Account.objects.values_list("kind", flat=True).get(id=account_id)
+    return MAINTENANCE if kind == AccountKind.MAINTENANCE else RECHARGE
 
 
 def posted_balance(account_id: int) -> tuple[str, int]:
@@ -19,9 +28,31 @@ def posted_balance(account_id: int) -> tuple[str, int]:
     return currency, balance_minor
 
 
+def settled_balances(account_ids: Iterable[int]) -> dict[int, int]:
+    """Return the balance of each account in minor units, with the credits and debits that are not posted yet."""
+    ids = list(account_ids)
+    found = dict(Account.objects.filter(id__in=ids).values_list("id", "balance_minor"))
+    for rows, sign in ((CreditRequest.objects, 1), (DebitRequest.objects, -1)):
+        pending = rows.filter(account_id__in=ids, posted_at=None).values_list("account_id")
+        for account_id, minor in pending.annotate(Sum("amount_minor")):
+            found[account_id] += sign * minor
+    return found
+
+
 def is_credited_since(account_id: int, at: datetime) -> bool:
     """Return whether a credit was posted onto an account after an instant (UTC)."""
     return CreditRequest.objects.filter(account_id=account_id, posted_at__gt=at).exists()
+
+
+def charged_since(account_id: int, at: datetime) -> int:
+    """Return what was charged onto an account after an instant (UTC), less corrections, in minor units."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(-sum(amount_minor), 0) FROM books_entry "
+            "WHERE bucket = %s AND account_id = %s AND origin = 'engine' AND posted_at > %s",
+            [bucket_of(account_id), account_id, at],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def posted_credits(credit_ids: Iterable[int]) -> dict[int, datetime]:

@@ -36,6 +36,11 @@ class Command(models.Model):
     issued_at = models.DateTimeField()
     issued_wall_ms = models.BigIntegerField()
     expires_at = models.DateTimeField()
+    awake_at = models.DateTimeField(null=True)
+    """The planned wake-up at which its meter can carry it out; none where the meter always can.
+
+    A person at the meter may wake it earlier.
+    """
     sent_at = models.DateTimeField(null=True)
     sent_wall_ms = models.BigIntegerField(null=True)
     acknowledged_at = models.DateTimeField(null=True)

@@ -5,15 +5,19 @@ The stage `decide`, commissioning and meter jobs issue them; the stage `dispatch
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
 
+from urja.apps.assets import queries as assets
 from urja.apps.commands.errors import NotIssuableError
 from urja.apps.commands.kinds import DISCONNECT, MAKE_KEYS, SUPPLY_KINDS, TERMINAL, UNFINISHED, State
 from urja.apps.commands.models import Command
+from urja.apps.meter_types import queries as meter_types
+from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.base.ids import bucket_of, compose_id
+from urja.cosem.companion import DeviceType
 from urja.stream.orders import Progress
 
 _RANK: Final = {State.QUEUED: 0, State.SENT: 1, State.ACKNOWLEDGED: 2} | dict.fromkeys(TERMINAL, 3)
@@ -35,11 +39,22 @@ def issue(
 ) -> Command:
     """Issue a command, for the stage `dispatch` to send, and return it.
 
-    A command to the relay supersedes older unfinished ones of the device in the same transaction. Raises
-    NotIssuableError where it has no kind or would be expired when it is issued.
+    A command to the relay supersedes older unfinished ones of the device in the same transaction. One to a meter that
+    sleeps lasts until its second planned wake-up from now on is over, unless it disconnects: that must end when its
+    caller says. Raises NotIssuableError where it has no kind or would be expired when it is issued.
     """
     if not kind or expires_at <= issued_at:
         raise NotIssuableError(f"a {kind or 'nameless'} command from {issued_at} until {expires_at}")
+    device_type = _type_of(device_id)
+    awake_at = None if device_type is None else device_type.awake_at(issued_at)
+    if (
+        device_type is not None
+        and device_type.awake is not None
+        and awake_at is not None
+        and kind != DISCONNECT
+    ):
+        plan = device_type.awake
+        expires_at = max(expires_at, awake_at + timedelta(seconds=plan.longest_asleep_s + plan.for_s))
     with transaction.atomic():
         # Before anything else: this locks the device's counter, so that two commands for one meter are
         # numbered and superseded one after the other.
@@ -59,7 +74,22 @@ def issue(
             issued_at=issued_at,
             issued_wall_ms=issued_wall_ms,
             expires_at=expires_at,
+            awake_at=awake_at,
         )
+
+
+def awake_at(device_id: int, now: datetime) -> datetime | None:
+    """Return from when a sleeping meter can carry out a command by its plan (UTC); None where it always can."""
+    device_type = _type_of(device_id)
+    return None if device_type is None else device_type.awake_at(now)
+
+
+def _type_of(device_id: int) -> DeviceType | None:
+    """Return the type of a device; None where it is not known, so that a missing type stops no command."""
+    try:
+        return meter_types.known_type(*assets.type_of(device_id))
+    except UnknownMeterTypeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

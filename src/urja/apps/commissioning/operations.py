@@ -6,10 +6,13 @@ from typing import Final
 
 from urja.apps.commands import operations as commands, queries as commanded
 from urja.apps.commands.queries import CommandRow
-from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Outcome
+from urja.apps.commissioning.checks import Answer, Check, Outcome, commands_of
 from urja.apps.commissioning.kinds import UNFINISHED, CallState
 from urja.apps.commissioning.models import Call
+from urja.apps.meter_types.errors import UnknownMeterTypeError
+from urja.apps.meter_types.queries import known_type
 from urja.base.ids import new_correlation
+from urja.cosem.companion import DeviceType
 
 CALL_LIFETIME: Final = timedelta(hours=2)
 """How long the commands of a call are valid: the fitter waits beside the meter."""
@@ -26,11 +29,7 @@ def begin(call: Call, now: datetime, wall_ms: int) -> None:
 
     They expire after two hours of business time; `wall_ms` is the wall clock in ms.
     """
-    wanted = dict(ALWAYS)
-    if call.payment_mode:
-        wanted[Check.MODE] = ("set_payment_mode", {"mode": call.payment_mode})
-    if call.relay_test:
-        wanted[Check.SWITCH_OFF] = ("disconnect", {})
+    wanted = commands_of(_type_of(call), call.payment_mode, relay_test=call.relay_test)
     call.commands = {
         check.value: _issue(call, kind, arguments, now, wall_ms)
         for check, (kind, arguments) in wanted.items()
@@ -75,6 +74,14 @@ def end(
         for one in outcomes
     ]
     call.save(update_fields=["state", "ended_at", "operation_id", "checks"])
+
+
+def _type_of(call: Call) -> DeviceType | None:
+    """Return the type of the called meter; None where it is not known."""
+    try:
+        return known_type(call.device.device_type, call.device.firmware)
+    except UnknownMeterTypeError:
+        return None
 
 
 def _answer(command: CommandRow) -> Answer:

@@ -44,6 +44,11 @@ def waiting_for_call() -> list[Uncommissioned]:
     return [one for one in uncommissioned() if one.device_period_id not in called]
 
 
+def called_meters() -> int:
+    """Return the number of meters that are being called."""
+    return Call.objects.filter(state__in=UNFINISHED).count()
+
+
 def is_called(serial: str) -> bool:
     """Return whether a meter is being called."""
     return Call.objects.filter(device__serial=serial, state__in=UNFINISHED).exists()

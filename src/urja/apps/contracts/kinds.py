@@ -1,7 +1,7 @@
 """Payment and metering modes, and agreements with their terms as values."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import TextChoices
 
@@ -22,7 +22,7 @@ class MeteringMode(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Terms of an agreement, for a time."""
+    """Terms of an agreement, for a period."""
 
     valid_from: datetime
     valid_to: datetime | None
@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Who pays for a service point, for a time, with all its terms in their order."""
+    """The payer for a service point over a period, with all terms in their order."""
 
     all_terms: tuple[Terms, ...]
     id: int
@@ -57,26 +57,38 @@ class Agreement:
     """When the agreement before it at its service point ended; None for the first."""
     in_service_at: datetime | None
     """When the supply of its service point first came into service (`assets.supply_in_service`); None before that."""
+    bill_from: date | None = None
+    """Local day from which it has fixed charges although its supply may not be in service yet; None for none."""
+    bill_from_at: datetime | None = None
+    """Local midnight of that day."""
+    commodity: str = "electricity"
+    """What its service point supplies. Amounts that bill it are in Wh of electricity or in litres of gas."""
 
     @property
     def charged_from(self) -> datetime | None:
-        """The instant from which it is charged: its beginning, or when its supply came into service where that was
-        later.
+        """The instant from which it is charged: when its supply came into service or its fixed charges began, whichever
+        was earlier, and not before its own beginning.
 
-        None where the supply has not come into service during the agreement.
+        None where neither was during the agreement. Energy is charged only from when the supply is in service.
         """
-        if self.in_service_at is None or (self.valid_to is not None and self.in_service_at >= self.valid_to):
-            return None
-        return max(self.valid_from, self.in_service_at)
+        begun = [at for at in (self.in_service_at, self.bill_from_at) if at is not None]
+        return self._within(min(begun, default=None))
 
     def is_supplied(self, at: datetime) -> bool:
         """Return whether its supply has come into service by an instant (UTC).
 
-        Before that, nothing is charged to it, and no notice, disconnection or work order is begun for it.
+        Before that, no energy is charged to it, and no notice, disconnection or work order is begun for it.
         """
-        return self.charged_from is not None and self.charged_from <= at
+        supplied_from = self._within(self.in_service_at)
+        return supplied_from is not None and supplied_from <= at
+
+    def _within(self, at: datetime | None) -> datetime | None:
+        """Return an instant, not before the agreement; None where it is not before its end."""
+        if at is None or (self.valid_to is not None and at >= self.valid_to):
+            return None
+        return max(self.valid_from, at)
 
     def terms_at(self, at: datetime) -> Terms:
-        """Return the terms at an instant: before the agreement its first, after it its last."""
+        """Return the terms at an instant (UTC): before the agreement its first, after it its last."""
         begun = [terms for terms in self.all_terms if terms.valid_from <= at]
         return begun[-1] if begun else self.all_terms[0]

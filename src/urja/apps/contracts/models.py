@@ -13,7 +13,7 @@ from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_tim
 
 
 class Agreement(Period):
-    """A supply agreement: who pays for a service point, for a time.
+    """A supply agreement: the payer for a service point over a period.
 
     Every page of use and money goes through it, so that a new consumer never sees the data of the one before. A
     trigger refuses an agreement at a service point that is not a consumer's.
@@ -29,6 +29,8 @@ class Agreement(Period):
     )
     billing_day = models.SmallIntegerField(null=True)
     """First day of its billing periods, 1 to 28; None where its tariff says so."""
+    bill_from = models.DateField(null=True)
+    """Local day from which it has fixed charges although its supply may not be in service yet; None for none."""
 
     class Meta:
         constraints: ClassVar = [
@@ -38,6 +40,11 @@ class Agreement(Period):
                 name="contracts_agreement_billing_day",
             ),
             one_at_a_time("contracts_one_agreement", same("service_point")),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["valid_to"], condition=Q(valid_to__isnull=False), name="contracts_agreement_ended"
+            )
         ]
 
     def __str__(self) -> str:
@@ -49,13 +56,13 @@ class Agreement(Period):
         return tuple(sorted(self.terms.all(), key=attrgetter("valid_from")))
 
     def terms_at(self, at: datetime) -> "AgreementTerms":
-        """Return the terms at an instant: before the agreement its first, after it its last."""
+        """Return the terms at an instant (UTC): before the agreement its first, after it its last."""
         begun = [terms for terms in self.all_terms if terms.valid_from <= at]
         return begun[-1] if begun else self.all_terms[0]
 
 
 class AgreementTerms(Period):
-    """Terms of an agreement, for a time. A change takes effect at a local midnight.
+    """Terms of an agreement, for a period. A change takes effect at a local midnight.
 
     The terms of an agreement follow each other without a gap from its beginning to its end: a trigger at the end of
     each transaction refuses anything else.

@@ -1,6 +1,6 @@
 -- What other apps may read of agreements.
 CREATE VIEW contracts.agreement WITH (security_invoker) AS
-SELECT id, account_id, service_point_id, customer_id, valid_from, valid_to, billing_day, operation_id, recorded_at
+SELECT id, account_id, service_point_id, customer_id, valid_from, valid_to, billing_day, bill_from, operation_id, recorded_at
 FROM contracts_agreement;
 
 CREATE VIEW contracts.terms WITH (security_invoker) AS

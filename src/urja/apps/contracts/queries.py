@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from urja.apps.contracts.kinds import Agreement, Terms
@@ -48,19 +49,40 @@ SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.va
     (SELECT max(b.valid_to) FROM contracts_agreement b
         WHERE b.service_point_id = a.service_point_id AND b.valid_to <= a.valid_from),
     (SELECT s.in_service_at FROM assets.supply_in_service s WHERE s.service_point_id = a.service_point_id),
+    a.bill_from, a.bill_from::timestamp AT TIME ZONE %(zone)s,
+    (SELECT p.commodity FROM network.service_point p WHERE p.id = a.service_point_id),
     t.valid_from, t.valid_to, t.tariff_code, t.sanctioned_load_w, t.category, t.policy, t.payment_mode, t.converted_at,
     t.metering_mode
 FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
 """
-_OF_AGREEMENT = 9
+_OF_AGREEMENT = 12
 """How many of the columns belong to the agreement; the others are its terms."""
 
 
 def _read(which: str, order: str, **params: Any) -> list[Agreement]:
     with connection.cursor() as cursor:
-        cursor.execute(_WITH_TERMS.format(which=which, order=order), params)
+        cursor.execute(
+            _WITH_TERMS.format(which=which, order=order), {**params, "zone": settings.URJA_TIMEZONE}
+        )
         rows = groupby(cursor.fetchall(), key=itemgetter(slice(_OF_AGREEMENT)))
         return [Agreement(tuple(Terms(*row[_OF_AGREEMENT:]) for row in terms), *own) for own, terms in rows]
+
+
+def billed_as_another_commodity(now: datetime) -> list[tuple[str, str, str, str]]:
+    """Return the terms in force or to come that name a tariff for another commodity than is supplied there.
+
+    Each has the consumer number, the tariff, what the tariff is for and what is supplied; in the order of numbers.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.consumer_number, v.code, v.commodity, s.commodity FROM contracts_agreement_terms t "
+            "JOIN contracts_agreement a ON a.id = t.agreement_id "
+            "JOIN network.service_point s ON s.id = a.service_point_id "
+            "JOIN rulebook.tariff_version v ON v.code = t.tariff_code AND v.commodity <> s.commodity "
+            "WHERE coalesce(t.valid_to, 'infinity') > %(now)s ORDER BY 1, 2",
+            {"now": now},
+        )
+        return [(number, code, priced, supplied) for number, code, priced, supplied in cursor.fetchall()]
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:

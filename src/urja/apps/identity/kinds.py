@@ -1,6 +1,12 @@
-"""Roles of people for accounts and for the utility, sign-in events, and states of address changes."""
+"""Roles of people for accounts and for the utility, sign-in events and codes, and states of address changes."""
+
+from datetime import timedelta
+from typing import Final
 
 from django.db.models import TextChoices
+
+CODE_EXPIRES_AFTER: Final = timedelta(minutes=5)
+"""How long a sign-in code can be used, and how long its mail is tried."""
 
 
 class AddressChangeState(TextChoices):
@@ -30,6 +36,8 @@ class StaffRole(TextChoices):
     SECRETARY = "secretary"
     """Of a society: sees its totals, no load curves."""
     CLERK = "clerk"
+    CASHIER = "cashier"
+    """Takes payments at the counter, and nothing else."""
     FIELD_ENGINEER = "field_engineer"
     CONTROL_ROOM = "control_room"
     REVENUE_OFFICER = "revenue_officer"
@@ -50,3 +58,24 @@ class SignInKind(TextChoices):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     SIGNED_OUT = "signed_out"
+
+
+class CodeMedium(TextChoices):
+    """How a sign-in code reaches its user."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class CodeOutcome(TextChoices):
+    """What became of a requested sign-in code."""
+
+    SENT = "sent"
+    """The relay has accepted the mail, or the SMS service the message."""
+    UNKNOWN = "unknown"
+    """No account has the address or number that was typed: nothing was sent."""
+    REFUSED = "refused"
+    """The relay refuses the address or the mail for good."""
+    LIMITED = "limited"
+    """So many codes were sent of late that this one was not."""
+    EXPIRED = "expired"

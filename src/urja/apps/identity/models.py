@@ -1,12 +1,20 @@
-"""Staff, access to accounts, tokens of the API, changes of addresses, sign-in events, and reads of personal data."""
+"""Staff, access to accounts, tokens of the API, changes of addresses, sign-in events and codes, reads of personal data."""
 
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from urja.apps.identity.kinds import AccessRole, AddressChangeState, SignInKind, StaffRole
+from urja.apps.identity.kinds import (
+    AccessRole,
+    AddressChangeState,
+    CodeMedium,
+    CodeOutcome,
+    SignInKind,
+    StaffRole,
+)
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins
 
 
@@ -89,7 +97,7 @@ class AccountAccess(Recorded):
 
 
 class Employment(Period):
-    """A user's staff role for a time, everywhere or in one area: an administrative node, or a society."""
+    """A user's staff role for a period, everywhere or in one area: an administrative node, or a society."""
 
     id = models.BigIntegerField(primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="employments")
@@ -215,3 +223,52 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class SignInCode(models.Model):
+    """A sign-in code that the web has made and the pipeline mails or sends by SMS. Times are of the wall clock.
+
+    The web names a user, digits and a language; address and text are the pipeline's. The code is blanked when the row ends.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+    """None where no account has the address that was typed: the row is there so that both take the same steps."""
+    medium = models.CharField(
+        max_length=5, choices=CodeMedium, default=CodeMedium.EMAIL, db_default=CodeMedium.EMAIL
+    )
+    code = models.CharField(max_length=12, blank=True)
+    language = models.CharField(max_length=3)
+    requested_at = models.DateTimeField(db_default=Now())
+    """The database's time: the web may not set it."""
+    due_at = models.DateTimeField(null=True)
+    """When it is tried again; None where that is at once."""
+    relay_failed_at = models.DateTimeField(null=True)
+    """When the relay last took no mail at all. It says nothing of the address, so the page may show it."""
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=8, choices=CodeOutcome, blank=True, default="", db_default="")
+
+    class Meta:
+        db_table = "identity_sign_in_code"
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(ended_at=None), name="identity_sign_in_code_pending"),
+            models.Index(fields=["ended_at"], name="identity_sign_in_code_ended"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(medium__in=["email", "sms"]), name="identity_sign_in_code_medium"
+            ),
+            models.CheckConstraint(
+                condition=Q(code__regex="^([0-9]{6}|[0-9]{12})?$"), name="identity_sign_in_code_digits"
+            ),
+            # It names a file of texts.
+            models.CheckConstraint(
+                condition=Q(language__regex="^[a-z]{2,3}$"), name="identity_sign_in_code_language"
+            ),
+            models.CheckConstraint(
+                condition=(Q(ended_at=None) & ~Q(code="")) | (Q(ended_at__isnull=False) & Q(code="")),
+                name="identity_sign_in_code_blanked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"sign-in code {self.id} for user {self.user_id}"

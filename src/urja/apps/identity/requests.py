@@ -1,12 +1,13 @@
-"""Reads of personal data, sign-in events, uses of tokens and answers to mails, as the web records them."""
+"""Reads of personal data, sign-in events and codes, uses of tokens and answers to mails, as the web records them."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from urja.apps.identity.kinds import SignInKind
-from urja.apps.identity.models import AddressAnswer, PersonalRead, SignIn, Token
+from urja.apps.identity.kinds import CodeMedium, SignInKind
+from urja.apps.identity.models import AddressAnswer, PersonalRead, SignIn, SignInCode, Token
 from urja.apps.identity.queries.access import Caller
 from urja.apps.journal.operation import next_number
+from urja.apps.partial_insert import insert
 
 
 def record_personal_reads(caller: Caller, person_ids: Iterable[int], what: str, at: datetime) -> None:
@@ -47,6 +48,16 @@ def record_sign_in(
         network=network,
         device_digest=device_digest,
     )
+
+
+def request_sign_in_code(
+    user_id: int | None, code: str, language: str, medium: CodeMedium = CodeMedium.EMAIL
+) -> bool:
+    """Request that the pipeline sends a code to a user's own address or number; return whether the request was stored.
+
+    Without a user nothing is sent. Not stored is a request while too many are pending (a trigger bounds them).
+    """
+    return bool(insert(SignInCode, user_id=user_id, code=code, language=language, medium=medium))
 
 
 def record_address_answer(word: str, at: datetime) -> None:

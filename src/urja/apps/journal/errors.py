@@ -32,6 +32,8 @@ _SENTENCES = {
     "people_person_phone_is_a_number": say(
         "a telephone number has 8 to 15 digits, with a plus before them or not"
     ),
+    "assets_meter_commodity": say("the meter measures another commodity than the service point supplies"),
+    "contracts_tariff_commodity": say("the tariff is for another commodity than the service point supplies"),
     "contracts_consumers_only": say("the service point is not a consumer's: it carries no agreement"),
     "network_one_placement": say("the service point is under another node of that hierarchy at that time"),
     "network_one_parent": say("the node is under another node at that time"),

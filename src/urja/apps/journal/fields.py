@@ -17,5 +17,5 @@ class SentencesField(models.JSONField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> list[str]:
         return [from_plain(stored) for stored in super().from_db_value(value, expression, connection)]
 
-    def get_prep_value(self, value: list[str]) -> Any:
+    def get_prep_value(self, value: list[str]) -> object:
         return super().get_prep_value([to_plain(sentence) for sentence in value])

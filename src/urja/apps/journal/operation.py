@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from urja.base.ids import compose_id
 from urja.base.sentences import say
+from urja.base.untyped_values import JsonObject
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -28,6 +29,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     either: ClassVar[tuple[str, ...]] = ()
     """Two fields of which exactly one is required."""
+
+    needed_register: ClassVar[str] = ""
+    """A register that is required, in one of its fields: `register` stands for `register_wh` and `register_l`."""
 
     secret: ClassVar[frozenset[str]] = frozenset()
     """Fields that the audit does not store."""
@@ -44,7 +48,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def plain(self) -> dict[str, object]:
         """Return the whole content as JSON values: a list for a tuple."""
-        given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        given: JsonObject = msgspec.json.decode(msgspec.json.encode(self))
         return given
 
     @classmethod
@@ -60,7 +64,7 @@ class Execution:
     id: int
     actor: str
     recorded_at: datetime
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: JsonObject = field(default_factory=dict)
     """Numbers of the rows that it creates, by name: the answer to the request."""
     service_point_id: int | None = None
     """The service point whose history it belongs to."""

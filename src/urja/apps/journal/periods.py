@@ -62,7 +62,7 @@ class Recorded(models.Model):
 
 
 class Period(Recorded):
-    """A row that is valid for a time."""
+    """A row that is valid for a period."""
 
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Model, Q
 
 from urja.apps.journal.models import AuditEntry, Request
+from urja.base.untyped_values import JsonObject
 
 type AuditRow = AuditEntry
 """A row of `journal_operation`, for annotations outside this app."""
@@ -27,7 +28,7 @@ class Requested:
     answered_at: datetime | None
     faults: list[str]
     operation_id: int | None
-    effects: dict[str, Any]
+    effects: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Done:
 
     id: int
     kind: str
-    content: Any
-    outcome: dict[str, Any]
+    content: object
+    outcome: JsonObject
     actor: str
     recorded_at: datetime
     undone_by_id: int | None
@@ -67,7 +68,7 @@ def operation(operation_id: int | None, inside: Q | None = None) -> Done | None:
     return None if row is None else _as(Done, row)
 
 
-def operations(inside: Q, picked: Mapping[str, Any], *, before: int | None, limit: int) -> list[Done]:
+def operations(inside: Q, picked: Mapping[str, object], *, before: int | None, limit: int) -> list[Done]:
     """Return operations, newest first.
 
     `inside` is a condition (such as an area); `picked` has values that fields must have, None for any.

@@ -3,10 +3,11 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.meter_jobs.models import Task
 from urja.base.csv_texts import with_apostrophe
+from urja.base.untyped_values import JsonMapping
 
 HEADS: Final = (
     "row", "meter", "consumer_number", "state", "asked_at", "answered_at", "profile", "captured_at", "obis", "attribute",
@@ -15,7 +16,7 @@ HEADS: Final = (
 """Headings of the columns. `captured_at` is the time of the profile's own row, where the profile has one."""
 
 
-def csv_of(tasks: Sequence[Task], said: Mapping[int, Mapping[str, Any]]) -> str:
+def csv_of(tasks: Sequence[Task], said: Mapping[int, JsonMapping]) -> str:
     """Return the file as text.
 
     `said` are the tasks' results by task number. A meter without an answer, or whose answer the caller may not see,
@@ -43,7 +44,7 @@ def _of(task: Task) -> list[str]:
     ]
 
 
-def _rows(table: Mapping[str, Any]) -> Iterator[list[str]]:
+def _rows(table: JsonMapping) -> Iterator[list[str]]:
     columns = table["columns"]
     stamp = next((index for index, column in enumerate(columns) if column["instant"]), None)
     for row in table["rows"]:
@@ -55,6 +56,6 @@ def _rows(table: Mapping[str, Any]) -> Iterator[list[str]]:
                 yield [table["profile"], captured_at, *map(_text, [*described, value, *scaled])]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as text, empty for none: a meter that does not measure something must not show as 0."""
     return "" if value is None else str(value)

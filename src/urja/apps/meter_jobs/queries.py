@@ -3,11 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 
+from urja.apps.billing import usage
+from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
 from urja.apps.meter_jobs.models import Job, Task
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
+from urja.apps.rulebook.queries.calendars import versions_of
+from urja.core.calendar import ONE_DAY, local_day
+from urja.core.calendars import ActivityTables, UncoveredDayError, first_difference
 
 __all__ = [
     "Progress",
@@ -95,3 +104,57 @@ def tasks_of(job_id: int) -> list[TaskProgress]:
         )
         for task in Task.objects.filter(job_id=job_id).select_related("command").order_by("position")
     ]
+
+
+class CalendarAgreement(StrEnum):
+    """How a meter's calendar compares with that of its tariff."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    NO_ZONES = "no_zones"
+    """The tariff has no zones, or there is no agreement with a tariff."""
+    NOT_IN_FORCE = "not_in_force"
+    """No version of the tariff's calendar is in force throughout the billing period."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarComparison:
+    """A meter's calendar beside that of its tariff in a billing period."""
+
+    result: CalendarAgreement
+    code: str | None = None
+    """Of the tariff's calendar; None for a tariff without zones."""
+    first_day: date | None = None
+    """The first local day of the billing period on which they differ."""
+
+
+def compare_calendar(service_point_id: int, tables: ActivityTables, at: datetime) -> CalendarComparison:
+    """Return how a meter's calendar compares with its tariff's in the billing period with an instant (UTC)."""
+    found = tariff_calendar(service_point_id, at)
+    if found is None:
+        return CalendarComparison(CalendarAgreement.NO_ZONES)
+    code, agreement = found
+    period = usage.period_of(agreement, local_day(at, usage.zone()))
+    try:
+        differs = first_difference(versions_of(code), tables, period)
+    except UncoveredDayError:
+        return CalendarComparison(CalendarAgreement.NOT_IN_FORCE, code)
+    result = CalendarAgreement.AGREES if differs is None else CalendarAgreement.DIFFERS
+    return CalendarComparison(result, code, differs)
+
+
+def tariff_calendar(service_point_id: int, at: datetime) -> tuple[str, Agreement] | None:
+    """Return the code of the calendar by which a service point is billed at an instant (UTC), with its agreement.
+
+    None without an agreement, and for a tariff without zones.
+    """
+    day = local_day(at, usage.zone())
+    for agreement in contracts.of_service_point(service_point_id):
+        if agreement.valid_from <= at and (agreement.valid_to is None or at < agreement.valid_to):
+            code = agreement.terms_at(at).tariff_code
+            try:
+                calendar = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1].calendar
+            except UnknownTariffError:
+                return None
+            return (calendar, agreement) if calendar else None
+    return None

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db.models import Q
 
@@ -19,6 +19,7 @@ from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.base.ids import new_correlation
 from urja.base.sentences import Sentence, say, to_plain
+from urja.base.untyped_values import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class OneCommand:
         return True
 
 
-def issue(task: Task, kind: str, arguments: dict[str, Any], moment: Moment) -> CommandRow:
+def issue(task: Task, kind: str, arguments: JsonObject, moment: Moment) -> CommandRow:
     """Issue a command for a task; it expires with the job."""
     assert task.device_id is not None, "it names a meter"
     assert task.service_point_id is not None, "it names a meter"

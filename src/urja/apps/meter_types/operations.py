@@ -59,7 +59,17 @@ def _unlike(fresh: DeviceType, known: DeviceType) -> str:
 
     Meters of a type are in stock and installed with these properties, which must stay true of them.
     """
-    for name in ("manufacturer", "category", "dials", "relay", "interval_s"):
+    for name in (
+        "manufacturer",
+        "category",
+        "commodity",
+        "dials",
+        "relay",
+        "interval_s",
+        "phases",
+        "ct_ratio",
+        "pt_ratio",
+    ):
         before, now = getattr(known, name), getattr(fresh, name)
         if before != now:
             return f"its {name} is {now}, theirs is {before}"

@@ -1,14 +1,16 @@
 """Queries on meter types, shipped and loaded."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import connection
 
 from urja.apps.meter_types.errors import UnknownMeterTypeError
+from urja.apps.meter_types.kinds import SleepingTypes
 from urja.apps.meter_types.models import MeterTypeVersion
+from urja.base.untyped_values import JsonObject
 from urja.cosem.companion import (
     CompanionError,
     DeviceType,
@@ -17,6 +19,7 @@ from urja.cosem.companion import (
     device_types,
     load_device_type,
 )
+from urja.cosem.companion.stored_columns import billing_columns
 from urja.stream.records import unlisted_bit
 
 log = structlog.get_logger()
@@ -67,7 +70,7 @@ def firmware_named(name: str) -> set[str]:
 _VERSION: Final = ("name", "version", "valid_from", "firmware", "sha256", "loaded_at", "actor")
 
 
-def versions() -> list[dict[str, Any]]:
+def versions() -> list[JsonObject]:
     """Return every loaded version without its files, as dictionaries."""
     found = MeterTypeVersion.objects.order_by("name", "valid_from", "id")
     return [dict(row) for row in found.values(*_VERSION)]
@@ -97,6 +100,9 @@ def known_type(name: str, firmware: str = "") -> DeviceType:
 
     Raises UnknownMeterTypeError, which lists the known names.
     """
+    if name in device_types():
+        # No loaded type may have the name of a shipped one.
+        return load_device_type(name)
     known = known_types()
     if name not in known:
         raise UnknownMeterTypeError(
@@ -105,6 +111,44 @@ def known_type(name: str, firmware: str = "") -> DeviceType:
     versions = MeterTypeVersion.objects.filter(name=name, firmware__contains=[firmware])
     own = versions.order_by("-valid_from", "-id").values_list("sha256", flat=True).first()
     return known[name] if own is None else built(own)
+
+
+def sleeping_types(now: datetime) -> SleepingTypes:
+    """Return the types whose module sleeps but for its wake-ups, as of an instant (UTC)."""
+    found = [
+        (name, last_at, known.awake.longest_asleep_s, known.awake_at(now) != now)
+        for name, known in known_types().items()
+        if known.awake is not None and (last_at := known.last_awake_at(now)) is not None
+    ]
+    return SleepingTypes(
+        tuple(name for name, _, _, _ in found),
+        tuple(last_at for _, last_at, _, _ in found),
+        tuple(longest_s for _, _, longest_s, _ in found),
+        tuple(name for name, _, _, is_asleep in found if is_asleep),
+    )
+
+
+def commodity_of(name: str) -> str:
+    """Return what meters of a type measure; of an unknown type electricity."""
+    known = load_device_type(name) if name in device_types() else known_types().get(name)
+    return "electricity" if known is None else known.commodity
+
+
+def billing_types() -> tuple[str, ...]:
+    """Return the names of the types with a billing profile that is stored as readings."""
+    return tuple(name for name, known in known_types().items() if billing_columns(known) is not None)
+
+
+def own_ratio(name: str) -> int:
+    """Return what registers of a type are already multiplied by for the transformers before it; 1 for an unknown type."""
+    known = load_device_type(name) if name in device_types() else known_types().get(name)
+    return 1 if known is None else known.ct_ratio * known.pt_ratio
+
+
+def longest_asleep(name: str) -> timedelta:
+    """Return the longest time between two planned wake-ups of a type's module; zero where it never sleeps."""
+    known = load_device_type(name) if name in device_types() else known_types().get(name)
+    return timedelta(seconds=known.awake.longest_asleep_s if known and known.awake else 0)
 
 
 def bit_of(code: int) -> int | None:

@@ -131,7 +131,7 @@ class Node(Recorded):
 
 
 class NodePeriod(Period):
-    """The node above a node, for a time. A node without one is a root."""
+    """The node above a node, for a period. A node without one is a root."""
 
     id = models.BigIntegerField(primary_key=True)
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="periods")
@@ -150,7 +150,7 @@ class NodePeriod(Period):
 
 
 class Placement(Period):
-    """The node above a service point in one hierarchy, for a time.
+    """The node above a service point in one hierarchy, for a period.
 
     A section in the administration; in the grid a transformer or a pole, with the phase.
     """

@@ -45,3 +45,14 @@ def areas_of(service_point_ids: Iterable[int]) -> dict[int, str]:
             [list(service_point_ids)],
         )
         return dict(cursor.fetchall())
+
+
+def known_areas(names: Iterable[str]) -> set[str]:
+    """Return which of these names, such as `section North-2`, are nodes of the administration."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.level || ' ' || n.code FROM network_node n"
+            " WHERE n.tree = 'administration' AND n.level || ' ' || n.code = ANY(%s)",
+            [list(names)],
+        )
+        return {name for (name,) in cursor.fetchall()}

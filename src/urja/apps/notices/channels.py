@@ -19,6 +19,11 @@ def named(name: str) -> ChannelConfig | None:
     return next((channel for channel in configured() if channel.name == name), None)
 
 
+def of_medium(medium: str) -> ChannelConfig | None:
+    """Return the first configured channel of a medium (`sms`, `email`), or None."""
+    return next((channel for channel in configured() if channel.medium == medium), None)
+
+
 def without_receipts() -> list[str]:
     """Return the names of channels that do not report whether a message was delivered."""
     return [channel.name for channel in configured() if not channel.reports]

@@ -10,12 +10,12 @@ from typing import Final
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from urja.apps.notices import channels
 from urja.apps.notices.composing import IsDisconnected, compose, is_outdated
-from urja.apps.notices.kinds import Failure, NoticeState
+from urja.apps.notices.kinds import SAFETY, Failure, NoticeState
 from urja.apps.notices.models import Notice, Receipt
 from urja.apps.notices.port import DeliveryReport, Outcome, Receipts, UnreadableReceiptError
 from urja.apps.notices.wording import subject
@@ -34,6 +34,7 @@ LAST_QUESTION: Final = timedelta(hours=4)
 RECEIPT_WITHIN: Final = timedelta(hours=24)
 """After this time a message without a receipt is sent."""
 
+_SAFETY_FIRST: Final = Case(When(kind__in=sorted(SAFETY), then=Value(0)), default=Value(1))
 _DETAIL: Final = 200
 _OPEN: Final = (NoticeState.REQUESTED, NoticeState.SENT, NoticeState.UNCONFIRMED)
 
@@ -66,7 +67,7 @@ def compose_pending(now: datetime, recharge_at: str, is_disconnected: IsDisconne
     waiting = Notice.objects.filter(state=NoticeState.REQUESTED)
     names = [channel.name for channel in channels.configured()]
     ended = 0
-    for notice in waiting.filter(text="").order_by("id")[:limit]:
+    for notice in waiting.filter(text="").order_by(_SAFETY_FIRST, "id")[:limit]:
         _word(notice, now, recharge_at, is_disconnected)
         if not notice.service:
             ended += _fail(notice.id, Failure.NO_NUMBER if names else Failure.NO_SERVICE, now)
@@ -86,7 +87,7 @@ def outgoing(
         Q(due_at=None) | Q(due_at__lte=now), state=NoticeState.REQUESTED, service=service
     )
     ready, ended = [], 0
-    for notice in due.order_by(F("due_at").asc(nulls_first=True), "id")[:limit]:
+    for notice in due.order_by(_SAFETY_FIRST, F("due_at").asc(nulls_first=True), "id")[:limit]:
         failure = _hindrance(notice, now, is_disconnected)
         if failure:
             ended += _fail(notice.id, failure, now)
@@ -128,11 +129,12 @@ def record_taken(notice_id: int, provider_id: str, now: datetime, *, reports: bo
 def record_missed(notice_id: int, detail: str, now: datetime) -> None:
     """Record that a message could not be handed over, and when to try again.
 
-    The pause doubles from 30 seconds to 30 minutes.
+    The pause doubles from 30 seconds to 30 minutes; that of a warning of danger stays 30 seconds.
     """
     notice = Notice.objects.get(id=notice_id)
     # The exponent is bounded, or the product would overflow a timedelta after enough attempts.
-    pause = min(FIRST_RETRY * 2 ** min(notice.attempts, 16), LAST_RETRY)
+    doubled = 0 if notice.kind in SAFETY else min(notice.attempts, 16)
+    pause = min(FIRST_RETRY * 2**doubled, LAST_RETRY)
     Notice.objects.filter(id=notice_id, state=NoticeState.REQUESTED).update(
         attempts=F("attempts") + 1, detail=detail[:_DETAIL], due_at=now + pause
     )

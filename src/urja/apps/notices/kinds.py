@@ -1,6 +1,15 @@
 """States of notices, and reasons for their failure."""
 
+from typing import Final
+
 from django.db.models import TextChoices
+
+GAS_ESCAPES: Final = "gas_escapes"
+"""The kind that tells a consumer of escaping gas: what to do at once."""
+GAS_ESCAPES_STAFF: Final = "gas_escapes_staff"
+"""The kind that tells a member of staff of it."""
+SAFETY: Final = frozenset({GAS_ESCAPES, GAS_ESCAPES_STAFF})
+"""Kinds that are composed and sent before all others, and tried again without longer pauses."""
 
 
 class NoticeState(TextChoices):

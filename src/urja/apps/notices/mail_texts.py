@@ -2,16 +2,16 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from urja.base import toml
+from urja.base.untyped_values import JsonObject
 from urja.core.policy.wording import DEFAULT_LANGUAGE
 
 _MAILS = Path(__file__).with_name("mails")
 
 
 @cache
-def _of(language: str) -> dict[str, Any]:
+def _of(language: str) -> JsonObject:
     return toml.loads((_MAILS / f"{language}.toml").read_text("utf-8"))
 
 

@@ -2,15 +2,18 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from urja.apps.notices.kinds import Failure, NoticeState
 
 
 class Notice(models.Model):
-    """A message to the people of an account. The same dedupe key is the same notice."""
+    """A message to the people of an account, or to a member of staff. The same dedupe key is the same notice."""
 
-    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="notices")
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, null=True, related_name="notices")
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    """The member of staff whom it is for; None where it is for the people of an account."""
     kind = models.CharField(max_length=32)
     """As policies name it: `low-30`, `days-3`, `below-100`, `zero`, `cut`; or `letter`."""
     params = models.JSONField(default=dict)
@@ -42,6 +45,13 @@ class Notice(models.Model):
     """When it is to be sent or queried next; None while it can be sent at once."""
 
     class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(account=None, staff__isnull=False)
+                | models.Q(account__isnull=False, staff=None),
+                name="notices_notice_is_for_one",
+            ),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["account", "-requested_at"], name="notices_notice_account"),
             models.Index(
@@ -54,7 +64,8 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} to account {self.account_id}"
+        whom = f"account {self.account_id}" if self.staff_id is None else f"user {self.staff_id}"
+        return f"{self.kind} to {whom}"
 
 
 class Receipt(models.Model):

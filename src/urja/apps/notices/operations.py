@@ -25,10 +25,12 @@ def store_message(*, sender: str, recipient: str, subject: str, body: str, sent_
 class Request:
     """A notice to be sent; `params` as in `urja.core.policy.Notify`."""
 
-    account_id: int
+    account_id: int | None
+    """None for a notice to a member of staff."""
     kind: str
     params: Mapping[str, object]
     dedupe_key: str
+    staff_id: int | None = None
 
 
 def request_notice(
@@ -48,6 +50,7 @@ def request_notices(requests: Iterable[Request], requested_at: datetime) -> None
         [
             Notice(
                 account_id=request.account_id,
+                staff_id=request.staff_id,
                 kind=request.kind,
                 params=dict(request.params),
                 dedupe_key=request.dedupe_key,

@@ -8,11 +8,16 @@ from typing import Final
 from django.db.models import Count, Min, Q
 
 from urja.apps.notices import channels, wording
-from urja.apps.notices.kinds import Failure, NoticeState
+from urja.apps.notices.kinds import GAS_ESCAPES, Failure, NoticeState
 from urja.apps.notices.models import Message, Notice
 from urja.core.policy import LETTER
 
 type NoticeRow = Notice
+
+
+def has_sms() -> bool:
+    """Return whether messages can be sent by SMS."""
+    return channels.of_medium("sms") is not None
 
 
 def latest_messages(limit: int = 20) -> list[Message]:
@@ -58,10 +63,15 @@ def unserved_announcements(account_id: int) -> list[Notice]:
     )
 
 
-def notices_of(account_id: int, limit: int, before_id: int | None = None) -> list[Notice]:
-    """Return the notices to an account, newest first, with numbers below `before_id` where it is given."""
-    found = Notice.objects.filter(account_id=account_id).order_by("-id")
+def notices_of(account_ids: Collection[int], limit: int, before_id: int | None = None) -> list[Notice]:
+    """Return the notices to accounts, newest first, with numbers below `before_id` where it is given."""
+    found = Notice.objects.filter(account_id__in=list(account_ids)).order_by("-id")
     return list((found if before_id is None else found.filter(id__lt=before_id))[:limit])
+
+
+def of_work_order(order_id: int) -> list[Notice]:
+    """Return the warnings of danger that belong to a work order for escaping gas, oldest first."""
+    return list(Notice.objects.filter(dedupe_key__startswith=f"{GAS_ESCAPES}:{order_id}:").order_by("id"))
 
 
 @dataclass(frozen=True, slots=True)

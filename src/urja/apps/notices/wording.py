@@ -14,16 +14,17 @@ from importlib import resources
 from string import Formatter
 from typing import Any, Final
 
+from urja.base.untyped_values import JsonMapping, JsonObject
 from urja.core.policy.wording import DEFAULT_LANGUAGE, weekday, written
 
 LOW: Final = "low"
 _NEAR: Final = timedelta(days=6)
-_INSTEAD: Final = {"low": "lasts", "credit": "enough", "soon": "cut"}
+_INSTEAD: Final = {"low": "lasts", "credit": "enough", "soon": "cut", "call_company": "call"}
 """Sentences that are used only where the fuller one has no figures."""
 
 
 @cache
-def _tables() -> dict[str, dict[str, Any]]:
+def _tables() -> dict[str, JsonObject]:
     folder = resources.files("urja.apps.notices") / "texts"
     return {
         item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
@@ -50,17 +51,18 @@ def text_kind(kind: str) -> str:
 
 def text(
     kind: str,
-    params: Mapping[str, Any],
+    params: JsonMapping,
     *,
     now: datetime,
     language: str = DEFAULT_LANGUAGE,
-    usual_wh: int | None = None,
+    usual: int | None = None,
+    commodity: str = "electricity",
     consumer_number: str = "",
     recharge_at: str = "",
 ) -> str:
     """Return the text of one notice.
 
-    `now` is in the utility's zone; `usual_wh` is the energy of an average day in Wh, where it is known. An instant
+    `now` is in the utility's zone; `usual` is the use of an average day, where it is known: Wh of electricity, litres of gas. An instant
     among the parameters that has passed is left out: a text must not announce what lies behind.
     """
     language = known_language(language)
@@ -76,8 +78,13 @@ def text(
         if part
     )
     figures["usual"] = (
-        "" if usual_wh is None else sentences["usual"].format(usual_units=_units(usual_wh, table))
+        ""
+        if usual is None
+        else sentences["usual"].format(
+            usual_units=_cubic_metres(usual) if commodity == "gas" else _units(usual, table)
+        )
     )
+    figures |= table["words"][commodity]
     said: dict[str, str] = {}
     for name in table["kinds"][text_kind(kind)]:
         if _INSTEAD.get(name) not in said and _can_be_said(sentences[name], figures):
@@ -96,9 +103,7 @@ def _can_be_said(sentence: str, figures: Mapping[str, str]) -> bool:
     return all(name == "usual" or figures.get(name) for name in names)
 
 
-def _figures(
-    params: Mapping[str, Any], now: datetime, language: str, table: Mapping[str, Any]
-) -> dict[str, str]:
+def _figures(params: JsonMapping, now: datetime, language: str, table: JsonMapping) -> dict[str, str]:
     known = {name: value for name, value in params.items() if not _says_nothing(name, value, now)}
     figures = written(known, language)
     for name in (name for name in known if name.endswith("_at")):
@@ -115,8 +120,13 @@ def _says_nothing(name: str, value: Any, now: datetime) -> bool:
     return name in {"ends_at", "not_before_at"} and datetime.fromisoformat(str(value)) <= now
 
 
-def _units(energy_wh: int, table: Mapping[str, Any]) -> str:
+def _units(energy_wh: int, table: JsonMapping) -> str:
     """Return energy as units (kWh), as bills and people say: `6 units`, `6.5 units`, to one decimal."""
     number = (Decimal(energy_wh) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP).normalize()
     name: str = table["unit"]["one" if number == 1 else "many"]
     return name.format(number=f"{number:f}")
+
+
+def _cubic_metres(litres: int) -> str:
+    """Return a volume of gas as people are told it, to one decimal; `unit` alone would be read as one of electricity."""
+    return f"{(Decimal(litres) / 1000).quantize(Decimal('0.1'), ROUND_HALF_UP).normalize():f} m³"

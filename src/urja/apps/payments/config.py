@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from urja.apps import services
 from urja.base.settings import PaymentsSettings
@@ -17,7 +17,7 @@ class GatewayConfig:
     name: str
     """Its name in the settings, in the URL of its webhooks, and in every stored row."""
     provider: str
-    options: Any
+    options: object
     """The `Options` struct of its provider's package."""
     methods: tuple[str, ...] = ("upi", "card", "wallet")
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -28,7 +28,7 @@ class PaymentsConfig:
     """The settings section `[payments]`. Amounts are in minor units."""
 
     gateways: tuple[GatewayConfig, ...]
-    """In the order of the settings: the first that offers a method is used for it."""
+    """In the order of the settings: the first that offers a method is used for it. Empty where none is configured."""
     least_minor: int = 1000
     most_minor: int = 2_500_000
     settled_within_days: int = 7
@@ -36,8 +36,8 @@ class PaymentsConfig:
     @classmethod
     def of(
         cls, settings: PaymentsSettings, secrets: Mapping[str, Mapping[str, str]] | None = None
-    ) -> "PaymentsConfig | None":
-        """Return the configuration, or None without a gateway. `secrets` are by gateway; the web passes none."""
+    ) -> "PaymentsConfig":
+        """Return the configuration. `secrets` are by gateway; the web passes none."""
         gateways = tuple(
             GatewayConfig(
                 name,
@@ -48,8 +48,6 @@ class PaymentsConfig:
             )
             for name, given in settings.gateways.items()
         )
-        if not gateways:
-            return None
         return cls(gateways, settings.least_minor, settings.most_minor, settings.settled_within_days)
 
     def gateway(self, name: str) -> GatewayConfig | None:

@@ -8,7 +8,7 @@ refund or a lost dispute is debited under its own id. What does not fit becomes 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import transaction
@@ -26,10 +26,10 @@ from urja.apps.payments.port import (
     RefundFact,
 )
 from urja.base.ids import format_correlation
+from urja.base.untyped_values import JsonObject
 
 log = structlog.get_logger()
 
-RECHARGE: Final = "recharge"
 REVERSAL: Final = "reversal"
 DISPUTE_OPEN: Final = "dispute_open"
 DISPUTE_LOST: Final = "dispute_lost"
@@ -170,7 +170,7 @@ def _credit(order: Order, payment: Payment, fact: PaymentFact, now: datetime, se
         request = books.request_credit(
             account_id=order.account_id,
             amount_minor=payment.amount_minor,
-            kind=RECHARGE,
+            kind=booked.payment_kind(order.account_id),
             # With the gateway's name: two gateways may give the same payment id.
             idempotency_key=f"{payment.provider}:{payment.payment_id}",
             requested_at=paid_at,
@@ -285,7 +285,7 @@ def _debit(payment: Payment, refund: Refund, now: datetime, settled: AppliedCoun
         account_id=order.account_id,
         amount_minor=refund.amount_minor,
         kind=REVERSAL,
-        reverses=RECHARGE,
+        reverses=booked.payment_kind(order.account_id),
         idempotency_key=f"{refund.provider}:{refund.refund_id}",
         requested_at=now,
         reference=order.receipt,
@@ -338,7 +338,7 @@ def expire(order: Order, now: datetime) -> None:
     _move(order, OrderState.EXPIRED, ended_at=now, ask_at=None)
 
 
-def _move(order: Order, state: OrderState, **more: Any) -> bool:
+def _move(order: Order, state: OrderState, **more: object) -> bool:
     """Move an order forward; returns False where it is already further."""
     # The condition is part of the UPDATE, so a late report cannot move an order back between a read and a write.
     moved = Order.objects.filter(id=order.id, state__in=below(state)).update(state=state, **more)
@@ -376,7 +376,7 @@ def _unmatched(
     order: Order | None,
     amount_minor: int,
     reason: str,
-    detail: dict[str, Any],
+    detail: JsonObject,
     now: datetime,
     settled: AppliedCounts,
 ) -> None:

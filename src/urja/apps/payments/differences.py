@@ -8,6 +8,7 @@ from datetime import datetime
 
 from urja.apps.payments.models import Unmatched
 from urja.apps.payments.queries import notes
+from urja.base.untyped_values import JsonObject
 
 
 def lock(difference_id: int) -> Unmatched | None:
@@ -36,3 +37,30 @@ def reopen(difference_id: int) -> None:
 def _say(difference: Unmatched, text: str, at: datetime, actor: str, operation_id: int) -> None:
     said = {"at": at.isoformat(), "by": actor, "text": text.strip(), "operation": operation_id}
     difference.detail = {**difference.detail, "notes": [*notes(difference), said]}
+
+
+def open_difference(
+    provider: str, payment_id: str, amount_minor: int, reason: str, *, detail: JsonObject, at: datetime
+) -> None:
+    """Record a difference of `amount_minor` minor units for a clerk, once for the same id, reason and amount."""
+    Unmatched.objects.bulk_create(
+        [
+            Unmatched(
+                provider=provider,
+                payment_id=payment_id,
+                amount_minor=amount_minor,
+                reason=reason,
+                detail=detail,
+                seen_at=at,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def close_all(
+    provider: str, payment_id: str, text: str, *, at: datetime, actor: str, operation_id: int
+) -> None:
+    """Close the open differences of an id with a note that says why."""
+    for difference in Unmatched.objects.filter(provider=provider, payment_id=payment_id, closed_at=None):
+        close(difference, text, at=at, actor=actor, operation_id=operation_id)

@@ -61,7 +61,7 @@ def refusal(order: Order, config: PaymentsConfig, now: datetime, give_up_after: 
 
     Its amount has to be within the configured limits in minor units, its age below `give_up_after`.
     """
-    if order.account.kind != AccountKind.CONSUMER:
+    if order.account.kind == AccountKind.CONTRA:
         return "the account does not belong to a consumer"
     if order.currency != order.account.currency:
         return f"the account's currency is {order.account.currency}, not {order.currency}"

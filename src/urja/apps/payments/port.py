@@ -1,11 +1,11 @@
 """The interface between Urja and a payment gateway: facts in Urja's terms, and the modules of a provider's package.
 
-A provider is a package with the same few files: `settings.py` (`Options`, `SECRETS`), `client.py` (`Client`),
+A provider is a package with the same few files: `settings.py` (`Settings`), `client.py` (`Client`),
 `words.py` (translation of its terms), `webhook.py`, `page.py`, and a `README.md` about its peculiarities.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -207,16 +207,60 @@ class Webhook(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """An order that a payer is about to pay, as the payment page may be told of it."""
+
+    provider_order_id: str
+    amount_minor: int
+    currency: str
+    payee: str
+    """The utility's name."""
+    email: str
+    """The address that the payer signs in with."""
+    phone: str
+    """The payer's telephone number in the form of E.164; empty where none is known."""
+    callback_url: str
+    """Takes the payer's return by GET or by a form, from another site as well."""
+    cancel_url: str
+    """Where a payer goes who has not paid."""
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The request by which a payer's browser opens a payment page."""
+
+    address: str
+    fields: Mapping[str, str] | None = None
+    """Fields of a form that is posted to the address; None where the address is only followed."""
+    policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Directives of the content security policy with the origins to add to them, on the page that leads there alone.
+
+    A form needs `form-action`: browsers hold the form's address and every redirect of its answer against it. A link
+    needs none.
+    """
+
+
 class Page(Protocol):
     """`page.py`: the way to the gateway's payment page and back. The web has no secret of the gateway."""
 
-    RETURNED: str
-    """Name of the query field that marks a payer's return."""
+    RETURNED: tuple[str, ...]
+    """Names of the fields by which a payer returns who has paid; the first marks such a return."""
 
-    def origin(self, options: Any) -> str:
-        """Return scheme, host and port of the page, for the content security policy of our forms."""
+    def opening(self, options: Any, checkout: Checkout) -> Opening:
+        """Return how a browser opens the payment page of an order."""
         ...
 
-    def address(self, options: Any, provider_order_id: str, callback_url: str, language: str) -> str:
-        """Return the URL where the payer pays."""
+
+class Settings(Protocol):
+    """`settings.py`: the options and secrets of an account at the gateway."""
+
+    Options: type[Any]
+    SECRETS: tuple[str, ...]
+    PROVEN: str
+    """What this provider was run against, as `urja doctor` says it."""
+
+    def why_no_money_moves(self, options: Any) -> str:
+        """Return why payments over this account move no money (test keys, a stand-in); empty for a live account."""
         ...

@@ -10,7 +10,7 @@ late) is closed automatically; if it comes back it is opened again, unless a cle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import connection, transaction
@@ -18,6 +18,7 @@ from django.db.models import Min, QuerySet
 
 from urja.apps.payments.models import Payment, SettlementReport, SettlementRow, Unmatched
 from urja.apps.payments.port import SettlementFact
+from urja.base.untyped_values import JsonObject
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ def store(provider: str, day: date, facts: Sequence[SettlementFact], now: dateti
     return len(new)
 
 
-def _told(told: SettlementFact | SettlementRow) -> tuple[Any, ...]:
+def _told(told: SettlementFact | SettlementRow) -> tuple[object, ...]:
     return tuple(getattr(told, name) for name in _TOLD)
 
 
@@ -133,7 +134,7 @@ def reconcile(provider: str, now: datetime, late_before: datetime) -> Reconcilia
 
     What was captured (or taken back) before `late_before` has to be in a settlement.
     """
-    given: dict[str, Any] = {"provider": provider, "now": now, "late_before": late_before}
+    given: JsonObject = {"provider": provider, "now": now, "late_before": late_before}
     # In this order: payments are settled by matched rows, and the rest are differences.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MATCH, given)

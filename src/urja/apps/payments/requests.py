@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.db import connection
@@ -70,13 +70,13 @@ def record_return(order: Order, query: str, now: datetime) -> None:
 
 
 def record_webhook(provider: str, *, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
-    """Store a webhook as it came; returns False where too many are open, so that the sender sends it again."""
+    """Store a webhook unchanged; returns False where too many are open, so that the sender sends it again."""
     # PostgreSQL's JSON cannot hold the character NUL, which a header may contain.
     kept = {name: value.replace("\0", "")[:LONGEST_HEADER] for name, value in headers.items()}
     return _record(provider, InboxSource.WEBHOOK, body, now, headers=kept)
 
 
-def _record(provider: str, source: InboxSource, body: bytes, now: datetime, **more: Any) -> bool:
+def _record(provider: str, source: InboxSource, body: bytes, now: datetime, **more: object) -> bool:
     kept = insert(
         Inbox,
         ignore_conflicts=True,

@@ -67,7 +67,7 @@ class Consent(Recorded):
 
 
 class Protection(Period):
-    """A person's protected status for a time, with its evidence."""
+    """A person's protected status for a period, with its evidence."""
 
     id = models.BigIntegerField(primary_key=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="protections")

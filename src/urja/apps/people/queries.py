@@ -1,4 +1,4 @@
-"""Queries on people: the login address, and the version of a person's data."""
+"""Queries on people: the login address, a user's telephone number, and the version of a person's data."""
 
 from hashlib import sha256
 
@@ -21,3 +21,14 @@ def version_of(person: Person) -> str:
     """Return a hash of a person's data, for detecting that they have changed."""
     known = [getattr(person, name) for name in (*PERSONAL, "nameless_at")]
     return sha256(repr(known).encode()).hexdigest()[:16]
+
+
+def person_of_user(user_id: int) -> Person | None:
+    """Return the person with a login; None for one that is a member of staff alone."""
+    return Person.objects.filter(user_id=user_id, nameless_at=None).first()
+
+
+def phone_of_user(user_id: int) -> str | None:
+    """Return the telephone number of a user's person, as it is stored; None where there is none."""
+    people = Person.objects.filter(user_id=user_id, nameless_at=None)
+    return people.values_list("phone", flat=True).first()

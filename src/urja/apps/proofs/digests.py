@@ -8,10 +8,11 @@ which it was withdrawn.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.books.chain import canonical
-from urja.apps.readings.accrual import Cursor
+from urja.base.sql_cursor import Cursor
+from urja.base.untyped_values import JsonObject
 from urja.core import merkle
 
 _AT_ONCE: Final = 10_000
@@ -92,45 +93,73 @@ def _instant(column: str) -> str:
 
 # The bucket is in the upper bits of the service point's id, above 40 bits (docs/adr/0005). Days are UTC days: the
 # digest must not depend on a setting.
-def _digest(name: str, rows: str, at: str, key: str, values: str) -> str:
-    line = ", ".join(
-        _instant(column) if column.endswith("_at") else column for column in f"{key}, {values}".split(", ")
-    )
+def _digest(name: str, rows: str, at: str, key: str, line: str) -> str:
     return f"""
         SELECT '{name}', (service_point_id >> 40)::int, ({at} AT TIME ZONE 'UTC')::date, count(*), encode(sha256(string_agg(
-            convert_to(ROW({line})::text || E'\\n', 'UTF8'), ''::bytea ORDER BY {key})), 'hex')
+            convert_to({line} || E'\\n', 'UTF8'), ''::bytea ORDER BY {key})), 'hex')
         FROM {rows} GROUP BY 2, 3
     """  # noqa: S608 - constants of this module
 
 
+def _line(columns: str) -> str:
+    """Return SQL for a row's columns as text."""
+    named = [_instant(column) if column.endswith("_at") else column for column in columns.split(", ")]
+    return f"ROW({', '.join(named)})::text"
+
+
+def _values_line(earlier: str, when: str, key: str, others: str) -> str:
+    """Return SQL for the line of a row with values.
+
+    A row that 0.1.0 could have stored has the line that 0.1.0 calculated, as the leaves of that time are signed.
+    Every other one has its channel set by its content, as the set's number is this database's own.
+    """
+    return f"CASE WHEN {when} THEN {_line(earlier)} ELSE {_line(f'{key}, set_hash, values, {others}')} END"
+
+
 _REGISTER: Final = (
-    "service_point_id, device_id, read_at, kind, version, import_wh, import_vah, export_wh, export_vah, correlation, "
-    "received_at, status, source, clock_status"
+    "service_point_id, device_id, read_at, kind, version, channel_set, values, correlation, received_at, status, source, "
+    "clock_status"
+)
+_WITH_SET: Final = (
+    "JOIN (SELECT id AS channel_set, hash AS set_hash FROM readings.channel_set) c USING (channel_set)"
 )
 _READS: Final = " UNION ALL ".join(
     [
         _digest(
             "blocks",
-            "readings.interval WHERE recorded_in = %(period)s",
+            f"readings.interval {_WITH_SET} WHERE recorded_in = %(period)s",
             "start_at",
-            "service_point_id, device_id, channel_set, start_at, version",
-            "import_wh, import_vah, export_wh, export_vah, health, correlation, received_at, length_s, voltage_cv, "
-            "current_ca, status, source, clock_status",
+            "service_point_id, device_id, series, start_at, version",
+            _values_line(
+                "service_point_id, device_id, series, start_at, version, values[1], values[2], values[3], values[4], "
+                "values[7], correlation, received_at, length_s, values[5], values[6], status, source, clock_status",
+                "channel_set = 1",
+                "service_point_id, device_id, series, start_at, version",
+                "correlation, received_at, length_s, status, source, clock_status",
+            ),
         ),
         _digest(
             "registers",
             f"(SELECT {_REGISTER} FROM readings.register WHERE recorded_in = %(period)s "  # noqa: S608 - constants
-            f"UNION ALL SELECT {_REGISTER} FROM readings.withdrawal WHERE recorded_in = %(period)s) r",
+            f"UNION ALL SELECT {_REGISTER} FROM readings.withdrawal WHERE recorded_in = %(period)s) r {_WITH_SET}",
             "read_at",
-            "service_point_id, device_id, read_at, kind, version, received_at, import_wh",
-            "import_vah, export_wh, export_vah, correlation, status, source, clock_status",
+            "service_point_id, device_id, read_at, kind, version, received_at, values[1]",
+            _values_line(
+                "service_point_id, device_id, read_at, kind, version, received_at, values[1], values[2], values[3], "
+                "values[4], correlation, status, source, clock_status",
+                "channel_set = 2 AND values[5] IS NULL",
+                "service_point_id, device_id, read_at, kind, version, received_at",
+                "correlation, status, source, clock_status",
+            ),
         ),
         _digest(
             "withdrawals",
             "readings.withdrawal WHERE withdrawn_in = %(period)s",
             "read_at",
             "service_point_id, device_id, read_at, kind, version, id",
-            "import_wh, recorded_in, withdrawn_at",
+            _line(
+                "service_point_id, device_id, read_at, kind, version, id, values[1], recorded_in, withdrawn_at"
+            ),
         ),
     ]
 )
@@ -139,7 +168,7 @@ _READS: Final = " UNION ALL ".join(
 def reads_contents(cursor: Cursor, period: int) -> dict[int, bytes]:
     """Return the contents of the leaves of reads of a period, by bucket."""
     cursor.execute(f"{_READS} ORDER BY 2, 1, 3", {"period": period})
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, JsonObject] = {}
     for table, bucket, day, count, digest in cursor.fetchall():
         found.setdefault(bucket, {}).setdefault(table, {})[day.isoformat()] = [count, digest]
     return {

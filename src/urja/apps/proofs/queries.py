@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from django.db import connection
@@ -18,6 +18,7 @@ from urja.apps.proofs.receipts import (
     Receipt as Receipt,  # noqa: PLC0414 - part of this interface
 )
 from urja.base.ids import bucket_of
+from urja.base.untyped_values import SqlRow
 from urja.core import merkle
 from urja.core.heads import Head, SignedHead
 
@@ -190,7 +191,7 @@ def last_run() -> LawRun | None:
     return _run_of(row) if row else None
 
 
-def _run_of(row: Sequence[Any]) -> LawRun:
+def _run_of(row: SqlRow) -> LawRun:
     day, began_at, took_ms, proven_from, proven_to_, laws, contradictions = row
     return LawRun(
         day, began_at, took_ms, proven_from, proven_to_, parse_json(laws), parse_json(contradictions)

@@ -4,12 +4,13 @@ Checking needs only the file and a head, no database and no Django: every hash i
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from urja.apps.books.chain import HASHED, entry_hash
 from urja.apps.proofs.digests import entry_leaf
+from urja.base.untyped_values import JsonObject
 from urja.core import merkle
 from urja.core.heads import SignedHead
 
@@ -30,7 +31,7 @@ class MerklePath(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ProvenEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ledger entry with two paths: in its bucket's tree of the day, and in the log."""
 
-    entry: dict[str, Any]
+    entry: JsonObject
     """The columns that its hash covers."""
     previous_hash: str
     """Hash of the account's entry before it."""

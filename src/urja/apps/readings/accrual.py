@@ -23,23 +23,14 @@ run. A property test holds the two to each other.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol, Self
+from typing import Self
 
 from urja.base.ids import bucket_of, shard_of
-
-
-class Cursor(Protocol):
-    """The methods that cursors of psycopg and of Django share."""
-
-    @property
-    def rowcount(self) -> int: ...
-    def execute(self, query: Any, params: Any = ..., /) -> Any: ...
-    def fetchall(self) -> list[tuple[Any, ...]]: ...
-    def fetchone(self) -> tuple[Any, ...] | None: ...
-
+from urja.base.sql_cursor import Cursor
+from urja.base.untyped_values import SqlRow
 
 # Kinds 2, 3 and 5 are ANCHOR_KINDS. They are literals because the partial index on registers has this condition, and a
-# parameter would not match it. Role 1 is DeviceRole.BILLING, channel set 1 BLOCK_LOAD_D1, status 3 Status.ESTIMATED.
+# parameter would not match it. Role 1 is DeviceRole.BILLING, series 1 Series.COUNTED, status 3 Status.ESTIMATED.
 ENERGY = """
     span AS (
         SELECT d.agreement_id, d.period, a.service_point_id,
@@ -63,9 +54,9 @@ ENERGY = """
     ),
     metered AS (
         SELECT g.*,
-            opening.import_wh + lead_in.wh AS opening_wh,
+            opening.register + lead_in.wh AS opening_wh,
             greatest(anchor.read_at, g.from_at) AS anchor_at,
-            CASE WHEN anchor.read_at < g.from_at THEN opening.import_wh + lead_in.wh ELSE anchor.import_wh END
+            CASE WHEN anchor.read_at < g.from_at THEN opening.register + lead_in.wh ELSE anchor.register END
                 AS anchor_wh,
             CASE WHEN closed.yes THEN run.all_wh ELSE run.known_wh END AS block_wh,
             CASE WHEN closed.yes THEN run.all_estimated_wh ELSE run.known_estimated_wh END AS estimated_wh,
@@ -75,23 +66,23 @@ ENERGY = """
                 AS latest_end_at
         FROM segment g
         CROSS JOIN LATERAL (
-            SELECT read_at, import_wh FROM readings_register r
+            SELECT read_at, r.values[1] AS register FROM readings_register r
             WHERE r.service_point_id = g.service_point_id AND r.device_id = g.device_id
                 AND r.kind IN (2, 3, 5) AND r.read_at <= g.from_at
             ORDER BY read_at DESC, version DESC, kind LIMIT 1
         ) opening
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(b.import_wh), 0)::bigint AS wh FROM readings_interval b
+            SELECT coalesce(sum(b.values[1]), 0)::bigint AS wh FROM readings_interval b
             WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
-                AND b.channel_set = 1 AND b.start_at >= opening.read_at AND b.start_at < g.from_at
+                AND b.series = 1 AND b.start_at >= opening.read_at AND b.start_at < g.from_at
                 AND NOT EXISTS (
                     SELECT FROM readings_interval n
                     WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
-                        AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version
+                        AND n.series = 1 AND n.start_at = b.start_at AND n.version > b.version
                 )
         ) lead_in
         CROSS JOIN LATERAL (
-            SELECT read_at, import_wh FROM readings_register r
+            SELECT read_at, r.values[1] AS register FROM readings_register r
             WHERE r.service_point_id = g.service_point_id AND r.device_id = g.device_id
                 AND r.kind IN (2, 3, 5) AND r.read_at <= g.to_at
             ORDER BY read_at DESC, version DESC, kind LIMIT 1
@@ -125,15 +116,15 @@ ENERGY = """
                         ) AS expected_at
                     FROM (
                         SELECT b.start_at, b.start_at + make_interval(secs => b.length_s) AS end_at,
-                            b.import_wh AS wh, b.status
+                            b.values[1] AS wh, b.status
                         FROM readings_interval b
                         WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
-                            AND b.channel_set = 1
+                            AND b.series = 1
                             AND b.start_at >= anchor.read_at AND b.start_at < g.to_at
                             AND NOT EXISTS (
                                 SELECT FROM readings_interval n
                                 WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
-                                    AND n.channel_set = 1 AND n.start_at = b.start_at
+                                    AND n.series = 1 AND n.start_at = b.start_at
                                     AND n.version > b.version
                             )
                     ) block
@@ -198,7 +189,7 @@ def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
 
 
 def recompute(cursor: Cursor, touched: Iterable[tuple[int, datetime]], zone: str) -> None:
-    """Calculate anew each billing period that rows at these (agreement id, instant) can have changed.
+    """Calculate each billing period again whose energy rows at these (agreement id, instant) can have changed.
 
     These are the period of the instant itself, every later one (its opening register may rest on the row), and every
     earlier one with a gap (a later anchor closes it). Periods of other agreements at the same service point are
@@ -327,8 +318,8 @@ def _columns(touched: Iterable[tuple[int, datetime]]) -> tuple[list[int], list[d
 
 EXTEND = """
     UPDATE readings_accrual a
-    SET watermark_at = r.to_at, latest_end_at = r.to_at, block_wh = a.block_wh + r.import_wh,
-        estimated_wh = a.estimated_wh + r.estimated_wh
+    SET watermark_at = r.to_at, latest_end_at = r.to_at, block_wh = a.block_wh + r.counted,
+        estimated_wh = a.estimated_wh + r.estimated
     FROM stage_run r
     WHERE a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id
         AND a.latest AND r.gapless
@@ -363,10 +354,10 @@ NEEDS_RECOMPUTE = """
 
 ANCHOR = """
     UPDATE readings_accrual a
-    SET anchor_at = s.read_at, anchor_wh = s.import_wh, block_wh = 0, estimated_wh = 0,
+    SET anchor_at = s.read_at, anchor_wh = s.register, block_wh = 0, estimated_wh = 0,
         watermark_at = s.read_at, latest_end_at = s.read_at
-    FROM unnest(%(agreements)s::bigint[], %(devices)s::bigint[], %(instants)s::timestamptz[], %(energies)s::bigint[])
-        AS s (agreement_id, device_id, read_at, import_wh)
+    FROM unnest(%(agreements)s::bigint[], %(devices)s::bigint[], %(instants)s::timestamptz[], %(registers)s::bigint[])
+        AS s (agreement_id, device_id, read_at, register)
     WHERE a.agreement_id = s.agreement_id AND a.device_id = s.device_id AND a.latest
         AND a.watermark_at >= a.anchor_at
         AND s.read_at > a.anchor_at AND s.read_at >= a.latest_end_at AND s.read_at < a.closes_at
@@ -419,7 +410,7 @@ class PeriodEnergy:
         return counted_wh * self.ratio_primary // self.ratio_secondary
 
     @classmethod
-    def from_row(cls, row: Sequence[Any]) -> Self:
+    def from_row(cls, row: SqlRow) -> Self:
         return cls(*row)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 
 from urja.base.disk_space import DiskSpace, Level
 from urja.base.sentences import Sentence, say, to_plain
+from urja.base.wal_archive import ArchiveState
 from urja.stream.quarantine import Fill
 
 _NAMED: Final = 3
@@ -61,6 +62,33 @@ def of_unwritten_types(refusals: Mapping[str, str]) -> Sentence:
 def of_disk(rooms: Iterable[DiskSpace]) -> list[Sentence]:
     """Return sentences about file systems that are filling up."""
     return [sentence for room in rooms if (sentence := _little_room(room)) is not None]
+
+
+def of_wal_archive(state: ArchiveState, *, filled_percent: int | None) -> list[Sentence]:
+    """Return sentences about the archive of PostgreSQL's log; `filled_percent` where it is near its largest size."""
+    said = []
+    if state.error:
+        said.append(
+            say("PostgreSQL's log is not archived ({error}): make the archive writable.", error=state.error)
+        )
+    if state.gap_at is not None:
+        said.append(
+            say(
+                "The archive of PostgreSQL's log lacks {segment}, which was given up at {at}: take a backup now; no restore "
+                "of an earlier one reaches a later moment.",
+                segment=state.gap,
+                at=state.gap_at.isoformat(timespec="seconds"),
+            )
+        )
+    if filled_percent is not None:
+        said.append(
+            say(
+                "The archive of PostgreSQL's log has {percent} percent of its largest size: soon its oldest files are removed "
+                "before their age. Raise backup.wal_mb, or back up more often and lower backup.wal_days.",
+                percent=filled_percent,
+            )
+        )
+    return said
 
 
 def _little_room(room: DiskSpace) -> Sentence | None:

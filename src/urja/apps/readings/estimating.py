@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from urja.apps.readings.accrual import Cursor
 from urja.apps.readings.errors import NothingKnownError
+from urja.base.sql_cursor import Cursor
 from urja.stream.records import RegisterKind
 
 PAST_CONSIDERED: Final = timedelta(days=28)
@@ -51,25 +51,25 @@ class Estimate:
 
 _KNOWN = """
     WITH anchor AS (
-        SELECT read_at, import_wh FROM readings_register
+        SELECT read_at, values[1] AS register FROM readings_register
         WHERE service_point_id = %(place)s AND device_id = %(device)s AND kind IN (2, 3, 5) AND read_at <= %(at)s
         ORDER BY read_at DESC, version DESC, kind LIMIT 1
     ),
     first AS (
-        SELECT r.read_at, r.import_wh FROM readings_register r, anchor a
+        SELECT r.read_at, r.values[1] AS register FROM readings_register r, anchor a
         WHERE r.service_point_id = %(place)s AND r.device_id = %(device)s AND r.kind IN (2, 3, 5)
             AND r.read_at >= greatest(%(since)s, a.read_at - %(back)s::interval) AND r.read_at <= a.read_at
         ORDER BY r.read_at, r.version DESC, r.kind LIMIT 1
     ),
     block AS (
-        SELECT DISTINCT ON (i.start_at) i.import_wh, i.length_s FROM readings_interval i, anchor a
-        WHERE i.service_point_id = %(place)s AND i.device_id = %(device)s AND i.channel_set = 1
+        SELECT DISTINCT ON (i.start_at) i.values[1] AS counted, i.length_s FROM readings_interval i, anchor a
+        WHERE i.service_point_id = %(place)s AND i.device_id = %(device)s AND i.series = 1
             AND i.start_at >= a.read_at AND i.start_at + make_interval(secs => i.length_s) <= %(at)s
         ORDER BY i.start_at, i.version DESC
     )
-    SELECT anchor.read_at, anchor.import_wh, first.read_at, first.import_wh,
-        (SELECT coalesce(sum(import_wh), 0)::bigint FROM block), (SELECT coalesce(sum(length_s), 0)::bigint FROM block),
-        (SELECT max(import_wh) FROM readings_register r
+    SELECT anchor.read_at, anchor.register, first.read_at, first.register,
+        (SELECT coalesce(sum(counted), 0)::bigint FROM block), (SELECT coalesce(sum(length_s), 0)::bigint FROM block),
+        (SELECT max(values[1]) FROM readings_register r
             WHERE r.service_point_id = %(place)s AND r.device_id = %(device)s AND r.kind <> 6 AND r.read_at <= %(at)s)
     FROM anchor LEFT JOIN first ON true
 """

@@ -11,10 +11,13 @@ ANCHOR_KINDS: Final = (RegisterKind.DAILY, RegisterKind.BILLING, RegisterKind.IN
 An instantaneous read carries the second in which it was *sent*; it is stored and checked, and never billed from.
 """
 
-BLOCK_LOAD_D1: Final = 1
-"""Channel set of the single-phase block load profile (IS 15959-2, D1)."""
-BLOCK_LOAD_UNCOMMISSIONED: Final = 2
-"""Channel set of blocks that a billing meter pushed before it was commissioned: stored, and counted nowhere."""
+
+class Series(IntEnum):
+    """Whether a stored interval counts."""
+
+    COUNTED = 1
+    UNCOMMISSIONED = 2
+    """A billing meter pushed it before it was commissioned: stored, and counted nowhere."""
 
 
 class Status(IntEnum):
@@ -43,7 +46,9 @@ class Reason(StrEnum):
     NO_DEVICE_PERIOD = "no device period holds it"
     FUTURE = "it is in the future"
     IMPLAUSIBLE = "more than the meter can carry, or less than nothing"
-    NO_ENERGY = "it carries no import energy"
+    NO_ENERGY = "it carries no value of the quantity that is billed"
+    NO_CHANNEL_SET = "no meter type has its channel set: load the type of the meter"
+    OTHER_COMMODITY = "it is of another commodity than the service point supplies: correct the meter's type or the service point"
     MISALIGNED = "it does not lie on the meter's intervals"
     RUNS_BACK = "the register runs back"
     CHANGED = "other values were stored for it before; these are the current version now"

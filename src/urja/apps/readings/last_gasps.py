@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from django.db import connection
 
-from urja.apps.readings.accrual import Cursor
 from urja.apps.readings.gaps import FAILED, RESTORED
 from urja.apps.readings.staging import Rows
+from urja.base.sql_cursor import Cursor
 from urja.stream.records import Source
 
 _NOTE: Final = """

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import numpy as np
 
-from urja.apps.readings import accrual
-from urja.apps.readings.accrual import Cursor
+from urja.apps.readings import accrual, changes, channel_sets
 from urja.apps.readings.errors import UnknownIntervalError
-from urja.apps.readings.kinds import BLOCK_LOAD_D1, ClosedBy, Status
+from urja.apps.readings.kinds import ClosedBy, Series, Status
+from urja.base.sql_cursor import Cursor
+from urja.quantities.channel_sets import INTERVALS_ALONE, REGISTERS_ALONE
 from urja.stream.records import RegisterKind, Source
 
 
@@ -19,19 +20,21 @@ def record_installation(
     service_point_id: int,
     device_id: int,
     read_at: datetime,
-    import_wh: int,
+    register: int,
     recorded_at: datetime,
     status: Status = Status.MEASURED,
     source: Source = Source.INSTALLATION,
 ) -> int:
-    """Store the register in Wh as read when a meter was installed or removed at `read_at`; returns the version.
+    """Store the billed register in its base unit (Wh, litres) as read when a meter was installed or removed at `read_at`; returns the version.
 
     Another value for the same instant is a new version, which takes precedence over the older one.
     """
     cursor.execute(
-        "INSERT INTO readings_register (service_point_id, device_id, read_at, import_wh, correlation, received_at,"
+        "INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,"
         " kind, version, status, source, clock_status, recorded_in)"
-        " SELECT %(place)s, %(device)s, %(at)s, %(wh)s, 0, %(recorded)s, %(kind)s, 1 + coalesce(max(version), 0),"
+        " SELECT %(place)s, %(device)s, %(at)s,"
+        " (SELECT c.id FROM network.service_point p JOIN readings_channel_set c"
+        " ON c.hash = %(hashes)s::jsonb ->> p.commodity WHERE p.id = %(place)s), ARRAY[%(register)s]::bigint[], 0, %(recorded)s, %(kind)s, 1 + coalesce(max(version), 0),"
         " %(status)s, %(source)s, 0, (SELECT readings_period()) FROM readings_register"
         " WHERE (service_point_id, device_id, read_at, kind) = (%(place)s, %(device)s, %(at)s, %(kind)s)"
         " RETURNING version",
@@ -39,7 +42,8 @@ def record_installation(
             "place": service_point_id,
             "device": device_id,
             "at": read_at,
-            "wh": import_wh,
+            "hashes": channel_sets.hashes(REGISTERS_ALONE),
+            "register": register,
             "recorded": recorded_at,
             "kind": RegisterKind.INSTALLATION,
             "status": status,
@@ -71,7 +75,7 @@ def withdraw_installation(
 
 
 def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime, zone: str) -> None:
-    """Calculate anew the energy of every agreement at service points, from an instant by service point up to `now`.
+    """Calculate again the energy of every agreement at service points, from an instant (UTC) by service point up to `now`.
 
     Needed where the registry's periods have changed: accruals that an agreement no longer holds are deleted, and the
     rest is calculated from stored rows. Runs in the caller's transaction.
@@ -79,11 +83,12 @@ def recompute_since(cursor: Cursor, since: Mapping[int, datetime], now: datetime
     if not since:
         return
     accrual.lock_shards(cursor, since)
+    changes.note(cursor, since)
     accrual.delete_since(cursor, since, zone)
     cursor.execute(
         "SELECT a.id, greatest(a.valid_from, month.begins) FROM unnest(%(places)s::bigint[],"
         " %(since)s::timestamptz[]) AS s (place, since)"
-        # Whole months were deleted, so agreements that ended early in the first of them are calculated anew too.
+        # Whole months were deleted, so agreements that ended early in the first of them are calculated again too.
         " CROSS JOIN LATERAL (SELECT date_trunc('month', s.since, %(zone)s) AS at) forgotten"
         " JOIN contracts.agreement a ON a.service_point_id = s.place"
         " AND coalesce(a.valid_to, 'infinity') >= forgotten.at"
@@ -103,51 +108,50 @@ class IntervalKey:
     service_point_id: int
     device_id: int
     start_at: datetime
-    channel_set: int = BLOCK_LOAD_D1
+    series: int = Series.COUNTED
 
 
 def edit_interval(
     cursor: Cursor,
     key: IntervalKey,
     *,
-    import_wh: int,
+    billed: int,
     reason: str,
     actor: str,
     recorded_at: datetime,
     zone: str,
     status: Status = Status.EDITED,
 ) -> int:
-    """Store another import energy for an interval as a new version with its reason; returns the version.
+    """Store another value of the billed quantity (Wh) for an interval as a new version with its reason; returns the version.
 
     The only way to change a stored interval. The other values are copied from the version before, and the accrual is
     updated in the same transaction, which is the caller's. With `Status.ESTIMATED` a later measurement replaces the
     value; an edited value stays. Raises UnknownIntervalError where nothing is stored (a gap is filled by data, not by
     an edit), ValueError for negative energy or an empty reason or actor.
     """
-    if import_wh < 0:
-        raise ValueError(f"an interval's energy is not negative: {import_wh} Wh")
+    if billed < 0:
+        raise ValueError(f"an interval's energy is not negative: {billed} Wh")
     if not reason.strip() or not actor.strip():
         raise ValueError("an edit needs a reason and an actor")
     # Before the version is read: two edits at once would otherwise store the same next version.
     accrual.lock_shards(cursor, [key.service_point_id])
-    named = [key.service_point_id, key.device_id, key.channel_set, key.start_at]
+    named = [key.service_point_id, key.device_id, key.series, key.start_at]
     cursor.execute(
-        "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, import_vah, export_wh,"
-        " export_vah, health, correlation, received_at, length_s, voltage_cv, current_ca, channel_set, version,"
-        " status, source, clock_status, recorded_in)"
-        " SELECT service_point_id, device_id, start_at, %s, import_vah, export_wh, export_vah, health,"
-        " correlation, %s, length_s, voltage_cv, current_ca, channel_set, version + 1, %s, %s, clock_status,"
+        "INSERT INTO readings_interval (service_point_id, device_id, start_at, channel_set, values, correlation,"
+        " received_at, length_s, series, version, status, source, clock_status, recorded_in)"
+        " SELECT service_point_id, device_id, start_at, channel_set, %s::integer || values[2:], correlation, %s,"
+        " length_s, series, version + 1, %s, %s, clock_status,"
         " (SELECT readings_period())"
         " FROM readings_interval"
-        " WHERE (service_point_id, device_id, channel_set, start_at) = (%s, %s, %s, %s)"
+        " WHERE (service_point_id, device_id, series, start_at) = (%s, %s, %s, %s)"
         " ORDER BY version DESC LIMIT 1 RETURNING version",
-        [import_wh, recorded_at, status, Source.EDIT, *named],
+        [billed, recorded_at, status, Source.EDIT, *named],
     )
     stored = cursor.fetchone()
     if stored is None:
         raise UnknownIntervalError(f"device {key.device_id} has no interval at {key.start_at}")
     cursor.execute(
-        "INSERT INTO readings_edit (service_point_id, device_id, channel_set, start_at, version, reason, actor,"
+        "INSERT INTO readings_edit (service_point_id, device_id, series, start_at, version, reason, actor,"
         " recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         [*named, stored[0], reason, actor, recorded_at],
     )
@@ -168,12 +172,23 @@ def store_known_zeros(
     places, devices, starts, lengths = (list(column) for column in zip(*gaps, strict=True))
     accrual.lock_shards(cursor, np.unique(places).tolist())
     cursor.execute(
-        "INSERT INTO readings_interval (service_point_id, device_id, start_at, import_wh, correlation, received_at,"
-        " length_s, channel_set, version, status, source, clock_status, recorded_in)"
-        " SELECT service_point_id, device_id, start_at, 0, 0, %s, length_s, %s, 1, %s, %s, 0, (SELECT readings_period())"
+        "INSERT INTO readings_interval (service_point_id, device_id, start_at, channel_set, values, correlation,"
+        " received_at, length_s, series, version, status, source, clock_status, recorded_in)"
+        " SELECT service_point_id, device_id, start_at, c.id, '{0}', 0, %s, length_s, %s, 1, %s, %s, 0, (SELECT readings_period())"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[])"
-        " AS g (service_point_id, device_id, start_at, length_s) ON CONFLICT DO NOTHING",
-        [now, BLOCK_LOAD_D1, Status.KNOWN_ZERO, Source.OUTAGE, places, devices, starts, lengths],
+        " AS g (service_point_id, device_id, start_at, length_s) JOIN network.service_point p ON p.id = service_point_id"
+        " JOIN readings_channel_set c ON c.hash = %s::jsonb ->> p.commodity ON CONFLICT DO NOTHING",
+        [
+            now,
+            Series.COUNTED,
+            Status.KNOWN_ZERO,
+            Source.OUTAGE,
+            places,
+            devices,
+            starts,
+            lengths,
+            channel_sets.hashes(INTERVALS_ALONE),
+        ],
     )
     filled = cursor.rowcount
     cursor.execute(
@@ -187,6 +202,7 @@ def store_known_zeros(
 
 
 def _recompute_at(cursor: Cursor, points: Sequence[tuple[int, datetime]], zone: str) -> None:
+    changes.note(cursor, points)
     places, instants = zip(*points, strict=True)
     cursor.execute(
         "SELECT a.id, p.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p (service_point_id, at)"

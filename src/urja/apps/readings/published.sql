@@ -1,21 +1,24 @@
 -- Views of the readings for other apps, with the rights of the reader (security_invoker).
+CREATE VIEW readings.channel_set WITH (security_invoker) AS
+SELECT id, name, hash, quantities FROM readings_channel_set;
+
 CREATE VIEW readings.interval WITH (security_invoker) AS
-SELECT service_point_id, device_id, start_at, length_s, version, import_wh, export_wh, import_vah, export_vah, voltage_cv,
-    current_ca, health, channel_set, clock_status, status, source, correlation, received_at, recorded_in
+SELECT service_point_id, device_id, start_at, length_s, version, channel_set, "values", series, clock_status, status, source,
+    correlation, received_at, recorded_in
 FROM readings_interval;
 
 CREATE VIEW readings.register WITH (security_invoker) AS
-SELECT service_point_id, device_id, read_at, kind, version, import_wh, export_wh, import_vah, export_vah, clock_status,
-    status, source, correlation, received_at, recorded_in
+SELECT service_point_id, device_id, read_at, kind, version, channel_set, "values", clock_status, status, source, correlation,
+    received_at, recorded_in
 FROM readings_register;
 
 CREATE VIEW readings.withdrawal WITH (security_invoker) AS
-SELECT id, service_point_id, device_id, read_at, kind, version, import_wh, export_wh, import_vah, export_vah, clock_status,
-    status, source, correlation, received_at, recorded_in, withdrawn_at, withdrawn_in
+SELECT id, service_point_id, device_id, read_at, kind, version, channel_set, "values", clock_status, status, source,
+    correlation, received_at, recorded_in, withdrawn_at, withdrawn_in
 FROM readings_withdrawal;
 
 CREATE VIEW readings.unconfirmed WITH (security_invoker) AS
-SELECT service_point_id, device_id, start_at, length_s, import_wh, export_wh, import_vah, export_vah, received_at
+SELECT service_point_id, device_id, start_at, length_s, channel_set, "values", received_at
 FROM readings_unconfirmed;
 
 CREATE VIEW readings.event WITH (security_invoker) AS

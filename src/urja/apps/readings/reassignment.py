@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Final
 
 from urja.apps.journal import revision
-from urja.apps.readings.accrual import Cursor, lock_shards
+from urja.apps.readings.accrual import lock_shards
+from urja.base.sql_cursor import Cursor
 from urja.stream.records import Source
 
 
@@ -30,7 +31,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Numbers of rows stored under another service point."""
+    """Counts of the rows that were stored under another service point, by kind."""
 
     intervals: int = 0
     registers: int = 0
@@ -39,8 +40,8 @@ class Moved:
         return Moved(self.intervals + other.intervals, self.registers + other.registers)
 
 
-_BLOCK_VALUES: Final = "import_wh, import_vah, export_wh, export_vah, health, length_s, voltage_cv, current_ca, status, clock_status"
-_REGISTER_VALUES: Final = "import_wh, import_vah, export_wh, export_vah, status, clock_status"
+_BLOCK_VALUES: Final = "channel_set, values, length_s, status, clock_status"
+_REGISTER_VALUES: Final = "channel_set, values, status, clock_status"
 
 
 def _written_again(table: str, key: str, values: str) -> str:
@@ -74,16 +75,16 @@ def _written_again(table: str, key: str, values: str) -> str:
     """
 
 
-_INTERVALS: Final = _written_again("readings_interval", "channel_set, start_at", _BLOCK_VALUES)
+_INTERVALS: Final = _written_again("readings_interval", "series, start_at", _BLOCK_VALUES)
 _REGISTERS: Final = _written_again("readings_register", "read_at, kind", _REGISTER_VALUES)
 
 _EDITS: Final = """
-    INSERT INTO readings_edit (service_point_id, device_id, channel_set, start_at, version, reason, actor, recorded_at)
-    SELECT i.service_point_id, i.device_id, i.channel_set, i.start_at, i.version, e.reason, e.actor, e.recorded_at
+    INSERT INTO readings_edit (service_point_id, device_id, series, start_at, version, reason, actor, recorded_at)
+    SELECT i.service_point_id, i.device_id, i.series, i.start_at, i.version, e.reason, e.actor, e.recorded_at
     FROM readings_interval i
     JOIN LATERAL (
         SELECT * FROM readings_edit w
-        WHERE w.service_point_id = %(from)s AND w.device_id = i.device_id AND w.channel_set = i.channel_set
+        WHERE w.service_point_id = %(from)s AND w.device_id = i.device_id AND w.series = i.series
             AND w.start_at = i.start_at
         ORDER BY w.version DESC LIMIT 1
     ) e ON true
@@ -143,13 +144,14 @@ def hand_over_coverage(cursor: Cursor, successors: Mapping[int, int]) -> None:
     A successor takes over the value of the last period written for it.
     """
     cursor.execute(
-        "SELECT device_period_id, listed_to_at, daily_to_at FROM readings_coverage WHERE device_period_id = ANY(%s)",
+        "SELECT device_period_id, listed_to_at, daily_to_at, billing_to_at FROM readings_coverage"
+        " WHERE device_period_id = ANY(%s)",
         [list(successors)],
     )
-    for period, listed_to_at, daily_to_at in cursor.fetchall():
+    for period, *covered in cursor.fetchall():
         cursor.execute(
-            "INSERT INTO readings_coverage (device_period_id, listed_to_at, daily_to_at) VALUES (%s, %s, %s)"
-            " ON CONFLICT (device_period_id) DO UPDATE"
-            " SET listed_to_at = excluded.listed_to_at, daily_to_at = excluded.daily_to_at",
-            [successors[period], listed_to_at, daily_to_at],
+            "INSERT INTO readings_coverage (device_period_id, listed_to_at, daily_to_at, billing_to_at)"
+            " VALUES (%s, %s, %s, %s) ON CONFLICT (device_period_id) DO UPDATE SET listed_to_at = excluded.listed_to_at,"
+            " daily_to_at = excluded.daily_to_at, billing_to_at = excluded.billing_to_at",
+            [successors[period], *covered],
         )

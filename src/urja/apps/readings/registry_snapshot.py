@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import Cursor
 
+from urja.core.vee import NULL
+from urja.quantities.catalogue import Commodity
+
 FOREVER: Final = 2**62
 """The open end of a period, in Unix seconds."""
 
@@ -26,6 +29,8 @@ _PERIOD: Final = np.dtype(
         ("believed_from", "<i8"),
         ("interval_s", "<i8"),
         ("max_power_w", "<i8"),
+        ("clock_offset_s", "<i8"),
+        ("commodity", "<i8"),
     ]
 )
 _AGREEMENT: Final = np.dtype(
@@ -34,6 +39,9 @@ _AGREEMENT: Final = np.dtype(
 
 BILLING: Final = 1
 """`DeviceRole.BILLING`: the device whose register is rated."""
+
+COMMODITIES: Final = [str(one) for one in Commodity]
+"""Commodities by the numbers that placed rows have."""
 
 # Periods may begin and end within a second, readings have whole ones. Starts are rounded down and ends up, so that a
 # reading stamped in such a second still finds its installation.
@@ -45,8 +53,10 @@ _PERIODS = f"""
             THEN floor(extract(epoch FROM greatest(p.valid_from, p.in_service_at)))::bigint ELSE {FOREVER} END,
         CASE WHEN p.role <> {BILLING} THEN 0 WHEN p.commissioned_at IS NULL THEN {FOREVER}
             ELSE floor(extract(epoch FROM p.commissioned_at))::bigint END,
-        d.interval_s::bigint, d.max_power_w::bigint
+        d.interval_s::bigint, d.max_power_w::bigint, coalesce(d.clock_offset_s::bigint, {NULL}),
+        array_position(ARRAY{COMMODITIES}, s.commodity::text)::bigint - 1
     FROM assets.device_period p JOIN assets.device d ON d.id = p.device_id
+    JOIN network.service_point s ON s.id = p.service_point_id
     ORDER BY 1, 2
 """
 _AGREEMENTS = f"""
@@ -70,6 +80,10 @@ class PlacedRows:
     """Whether pushes of that time are accepted: for a billing meter only since it was commissioned."""
     interval_s: Integers
     max_power_w: Integers
+    clock_offset_s: Integers
+    """Offset of the meter's clock from UTC all year, in seconds; `NULL` where it follows the utility's local time."""
+    commodity: Integers
+    """What the service point supplies, as a place in `COMMODITIES`."""
 
 
 class RegistrySnapshot:
@@ -109,6 +123,8 @@ class RegistrySnapshot:
             known & (period["believed_from"] <= begins),
             np.where(known, period["interval_s"], 0),
             np.where(known, period["max_power_w"], 0),
+            np.where(known, period["clock_offset_s"], NULL),
+            np.where(known, period["commodity"], 0),
         )
 
 

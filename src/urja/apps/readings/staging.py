@@ -6,11 +6,11 @@ and however often it arrives. The same key with other values is a new version an
 
 # ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,20 +18,33 @@ from numpy.typing import NDArray
 from psycopg import Cursor
 from psycopg.errors import UniqueViolation
 
-from urja.apps.readings import accrual, pgcopy
+from urja.apps.readings import accrual, changes, pgcopy
+from urja.apps.readings.channel_sets import SHIPPED, Sets, column_of
 from urja.apps.readings.kinds import ANCHOR_KINDS, Reason, Status
-from urja.stream.records import BLOCK, NULL, REGISTER
+from urja.quantities.channel_sets import D1_BLOCK, D1_REGISTERS, ChannelSet
+from urja.stream.records import NULL, block_dtype, register_dtype
 
 _PLACE: Final = [
     ("service_point_id", "<i8"),
     ("agreement_id", "<i8"),
     ("status", "<i2"),
+    ("channel_set", "<i2"),
 ]
 
-PLACED_BLOCK: Final = np.dtype([*_PLACE, ("channel_set", "<i2"), *BLOCK.descr])
-"""A block with its service point and its agreement (zero without one)."""
 
-PLACED_REGISTER: Final = np.dtype([*_PLACE, *REGISTER.descr])
+def placed_block(width: int) -> np.dtype[np.void]:
+    """Return the dtype of blocks with their service points, agreements (zero without one), sets and series."""
+    return np.dtype([*_PLACE, ("series", "<i2"), *block_dtype(width).descr])
+
+
+def placed_register(width: int) -> np.dtype[np.void]:
+    """Return the dtype of register reads with their service points, agreements and sets."""
+    return np.dtype([*_PLACE, *register_dtype(width).descr])
+
+
+PLACED_BLOCK: Final = placed_block(len(D1_BLOCK))
+PLACED_REGISTER: Final = placed_register(len(D1_REGISTERS))
+"""Rows of a single-phase meter."""
 
 Rows = NDArray[np.void]
 
@@ -54,33 +67,31 @@ class Stored:
 
 STAGES: Final = """
     CREATE TEMP TABLE IF NOT EXISTS stage_block (
-        service_point_id bigint, device_id bigint, start_at timestamptz, import_wh bigint, import_vah bigint,
-        export_wh bigint, export_vah bigint, health bigint, correlation bigint, received_at timestamptz,
-        length_s integer, voltage_cv integer, current_ca integer, channel_set smallint, status smallint,
-        source smallint, clock_status smallint
+        service_point_id bigint, device_id bigint, start_at timestamptz, correlation bigint, received_at timestamptz,
+        length_s integer, series smallint, channel_set smallint, status smallint, source smallint,
+        clock_status smallint, values integer[]
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS stage_run (
         agreement_id bigint, device_id bigint, period date, from_at timestamptz, to_at timestamptz,
-        import_wh bigint, estimated_wh bigint, length_s integer, gapless boolean
+        counted bigint, estimated bigint, length_s integer, gapless boolean
     ) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS stage_register (
-        service_point_id bigint, device_id bigint, read_at timestamptz, import_wh bigint, import_vah bigint,
-        export_wh bigint, export_vah bigint, correlation bigint, received_at timestamptz,
-        kind smallint, status smallint, source smallint, clock_status smallint
+        service_point_id bigint, device_id bigint, read_at timestamptz, correlation bigint, received_at timestamptz,
+        kind smallint, channel_set smallint, status smallint, source smallint, clock_status smallint, values bigint[]
     ) ON COMMIT DELETE ROWS
 """
 """Temporary tables: unlogged, emptied by each commit, created once per connection by `prepare`."""
 
 _BLOCK_COLUMNS = (
-    "service_point_id, device_id, start_at, import_wh, import_vah, export_wh, export_vah, health, correlation, "
-    "received_at, length_s, voltage_cv, current_ca, channel_set, status, source, clock_status"
+    "service_point_id, device_id, start_at, correlation, received_at, length_s, series, channel_set, status, source, "
+    "clock_status, values"
 )
-_BLOCK_CONTENT = "import_wh, import_vah, export_wh, export_vah, health, voltage_cv, current_ca, length_s"
+_BLOCK_CONTENT = "channel_set, values, length_s"
 _REGISTER_COLUMNS = (
-    "service_point_id, device_id, read_at, import_wh, import_vah, export_wh, export_vah, correlation, "
-    "received_at, kind, status, source, clock_status"
+    "service_point_id, device_id, read_at, correlation, received_at, kind, channel_set, status, source, clock_status, "
+    "values"
 )
-_REGISTER_CONTENT = "import_wh, import_vah, export_wh, export_vah"
+_REGISTER_CONTENT = "channel_set, values"
 
 
 def prepare(cursor: Cursor) -> None:
@@ -103,10 +114,13 @@ def make_days_of(cursor: Cursor, instants: Sequence[datetime]) -> None:
     make_days(cursor, np.array([int(instant.timestamp()) for instant in instants], np.int64))
 
 
-def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect_new: bool = False) -> Stored:
-    """Store placed blocks (Wh) and update the accruals they belong to, in the caller's transaction.
+def store_blocks(
+    cursor: Cursor, rows: Rows, *, zone: str, now: datetime, sets: Sets = SHIPPED, expect_new: bool = False
+) -> Stored:
+    """Store placed blocks and update the accruals they belong to, in the caller's transaction.
 
-    The partitions of their days exist (`make_days`). `zone` is the utility's time zone, `now` the time of reported
+    The partitions of their days exist (`make_days`). `sets` are the channel sets that the rows name; the first value of
+    each row is what is billed, in its base unit. `zone` is the utility's time zone, `now` the time of reported
     differences. With `expect_new` the rows are copied straight into the table at twice the speed; where one exists
     already, that is rolled back and the staging table is used. The result is the same.
     """
@@ -115,25 +129,36 @@ def store_blocks(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, expect
     # `_runs` needs the rows of each device adjacent and in the order of time.
     rows = rows[np.lexsort((rows["start_at"], rows["device_id"], rows["service_point_id"]))]
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
-    fields = _block_columns(rows)
-    if expect_new and _insert_new(cursor, fields, len(rows)):
+    of_sets = list(_of_sets(rows, sets))
+    if expect_new and _insert_new(cursor, of_sets):
+        changes.note_intervals(cursor, rows["service_point_id"], rows["start_at"], now, zone)
         _accrue(cursor, rows, zone)
         return Stored(inserted=len(rows))
-    _copy(cursor, "stage_block", _BLOCK_COLUMNS, fields)
+    for part, channels in of_sets:
+        pgcopy.copy(cursor, "stage_block", _BLOCK_COLUMNS, _block_columns(part, channels))
     cursor.execute(
         f"INSERT INTO readings_interval ({_BLOCK_COLUMNS}, version, recorded_in)"
         f" SELECT {_BLOCK_COLUMNS}, 1, (SELECT readings_period()) FROM stage_block ON CONFLICT DO NOTHING"
     )
     inserted = cursor.rowcount
-    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_BLOCKS, now)
+    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_BLOCKS, of_sets, now)
+    if inserted or changed:
+        changes.note_intervals(cursor, rows["service_point_id"], rows["start_at"], now, zone)
     if inserted == len(rows):
         _accrue(cursor, rows, zone)
     elif inserted or changed:
-        _accrue_anew(cursor, rows, zone)
+        _accrue_again(cursor, rows, zone)
     return Stored(inserted, changed, len(rows) - inserted - changed)
 
 
-def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool:
+def _of_sets(rows: Rows, sets: Sets) -> Iterator[tuple[Rows, ChannelSet]]:
+    """Yield the rows of each channel set with the set, in their order; mostly all rows have one."""
+    numbers = np.unique(rows["channel_set"]).tolist()
+    for number in numbers:
+        yield (rows if len(numbers) == 1 else rows[rows["channel_set"] == number]), sets[number]
+
+
+def _insert_new(cursor: Cursor, of_sets: Sequence[tuple[Rows, ChannelSet]]) -> bool:
     """Copy rows into the table itself, where PostgreSQL inserts many at a time; returns False if one exists already."""
     # A savepoint: the duplicate key rolls back this copy only, and the caller's transaction goes on with the staging
     # table.
@@ -142,84 +167,75 @@ def _insert_new(cursor: Cursor, fields: list[pgcopy.Column], count: int) -> bool
             cursor.execute("SELECT readings_period()")
             row = cursor.fetchone()
             assert row is not None, "a function gives one row"
-            columns = [*fields, (np.ones(count, np.int16), "i2"), (np.full(count, row[0], np.int32), "i4")]
-            _copy(cursor, "readings_interval", f"{_BLOCK_COLUMNS}, version, recorded_in", columns)
+            for part, channels in of_sets:
+                count = len(part)
+                columns = _block_columns(part, channels)
+                columns += [(np.ones(count, np.int16), "i2"), (np.full(count, row[0], np.int32), "i4")]
+                pgcopy.copy(cursor, "readings_interval", f"{_BLOCK_COLUMNS}, version, recorded_in", columns)
     except UniqueViolation:
         return False
     return True
 
 
-def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime) -> Stored:
-    """Store placed register reads (Wh); those that energy is billed from update the accruals."""
+def store_registers(cursor: Cursor, rows: Rows, *, zone: str, now: datetime, sets: Sets = SHIPPED) -> Stored:
+    """Store placed register reads; those that are billed from update the accruals.
+
+    `sets` are the channel sets that the rows name; the first value of each row is what is billed, in its base unit.
+    """
     if len(rows) == 0:
         return Stored()
     accrual.lock_shards(cursor, np.unique(rows["service_point_id"]).tolist())
-    _copy(cursor, "stage_register", _REGISTER_COLUMNS, _register_columns(rows))
+    of_sets = list(_of_sets(rows, sets))
+    for part, channels in of_sets:
+        pgcopy.copy(cursor, "stage_register", _REGISTER_COLUMNS, _register_columns(part, channels))
     cursor.execute(
         f"INSERT INTO readings_register ({_REGISTER_COLUMNS}, version, recorded_in)"
         f" SELECT {_REGISTER_COLUMNS}, 1, (SELECT readings_period()) FROM stage_register ON CONFLICT DO NOTHING"
     )
     inserted = cursor.rowcount
-    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_REGISTERS, now)
+    changed = 0 if inserted == len(rows) else _store_changed(cursor, _CHANGED_REGISTERS, of_sets, now)
     if inserted or changed:
         _move_anchors(cursor, rows, zone, fresh=inserted == len(rows))
     return Stored(inserted, changed, len(rows) - inserted - changed)
 
 
-def _copy(cursor: Cursor, table: str, columns: str, fields: list[pgcopy.Column]) -> None:
-    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-        for piece in pgcopy.encode(fields):
-            copy.write(piece)
-
-
-def _nullable(values: NDArray[np.int64]) -> Any:
+def _values(rows: Rows, channels: ChannelSet) -> NDArray[np.int64]:
+    """Return the values of rows of one set; those that the meter did not send are masked."""
+    values = rows["values"][:, : len(channels)]
     mask = values == NULL
     return np.ma.array(values, mask=mask) if mask.any() else values
 
 
-def _small(values: NDArray[np.int64]) -> Any:
-    """Return nullable values for an `integer` column; the NULL marker of 8 bytes would not fit, so nulls become 0."""
-    mask = values == NULL
-    return np.ma.array(np.where(mask, 0, values), mask=mask) if mask.any() else values
-
-
-def _block_columns(rows: Rows) -> list[pgcopy.Column]:
+def _block_columns(rows: Rows, channels: ChannelSet) -> list[pgcopy.Column]:
     return [
         (rows["service_point_id"], "i8"),
         (rows["device_id"], "i8"),
         (pgcopy.timestamps(rows["start_at"]), "i8"),
-        (rows["import_wh"], "i8"),
-        (_nullable(rows["import_vah"]), "i8"),
-        (_nullable(rows["export_wh"]), "i8"),
-        (_nullable(rows["export_vah"]), "i8"),
-        (_nullable(rows["health"]), "i8"),
         (rows["correlation"], "i8"),
         (pgcopy.timestamps_ms(rows["received_at"]), "i8"),
         (rows["length_s"], "i4"),
-        (_small(rows["voltage_cv"]), "i4"),
-        (_small(rows["current_ca"]), "i4"),
+        (rows["series"], "i2"),
         (rows["channel_set"], "i2"),
         (rows["status"], "i2"),
         (rows["source"], "i2"),
         (rows["clock_status"], "i2"),
+        (_values(rows, channels), "i4"),
     ]
 
 
-def _register_columns(rows: Rows) -> list[pgcopy.Column]:
+def _register_columns(rows: Rows, channels: ChannelSet) -> list[pgcopy.Column]:
     return [
         (rows["service_point_id"], "i8"),
         (rows["device_id"], "i8"),
         (pgcopy.timestamps(rows["read_at"]), "i8"),
-        (rows["import_wh"], "i8"),
-        (_nullable(rows["import_vah"]), "i8"),
-        (_nullable(rows["export_wh"]), "i8"),
-        (_nullable(rows["export_vah"]), "i8"),
         (rows["correlation"], "i8"),
         (pgcopy.timestamps_ms(rows["received_at"]), "i8"),
         (rows["kind"], "i2"),
+        (rows["channel_set"], "i2"),
         (rows["status"], "i2"),
         (rows["source"], "i2"),
         (rows["clock_status"], "i2"),
+        (_values(rows, channels), "i8"),
     ]
 
 
@@ -242,7 +258,11 @@ def _changed_sql(
     same_key = " AND ".join(f"{{0}}.{column} = s.{column}" for column in key)
     keys = ", ".join(f"s.{column}" for column in key)
     values = ", ".join(f"s.{column}" for column in content.split(", "))
-    detail = ", ".join(f"'{column}', c.{column}" for column in content.split(", "))
+    others = "".join(
+        f", '{column}', c.{column}"
+        for column in content.split(", ")
+        if column not in ("channel_set", "values")
+    )
     return f"""
         WITH changed AS MATERIALIZED (
             SELECT DISTINCT ON ({keys}, {values}) s.*, current.version AS current_version,
@@ -252,7 +272,7 @@ def _changed_sql(
                 SELECT i.version, i.status FROM {table} i WHERE {same_key.format("i")}
                 ORDER BY i.version DESC LIMIT 1
             ) current
-            WHERE NOT EXISTS (
+            WHERE s.channel_set = %(set)s AND NOT EXISTS (
                 SELECT FROM {table} i WHERE {same_key.format("i")} AND {_alike(content, "s", "i")}
             )
             ORDER BY {keys}, {values}, s.received_at
@@ -262,7 +282,9 @@ def _changed_sql(
                 (device_id, kind, at, reason, detail, correlation, received_at, recorded_at)
             SELECT c.device_id, '{kind}', c.{at},
                 CASE WHEN c.current_status = {Status.EDITED} THEN %(edit_stands)s ELSE %(changed)s END,
-                jsonb_build_object({detail}, 'before_version', c.current_version),
+                jsonb_build_object('before_version', c.current_version{others}) || (
+                    SELECT jsonb_object_agg(name, value) FROM unnest(%(names)s::text[], c.values) AS v (name, value)
+                ),
                 c.correlation, c.received_at, %(now)s
             FROM changed c
             WHERE c.current_status NOT IN ({Status.KNOWN_ZERO}, {Status.ESTIMATED})
@@ -270,7 +292,7 @@ def _changed_sql(
         )
         INSERT INTO {table} ({columns}, version, recorded_in)
         SELECT {columns}, current_version + row_number() OVER (
-            PARTITION BY {", ".join(key)} ORDER BY received_at, import_wh
+            PARTITION BY {", ".join(key)} ORDER BY received_at, values
         ), (SELECT readings_period())
         FROM changed WHERE current_status <> {Status.EDITED}
     """
@@ -281,7 +303,7 @@ _CHANGED_BLOCKS = _changed_sql(
     "stage_block",
     "block",
     "start_at",
-    ("service_point_id", "device_id", "channel_set", "start_at"),
+    ("service_point_id", "device_id", "series", "start_at"),
     _BLOCK_COLUMNS,
     _BLOCK_CONTENT,
 )
@@ -296,9 +318,23 @@ _CHANGED_REGISTERS = _changed_sql(
 )
 
 
-def _store_changed(cursor: Cursor, statement: str, now: datetime) -> int:
-    cursor.execute(statement, {"edit_stands": Reason.EDIT_STANDS, "changed": Reason.CHANGED, "now": now})
-    return cursor.rowcount
+def _store_changed(
+    cursor: Cursor, statement: str, of_sets: Sequence[tuple[Rows, ChannelSet]], now: datetime
+) -> int:
+    stored = 0
+    for part, channels in of_sets:
+        cursor.execute(
+            statement,
+            {
+                "edit_stands": Reason.EDIT_STANDS,
+                "changed": Reason.CHANGED,
+                "now": now,
+                "set": int(part["channel_set"][0]),
+                "names": list(channels.names),
+            },
+        )
+        stored += cursor.rowcount
+    return stored
 
 
 # -- accrual --------------------------------------------------------------------------------------------------
@@ -333,7 +369,7 @@ def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     if len(billed) == 0:
         return
     runs = _runs(billed, zone)
-    _copy(cursor, "stage_run", _RUN_COLUMNS, runs)
+    pgcopy.copy(cursor, "stage_run", _RUN_COLUMNS, runs)
     cursor.execute(accrual.EXTEND)
     # The common case ends here: one UPDATE, and no stored interval is read again.
     if cursor.rowcount == len(runs[0][0]):
@@ -343,7 +379,7 @@ def _accrue(cursor: Cursor, rows: Rows, zone: str) -> None:
     accrual.recompute(cursor, cursor.fetchall(), zone)
 
 
-_RUN_COLUMNS = "agreement_id, device_id, period, from_at, to_at, import_wh, estimated_wh, length_s, gapless"
+_RUN_COLUMNS = "agreement_id, device_id, period, from_at, to_at, counted, estimated, length_s, gapless"
 
 
 def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
@@ -357,21 +393,22 @@ def _runs(rows: Rows, zone: str) -> list[pgcopy.Column]:
     end_at = rows["start_at"] + rows["length_s"]
     joined = np.ones(len(rows), np.bool_)
     joined[1:] = begins[1:] | (rows["start_at"][1:] == end_at[:-1])
-    estimated = np.where(rows["status"] == Status.ESTIMATED, rows["import_wh"], 0)
+    counted = rows["values"][:, 0]
+    estimated = np.where(rows["status"] == Status.ESTIMATED, counted, 0)
     return [
         (agreement[first], "i8"),
         (device[first], "i8"),
         (pgcopy.dates(period[first]), "i4"),
         (pgcopy.timestamps(rows["start_at"][first]), "i8"),
         (pgcopy.timestamps(end_at[last]), "i8"),
-        (np.add.reduceat(rows["import_wh"], first), "i8"),
+        (np.add.reduceat(counted, first), "i8"),
         (np.add.reduceat(estimated, first), "i8"),
         (rows["length_s"][first], "i4"),
         (np.logical_and.reduceat(joined, first), "u1"),
     ]
 
 
-def _accrue_anew(cursor: Cursor, rows: Rows, zone: str) -> None:
+def _accrue_again(cursor: Cursor, rows: Rows, zone: str) -> None:
     """Recompute accruals for rows of which some were known, each agreement from its first row on."""
     billed = rows[rows["agreement_id"] != 0]
     touched = _instants(billed["agreement_id"], billed["start_at"])
@@ -398,6 +435,7 @@ def _instants(agreement: NDArray[np.int64], at: NDArray[np.int64]) -> list[tuple
 
 def _move_anchors(cursor: Cursor, rows: Rows, zone: str, *, fresh: bool) -> None:
     anchors = rows[np.isin(rows["kind"], ANCHOR_KINDS)]
+    changes.note_registers(cursor, anchors["service_point_id"], anchors["read_at"])
     accrual.recompute(cursor, _without_agreement(cursor, anchors, "read_at"), zone)
     anchors = anchors[anchors["agreement_id"] != 0]
     if len(anchors) == 0:
@@ -418,7 +456,7 @@ def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
             "agreements": rows["agreement_id"].tolist(),
             "devices": rows["device_id"].tolist(),
             "instants": [datetime.fromtimestamp(second, UTC) for second in rows["read_at"].tolist()],
-            "energies": rows["import_wh"].tolist(),
+            "registers": rows["values"][:, 0].tolist(),
         },
     )
     return {agreement for (agreement,) in cursor.fetchall()}
@@ -430,24 +468,24 @@ def _anchor_single(cursor: Cursor, rows: Rows) -> set[int]:
 def register_neighbours(
     cursor: Cursor, rows: Rows
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each row: instant (Unix s) and register (Wh) of the read before it, register after it.
+    """Return for each row: instant (Unix s) and billed register of the read before it, register after it.
 
     `NULL` where there is none. Reads pushed before the meter was commissioned (kind 6) do not count.
     """
     cursor.execute(
         """
         SELECT coalesce(floor(extract(epoch FROM before.read_at))::bigint, %(null)s),
-            coalesce(before.import_wh, %(null)s), coalesce(after.import_wh, %(null)s)
+            coalesce(before.register, %(null)s), coalesce(after.register, %(null)s)
         FROM unnest(%(places)s::bigint[], %(devices)s::bigint[], %(instants)s::bigint[])
             WITH ORDINALITY AS s (service_point_id, device_id, second, place)
         LEFT JOIN LATERAL (
-            SELECT r.read_at, r.import_wh FROM readings_register r
+            SELECT r.read_at, r.values[1] AS register FROM readings_register r
             WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
                 AND r.kind <> 6 AND r.read_at < to_timestamp(s.second)
             ORDER BY r.read_at DESC, r.version DESC LIMIT 1
         ) before ON true
         LEFT JOIN LATERAL (
-            SELECT r.import_wh FROM readings_register r
+            SELECT r.values[1] AS register FROM readings_register r
             WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id
                 AND r.kind <> 6 AND r.read_at > to_timestamp(s.second)
             ORDER BY r.read_at, r.version DESC LIMIT 1
@@ -497,17 +535,18 @@ def store_events(cursor: Cursor, service_point_id: NDArray[np.int64], rows: Rows
     return cursor.rowcount
 
 
-def record_tamper_counts(cursor: Cursor, rows: Rows) -> None:
+def record_tamper_counts(cursor: Cursor, rows: Rows, sets: Sets = SHIPPED) -> None:
     """Store the tamper counters of meters from their instantaneous reads.
 
     The stage `gaps` reads the log of a meter whose counter moved. An alert is sent once and may be lost. The counter
     arrives with every read.
     """
-    counted = rows[rows["tamper_count"] > 0]
-    if len(counted) == 0:
+    counts = column_of(rows, "tamper_count", sets)
+    newest = np.argsort(rows["read_at"], kind="stable")
+    newest = newest[counts[newest] > 0]
+    if len(newest) == 0:
         return
-    newest = counted[np.argsort(counted["read_at"], kind="stable")]
-    told = dict(zip(newest["device_id"].tolist(), newest["tamper_count"].tolist(), strict=True))
+    told = dict(zip(rows["device_id"][newest].tolist(), counts[newest].tolist(), strict=True))
     cursor.execute(
         "INSERT INTO readings_tamper_count AS t (device_id, told)"
         " SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ORDER BY 1"

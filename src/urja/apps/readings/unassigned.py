@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from urja.apps.readings.accrual import Cursor
+from urja.base.sql_cursor import Cursor
 
 
 class UnassignedReason(StrEnum):
@@ -26,7 +26,7 @@ class UnassignedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unassigned:
-    """A half-open time of one meter."""
+    """A half-open period of one meter's energy that no agreement is billed for, with its reason."""
 
     service_point_id: int
     device_id: int
@@ -42,7 +42,7 @@ class Unassigned:
 _UNASSIGNED = """
 WITH metered AS (
     SELECT p.id, p.service_point_id, p.device_id, p.valid_from, coalesce(p.valid_to, 'infinity') AS valid_to,
-        p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, d.interval_s,
+        p.ratio_primary::bigint AS times, p.ratio_secondary::bigint AS over, d.interval_s, d.clock_offset_s,
         CASE WHEN p.in_service_at IS NULL THEN 'infinity' ELSE greatest(p.valid_from, p.in_service_at) END
             AS billed_from
     FROM assets.device_period p
@@ -81,7 +81,10 @@ cut AS (
     FROM metered m JOIN changed c ON c.service_point_id = m.service_point_id
         AND c.at >= m.valid_from AND c.at <= m.valid_to AND isfinite(c.at)
     CROSS JOIN LATERAL (
-        SELECT date_bin(make_interval(secs => m.interval_s), c.at, date_trunc('day', c.at, %(zone)s)) AS start_at,
+        -- By the meter's clock at that instant, as intervals are listed and judged.
+        SELECT to_timestamp(floor(extract(epoch FROM c.at)) - (CASE
+                WHEN m.clock_offset_s IS NULL THEN floor(extract(epoch FROM c.at AT TIME ZONE %(zone)s))
+                ELSE floor(extract(epoch FROM c.at)) + m.clock_offset_s END)::bigint %% m.interval_s) AS start_at,
             make_interval(secs => m.interval_s) AS step
     ) i
     WHERE i.start_at < c.at AND i.start_at < %(to)s AND i.start_at + i.step > %(from)s
@@ -90,13 +93,13 @@ SELECT s.service_point_id, s.device_id, lower(s.during), upper(s.during), s.why,
     closing.at, coalesce(closing.wh * s.times / s.over - opening.wh * s.times / s.over, 0)
 FROM span s
 LEFT JOIN LATERAL (
-    SELECT r.import_wh + coalesce((
-        SELECT sum(b.import_wh) FROM readings_interval b
-        WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.channel_set = 1
+    SELECT r.values[1] + coalesce((
+        SELECT sum(b.values[1]) FROM readings_interval b
+        WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.series = 1
             AND b.start_at >= r.read_at AND b.start_at < lower(s.during) AND NOT EXISTS (
                 SELECT FROM readings_interval n
                 WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
-                    AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version)
+                    AND n.series = 1 AND n.start_at = b.start_at AND n.version > b.version)
     ), 0)::bigint AS wh
     FROM readings_register r
     WHERE r.service_point_id = s.service_point_id AND r.device_id = s.device_id AND r.kind IN (2, 3, 5)
@@ -114,13 +117,13 @@ LEFT JOIN LATERAL (
     -- With a read after the end everything up to it is known, by the intervals; else up to the last read.
     SELECT CASE WHEN closed.passed THEN upper(s.during) ELSE greatest(r.read_at, lower(s.during)) END AS at,
         CASE WHEN NOT closed.passed AND r.read_at < lower(s.during) THEN opening.wh ELSE
-            r.import_wh + CASE WHEN closed.passed THEN coalesce((
-                SELECT sum(b.import_wh) FROM readings_interval b
-                WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.channel_set = 1
+            r.values[1] + CASE WHEN closed.passed THEN coalesce((
+                SELECT sum(b.values[1]) FROM readings_interval b
+                WHERE b.service_point_id = s.service_point_id AND b.device_id = s.device_id AND b.series = 1
                     AND b.start_at >= r.read_at AND b.start_at < upper(s.during) AND NOT EXISTS (
                         SELECT FROM readings_interval n
                         WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
-                            AND n.channel_set = 1 AND n.start_at = b.start_at AND n.version > b.version)
+                            AND n.series = 1 AND n.start_at = b.start_at AND n.version > b.version)
             ), 0)::bigint ELSE 0 END
         END AS wh
     FROM readings_register r

@@ -12,41 +12,45 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from urja.apps.readings.accrual import Cursor
-from urja.apps.readings.kinds import BLOCK_LOAD_D1, Reason
+from urja.apps.readings.channel_sets import SHIPPED, Sets
+from urja.apps.readings.kinds import Reason, Series
 from urja.apps.readings.staging import Rows
+from urja.base.sql_cursor import Cursor
 from urja.stream.records import NULL
 
-_QUANTITIES: Final = ("import_wh", "import_vah", "export_wh", "export_vah")
 _DAY_S: Final = 86_400
 
 
-def store(cursor: Cursor, rows: Rows) -> int:
-    """Store placed blocks (Wh) of untagged pushes whose intervals are not known yet; returns how many are new.
+def store(cursor: Cursor, rows: Rows, sets: Sets = SHIPPED) -> int:
+    """Store placed blocks of untagged pushes whose intervals are not known yet; returns how many are new.
 
     The first report of an interval stays, since none proves more than another.
     """
     if len(rows) == 0:
         return 0
     cursor.execute(
-        "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, import_wh, import_vah,"
-        " export_wh, export_vah, correlation, received_at)"
-        " SELECT device, at, place, length, wh, vah, back_wh, back_vah, correlation, received"
-        " FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::bigint[], %s::timestamptz[])"
-        " AS u (device, at, place, length, wh, vah, back_wh, back_vah, correlation, received)"
+        "INSERT INTO readings_unconfirmed (device_id, start_at, service_point_id, length_s, channel_set, values,"
+        " correlation, received_at)"
+        " SELECT device, at, place, length, channels, measured::integer[], correlation, received"
+        " FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::int[], %s::smallint[], %s::text[], %s::bigint[],"
+        " %s::timestamptz[]) AS u (device, at, place, length, channels, measured, correlation, received)"
         " WHERE NOT EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = u.place"
-        " AND i.device_id = u.device AND i.channel_set = %s AND i.start_at = u.at)"
+        " AND i.device_id = u.device AND i.series = %s AND i.start_at = u.at)"
         " ON CONFLICT DO NOTHING",
         [
             rows["device_id"].tolist(),
             _instants(rows["start_at"]),
             rows["service_point_id"].tolist(),
             rows["length_s"].tolist(),
-            *([None if one == NULL else one for one in rows[name].tolist()] for name in _QUANTITIES),
+            rows["channel_set"].tolist(),
+            # An array of arrays of one length would be one array of two dimensions.
+            [
+                "{" + ",".join("NULL" if one == NULL else str(one) for one in row[: len(sets[number])]) + "}"
+                for row, number in zip(rows["values"].tolist(), rows["channel_set"].tolist(), strict=True)
+            ],
             rows["correlation"].tolist(),
             [datetime.fromtimestamp(one / 1000, UTC) for one in rows["received_at"].tolist()],
-            BLOCK_LOAD_D1,
+            Series.COUNTED,
         ],
     )
     return cursor.rowcount
@@ -59,19 +63,23 @@ def confirm(cursor: Cursor, rows: Rows, now: datetime) -> None:
     """
     if len(rows) == 0:
         return
+    # Mostly there is none at all: half of ingest's time went into looking up each row of a batch in an empty table.
+    cursor.execute("SELECT FROM readings_unconfirmed LIMIT 1")
+    if cursor.rowcount == 0:
+        return
     cursor.execute(
         _SETTLE,
         {
             "devices": rows["device_id"].tolist(),
             "starts": _instants(rows["start_at"]),
-            "channels": BLOCK_LOAD_D1,
+            "series": Series.COUNTED,
             "reason": Reason.PUSH_DIFFERS,
             "now": now,
         },
     )
 
 
-_SETTLE: Final = f"""
+_SETTLE: Final = """
     WITH gone AS (
         DELETE FROM readings_unconfirmed u
         USING (SELECT DISTINCT * FROM unnest(%(devices)s::bigint[], %(starts)s::timestamptz[])) s (device_id, start_at)
@@ -80,18 +88,21 @@ _SETTLE: Final = f"""
     )
     INSERT INTO readings_exception (device_id, kind, at, reason, detail, correlation, received_at, recorded_at)
     SELECT g.device_id, 'block', g.start_at, %(reason)s,
-        jsonb_build_object({", ".join(f"'{name}', g.{name}, 'read_{name}', i.{name}" for name in _QUANTITIES)}),
+        jsonb_build_object('channel_set', g.channel_set, 'values', g.values, 'read_channel_set', i.channel_set,
+            'read_values', i.values),
         g.correlation, g.received_at, %(now)s
     FROM gone g CROSS JOIN LATERAL (
-        SELECT {", ".join(_QUANTITIES)} FROM readings_interval i
+        SELECT channel_set, values FROM readings_interval i
         WHERE i.service_point_id = g.service_point_id AND i.device_id = g.device_id
-            AND i.channel_set = %(channels)s AND i.start_at = g.start_at
+            AND i.series = %(series)s AND i.start_at = g.start_at
         ORDER BY version DESC LIMIT 1
     ) i
-    WHERE ({", ".join(f"g.{name}" for name in _QUANTITIES)})
-        IS DISTINCT FROM ({", ".join(f"i.{name}" for name in _QUANTITIES)})
+    -- Of a push of 0.1.0 only energy was stored, and a profile may have other columns than the push.
+    WHERE g.values[1] <> i.values[1] OR g.channel_set = i.channel_set AND EXISTS (
+        SELECT FROM unnest(g.values, i.values) AS said (pushed, pulled) WHERE pushed <> pulled
+    )
     ON CONFLICT DO NOTHING
-"""  # noqa: S608 - put together from constants of this module
+"""
 
 
 def request_tamper_logs(cursor: Cursor, measured: Sequence[Rows], events: Rows) -> None:

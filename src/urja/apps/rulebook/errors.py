@@ -1,5 +1,7 @@
 """Exceptions of the rulebook."""
 
+from collections.abc import Sequence
+
 
 class TariffConflictError(Exception):
     """A version that is loaded already with another text; versions are never changed."""
@@ -12,7 +14,7 @@ class TariffConflictError(Exception):
 
 
 class UnlikeVersionError(Exception):
-    """A version whose calendar or currency differs from the other versions of its code."""
+    """A version whose calendar, currency or commodity differs from the other versions of its code."""
 
     def __init__(self, code: str, version: str, why: str) -> None:
         super().__init__(
@@ -20,8 +22,30 @@ class UnlikeVersionError(Exception):
         )
 
 
+class UnratedTariffError(Exception):
+    """A tariff that needs what the close of a day does not have."""
+
+    def __init__(self, code: str, needs: Sequence[str]) -> None:
+        super().__init__(
+            f"tariff {code!r} needs {', '.join(needs)}, which the close of a day does not have; "
+            "use `urja tariff check` and the engine (docs/tariffs.md), and load a tariff without these"
+        )
+
+
 class UnknownTariffError(Exception):
     """A tariff code without a version in force on the first requested day."""
+
+
+class CalendarConflictError(Exception):
+    """A version of a calendar that is stored already with another text, or that gives a zone's number another meaning."""
+
+
+class UnknownCalendarError(Exception):
+    """A calendar of which no version is stored."""
+
+
+class HeatValuesConflictError(Exception):
+    """A version of heat values that is stored already with another text, or that has another code than those stored."""
 
 
 class PolicyConflictError(Exception):

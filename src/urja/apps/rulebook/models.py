@@ -1,6 +1,7 @@
-"""Versions of tariffs and policies, and which policy applies to whom.
+"""Versions of tariffs, policies, calendars and heat values, and which policy applies to whom.
 
-A version is the text of its document; its meaning is defined by `urja.core.rating` and `urja.core.policy`.
+A version is the text of its document; its meaning is defined by `urja.core.rating`, `urja.core.policy`,
+`urja.core.calendars` and `urja.core.heat_values`.
 """
 
 from typing import ClassVar
@@ -14,6 +15,8 @@ class TariffVersion(models.Model):
     code = models.CharField(max_length=64)
     version = models.CharField(max_length=64)
     valid_from = models.DateField()
+    commodity = models.CharField(max_length=16, default="electricity", db_default="electricity")
+    """As the document says; the commodity of the service points that it may bill."""
     text = models.TextField()
     sha256 = models.CharField(max_length=64)
     loaded_at = models.DateTimeField()
@@ -28,8 +31,8 @@ class TariffVersion(models.Model):
         return f"{self.code} {self.version}"
 
 
-class PolicyVersion(models.Model):
-    """A policy document as loaded. Never changed: a correction is a later version."""
+class DocumentVersion(models.Model):
+    """A document as loaded, in force from a local day. Never changed: a correction is a later version."""
 
     code = models.CharField(max_length=64)
     version = models.CharField(max_length=64)
@@ -40,13 +43,40 @@ class PolicyVersion(models.Model):
     actor = models.CharField(max_length=100)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.version}"
+
+
+class PolicyVersion(DocumentVersion):
+    """A policy, in force until the next version of its code."""
+
+    class Meta:
         db_table = "rulebook_policy_version"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["code", "version"], name="rulebook_policy_one_text"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.code} {self.version}"
+
+class CalendarVersion(DocumentVersion):
+    """A calendar of time of day, in force until the next version of its code."""
+
+    class Meta:
+        db_table = "rulebook_calendar_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "version"], name="rulebook_calendar_one_text"),
+        ]
+
+
+class HeatValuesVersion(DocumentVersion):
+    """Heat values of gas; of versions that cover a day the one loaded last corrects the others."""
+
+    class Meta:
+        db_table = "rulebook_heat_values_version"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "version"], name="rulebook_heat_values_one_text"),
+        ]
 
 
 class PolicyAssignment(models.Model):

@@ -1,18 +1,34 @@
-"""Loading versions of tariffs and policies, and assigning policies to consumer categories."""
+"""Loading versions of tariffs, policies, calendars and heat values, and assigning policies to consumer categories."""
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
 from urja.apps.rulebook.errors import (
+    CalendarConflictError,
+    HeatValuesConflictError,
     PolicyConflictError,
     TariffConflictError,
+    UnknownCalendarError,
     UnknownPolicyError,
     UnlikeVersionError,
+    UnratedTariffError,
 )
-from urja.apps.rulebook.models import PolicyAssignment, PolicyVersion, TariffVersion
+from urja.apps.rulebook.models import (
+    CalendarVersion,
+    HeatValuesVersion,
+    PolicyAssignment,
+    PolicyVersion,
+    TariffVersion,
+)
+from urja.core.calendars import Calendar, parse_calendar
+from urja.core.determinants import ENERGIES
+from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
-from urja.core.rating import parse_tariff
+from urja.core.rating import Tariff, parse_tariff
+
+_DETERMINED: Final = frozenset({"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES)})
 
 
 def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
@@ -20,16 +36,37 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 
     A version may be for past days: the next close posts the difference. Raises TariffError with all faults of the
     document, TariffConflictError where its code and version are stored with another text, UnlikeVersionError where the
-    code's versions have another calendar or currency.
+    code's versions have another calendar, currency or commodity, UnknownCalendarError where it names a calendar of time
+    of day that is not loaded, or a zone that the calendar has not. Raises UnratedTariffError for a document that prices
+    more than the rows of determinants have.
     """
     tariff = parse_tariff(text)
+    calendars = list(CalendarVersion.objects.filter(code=tariff.calendar)) if tariff.calendar else []
+    for calendar in calendars:
+        zones = {zone.name: zone.number for zone in parse_calendar(calendar.text).zones}
+        why = tariff.zone_conflict(zones)
+        if lacking := [name for name, _ in tariff.zones if name not in zones]:
+            why = f"has no zone {', '.join(lacking)}; its zones are {', '.join(zones)}"
+        if why:
+            raise UnlikeVersionError(
+                tariff.code, tariff.version, f"calendar {calendar.code} {calendar.version}: {why}"
+            )
+    if tariff.calendar and not any(calendar.valid_from <= tariff.valid_from for calendar in calendars):
+        raise UnknownCalendarError(
+            f"tariff {tariff.code} goes by the calendar {tariff.calendar!r}, of which no version is in force on "
+            f"{tariff.valid_from}; load it first (urja calendar load)"
+        )
     for known in TariffVersion.objects.filter(code=tariff.code).order_by("id")[:1]:
         if why := tariff.conflict_with(parse_tariff(known.text)):
             raise UnlikeVersionError(tariff.code, tariff.version, why)
+    if needs := _unrated(tariff):
+        # Such a tariff would hold back every account that has it.
+        raise UnratedTariffError(tariff.code, needs)
     fresh = TariffVersion(
         code=tariff.code,
         version=tariff.version,
         valid_from=tariff.valid_from,
+        commodity=tariff.commodity,
         text=text,
         sha256=tariff.sha256,
         loaded_at=loaded_at,
@@ -41,6 +78,25 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     if stored.sha256 != tariff.sha256:
         raise TariffConflictError(tariff.code, tariff.version)
     return stored
+
+
+def _unrated(tariff: Tariff) -> list[str]:
+    """Return what a tariff needs that the close of a day does not have, in words."""
+    needs = sorted(name for name in tariff.needs if not _is_determined(name))
+    if tariff.net_metering is not None:
+        needs.append("a bank of units")
+    if tariff.cycle.months != 1:
+        needs.append(f"periods of {tariff.cycle}")
+    needs += [
+        f"a reserve for line {line.name}, which settles at close" for line in tariff.lines if line.at_close
+    ]
+    return needs
+
+
+def _is_determined(name: str) -> bool:
+    """Return whether rows of determinants have a quantity that adds up over days, or a zone of it."""
+    total, _, zone = name.partition("_z")
+    return total in _DETERMINED and (not zone or zone.isdecimal())
 
 
 def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
@@ -70,6 +126,73 @@ def load_policy(text: str, *, recorded_at: datetime, actor: str) -> Policy:
             ignore_conflicts=True,
         )
     return policy
+
+
+def load_calendar(text: str, *, recorded_at: datetime, actor: str) -> Calendar:
+    """Store a document as a version of its calendar; loading the same text again changes nothing.
+
+    Raises core.calendars.CalendarError with all faults of the document, CalendarConflictError where its code and version
+    are stored with another text, or where a zone's number has another name in a stored version.
+    """
+    calendar = parse_calendar(text)
+    with transaction.atomic():
+        for known in CalendarVersion.objects.filter(code=calendar.code).exclude(version=calendar.version):
+            if why := calendar.conflict_with(parse_calendar(known.text)):
+                raise CalendarConflictError(
+                    f"version {calendar.version!r} of calendar {calendar.code!r} cannot follow: {why}; "
+                    "give new zones other numbers, or give it a code of its own"
+                )
+        fresh = CalendarVersion(
+            code=calendar.code,
+            version=calendar.version,
+            valid_from=calendar.valid_from,
+            text=text,
+            sha256=calendar.sha256,
+            recorded_at=recorded_at,
+            actor=actor,
+        )
+        CalendarVersion.objects.bulk_create([fresh], ignore_conflicts=True)
+        stored = CalendarVersion.objects.get(code=calendar.code, version=calendar.version)
+        if stored.sha256 != calendar.sha256:
+            raise CalendarConflictError(
+                f"version {calendar.version!r} of calendar {calendar.code!r} is stored with another text; "
+                "give the new text a version of its own"
+            )
+    return calendar
+
+
+def load_heat_values(text: str, *, recorded_at: datetime, actor: str) -> HeatValues:
+    """Store a document as a version of the utility's heat values; loading the same text again changes nothing.
+
+    A version may be for past days: determinants get their next version by the difference. Raises
+    core.heat_values.HeatValuesError with all faults of the document, HeatValuesConflictError where its code and version are
+    stored with another text, or where the stored versions have another code.
+    """
+    document = parse_heat_values(text)
+    with transaction.atomic():
+        other = HeatValuesVersion.objects.exclude(code=document.code).values_list("code", flat=True).first()
+        if other is not None:
+            raise HeatValuesConflictError(
+                f"heat values of this installation have the code {other!r}, not {document.code!r}: use it, and tell gases "
+                "apart by zone"
+            )
+        fresh = HeatValuesVersion(
+            code=document.code,
+            version=document.version,
+            valid_from=document.valid_from,
+            text=text,
+            sha256=document.sha256,
+            recorded_at=recorded_at,
+            actor=actor,
+        )
+        HeatValuesVersion.objects.bulk_create([fresh], ignore_conflicts=True)
+        stored = HeatValuesVersion.objects.get(code=document.code, version=document.version)
+        if stored.sha256 != document.sha256:
+            raise HeatValuesConflictError(
+                f"version {document.version!r} of heat values {document.code!r} is stored with another text; "
+                "give the new text a version of its own"
+            )
+    return document
 
 
 def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.books.kinds import INTERNAL_CREDITS
 from urja.apps.commands.kinds import CARRIED_OUT, SUPPLY_KINDS, TERMINAL
 from urja.apps.contracts.kinds import Agreement
+from urja.base.untyped_values import SqlRow
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Instalment
@@ -151,7 +152,7 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
         return {row[0]: _facts(row) for row in cursor.fetchall()}
 
 
-def _facts(row: Sequence[Any]) -> AccountFacts:
+def _facts(row: SqlRow) -> AccountFacts:
     place, device, load_switch, recharged_minor, recharged_at = row[1:6]
     last_decision, (flags, flags_change_at, arrears_minor, plan) = row[6:12], row[12:16]
     (holds, cause, ledger_seq), latest, executed = row[16:19], row[19:27], row[27:]

@@ -28,12 +28,13 @@ WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
     AND (s.account_id IS NULL OR s.agreement_id <> g.id OR s.look_again_at <= %(now)s OR NOT ({_SEEN}))
     AND (SELECT v.in_service_at <= %(now)s FROM assets.supply_in_service v
         WHERE v.service_point_id = g.service_point_id)
+    AND NOT EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = g.id AND o.holds_charges)
 )
 SELECT account_id FROM due LIMIT %(limit)s
 """  # noqa: S608 - constants of this module
 """Accounts without a state, whose next decision is due, or whose ledger or readings have moved since the last one.
 
-Only those whose supply is in service: the others would take the places of the run for nothing.
+Only those whose supply is in service and whose opening balance, if any, is signed off: the others would take the places of the run for nothing.
 
 The limit stands outside of the CTE: inside, the planner would take it as a reason to probe all accounts one by one.
 """
@@ -89,11 +90,13 @@ def due(now: datetime, limit: int) -> list[int]:
 
 
 def with_cuts_under_way() -> list[int]:
-    """Return the accounts whose disconnection was ordered and has not ended."""
+    """Return the accounts whose disconnection was ordered, of a meter or of field staff, and has not ended."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT w.account_id FROM commands.command c JOIN supply_switching w ON w.command_id = c.id "
-            "WHERE c.state IN ('queued', 'sent', 'acknowledged') AND c.kind = 'disconnect'"
+            "SELECT w.account_id FROM commands.command c JOIN supply_switching w ON w.command_id = c.id "
+            "WHERE c.state IN ('queued', 'sent', 'acknowledged') AND c.kind = 'disconnect' "
+            "UNION SELECT (o.asked->>'account_id')::bigint FROM work.order o "
+            "WHERE o.closed_at IS NULL AND o.kind = 'switch_off_by_hand' AND o.asked->>'account_id' IS NOT NULL"
         )
         return [account_id for (account_id,) in cursor.fetchall()]
 

@@ -1,7 +1,8 @@
 """Whether the services that a fair disconnection depends on work, by fixed rules, stored with the figures.
 
-- collection: of the meters with an agreement in force, at least `LEAST_FRESH_SHARE` have data younger than
-  `FRESH_WITHIN`;
+- collection: of the meters with an agreement in force whose supply has been in service for `cut.fresh_within_hours` (or
+  has data already), at least `cut.least_fresh_percent` have data younger than that, by the policy of all accounts. It is
+  judged for each area with enough meters (`area_health`), and over all meters for supplies of no such area;
 - messaging: of the accounts that the last notices were sent to (up to `SAMPLE`, from a day to `RECEIPT_TAKES` ago), at
   least `LEAST_DELIVERED_SHARE` have a receipt (fewer than `LEAST_SAMPLE` prove nothing), and no notice has waited
   longer than `SEND_WITHIN` to be sent;
@@ -11,23 +12,36 @@ After a restore of the database (`recoveries`) collection counts only data measu
 fails until the gateway has been asked for its payments since the backup.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 
 from urja.apps.notices import queries as notices
-from urja.apps.supply import recoveries
+from urja.apps.rulebook.queries.policies import policy_book
+from urja.apps.supply import area_health, recoveries
 from urja.apps.supply.models import HealthReport
 from urja.apps.supply.recoveries import OpenRecovery
+from urja.core.calendar import local_day
 from urja.core.policy import Health
 
 ASSESSED_EVERY: Final = timedelta(minutes=5)
 REPORTS_KEPT: Final = timedelta(days=30)
 
-FRESH_WITHIN: Final = timedelta(hours=3)
-LEAST_FRESH_SHARE: Final = 0.7
+
+@dataclass(frozen=True, slots=True)
+class _Freshness:
+    """When collection is well: by these values while no policy of all accounts is in force."""
+
+    least_fresh: Fraction = Fraction(7, 10)
+    fresh_within: timedelta = timedelta(hours=3)
+    least_area_meters: int = 20
+
 
 SAMPLE: Final = 200
 LEAST_SAMPLE: Final = 5
@@ -38,6 +52,10 @@ SEND_WITHIN: Final = timedelta(hours=1)
 ANSWER_WITHIN: Final = timedelta(hours=1)
 
 
+type _MetersByNode = dict[int | None, tuple[int, int]]
+"""None is the key of meters that are placed at no node."""
+
+
 def assess(now: datetime) -> tuple[Health, bool]:
     """Return the assessment in force at `now`, and whether it has just changed. It is renewed every five minutes."""
     last = HealthReport.objects.order_by("-at", "-id").first()
@@ -46,11 +64,18 @@ def assess(now: datetime) -> tuple[Health, bool]:
     counts = last is not None and (recovery is None or last.at > recovery.noticed_at)
     if last is not None and counts and last.at <= now < last.at + ASSESSED_EVERY:
         return _health(last), False
-    report = HealthReport.objects.create(at=now, **_judge(now, recovery))
+    known = None if last is None else _health(last)
+    rules = _freshness(now)
+    placed = _collected(now, rules, recovery)
+    report = HealthReport.objects.create(at=now, **_judge(now, recovery, placed, rules.least_fresh))
+    in_areas = {node: found for node, found in placed.items() if node is not None}
+    area_health.record(in_areas, rules.least_area_meters, rules.least_fresh, now)
     if recovery is not None and report.collection and report.payments:
         recoveries.end(recovery.noticed_at, now)
     HealthReport.objects.filter(at__lt=now - REPORTS_KEPT).delete()
-    return _health(report), last is not None and _health(last) != _health(report)
+    area_health.forget(now - REPORTS_KEPT)
+    health = _health(report)
+    return health, known is not None and known != health
 
 
 def recovery_sentence() -> str:
@@ -65,7 +90,7 @@ def recovery_sentence() -> str:
     )
     return (
         f"data restored from a backup of {_minutes(recovery.copied_at)}: disconnections are paused until {asked}"
-        f"{LEAST_FRESH_SHARE:.0%} of the meters have sent data from after {_minutes(recovery.noticed_at)}"
+        f"{float(_freshness(recovery.noticed_at).least_fresh):.0%} of the meters have sent data from after {_minutes(recovery.noticed_at)}"
     )
 
 
@@ -78,17 +103,18 @@ def _gateway_has_said(recovery: OpenRecovery) -> bool:
 
 
 def _health(report: HealthReport) -> Health:
-    return Health(report.collection, report.payments, report.messaging)
+    return Health(report.collection, report.payments, report.messaging, *area_health.in_force())
 
 
-def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, object]:
-    meters, young = _collected(
-        now, now - FRESH_WITHIN if recovery is None else max(now - FRESH_WITHIN, recovery.noticed_at)
-    )
+def _judge(
+    now: datetime, recovery: OpenRecovery | None, placed: _MetersByNode, least_fresh: Fraction
+) -> dict[str, object]:
+    meters = sum(count for count, _young in placed.values())
+    young = sum(young for _count, young in placed.values())
     messages = notices.traffic(now - timedelta(days=1), now - RECEIPT_TAKES, SAMPLE)
     answered_at = _answered_at()
     return {
-        "collection": young >= LEAST_FRESH_SHARE * meters,
+        "collection": young >= least_fresh * meters,
         "messaging": _well(messages, now),
         "payments": (answered_at is None or answered_at >= now - ANSWER_WITHIN)
         and (recovery is None or _gateway_has_said(recovery)),
@@ -104,16 +130,35 @@ def _judge(now: datetime, recovery: OpenRecovery | None) -> dict[str, object]:
     }
 
 
-def _collected(now: datetime, young_from: datetime) -> tuple[int, int]:
+def _freshness(now: datetime) -> _Freshness:
+    """Return how many meters must have data, and the age of these, by the policy of all accounts."""
+    policies = policy_book()
+    code = policies.code_for("", "")
+    policy = (
+        None if code is None else policies.in_force(code, local_day(now, ZoneInfo(settings.URJA_TIMEZONE)))
+    )
+    if policy is None:
+        return _Freshness()
+    return _Freshness(policy.cut.least_fresh, policy.cut.fresh_within, policy.cut.least_area_meters)
+
+
+def _collected(now: datetime, rules: _Freshness, recovery: OpenRecovery | None) -> _MetersByNode:
+    """Return how many meters are to have data, and how many of them have, by the node at which they are placed."""
+    since = now - rules.fresh_within
+    young_from = since if recovery is None else max(since, recovery.noticed_at)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*), count(*) FILTER (WHERE r.latest_end_at > %(young)s) FROM contracts.agreement a "
+            "SELECT p.node_id, count(*), count(*) FILTER (WHERE r.latest_end_at > %(young)s) FROM contracts.agreement a "
+            "JOIN assets.supply_in_service v ON v.service_point_id = a.service_point_id "
             "LEFT JOIN readings.accrual r ON r.agreement_id = a.id AND r.latest "
-            "WHERE a.valid_from <= %(now)s AND (a.valid_to IS NULL OR a.valid_to > %(now)s)",
-            {"now": now, "young": young_from},
+            "LEFT JOIN network.placement p ON p.service_point_id = a.service_point_id AND p.tree = 'administration' "
+            "AND p.valid_from <= %(now)s AND (p.valid_to IS NULL OR p.valid_to > %(now)s) "
+            "WHERE a.valid_from <= %(now)s AND (a.valid_to IS NULL OR a.valid_to > %(now)s) "
+            # A meter that has come into service within the time has not had all of it to send data.
+            "AND (v.in_service_at <= %(owing)s OR r.latest_end_at > %(young)s) GROUP BY p.node_id",
+            {"now": now, "young": young_from, "owing": since},
         )
-        meters, young = cursor.fetchone()
-        return int(meters), int(young)
+        return {node: (int(meters), int(young)) for node, meters, young in cursor.fetchall()}
 
 
 def _well(messages: notices.Traffic, now: datetime) -> bool:

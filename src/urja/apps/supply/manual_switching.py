@@ -47,6 +47,7 @@ def carry_out(item: AccountDecision, moment: RunContext) -> tuple[AccountDecisio
         if window is not None and window.not_before > moment.now:
             return item, Counter()
         held = Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
+        held = held.of(known.facts.commodity)
         return item, _send(known, OFF, held, moment)
     if decision.restore is not None:
         return item, _send(known, ON, decision.restore.reason, moment)

@@ -246,3 +246,28 @@ class HealthReport(models.Model):
 
     def __str__(self) -> str:
         return f"health at {self.at}"
+
+
+class AreaHealth(models.Model):
+    """Whether the meters beneath one administrative node reported, from one instant to another; written when it changes."""
+
+    node = models.ForeignKey("network.Node", on_delete=models.PROTECT, related_name="+")
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True)
+    collection = models.BooleanField()
+    meters = models.IntegerField()
+    """Meters beneath it that were to have data at `from_at`."""
+    meters_young = models.IntegerField()
+    """Those of them that had fresh data."""
+
+    class Meta:
+        db_table = "supply_area_health"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["node"], condition=Q(until_at=None), name="supply_one_area_health"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["node", "from_at"], name="supply_area_health_node")]
+
+    def __str__(self) -> str:
+        return f"collection at node {self.node_id} from {self.from_at}"

@@ -44,6 +44,6 @@ def _order(
 
 
 def decide_all_again() -> None:
-    """Let every account be decided anew in the next run, as after a change of policy."""
+    """Let every account be decided again in the next run, as after a change of policy."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE supply_state SET seen_seq = -1")

@@ -74,7 +74,7 @@ def open_recovery() -> OpenRecovery | None:
 
 
 def record_gateway_asked(noticed_at: datetime, now: datetime) -> None:
-    """Store that the gateway was asked for all payments since the backups of restores up to `noticed_at`."""
+    """Store that the gateway was asked for all payments since the backups of restores up to `noticed_at` (UTC)."""
     Recovery.objects.filter(gateway_asked_at=None, noticed_at__lte=noticed_at).update(gateway_asked_at=now)
 
 

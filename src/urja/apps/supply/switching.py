@@ -6,7 +6,7 @@ it.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -47,7 +47,7 @@ class RunContext:
 
 
 def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
-    """Turn operators' orders into holds, oldest first; returns the accounts they concern."""
+    """Turn operators' orders into holds, oldest first; returns the service points they concern."""
     waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:limit])
     places = {order.service_point_id for order in waiting}
     for order in waiting:
@@ -58,11 +58,18 @@ def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
                 release_hold(order.service_point_id, order.hold, order.actor, moment.now)
             # In one transaction with the hold: an order is applied exactly once, however often the stage is killed.
             Order.objects.filter(id=order.id).update(applied_at=moment.now)
+    return places
+
+
+def accounts_at(service_point_ids: Collection[int], now: datetime) -> set[int]:
+    """Return the accounts whose agreements are in force at service points."""
+    if not service_point_ids:
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT account_id FROM contracts.agreement WHERE service_point_id = ANY(%s) AND valid_from <= %s "
             "AND (valid_to IS NULL OR valid_to > %s)",
-            [list(places), moment.now, moment.now],
+            [list(service_point_ids), now, now],
         )
         return {account_id for (account_id,) in cursor.fetchall()}
 
@@ -113,12 +120,25 @@ def order_cut(account_id: int, transformer: str, moment: RunContext) -> CommandR
         return command
 
 
+def sleeps_until(known: AccountSnapshot, window: core.Window | None, now: datetime) -> datetime | None:
+    """Return when to decide again about a meter that sleeps through the rest of a window; None where it is awake in it.
+
+    No disconnection is given that the meter could only carry out after the window.
+    """
+    assert known.device_id is not None
+    awake_at = commands.awake_at(known.device_id, now)
+    if window is None or awake_at is None or awake_at < window.not_after:
+        return None
+    return window.not_after
+
+
 def order_hold(known: AccountSnapshot, transformer: str, moment: RunContext) -> CommandRow:
     """Order the disconnection that an operator's hold requires.
 
     The caller has checked that it may be given now (`core.hold_window`).
     """
     reason = core.Reason("holds", "held", {"held_holds": ",".join(sorted(known.other_holds))})
+    reason = reason.of(known.facts.commodity)
     window = core.hold_window(known.policy, known.facts)
     with transaction.atomic():
         command = _issue(known, DISCONNECT, Cause.HOLD, reason, moment, hold_ends_at(window, moment))

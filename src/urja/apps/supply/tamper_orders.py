@@ -1,4 +1,4 @@
-"""Work orders for tamper events, and for pushes that were refused as implausible.
+"""Work orders for tamper events, for faults of phases, and for pushes that were refused as implausible.
 
 A work order stays open until it was done, even where the magnet is gone: that it was there has to be inspected. No
 supply is disconnected for an event alone.
@@ -14,6 +14,8 @@ from urja.apps.work.kinds import WorkOrderKind
 from urja.stream.records import OwnEvent, Source
 
 TAMPERS: Final = {
+    **dict.fromkeys((1, 3, 5), WorkOrderKind.PHASE_MISSING),
+    **dict.fromkeys((51, 53, 55), WorkOrderKind.CURRENT_REVERSED),
     201: WorkOrderKind.MAGNET,
     203: WorkOrderKind.NEUTRAL_DISTURBED,
     251: WorkOrderKind.COVER_OPENED,
@@ -26,13 +28,13 @@ LOOKED_BACK: Final = timedelta(days=30)
 """Events that came in earlier are not examined any more."""
 
 _NEW = """
-SELECT DISTINCT ON (e.device_id, e.code) e.device_id, p.service_point_id, e.code, e.occurred_at
+SELECT DISTINCT ON (e.device_id, known.kind) e.device_id, p.service_point_id, e.code, e.occurred_at
 FROM readings.event e JOIN assets.device_period p ON p.device_id = e.device_id
     AND p.valid_from <= e.occurred_at AND coalesce(p.valid_to, 'infinity') > e.occurred_at
 -- A cover is open while the meter is being installed.
 JOIN assets.supply_in_service v ON v.service_point_id = p.service_point_id AND v.in_service_at <= e.occurred_at
 JOIN unnest(%(codes)s::int[], %(kinds)s::text[]) AS known (code, kind) USING (code)
-WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
+WHERE e.code IN (1, 3, 5, 51, 53, 55, 201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EXISTS (
     SELECT FROM work.order w WHERE w.device_id = e.device_id AND w.kind = known.kind
         AND (w.closed_at IS NULL OR w.closed_at >= e.received_at))
     AND NOT (e.source = %(pulled)s AND EXISTS (
@@ -43,7 +45,7 @@ WHERE e.code IN (201, 203, 251, -1, -2) AND e.received_at > %(since)s AND NOT EX
                 SELECT FROM readings.event between_them WHERE between_them.device_id = e.device_id
                     AND between_them.code = 102 AND between_them.occurred_at > e.occurred_at
                     AND between_them.occurred_at < told.occurred_at)))
-ORDER BY e.device_id, e.code, e.occurred_at
+ORDER BY e.device_id, known.kind, e.occurred_at
 """
 """The codes are literals because the partial index is on exactly these. A tamper without power is reported by the first
 push after the power's return (event 102), with that push's stamp. The log, read later, has the same tamper under its

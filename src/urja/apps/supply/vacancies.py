@@ -30,10 +30,11 @@ AT_ONCE: Final = 200
 
 _STILL_POWERED = """
 SELECT h.service_point_id, p.device_id, d.load_switch, coalesce(f.transformer, ''), g.account_id, a.balance_minor,
-    a.last_seq, h.reasons, CASE WHEN h.unbound THEN '' ELSE governing.code END
+    a.last_seq, h.reasons, CASE WHEN h.unbound THEN '' ELSE governing.code END, s.commodity
 FROM (SELECT service_point_id, string_agg(reason, ',' ORDER BY reason) AS reasons,
         bool_or(reason = ANY(%(unbound)s)) AS unbound FROM supply_hold
     WHERE released_at IS NULL AND reason <> 'credit' GROUP BY 1) h
+JOIN network.service_point s ON s.id = h.service_point_id
 JOIN assets.device_period p ON p.service_point_id = h.service_point_id AND p.role = 1 AND p.valid_to IS NULL
 JOIN assets.supply_in_service v ON v.service_point_id = h.service_point_id AND v.in_service_at <= %(now)s
 JOIN assets.device d ON d.id = p.device_id
@@ -72,6 +73,7 @@ class _StillPowered:
     reasons: str
     governed_by: str
     """Code of the policy whose hours apply; empty where none do."""
+    commodity: str
 
 
 def disconnect_vacant(moment: RunContext) -> int:
@@ -90,7 +92,7 @@ def disconnect_vacant(moment: RunContext) -> int:
         )
         powered = [_StillPowered(*row) for row in cursor.fetchall()]
     for one in powered:
-        reason = Reason("holds", "held", {"held_holds": one.reasons})
+        reason = Reason("holds", "held", {"held_holds": one.reasons}).of(one.commodity)
         if one.load_switch:
             _cut(one, reason, open_now.get(one.governed_by), moment)
         else:

@@ -1,7 +1,7 @@
 """Registers that advance after a confirmed disconnection: a welded relay, or a bypass around the meter.
 
 The test needs two reads after the disconnection, the later one higher. A read before it proves nothing, because the
-relay opened between the two. After a visit (a closed work order) the reads begin anew.
+relay opened between the two. After a visit (a closed work order) the reads begin again.
 """
 
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ def open_work_orders(known: Sequence[AccountSnapshot], now: datetime) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT given.device_id, min(r.import_wh), max(r.import_wh), min(r.read_at), max(r.read_at) "
+            "SELECT given.device_id, min(r.values[1]), max(r.values[1]), min(r.read_at), max(r.read_at) "
             "FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS given (device_id, place_id, cut_at) "
             "JOIN readings.register r ON r.service_point_id = given.place_id AND r.device_id = given.device_id "
             "AND r.kind <> 6 AND r.read_at > greatest(given.cut_at, (SELECT max(w.closed_at) FROM work.order w "
             "  WHERE w.device_id = given.device_id AND w.kind = 'weld_or_bypass')) GROUP BY given.device_id "
-            "HAVING count(DISTINCT r.read_at) >= 2 AND max(r.import_wh) > min(r.import_wh)",
+            "HAVING count(DISTINCT r.read_at) >= 2 AND max(r.values[1]) > min(r.values[1])",
             [
                 list(cut),
                 [item.agreement.service_point_id for item in cut.values()],

@@ -1,14 +1,15 @@
 """Opening and ending work orders, by the pipeline. Actions of field staff are registry operations (`CloseWorkOrder`)."""
 
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from urja.apps.work.kinds import UNFINISHED, WorkOrderKind, WorkOrderState
 from urja.apps.work.models import WorkOrder
 from urja.apps.work.numbers import next_id
 from urja.base.ids import bucket_of
+from urja.base.untyped_values import JsonObject
 
 
 def open_order(
@@ -17,7 +18,7 @@ def open_order(
     service_point_id: int,
     device_id: int | None = None,
     opened_at: datetime,
-    asked: dict[str, Any],
+    asked: JsonObject,
     due_at: datetime | None = None,
     operation_id: int | None = None,
 ) -> WorkOrder:
@@ -51,7 +52,7 @@ def open_order(
 
 
 def report_weld(
-    *, device_id: int, service_point_id: int, opened_at: datetime, asked: dict[str, Any]
+    *, device_id: int, service_point_id: int, opened_at: datetime, asked: dict[str, object]
 ) -> WorkOrder:
     """Open a work order for a register that advances after a confirmed disconnection, or return the unfinished one."""
     return open_order(
@@ -68,7 +69,7 @@ def assign(work_order_id: int, user_id: int) -> bool:
     return bool(_unfinished(work_order_id).update(state=WorkOrderState.ASSIGNED, assignee_id=user_id))
 
 
-def close(work_order_id: int, closed_at: datetime, result: dict[str, Any] | None = None) -> bool:
+def close(work_order_id: int, closed_at: datetime, result: JsonObject | None = None) -> bool:
     """Close a work order as done; returns False where it had ended before."""
     return bool(
         _unfinished(work_order_id).update(state=WorkOrderState.DONE, closed_at=closed_at, result=result or {})
@@ -84,10 +85,18 @@ def withdraw(work_order_id: int, closed_at: datetime, why: str) -> bool:
     )
 
 
+def withdraw_of_device(kind: WorkOrderKind, device_id: int, closed_at: datetime, why: str) -> None:
+    """Withdraw the unfinished work order of a kind at a meter, where there is one."""
+    for order_id in WorkOrder.objects.filter(
+        kind=kind, device_id=device_id, state__in=UNFINISHED
+    ).values_list("id", flat=True):
+        withdraw(order_id, closed_at, why)
+
+
 def delete_unfinished(work_order_id: int) -> None:
     """Delete an unfinished work order, because its service point was created by mistake."""
     _unfinished(work_order_id).delete()
 
 
-def _unfinished(work_order_id: int) -> Any:
+def _unfinished(work_order_id: int) -> QuerySet[WorkOrder]:
     return WorkOrder.objects.filter(id=work_order_id, state__in=UNFINISHED)

@@ -10,9 +10,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from urja.base import toml
+from urja.base.untyped_values import JsonObject
 from urja.core.policy.table_reader import PolicyTableReader
 from urja.core.table_reader import Fault
 
@@ -186,7 +187,7 @@ def _kinds(table: PolicyTableReader) -> dict[str, PasskeyNeed]:
 
 
 def _alone(table: PolicyTableReader, decimals: int) -> SoleStaffLimits:
-    values: dict[str, Any] = {
+    values: JsonObject = {
         "delay": timedelta(hours=table.whole("delay_hours", low=1, high=31 * 24)),
         "money_minor": table.amount("money", decimals=decimals),
         "disconnections": table.whole("disconnections"),

@@ -1,10 +1,37 @@
 """The passkeys that an operation needs, by its own effect and that of the operations before it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from urja.core.approvals.document import PasskeyNeed, Thresholds, ThresholdSteps
+
+ALWAYS: Final[Mapping[str, PasskeyNeed]] = {
+    "load_statement": PasskeyNeed.ACTOR,
+    "open_drawer": PasskeyNeed.ACTOR,
+    "post_maintenance": PasskeyNeed.ACTOR,
+}
+"""Kinds that need passkeys whatever a document says: what follows of them credits accounts without any, or all flats of a
+society owe by one of them.
+"""
+
+
+class Ground(Enum):
+    """The kind of threshold that an operation reaches."""
+
+    KIND = "kind"
+    PROTECTED = "protected"
+    MONEY = "money"
+    MONEY_OF_ALL = "money_of_all"
+    DISCONNECTIONS = "disconnections"
+    DISCONNECTIONS_OF_ALL = "disconnections_of_all"
+    METERS = "meters"
+    METERS_OF_ALL = "meters_of_all"
+    STATEMENT_GAP = "statement_gap"
+    """A statement that begins with the balance of no earlier one."""
+    CHEQUE_UNPROVEN = "cheque_unproven"
+    """A cheque that no entry of a statement shows as paid, where statements are loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +46,8 @@ class OperationMeasure:
     """Protected consumers among those disconnected, or consumers whose protection it ends."""
     meters: int = 0
     """Meters that something is set on: their clock, a text."""
+    unproven: Ground | None = None
+    """Why its evidence of money is not proven by the bank's other records; a second person then looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +63,6 @@ class DoneBefore:
     everybody_disconnections: int = 0
     meters: int = 0
     everybody_meters: int = 0
-
-
-class Ground(Enum):
-    """The kind of threshold that an operation reaches."""
-
-    KIND = "kind"
-    PROTECTED = "protected"
-    MONEY = "money"
-    MONEY_OF_ALL = "money_of_all"
-    DISCONNECTIONS = "disconnections"
-    DISCONNECTIONS_OF_ALL = "disconnections_of_all"
-    METERS = "meters"
-    METERS_OF_ALL = "meters_of_all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +94,13 @@ def requirement_for(thresholds: Thresholds, measure: OperationMeasure, before: D
 def _reached(
     thresholds: Thresholds, measure: OperationMeasure, before: DoneBefore
 ) -> Iterator[ReachedThreshold]:
-    kind = thresholds.kinds.get(measure.kind)
-    if kind is not None:
+    kind = max(
+        thresholds.kinds.get(measure.kind, PasskeyNeed.NOBODY), ALWAYS.get(measure.kind, PasskeyNeed.NOBODY)
+    )
+    if kind is not PasskeyNeed.NOBODY:
         yield ReachedThreshold(Ground.KIND, kind)
+    if measure.unproven is not None:
+        yield ReachedThreshold(measure.unproven, PasskeyNeed.SECOND)
     if measure.protected:
         yield ReachedThreshold(Ground.PROTECTED, thresholds.protected)
     if measure.money_minor:

@@ -2,17 +2,22 @@
 
 Everything in `params` is JSON. The end of a name states what a value is: `_minor` an amount in minor units of
 `currency` with `decimals`, `_at` an instant (ISO 8601 with the local offset), `_days`, `_percent` and `_hours`
-numbers. `urja.core.policy.sentence` writes them out.
+numbers; `commodity` is stated where it is not electricity. `urja.core.policy.sentence` writes them out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from typing import Final
+
+from urja.base.untyped_values import JsonMapping
 
 type Params = Mapping[str, int | str]
+
+ELECTRICITY: Final = "electricity"
+"""The commodity of a reason that states none."""
 
 
 class Standing(StrEnum):
@@ -44,11 +49,17 @@ class Reason:
     """Key of the sentence in the tables of `wording`."""
     params: Params = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"rule": self.rule, "key": self.key, "params": dict(self.params)}
 
+    def of(self, commodity: str) -> "Reason":
+        """Return the reason with the commodity that its sentence speaks of; electricity is not stated."""
+        if commodity == ELECTRICITY:
+            return self
+        return Reason(self.rule, self.key, {**self.params, "commodity": commodity})
+
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Reason":
+    def from_json(cls, value: JsonMapping) -> "Reason":
         """Return the reason that `to_json` was called on."""
         return cls(value["rule"], value["key"], value["params"])
 
@@ -108,6 +119,16 @@ class Decision:
     planned: Window | None = None
     """When the supply is to be disconnected if only time passes: the source of the list of tomorrow's disconnections.
     """
+
+    def of(self, commodity: str) -> "Decision":
+        """Return the decision with every reason of a commodity (`Reason.of`)."""
+        if commodity == ELECTRICITY:
+            return self
+        intents = tuple(
+            intent if isinstance(intent, Notify) else replace(intent, reason=intent.reason.of(commodity))
+            for intent in self.intents
+        )
+        return replace(self, intents=intents, reason=self.reason.of(commodity))
 
     @property
     def cut(self) -> OrderDisconnection | None:

@@ -77,7 +77,7 @@ def _never_cut(_policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def conversion_ends_at(policy: Policy, facts: Facts) -> datetime | None:
-    """Return the end of the grace after a conversion to prepayment; None where there is no grace."""
+    """Return the end (UTC) of the grace after a conversion to prepayment; None where there is no grace."""
     if facts.converted_at is None or not policy.credit.conversion_days:
         return None
     return facts.converted_at + timedelta(days=policy.credit.conversion_days)
@@ -99,7 +99,7 @@ def _partial_payment(policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
-    """Return until when the rest must be paid after a partial payment; None where the payment is too small."""
+    """Return until when (UTC) the rest must be paid after a partial payment; None where the payment is too small."""
     reached = [
         part for part in policy.reconnect.partial if paid.paid_minor * 100 >= part.percent * paid.due_minor
     ]
@@ -147,7 +147,7 @@ def _small_consumer(policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def authorised_until(policy: Policy, facts: Facts) -> datetime | None:
-    """Return until when payments under way prevent a disconnection; None where none is under way."""
+    """Return until when (UTC) payments under way prevent a disconnection; None where none is under way."""
     ends = [payment.since + policy.payments.authorised_holds for payment in _under_way(policy, facts)]
     return max(ends, default=None)
 
@@ -204,7 +204,7 @@ def _stale(policy: Policy, facts: Facts) -> DisconnectionBar | None:
 
 
 def stale_at(policy: Policy, facts: Facts) -> datetime | None:
-    """Return from when on the readings are too old to disconnect by (`cut.max_data_age_hours`); None before the
+    """Return from when on (UTC) the readings are too old to disconnect by (`cut.max_data_age_hours`); None before the
     first.
     """
     return None if facts.as_of is None else facts.as_of + policy.cut.max_data_age

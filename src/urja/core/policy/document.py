@@ -14,9 +14,10 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from urja.base import toml
+from urja.base.untyped_values import JsonObject
 from urja.core.policy.hours import (
     Holiday,
     NthWeekday,
@@ -98,13 +99,19 @@ class DisconnectRules:
 
     open_hours: OpenHours
     opens_within_days: int
-    """A window opens within so many days of any instant: `parse_policy` has proved it."""
+    """Days within which a window opens after any instant; `parse_policy` has proved it."""
     most_per_transformer: int
-    """Disconnections in one window behind one transformer."""
+    """Largest number of disconnections in one window behind one transformer."""
     stagger_s: int
     """Seconds between two disconnections behind one transformer."""
     max_data_age: timedelta
     max_estimated: Fraction
+    least_fresh: Fraction = Fraction(7, 10)
+    """The share of meters that must have fresh data for collection to be well."""
+    fresh_within: timedelta = timedelta(hours=3)
+    """Age up to which data are fresh; a meter counts once it has been in service for so long."""
+    least_area_meters: int = 20
+    """Number of meters from which on an administrative node is judged by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ class NoticeRules:
 
     before_cut: tuple[str, ...]
     least_delivered: int
-    """So many notices of any kind must be served since the last recharge, or since the credit ran out if that is
+    """Number of notices of any kind that must be served since the last recharge, or since the credit ran out if that is
     earlier.
     """
     lead: timedelta
@@ -123,13 +130,13 @@ class NoticeRules:
     repeat: timedelta
     """Time after which a required notice that is not served is sent again."""
     attempts: int
-    """So many attempts serve the notices of a kind; 0: only receipts do."""
+    """Number of attempts that serve a notice of a kind; 0: only receipts do."""
     attempts_over: timedelta
     """Time that must have passed since the first attempt."""
     channels: tuple[str, ...]
     """Channels on which an attempt counts."""
     letter_after: timedelta | None
-    """So long after posting, a letter serves all that a disconnection needs; None: no letter does."""
+    """Time after posting at which a letter serves all notices that a disconnection needs; None: no letter does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +144,11 @@ class PaymentRules:
     """Payments under way, and what a recharge pays."""
 
     authorised_holds: timedelta
-    """So long an authorised payment prevents a disconnection."""
+    """Time for which an authorised payment prevents a disconnection."""
     authorised_restores: bool
     """Whether it also reconnects a supply where it would be enough once captured."""
     at_most: int
-    """So many such payments count, the oldest first."""
+    """Number of such payments that count, the oldest first."""
     arrears_percent: int
     """Percentage of each recharge that pays arrears, as long as there are any."""
 
@@ -335,6 +342,10 @@ def _cut(reader: PolicyTableReader, protected: ProtectedTimes) -> DisconnectRule
         stagger_s=reader.whole("stagger_s", 0, high=3600),
         max_data_age=timedelta(hours=reader.whole("max_data_age_hours", low=1, high=24 * 60)),
         max_estimated=Fraction(percent, 100),
+        # Below half of the meters no document may call collection well.
+        least_fresh=Fraction(reader.whole("least_fresh_percent", 70, low=50, high=100), 100),
+        fresh_within=timedelta(hours=reader.whole("fresh_within_hours", 3, low=1, high=24)),
+        least_area_meters=reader.whole("least_area_meters", 20, low=1, high=1_000_000),
     )
     reader.finish()
     return rules
@@ -352,7 +363,7 @@ def _notices(reader: PolicyTableReader) -> NoticeRules:
     return rules
 
 
-def _served(reader: PolicyTableReader) -> dict[str, Any]:
+def _served(reader: PolicyTableReader) -> JsonObject:
     """Return what serves a notice beside a receipt; without this table, only a receipt does."""
     attempts, days, channels = 0, 0, reader.words("channels", CHANNELS)
     if "attempts" in reader or "days" in reader or channels:

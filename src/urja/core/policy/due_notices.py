@@ -106,7 +106,7 @@ def cut_is_near(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) 
 
 
 def next_notice_at(policy: Policy, facts: Facts, bars: Sequence[DisconnectionBar]) -> datetime | None:
-    """Return when time alone makes a notice due; None where only other facts can."""
+    """Return when (UTC) time alone makes a notice due; None where only other facts can."""
     near = cut_is_near(policy, facts, bars)
     due = [
         max(notice.requested_at for notice in requested) + policy.notices.repeat

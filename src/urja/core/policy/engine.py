@@ -38,7 +38,9 @@ RECHECK: Final = timedelta(minutes=15)
 def decide(policy: Policy, facts: Facts) -> Decision:
     """Return what is to be done about one account's supply, with the reason."""
     decision = _by_credit(policy, facts)
-    return decision if facts.supply == "off" else _with_holds(policy, facts, decision)
+    if facts.supply != "off":
+        decision = _with_holds(policy, facts, decision)
+    return decision.of(facts.commodity)
 
 
 def _by_credit(policy: Policy, facts: Facts) -> Decision:

@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from urja.core.policy.decision import ELECTRICITY
+
 type Supply = Literal["on", "off", "unknown"]
 """The last relay state that the meter itself confirmed; unknown before the first."""
 
@@ -61,11 +63,19 @@ class Health:
     """Whether the services that a fair disconnection depends on are working."""
 
     collection: bool = True
-    """Readings arrive."""
+    """Readings arrive: those of the area in question, else of the whole installation."""
     payments: bool = True
     """Consumers can pay, and payments are credited."""
     messaging: bool = True
     """Notices are sent and receipts arrive."""
+    well_areas: frozenset[int] = frozenset()
+    """Areas that are judged by themselves and whose readings arrive, by number."""
+    ill_areas: frozenset[int] = frozenset()
+    """Areas whose readings do not arrive."""
+
+    def within(self, area: int) -> "Health":
+        """Return the health that counts in an area that is judged by itself: its own collection, whatever the rest does."""
+        return Health(area not in self.ill_areas, self.payments, self.messaging)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,8 @@ class Facts:
     converted_at: datetime | None = None
     """When the account became prepaid; None when it always was."""
     sanctioned_load_w: int = 0
+    commodity: str = ELECTRICITY
+    """What the supply delivers: reasons speak of a valve where it is gas."""
     category: str = ""
     """The consumer category, as documents name it."""
     arrears_minor: int = 0

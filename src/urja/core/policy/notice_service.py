@@ -62,7 +62,7 @@ def notices_served(policy: Policy, facts: Facts) -> NoticesServed:
 
 
 def exhausted_since(facts: Facts) -> datetime:
-    """Return since when the credit has been exhausted; now where it is only just."""
+    """Return since when (UTC) the credit has been exhausted; now where it is only just."""
     return facts.now if facts.below_cut_since is None else facts.below_cut_since
 
 

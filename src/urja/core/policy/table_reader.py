@@ -118,7 +118,7 @@ class PolicyTableReader(TableReader):
         return PolicyTableReader(value, self.place(key), self.faults)
 
 
-def _as_minutes(value: Any) -> int | None:
+def _as_minutes(value: object) -> int | None:
     if not isinstance(value, str) or len(value) != 5 or value[2] != ":":
         return None
     hours, minutes = value[:2], value[3:]

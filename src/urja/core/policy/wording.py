@@ -4,13 +4,13 @@ What a parameter's name ends in says how it is written (`urja.core.policy.decisi
 """
 
 import tomllib
-from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
-from urja.core.policy.decision import Params, Reason
+from urja.base.untyped_values import JsonMapping, JsonObject
+from urja.core.policy.decision import ELECTRICITY, Params, Reason
 from urja.core.policy.table_reader import WEEKDAYS
 from urja.core.units import major_text
 
@@ -22,7 +22,7 @@ _MINUS: Final = "−"
 
 
 @cache
-def _tables() -> dict[str, dict[str, Any]]:
+def _tables() -> dict[str, JsonObject]:
     folder = resources.files("urja.core.policy") / "sentences"
     return {
         item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
@@ -62,7 +62,13 @@ def _promised(params: Params) -> list[str]:
 def _said(form: str, reason: Reason, language: str) -> str:
     table = _table(language)
     template: str = table[form][reason.key]
-    return template.format_map(_written(reason.params, table))
+    return template.format_map({**_words(reason.params, table), **_written(reason.params, table)})
+
+
+def _words(params: Params, table: JsonMapping) -> dict[str, str]:
+    """Return the words for what is switched: a supply, or the valve of gas."""
+    words: dict[str, str] = table["words"][params.get("commodity", ELECTRICITY)]
+    return words
 
 
 def written(params: Params, language: str = DEFAULT_LANGUAGE) -> dict[str, str]:
@@ -76,16 +82,16 @@ def weekday(at: datetime, language: str = DEFAULT_LANGUAGE) -> str:
     return name
 
 
-def _table(language: str) -> dict[str, Any]:
+def _table(language: str) -> JsonObject:
     tables = _tables()
     return tables.get(language.partition("-")[0].lower(), tables[DEFAULT_LANGUAGE])
 
 
-def _written(params: Params, table: Mapping[str, Any]) -> dict[str, str]:
+def _written(params: Params, table: JsonMapping) -> dict[str, str]:
     return {name: _write(name, value, params, table) for name, value in params.items()}
 
 
-def _write(name: str, value: int | str, params: Params, table: Mapping[str, Any]) -> str:
+def _write(name: str, value: int | str, params: Params, table: JsonMapping) -> str:
     match name.rpartition("_")[2]:
         case "minor":
             return _money(int(value), str(params.get("currency", "")), int(params.get("decimals", 2)))
@@ -99,12 +105,15 @@ def _write(name: str, value: int | str, params: Params, table: Mapping[str, Any]
             name_of_day: str = table["weekdays"][WEEKDAYS.index(str(value))]
             return name_of_day
         case "holds":
-            return ", ".join(table["holds"].get(hold, hold) for hold in str(value).split(","))
+            names = table["holds"]
+            if params.get("commodity", ELECTRICITY) != ELECTRICITY:
+                names = names | table["gas_holds"]
+            return ", ".join(names.get(hold, hold) for hold in str(value).split(","))
         case _:
             return str(value)
 
 
-def _instant(at: datetime, table: Mapping[str, Any]) -> str:
+def _instant(at: datetime, table: JsonMapping) -> str:
     """`Friday 27 November, 10:00`: the local time that the parameter carries."""
     template: str = table["instant"]
     return template.format(

@@ -1,47 +1,80 @@
 """Rating: a tariff document, energy and local days in; an exact amount for each charge line out.
 
 Pure and exact: no clock, no storage, no floats. `tariff` is the model of a document and `document` parses it.
-`engine` calculates a billing period: `bills` splits its days, `parts` has the arithmetic of each kind of charge line.
-`arithmetic` explains a single posting row by row.
+`engine` calculates a billing period: `bills` splits its days, `parts` has the arithmetic of charge lines, `zone_parts` and
+`demand_parts` that of zones, demand and power factor; `unit_bank` nets export. `uses_of_rows` takes rows of determinants.
+`posting_rows` explains a single posting row by row, and `calculations` rates again what an entry names.
 """
 
 from urja.core.rating.bills import price_change_days
+from urja.core.rating.calculations import (
+    RATING_RULES,
+    Calculation,
+    NamedTerms,
+    UnknownRulesError,
+    calculation_of,
+    recalculate,
+)
 from urja.core.rating.document import TariffError, parse_tariff
-from urja.core.rating.engine import rate_period
+from urja.core.rating.engine import rate_period, reserve_so_far
 from urja.core.rating.inputs_and_results import (
     ROUNDING,
+    BankRow,
     EnergyUse,
     LinePart,
+    Measured,
+    PastDemand,
+    QuantityUse,
     RatedLine,
     RatedPeriod,
     RatingError,
     RatingTerms,
+    claw_backs,
     uses_between,
+    uses_of_rows,
 )
+from urja.core.rating.periods import period_of
 from urja.core.rating.posting_rows import PostingRow, rated_state, rows_between
-from urja.core.rating.tariff import ChargeLine, Percent, PerTime, Slabs, Tariff
+from urja.core.rating.tariff import ChargeLine, Commodity, Measure, Percent, PerTime, Settles, Slabs, Tariff
 from urja.core.table_reader import Fault
 
 __all__ = [
+    "RATING_RULES",
     "ROUNDING",
+    "BankRow",
+    "Calculation",
     "ChargeLine",
+    "Commodity",
     "EnergyUse",
     "Fault",
     "LinePart",
+    "Measure",
+    "Measured",
+    "NamedTerms",
+    "PastDemand",
     "PerTime",
     "Percent",
     "PostingRow",
+    "QuantityUse",
     "RatedLine",
     "RatedPeriod",
     "RatingError",
     "RatingTerms",
+    "Settles",
     "Slabs",
     "Tariff",
     "TariffError",
+    "UnknownRulesError",
+    "calculation_of",
+    "claw_backs",
     "parse_tariff",
+    "period_of",
     "price_change_days",
     "rate_period",
     "rated_state",
+    "recalculate",
+    "reserve_so_far",
     "rows_between",
     "uses_between",
+    "uses_of_rows",
 ]

@@ -5,16 +5,72 @@ bills, or the bill continues. Another tariff always begins a bill. A change of t
 lines whose price depends on it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
 from urja.core.calendar import Period
-from urja.core.rating.inputs_and_results import ZERO, EnergyUse, RatingError, RatingTerms, rounded
-from urja.core.rating.tariff import OnChange, Percent, Tariff, calculation_order
+from urja.core.rating.inputs_and_results import (
+    NOTHING_MEASURED,
+    ZERO,
+    EnergyUse,
+    Measured,
+    PastDemand,
+    QuantityUse,
+    RatingError,
+    RatingTerms,
+    rounded,
+)
+from urja.core.rating.priced_quantities import adds_up
+from urja.core.rating.tariff import BILLED_KWH, Measure, OnChange, Percent, Tariff, calculation_order
 from urja.core.units import exact_text
+
+_WH_IN_KWH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPiece:
+    """Determinants of some elapsed days of a bill, with the terms in force on them."""
+
+    days: Period
+    values: Mapping[str, Fraction]
+    terms: RatingTerms
+
+    def touches(self, days: Period) -> bool:
+        """Return whether it has a day among some days."""
+        return self.days.intersection(days).days > 0
+
+    def within(self, days: Period) -> "MeasuredPiece":
+        """Return the piece on some of its days: sums in proportion to them, maxima as they are."""
+        own = self.days.intersection(days)
+        if own == self.days:
+            return self
+        factor = Fraction(own.days, self.days.days)
+        values = {name: value * factor if adds_up(name) else value for name, value in self.values.items()}
+        return MeasuredPiece(own, values, self.terms)
+
+    def value(self, name: str) -> Fraction:
+        """Return the value of a determinant in its unit; raises RatingError where it is not known."""
+        value = self.values.get(name)
+        if value is None:
+            raise RatingError(
+                f"{name} of {self.days.first} to {self.days.end} is not known: no meter of the agreement captures it, "
+                "or no row of determinants has it; give the agreement a tariff without it"
+            )
+        return value
+
+    def share(self, name: str) -> Fraction:
+        """Return the agreement's share of a common quantity; raises RatingError where its terms have none."""
+        if not name:
+            return Fraction(1)
+        share = self.terms.shares.get(name)
+        if share is None:
+            raise RatingError(
+                f"the agreement has no share by {name} on {self.days.first}: state it in the agreement's terms"
+            )
+        return share
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +95,17 @@ class Bill:
     """Number of billed days, in this bill and the others."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy of the elapsed days, in kWh."""
-    loads: tuple[tuple[Period, Fraction], ...]
-    """Sanctioned load of the elapsed days that are charged by day, in kW."""
+    loads: tuple[tuple[Period, RatingTerms], ...]
+    """The elapsed days that are charged by day, with the terms whose loads they have."""
+    measured: tuple[MeasuredPiece, ...] = ()
+    """Other quantities of the elapsed days."""
+    past_demands: tuple[PastDemand, ...] = ()
+    coming: tuple[tuple[Period, RatingTerms], ...] = ()
+    """Days to come with their terms, where lines that settle at close are estimated for all days."""
+    captured: frozenset[str] | None = None
+    """Names of the determinants that some days of the period have; None in an estimate."""
+    settled_wh: int = 0
+    """Units that banks settle at the period's close, in its last bill."""
 
     def before(self, day: date) -> "Bill":
         """Return the bill as it was at the beginning of a day, with the energy that is known of that time now."""
@@ -49,7 +114,10 @@ class Bill:
             self,
             versions=tuple(version for version in self.versions if version.first < day),
             elapsed=elapsed,
+            coming=(),
+            settled_wh=0,
             uses=weights_within(self.uses, elapsed),
+            measured=tuple(piece.within(elapsed) for piece in self.measured if piece.touches(elapsed)),
             loads=tuple(
                 (days.intersection(elapsed), load)
                 for days, load in self.loads
@@ -57,12 +125,30 @@ class Bill:
             ),
         )
 
-    def run(self, number: int) -> "ChargeSpan":
-        """Return the days of the bill from the beginning of version `number` on."""
+    def used(self, measure: Measure) -> tuple[tuple[Period, Fraction], ...]:
+        """Return what the elapsed days have of a quantity, in the unit of its measure.
+
+        Raises RatingError where determinants of some days do not have it, or terms not the share of it.
+        """
+        if not measure.quantity:
+            if measure.size == _WH_IN_KWH:
+                return self.uses
+            return tuple((days, kwh * _WH_IN_KWH / measure.size) for days, kwh in self.uses)
+        return tuple(
+            (piece.days, piece.value(measure.quantity) * piece.share(measure.share) / measure.size)
+            for piece in self.measured
+        )
+
+    def run(self, number: int, measure: Measure = BILLED_KWH) -> "ChargeSpan":
+        """Return the days of the bill from the beginning of version `number` on, with their use of a quantity.
+
+        Raises RatingError as `used` does.
+        """
         version = self.versions[number]
         first = version.first if number else self.days.first
         elapsed = Period(first, self.elapsed.end)
-        uses = weights_within(self.uses, elapsed) if number else self.uses
+        used = self.used(measure)
+        uses = weights_within(used, elapsed) if number else used
         return ChargeSpan(
             name=version.name,
             tariff=version.tariff,
@@ -70,13 +156,16 @@ class Bill:
             charged=Period(first, self.days.end),
             elapsed=elapsed,
             period_days=self.period_days,
-            before_kwh=_sum_of(self.uses) - _sum_of(uses) if number else ZERO,
+            before_kwh=_sum_of(used) - _sum_of(uses) if number else ZERO,
             uses=uses,
             loads=tuple(
                 (Period(max(first, days.first), days.end), load)
                 for days, load in self.loads
                 if not number or days.end > first
             ),
+            unit=measure.unit,
+            bill=self,
+            number=number,
         )
 
 
@@ -95,15 +184,24 @@ class ChargeSpan:
     """Those since the change that have elapsed."""
     period_days: int
     before_kwh: Fraction
-    """Energy of the bill before the change."""
+    """Energy of the bill before the change; of another quantity in its unit, as are those below."""
     uses: tuple[tuple[Period, Fraction], ...]
     """Energy since the change, in kWh."""
-    loads: tuple[tuple[Period, Fraction], ...]
+    loads: tuple[tuple[Period, RatingTerms], ...]
+    unit: str
+    """The unit of the line's quantity, such as kWh or m³."""
+    bill: Bill
+    number: int
+    """Number of the bill's version since which the line has its definition."""
 
     @property
     def energy_kwh(self) -> Fraction:
         """Energy of the bill so far, in kWh."""
         return self.before_kwh + _sum_of(self.uses)
+
+    def of(self, measure: Measure) -> "ChargeSpan":
+        """Return the same days with their use of another quantity; raises RatingError where it is not known."""
+        return self.bill.run(self.number, measure)
 
 
 def _sum_of(uses: tuple[tuple[Period, Fraction], ...]) -> Fraction:
@@ -227,18 +325,25 @@ def bills_of(
     elapsed: Period,
     by_day_from: date,
     notes: list[str],
+    measured: Measured = NOTHING_MEASURED,
+    *,
+    estimate: bool = False,
 ) -> Iterator[Bill]:
-    """Yield the bills of a period with their energy (kWh) and loads (kW), as far as `elapsed`.
+    """Yield the bills of a period with their energy (kWh), other quantities and loads (kW), as far as `elapsed`.
 
     Splits and roundings of quantities are appended to `notes`. Raises RatingError where no version is in force.
     """
     plan = _plan(terms, billed)
-    energy = _cut_uses(uses, _cuts(plan, billed), notes)
+    meter_unit = plan[0][0].versions[0].tariff.commodity.meter_unit
+    energy = _cut_uses(uses, _cuts(plan, billed), meter_unit, notes)
     ordered = sorted(terms, key=lambda each: each.first)
+    pieces = _cut_measured(measured.uses, _cuts(plan, billed), ordered)
+    captured = None if estimate else frozenset(name for use in measured.uses for name in use.values)
     by_day = Period(by_day_from, billed.end)
     for shared in plan:
         begun = [each for each in shared if each.days.first < elapsed.end or each.days.first == billed.first]
-        for planned, used in zip(begun, _shares_by_days(begun, elapsed, energy, notes), strict=True):
+        given = list(_shares_by_days(begun, elapsed, energy, notes))
+        for number, (planned, used) in enumerate(zip(begun, given, strict=True)):
             passed = planned.days.intersection(elapsed)
             yield Bill(
                 tuple(
@@ -250,11 +355,22 @@ def bills_of(
                 passed,
                 billed.days or 1,
                 used,
-                tuple(
-                    (piece, Fraction(_in_force(ordered, piece.first).load_w, 1000))
-                    for piece in passed.intersection(by_day).split_at([each.first for each in ordered])
-                ),
+                _by_terms(passed.intersection(by_day), ordered),
+                _measured_of(begun, number, given, pieces, elapsed, ordered),
+                measured.past_demands,
+                _by_terms(
+                    Period(max(passed.end, planned.days.first), planned.days.end).intersection(by_day),
+                    ordered,
+                )
+                if estimate
+                else (),
+                captured,
             )
+
+
+def _by_terms(days: Period, terms: Sequence[RatingTerms]) -> tuple[tuple[Period, RatingTerms], ...]:
+    pieces = days.split_at([each.first for each in terms])
+    return tuple((piece, _in_force(terms, piece.first)) for piece in pieces)
 
 
 def _shares_by_days(
@@ -271,35 +387,81 @@ def _shares_by_days(
         return
     whole = Period(passed[0].first, passed[-1].end)
     total = sum((kwh for piece, kwh in energy if piece.intersection(whole) == piece), ZERO)
+    unit = begun[0].versions[0].tariff.commodity.unit
     until = []
     for days, following in pairwise([*zip(passed, begun, strict=True)]):
         over = (days[0].end - whole.first).days
         step = following[1].versions[0].tariff.round_units
         what = f"energy of {over} of {whole.days} days"
-        share = rounded(total * over / whole.days, step, what, "kWh", notes)
+        share = rounded(total * over / whole.days, step, what, unit, notes)
         # A rounding to whole units may exceed a small total; a bill after it would then have negative energy.
         until.append(share if abs(share) <= abs(total) else total)
     # Differences of running totals, the last of which is the total itself: the shares sum to it whatever was rounded.
     shares = [end - begin for begin, end in pairwise([ZERO, *until, total])]
     if total:
         each = ", ".join(
-            f"{days.days} days {exact_text(kwh)} kWh" for days, kwh in zip(passed, shares, strict=True)
+            f"{days.days} days {exact_text(kwh)} {unit}" for days, kwh in zip(passed, shares, strict=True)
         )
         notes.append(
-            f"{exact_text(total)} kWh of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
+            f"{exact_text(total)} {unit} of {whole.first} to {whole.end} split by days, as the tariff says: {each}"
         )
     yield from (((days, kwh),) for days, kwh in zip(passed, shares, strict=True))
 
 
-def _cut_uses(uses: Sequence[EnergyUse], cuts: list[date], notes: list[str]) -> list[tuple[Period, Fraction]]:
+def _cut_uses(
+    uses: Sequence[EnergyUse], cuts: list[date], unit: str, notes: list[str]
+) -> list[tuple[Period, Fraction]]:
     """Return the energy in pieces that no price change crosses; a longer piece is split in proportion to its days."""
     pieces: list[tuple[Period, Fraction]] = []
     for use in uses:
         parts = use.days.split_at(cuts)
         if len(parts) > 1 and use.energy_wh:
             notes.append(
-                f"{use.energy_wh} Wh of {use.days.first} to {use.days.end} split by days at a change of price: "
+                f"{use.energy_wh} {unit} of {use.days.first} to {use.days.end} split by days at a change of price: "
                 + ", ".join(f"{part.days} days" for part in parts)
             )
         pieces += [(part, Fraction(use.energy_wh * part.days, 1000 * (use.days.days or 1))) for part in parts]
     return pieces
+
+
+def _cut_measured(
+    uses: Sequence[QuantityUse], cuts: list[date], terms: Sequence[RatingTerms]
+) -> list[MeasuredPiece]:
+    """Return other quantities in pieces that no price change and no change of terms crosses."""
+    pieces: list[MeasuredPiece] = []
+    for use in sorted(uses, key=lambda one: one.days):
+        values = {name: Fraction(value) for name, value in use.values.items()}
+        whole = MeasuredPiece(use.days, values, _in_force(terms, use.days.first))
+        pieces += [
+            replace(whole.within(days), terms=_in_force(terms, days.first))
+            for days in use.days.split_at([*cuts, *(each.first for each in terms)])
+        ]
+    return pieces
+
+
+def _measured_of(
+    begun: Sequence[PlannedBill],
+    number: int,
+    given: Sequence[tuple[tuple[Period, Fraction], ...]],
+    pieces: Sequence[MeasuredPiece],
+    elapsed: Period,
+    terms: Sequence[RatingTerms],
+) -> tuple[MeasuredPiece, ...]:
+    """Return the other quantities of a bill; bills that share energy by days share them in the same proportion."""
+    own = begun[number].days.intersection(elapsed)
+    inside = tuple(piece.within(own) for piece in pieces if piece.touches(own))
+    together = Period(begun[0].days.first, min(begun[-1].days.end, elapsed.end))
+    group = [piece.within(together) for piece in pieces if piece.touches(together)]
+    if len(begun) == 1 or not group or not own.days:
+        return inside
+    total = sum((_sum_of(used) for used in given), ZERO)
+    factor = _sum_of(given[number]) / total if total else Fraction(own.days, together.days)
+    names = [name for name in group[0].values if all(name in piece.values for piece in group)]
+    values = {
+        name: sum((piece.values[name] for piece in group), ZERO) * factor for name in names if adds_up(name)
+    }
+    for piece in inside:
+        for name, value in piece.values.items():
+            if not adds_up(name):
+                values[name] = max(value, values.get(name, value))
+    return (MeasuredPiece(own, values, _in_force(terms, own.first)),)

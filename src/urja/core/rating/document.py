@@ -9,18 +9,34 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 
 from urja.base import toml
+from urja.core.rating.demand_document import demand, power_factor, settles_of
+from urja.core.rating.document_parts import bases_on, one_of, rising, scaling_of, signed, slab_table
+from urja.core.rating.quantity_document import (
+    MEASURED,
+    Surroundings,
+    measure_of,
+    net_metering_of,
+    settlement,
+    zone_base_faults,
+    zone_percents,
+    zone_prices,
+    zones_of,
+)
 from urja.core.rating.table_reader import TariffTableReader
 from urja.core.rating.tariff import (
     Accrual,
     Band,
-    BaseLine,
+    BillingCycle,
     ChargeLine,
+    Commodity,
     ContraKind,
     DatedPercent,
+    LoadBasis,
     Minimum,
+    MoneyBase,
+    MoneyRebate,
     OnChange,
     Percent,
     PerTime,
@@ -28,20 +44,26 @@ from urja.core.rating.tariff import (
     RoundingScope,
     RoundOff,
     Scaling,
-    Slab,
     Slabs,
     SlabTable,
     Tariff,
     UsePercent,
+    ZonePercents,
     bases_of,
+    billed_measure,
     calculation_order,
 )
 from urja.core.table_reader import Fault
-from urja.core.units import TO_MINOR_UNIT, RoundingStep, exact_text as _plain
+from urja.core.units import TO_MINOR_UNIT, RoundingStep
 
 FORMAT = 1
 """The document format that this module reads."""
-_KINDS = ("slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off")
+_KINDS = (
+    "slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off", "zones", "zone-percent", "demand",
+    "power-factor", "settlement", "recharge-rebate", "balance-rebate",
+)  # fmt: skip
+_USE_KEYS = {Commodity.ELECTRICITY: "up_to_kwh", Commodity.GAS: "up_to_m3"}
+"""The bound of a band by the use of a month, in the unit that the commodity is billed in."""
 _MOST_LINES = 100
 """A limit because the dependencies between lines are followed by recursion (`order_of`)."""
 _NOT_YET = "docs/money.md lists what documents cannot express yet"
@@ -56,7 +78,7 @@ class TariffError(ValueError):
 
 
 def parse_tariff(text: str) -> Tariff:
-    """Parse a tariff document, in which prices are major units and energies kWh.
+    """Parse a tariff document, in which prices are major units, and what is billed is kWh, or m³ of gas.
 
     The result has prices in minor units. Raises TariffError with every fault found.
     """
@@ -71,12 +93,16 @@ def parse_tariff(text: str) -> Tariff:
     if reader.take("format") not in (FORMAT, None):
         reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
     exponent = _exponent(reader)
+    reader.commodity = reader.choice("commodity", Commodity, Commodity.ELECTRICITY)
     valid_from = reader.day("valid_from")
     readers = reader.tables("line", "charge line")
     if len(readers) > _MOST_LINES:
         reader.fault(f"a bill has at most {_MOST_LINES} lines, not {len(readers)}", "line")
         readers = readers[:_MOST_LINES]
-    lines = [line for line in (_line(item, 10**exponent) for item in readers) if line is not None]
+    calendar = reader.identifier("calendar") if "calendar" in reader else reader.text("calendar", "")
+    zones = zones_of(reader, calendar)
+    surroundings = Surroundings(10**exponent, zones, net_metering_of(reader, zones))
+    lines = [line for line in (_line(item, surroundings) for item in readers) if line is not None]
     on_change, round_units = _on_change(reader)
     tariff = Tariff(
         code=reader.identifier("code"),
@@ -85,16 +111,21 @@ def parse_tariff(text: str) -> Tariff:
         currency=reader.currency(),
         exponent=exponent,
         valid_from=valid_from or date.min,
+        commodity=reader.commodity,
         period_starts_on=_starts_on(reader),
         on_change=on_change,
         round_units=round_units,
         modelled_on=reader.text("modelled_on", ""),
+        calendar=calendar,
+        zones=tuple(zones.items()),
+        net_metering=surroundings.net_metering,
+        cycle=_cycle(reader),
         lines=tuple(lines),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     reader.finish()
     # All names, also of lines with faults: a reference to a faulty line must not be reported as a second mistake.
-    declared = {item.given.get("name") for item in readers}
+    declared = {name for item in readers if isinstance(name := item.given.get("name"), str)}
     faults.extend(_between_lines(lines, declared))
     if faults:
         raise TariffError(faults)
@@ -121,27 +152,42 @@ def _on_change(reader: TariffTableReader) -> tuple[OnChange, RoundingStep | None
     on_change = reader.choice("on_change", OnChange, OnChange.CONTINUE)
     if "round_units" in reader and on_change is not OnChange.BY_DAYS:
         reader.fault('is the rounding of on_change = "by-days"; leave it out, or give both', "round_units")
-    return on_change, reader.step("round_units", "kWh")
+    return on_change, reader.step("round_units", reader.unit)
 
 
-def _line(reader: TariffTableReader, minor: int) -> ChargeLine | None:
+def _line(reader: TariffTableReader, around: Surroundings) -> ChargeLine | None:
+    minor = around.minor
     name = reader.identifier("name")
     if name:
         reader.where = f"line {name}"
     title = reader.text("title", name)
     kind = reader.take("accrues")
+    measure = measure_of(reader, around) if kind in MEASURED else billed_measure(reader.commodity)
     accrual: Accrual
     match kind:
         case "slabs":
-            accrual = _slabs(reader, _signed(reader, minor))
+            accrual = _slabs(reader, signed(reader, minor), measure.unit)
+        case "zones":
+            accrual = zone_prices(reader, around, signed(reader, minor), measure)
+        case "zone-percent":
+            accrual = zone_percents(reader, around, measure)
         case "per-day" | "per-month":
-            accrual = _per_time(reader, _signed(reader, minor), monthly=kind == "per-month")
+            accrual = _per_time(reader, signed(reader, minor), monthly=kind == "per-month")
         case "percent" | "rebate":
             accrual = _percent(reader, minor, rebate=kind == "rebate")
         case "minimum":
-            accrual = Minimum(_per_time(reader, minor, monthly=True), tuple(_bases(reader)))
+            accrual = Minimum(_per_time(reader, minor, monthly=True), tuple(bases_on(reader)))
         case "round-off":
-            accrual = RoundOff(_whole(reader, minor), tuple(_bases(reader)))
+            accrual = RoundOff(_whole(reader, minor), tuple(bases_on(reader)))
+        case "demand":
+            accrual = demand(reader, around)
+        case "power-factor":
+            accrual = power_factor(reader)
+        case "recharge-rebate" | "balance-rebate":
+            of = MoneyBase.RECHARGES if kind == "recharge-rebate" else MoneyBase.BALANCES
+            accrual = _money_rebate(reader, minor, of)
+        case "settlement":
+            accrual = settlement(reader, around)
         case None:
             return None
         case _:
@@ -152,17 +198,14 @@ def _line(reader: TariffTableReader, minor: int) -> ChargeLine | None:
     step, each = (
         (TO_MINOR_UNIT, RoundingScope.LINE) if kind == "round-off" else _money_rounding(reader, minor)
     )
-    book = reader.choice("book", ContraKind, ContraKind.DUTY if kind == "percent" else ContraKind.REVENUE)
+    claim_on = reader.text("claim_on", "")
+    if claim_on and not (str(kind).endswith("rebate") or reader.given.get("credit") is True):
+        reader.fault("is for what a consumer is given: a rebate, or a line with credit = true", "claim_on")
+    by_itself = ContraKind.DUTY if kind == "percent" else ContraKind.REVENUE
+    book = reader.choice("book", ContraKind, ContraKind.RECEIVABLE if claim_on else by_itself)
+    settles = settles_of(reader, accrual)
     reader.finish()
-    return ChargeLine(name, title, accrual, step, each, book) if name else None
-
-
-def _signed(reader: TariffTableReader, minor: int) -> int:
-    """Return how many minor units a major unit has; negative where the line is a credit (a subsidy by the kWh)."""
-    value = reader.take("credit", default=False)
-    if not isinstance(value, bool):
-        reader.fault(f"must be true or false, not {value!r}", "credit")
-    return -minor if value is True else minor
+    return ChargeLine(name, title, accrual, step, each, book, measure, settles, claim_on) if name else None
 
 
 def _whole(reader: TariffTableReader, minor: int) -> RoundingStep:
@@ -192,145 +235,81 @@ def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep
     return RoundingStep(step.to * minor, step.mode), each
 
 
-def _scaling(reader: TariffTableReader) -> Scaling:
-    return Scaling(
-        prorate=reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION),
-        round_width=reader.step("round_width", "kWh"),
-    )
-
-
-def _slabs(reader: TariffTableReader, minor: int) -> Slabs:
+def _slabs(reader: TariffTableReader, minor: int, unit: str) -> Slabs:
     if "by_use" in reader:
-        _one_of(reader, "slabs", "by_use")
+        one_of(reader, "slabs", "by_use")
         tables = []
-        for item, bound in _by_use(reader):
-            tables.append(SlabTable(bound, _slab_table(item, minor)))
+        for item, bound in _by_use(reader, unit):
+            tables.append(SlabTable(bound, slab_table(item, minor, unit)))
             item.finish()
     else:
-        tables = [SlabTable(None, _slab_table(reader, minor))]
+        tables = [SlabTable(None, slab_table(reader, minor, unit))]
     return Slabs(
         tables=tuple(tables),
-        scaling=_scaling(reader),
-        round_energy=reader.step("round_energy", "kWh"),
+        scaling=scaling_of(reader, unit),
+        round_energy=reader.step("round_energy", unit),
     )
 
 
-def _one_of(reader: TariffTableReader, key: str, other: str) -> None:
-    """Report a key that states again what another key states."""
-    if key in reader:
-        reader.fault(f"is given beside {other}; keep one of them", key)
-        reader.take(key)
-
-
-def _by_use(reader: TariffTableReader) -> Iterator[tuple[TariffTableReader, Fraction | None]]:
-    """Yield the entries of `by_use` with their bounds in kWh a month; the last one is open."""
+def _by_use(reader: TariffTableReader, unit: str) -> Iterator[tuple[TariffTableReader, Fraction | None]]:
+    """Yield the entries of `by_use` with their bounds a month; the last one is open."""
     readers = reader.tables("by_use", "entry")
     below: Fraction | None = Fraction(0)
     for item in readers:
         bound = item.number("up_to", None)
-        below = _rising(item, "up_to", bound, below, "kWh")
+        below = rising(item, "up_to", bound, below, unit)
         yield item, bound
     if readers and below is not None:
         reader.fault("the last entry must be open: a larger use has no price", "by_use")
 
 
-def _rising(
-    item: TariffTableReader, key: str, bound: Fraction | None, below: Fraction | None, unit: str
-) -> Fraction | None:
-    """Report a bound that does not rise above the one before it; return the bound that the next entry must exceed."""
-    if below is None:
-        item.fault("follows an entry without an upper bound: only the last may be open", key)
-        return None
-    if bound is None:
-        return below if key in item else None
-    if bound <= below:
-        item.fault(f"ends at {_plain(bound)} {unit}, which is not above what is before it", key)
-    return max(bound, below)
-
-
-def _slab_table(reader: TariffTableReader, minor: int) -> tuple[Slab, ...]:
-    readers = reader.tables("slabs", "slab")
-    slabs = [_slab(item, minor) for item in readers]
-    whole = [(item, slab) for item, slab in zip(readers, slabs, strict=True) if slab is not None]
-    if len(whole) == len(readers) and whole:
-        _check_slabs(whole)
-    return tuple(slab for _, slab in whole)
-
-
-def _slab(reader: TariffTableReader, minor: int) -> Slab | None:
-    low = reader.number("from")
-    high = reader.number("up_to", None)
-    rate = reader.number("rate")
-    reader.finish()
-    if low is None or rate is None or (high is None and "up_to" in reader):
-        return None
-    if high is not None and high <= low:
-        reader.fault(
-            f"ends at {_plain(high)} kWh, which is not above its beginning, {_plain(low)} kWh", "up_to"
-        )
-        return None
-    return Slab(low, high, rate * minor)
-
-
-def _check_slabs(slabs: list[tuple[TariffTableReader, Slab]]) -> None:
-    first_reader, first = slabs[0]
-    if first.from_kwh != 0:
-        first_reader.fault(
-            f"the first slab begins at {_plain(first.from_kwh)} kWh; it must begin at 0", "from"
-        )
-    for (_, below), (reader, above) in pairwise(slabs):
-        if below.up_to_kwh is None:
-            reader.fault("follows a slab without an upper bound: only the last slab may be open", "from")
-        elif above.from_kwh < below.up_to_kwh:
-            shared = f"{_plain(above.from_kwh)} to {_plain(min(below.up_to_kwh, above.up_to_kwh or below.up_to_kwh))}"
-            reader.fault(f"overlaps the slab before it: {shared} kWh is in both", "from")
-        elif above.from_kwh > below.up_to_kwh:
-            gap = f"{_plain(below.up_to_kwh)} to {_plain(above.from_kwh)}"
-            reader.fault(f"leaves a gap after the slab before it: {gap} kWh has no price", "from")
-    last_reader, last = slabs[-1]
-    if last.up_to_kwh is not None:
-        last_reader.fault(
-            f"the last slab must be open: energy above {_plain(last.up_to_kwh)} kWh has no price", "up_to"
-        )
-
-
 def _per_time(reader: TariffTableReader, minor: int, *, monthly: bool) -> PerTime:
     per = reader.take("per", "connection")
-    if per not in ("connection", "kW"):
-        reader.fault(f"is {per!r}; allowed are connection, kW; {_NOT_YET}", "per")
-    bands = _bands(reader, minor)
+    if per not in ("connection", "kW", "kVA"):
+        reader.fault(f"is {per!r}; allowed are connection, kW, kVA; {_NOT_YET}", "per")
+    unit = "kVA" if per == "kVA" else "kW"
+    bands = _bands(reader, minor, unit)
     by_use = any(band.up_to_kwh is not None for band in bands)
     scaling = Scaling(Prorate.MONTH_FRACTION, None)
     if monthly:
         scaling = Scaling(reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION), None)
     if by_use:
-        scaling = Scaling(scaling.prorate, reader.step("round_width", "kWh"))
-    return PerTime(monthly, per == "kW", bands, scaling, reader.step("round_load", "kW"))
+        scaling = Scaling(scaling.prorate, reader.step("round_width", reader.unit))
+    return PerTime(
+        monthly,
+        per in ("kW", "kVA"),
+        bands,
+        scaling,
+        reader.step("round_load", unit),
+        reader.choice("load", LoadBasis, LoadBasis.SANCTIONED),
+        apparent=per == "kVA",
+    )
 
 
-def _bands(reader: TariffTableReader, minor: int) -> tuple[Band, ...]:
+def _bands(reader: TariffTableReader, minor: int, load_unit: str) -> tuple[Band, ...]:
     if "bands" not in reader:
         rate = reader.number("rate")
         return () if rate is None else (Band(None, None, rate * minor),)
-    _one_of(reader, "rate", "bands")
+    one_of(reader, "rate", "bands")
     items = reader.tables("bands", "band")
-    unit = "kWh" if any("up_to_kwh" in item for item in items) else "kW"
-    key = f"up_to_{unit.lower()}"
+    of_use = _USE_KEYS[reader.commodity]
+    of_load = f"up_to_{load_unit.lower()}"
+    unit, key = (reader.unit, of_use) if any(of_use in item for item in items) else (load_unit, of_load)
     bands: list[Band] = []
     below: Fraction | None = Fraction(0)
     for item in items:
-        if unit == "kWh" and "up_to_kw" in item:
-            item.fault("is given beside up_to_kwh: bands go by load or by use, not by both", "up_to_kw")
-            item.asked.add("up_to_kw")
+        if key == of_use and of_load in item:
+            item.fault(f"is given beside {of_use}: bands go by load or by use, not by both", of_load)
+            item.asked.add(of_load)
         bound, rate = item.number(key, None), item.number("rate")
-        item.asked |= {"up_to_kw", "up_to_kwh"}
+        item.asked |= {of_load, of_use}
         item.finish()
-        below = _rising(item, key, bound, below, unit)
+        below = rising(item, key, bound, below, unit)
         if rate is not None:
-            by_load, by_use = (bound, None) if unit == "kW" else (None, bound)
+            by_load, by_use = (None, bound) if key == of_use else (bound, None)
             bands.append(Band(by_load, by_use, rate * minor))
     if items and below is not None:
-        what = "larger loads have" if unit == "kW" else "a larger use has"
+        what = "larger loads have" if unit == load_unit else "a larger use has"
         reader.fault(f"the last band must be open: {what} no price", "bands")
     return tuple(bands)
 
@@ -340,15 +319,15 @@ def _percent(reader: TariffTableReader, minor: int, *, rebate: bool) -> Percent:
     rates: tuple[DatedPercent, ...] = ()
     by_use: list[UsePercent] = []
     if "by_use" in reader:
-        _one_of(reader, "percent", "by_use")
-        _one_of(reader, "rates", "by_use")
-        for item, bound in _by_use(reader):
+        one_of(reader, "percent", "by_use")
+        one_of(reader, "rates", "by_use")
+        for item, bound in _by_use(reader, reader.unit):
             value, most = item.number("percent"), item.number("at_most", None)
             item.finish()
             if value is not None:
                 by_use.append(UsePercent(bound, value * sign, None if most is None else most * minor))
     elif "rates" in reader:
-        _one_of(reader, "percent", "rates")
+        one_of(reader, "percent", "rates")
         rates = _dated(reader, sign)
     else:
         value = reader.number("percent")
@@ -359,9 +338,45 @@ def _percent(reader: TariffTableReader, minor: int, *, rebate: bool) -> Percent:
         rates=rates,
         by_use=tuple(by_use),
         at_most=None if at_most is None else at_most * minor,
-        scaling=_scaling(reader) if scaled else Scaling(Prorate.MONTH_FRACTION, None),
-        on=tuple(_bases(reader)),
+        scaling=scaling_of(reader) if scaled else Scaling(Prorate.MONTH_FRACTION, None),
+        on=tuple(bases_on(reader)),
     )
+
+
+def _money_rebate(reader: TariffTableReader, minor: int, of: MoneyBase) -> MoneyRebate:
+    value, most = reader.number("percent"), reader.number("at_most", None)
+    scaled = most is not None or of is MoneyBase.BALANCES
+    return MoneyRebate(
+        of,
+        (value or Fraction(0)) / 100,
+        None if most is None else most * minor,
+        Scaling(
+            reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION) if scaled else Prorate.MONTH_FRACTION,
+            None,
+        ),
+    )
+
+
+def _cycle(reader: TariffTableReader) -> BillingCycle:
+    """Return how long billing periods are: a month unless the document says otherwise."""
+    value = reader.take("period", None)
+    if isinstance(value, dict):
+        table = reader.inner("period")
+        assert table is not None
+        months, first = table.take("months"), table.take("first_month", 1)
+        table.finish()
+        if isinstance(months, bool) or months not in (1, 2, 3, 4, 6, 12):
+            table.fault(f"must divide a year, as 1, 2, 3, 4, 6 and 12 do, not {months!r}", "months")
+            return BillingCycle()
+        if isinstance(first, bool) or not isinstance(first, int) or not 1 <= first <= 12:
+            table.fault(f"must be a month in which a period begins, 1 to 12, not {first!r}", "first_month")
+            return BillingCycle()
+        return BillingCycle(months, (first - 1) % months + 1)
+    if value not in (None, "half-month", "day"):
+        reader.fault(f"is {value!r}; allowed are half-month, day, {{months = 2, first_month = 1}}", "period")
+    if value == "half-month" and reader.given.get("period_starts_on", 1) != 1:
+        reader.fault("begins on the days 1 and 16: leave out period_starts_on", "period")
+    return BillingCycle({"half-month": 0, "day": None}.get(value, 1) if isinstance(value, str) else 1)
 
 
 def _dated(reader: TariffTableReader, sign: Fraction) -> tuple[DatedPercent, ...]:
@@ -380,34 +395,17 @@ def _dated(reader: TariffTableReader, sign: Fraction) -> tuple[DatedPercent, ...
     return tuple(rates)
 
 
-def _bases(reader: TariffTableReader) -> Iterator[BaseLine]:
-    value = reader.take("on")
-    if value is None:
-        return
-    if not isinstance(value, list) or not value:
-        reader.fault('must name the lines it is taken of, such as ["energy"] or [{line = "energy"}]', "on")
-        return
-    for n, item in enumerate(value, 1):
-        table = {"line": item} if isinstance(item, str) else item
-        if not isinstance(table, dict):
-            reader.fault(f"entry {n} must be a line's name or a table with one, not {item!r}", "on")
-            continue
-        inner = TariffTableReader(table, f"{reader.where}.on[{n}]", reader.faults)
-        name, share = inner.text("line"), inner.number("percent", Fraction(100))
-        inner.finish()
-        if name and share is not None:
-            yield BaseLine(name, share / 100)
-
-
-def _between_lines(lines: list[ChargeLine], declared: set[object]) -> Iterator[Fault]:
+def _between_lines(lines: list[ChargeLine], declared: set[str]) -> Iterator[Fault]:
     seen: set[str] = set()
     for line in lines:
         if line.name in seen:
             yield Fault(f"line {line.name}", "is defined twice; each line needs its own name")
         seen.add(line.name)
+        if isinstance(line.accrual, ZonePercents):
+            yield from zone_base_faults(line, lines)
         for base in bases_of(line.accrual):
             if base.line not in declared:
-                names = ", ".join(sorted(str(name) for name in declared if name and name != line.name))
+                names = ", ".join(sorted(name for name in declared if name and name != line.name))
                 yield Fault(
                     f"line {line.name}.on",
                     f"names the line {base.line!r}, which does not exist; there are {names}",

@@ -1,13 +1,14 @@
 """The inputs and results of rating: energy, terms, and an amount for each charge line with its arithmetic."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from urja.core.calendar import Period
-from urja.core.rating.tariff import Tariff
+from urja.core.calendar import ONE_DAY, Period
+from urja.core.rating.priced_quantities import adds_up
+from urja.core.rating.tariff import LoadBasis, Tariff
 from urja.core.units import RoundingStep, exact_text
 
 ZERO = Fraction(0)
@@ -37,12 +38,91 @@ def uses_between(first: date, known_wh: Mapping[date, int]) -> tuple[EnergyUse, 
 
 
 @dataclass(frozen=True, slots=True)
+class QuantityUse:
+    """Determinants of some days, besides the billed quantity: values by the names that rows of determinants have.
+
+    Energies and volumes (Wh, VAh, varh, litres) are those of these days, a maximum (`max_import_va`, VA) is the highest
+    on them. A quantity that is missing is not known, and not zero.
+    """
+
+    days: Period
+    values: Mapping[str, int]
+
+
+def uses_of_rows(first: date, rows: Mapping[date, Mapping[str, int]]) -> tuple[QuantityUse, ...]:
+    """Return the quantities of days from rows of determinants, each from `first` to its day, both included.
+
+    `rows` are by their last day, with the values that the newest version of the row has. What days have is the difference of two rows.
+    A maximum belongs to the days in which the period's rose; on others it was no higher, and is left out. A quantity is known on days
+    whose row and the row before both have it.
+    """
+    found = []
+    before: Mapping[str, int] | None = None
+    begins = first
+    for day in sorted(rows):
+        values = {}
+        for name, value in rows[day].items():
+            if adds_up(name) and not name.endswith("_permille"):
+                if before is None or name in before:
+                    values[name] = value - (before[name] if before else 0)
+            elif (
+                name.startswith("max_") and not name.endswith("_at") and (before or {}).get(name, -1) < value
+            ):
+                values[name] = value
+        found.append(QuantityUse(Period(begins, day + ONE_DAY), values))
+        before, begins = rows[day], day + ONE_DAY
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class PastDemand:
+    """The maximum demand of an earlier billing period, in W or VA, by the name of its determinant."""
+
+    period: Period
+    name: str
+    power: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known of an agreement in a billing period besides its billed energy."""
+
+    uses: tuple[QuantityUse, ...] = ()
+    """Of the elapsed days, without overlap; days without one count as days of which nothing is known yet."""
+    past_demands: tuple[PastDemand, ...] = ()
+    """Maximum demands of earlier periods, for ratchets; which of them may be used is for `determinants.ratchet`."""
+    bank_wh: Mapping[int, int] = field(default_factory=dict)
+    """Units banked by net metering before the period, in Wh by the number of the zone; 0 for a bank of all times."""
+
+
+NOTHING_MEASURED = Measured()
+
+
+@dataclass(frozen=True, slots=True)
 class RatingTerms:
     """The terms of an agreement from `first` on: the versions of its tariff, and the sanctioned load in W."""
 
     first: date
     versions: tuple[Tariff, ...]
     load_w: int
+    shares: Mapping[str, Fraction] = field(default_factory=dict)
+    """Its shares of common quantities by the names that documents use (`flat`, `area`, `load`)."""
+    load_va: int | None = None
+    """Sanctioned load in VA."""
+    contracted_w: int | None = None
+    contracted_va: int | None = None
+
+    def load(self, basis: LoadBasis, *, apparent: bool) -> Fraction:
+        """Return a load in kW, or in kVA where `apparent`; raises RatingError where the terms do not state it."""
+        if basis is LoadBasis.SANCTIONED:
+            found = self.load_va if apparent else self.load_w
+        else:
+            found = self.contracted_va if apparent else self.contracted_w
+        if found is None:
+            raise RatingError(
+                f"the agreement has no {basis} load in {'kVA' if apparent else 'kW'} on {self.first}: state it in its terms"
+            )
+        return Fraction(found, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +141,8 @@ class LinePart:
     """After the part's rounding where the line rounds its parts; else the exact product."""
     weights: tuple[tuple[Period, Fraction], ...]
     """How the part spreads over days, for a percentage of it that changes on a day."""
+    zone: str = ""
+    """The time zone whose quantity it prices; empty where it goes by none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +156,27 @@ class RatedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BankRow:
+    """The units of one bank in a period, in Wh: opening + exported = used + settled + closing."""
+
+    zone: int
+    """Number of the zone; 0 for a bank of all times."""
+    opening_wh: int
+    imported_wh: int
+    exported_wh: int
+    used_wh: int
+    """What was set off against import."""
+    settled_wh: int
+    """What was paid in money at the settlement."""
+    closing_wh: int
+
+    @property
+    def left_wh(self) -> int:
+        """Import that is left to price."""
+        return self.imported_wh - self.used_wh
+
+
+@dataclass(frozen=True, slots=True)
 class RatedPeriod:
     """The charges of the billed days up to `through` (exclusive)."""
 
@@ -84,15 +187,40 @@ class RatedPeriod:
     """The tariff versions that rated the billed days, in their order."""
     notes: tuple[str, ...]
     """Roundings and splits of quantities, in words for a bill's explanation."""
+    bank: tuple[BankRow, ...] = ()
+    """Units of net metering up to `through`; what they settle is known once the period is over."""
 
     @property
     def total_minor(self) -> int:
         """The sum of all lines, in minor units."""
         return sum(line.amount_minor for line in self.lines)
 
+    @property
+    def claims(self) -> dict[str, dict[str, int]]:
+        """What others owe for the period, in minor units: by body and line, as the newest version with the line says."""
+        found: dict[str, dict[str, int]] = {}
+        bodies = {line.name: line.claim_on for tariff in self.versions for line in tariff.lines}
+        for line in self.lines:
+            if body := bodies.get(line.name):
+                found.setdefault(body, {})[line.name] = -line.amount_minor
+        return found
+
     def amount(self, name: str) -> int:
         """Return the amount of a line in minor units; zero where the tariff has no such line."""
         return sum(line.amount_minor for line in self.lines if line.name == name)
+
+
+def claw_backs(before: RatedPeriod, after: RatedPeriod) -> dict[str, int]:
+    """Return what lines with a claim take back from the consumer between two results of a period, in minor units.
+
+    A subsidy is given from the first unit, and taken back on the day whose use crosses its bound. No supply is disconnected
+    for such an amount on its day.
+    """
+    claimed = {
+        name for lines in (before.claims, after.claims) for claims in lines.values() for name in claims
+    }
+    taken = {name: after.amount(name) - before.amount(name) for name in claimed}
+    return {name: amount for name, amount in sorted(taken.items()) if amount > 0}
 
 
 def rounded(value: Fraction, step: RoundingStep | None, what: str, unit: str, notes: list[str]) -> Fraction:

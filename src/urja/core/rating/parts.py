@@ -9,16 +9,21 @@ from urja.core.calendar import Period, month_fraction, split_by_month
 from urja.core.rating.bills import ChargeSpan
 from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, rounded
 from urja.core.rating.tariff import (
+    Band,
     BaseLine,
     ChargeLine,
     DatedPercent,
     Minimum,
+    MoneyBase,
+    MoneyRebate,
     Percent,
     PerTime,
     Prorate,
     RoundingScope,
     RoundOff,
     Scaling,
+    Settlement,
+    Slab,
     Slabs,
 )
 from urja.core.units import exact_text, major_text
@@ -35,7 +40,7 @@ type _Product = tuple[Fraction, str, Fraction]
 """Quantity, its unit, and the rate in minor units."""
 
 
-def _part(
+def part_of(
     span: ChargeSpan,
     line: ChargeLine,
     key: str,
@@ -43,11 +48,13 @@ def _part(
     product: _Product,
     *,
     weights: _Weights,
+    zone: str = "",
 ) -> LinePart:
+    """Return a part of a line, its amount rounded where the line rounds its parts."""
     quantity, unit, rate = product
     exactly = quantity * rate
     amount = line.step.apply(exactly) if line.each is RoundingScope.PART else exactly
-    return LinePart(f"{span.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights)
+    return LinePart(f"{span.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights, zone)
 
 
 def _factor(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
@@ -66,7 +73,7 @@ def _factor(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
 def _scaled(span: ChargeSpan, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
     """Return a bound given in kWh a month, scaled to the days of the bill."""
     factor = _factor(span, span.days, scaling.prorate)
-    return rounded(kwh * factor, scaling.round_width, what, "kWh", notes)
+    return rounded(kwh * factor, scaling.round_width, what, span.unit, notes)
 
 
 def _reached(
@@ -88,33 +95,63 @@ def _reached(
 def slab_parts(span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[str]) -> Iterator[LinePart]:
     """Yield the parts of energy priced by slabs, in minor units: one for each slab with energy since the change."""
     what = f"{line.name}: energy"
-    energy = rounded(span.energy_kwh, accrual.round_energy, what, "kWh", notes)
-    before = rounded(span.before_kwh, accrual.round_energy, f"{what} before the change", "kWh", notes)
+    energy = rounded(span.energy_kwh, accrual.round_energy, what, span.unit, notes)
+    before = rounded(span.before_kwh, accrual.round_energy, f"{what} before the change", span.unit, notes)
     bounds = [table.up_to_kwh for table in accrual.tables]
     chosen = _reached(span, line, bounds, energy, accrual.scaling, notes)
-    slabs = accrual.tables[chosen].slabs
     # The same slab number in another table is another slab. Its own key makes a posting reverse the first table's
     # slabs when the use of the period moves the bill into the next table.
     prefix = f"{chosen}." if chosen else ""
+    yield from filled_slabs(
+        span,
+        line,
+        accrual.tables[chosen].slabs,
+        accrual.scaling,
+        notes,
+        energy=energy,
+        before=before,
+        prefix=prefix,
+    )
+
+
+def filled_slabs(
+    span: ChargeSpan,
+    line: ChargeLine,
+    slabs: Sequence[Slab],
+    scaling: Scaling,
+    notes: list[str],
+    *,
+    energy: Fraction,
+    before: Fraction,
+    prefix: str,
+    zone: str = "",
+) -> Iterator[LinePart]:
+    """Yield the parts of `energy` (kWh, or the unit of the line), of which `before` was used before the change.
+
+    One for each slab with some since.
+    """
+    named = f"{zone}, " if zone else ""
     low = ZERO
     for number, slab in enumerate(slabs):
         width = None
         if slab.up_to_kwh is not None:
             full = slab.up_to_kwh - slab.from_kwh
-            width = _scaled(span, full, accrual.scaling, f"{line.name}: width of slab {number + 1}", notes)
+            width = _scaled(span, full, scaling, f"{line.name}: {named}width of slab {number + 1}", notes)
         high = None if width is None else low + width
         inside = _inside(energy, number, low, high)
         if before:
             inside -= _inside(before, number, low, high)
         if inside:
             extent = (
-                f"above {exact_text(low)} kWh"
+                f"above {exact_text(low)} {span.unit}"
                 if high is None
-                else f"{exact_text(low)} to {exact_text(high)} kWh"
+                else f"{exact_text(low)} to {exact_text(high)} {span.unit}"
             )
-            label = "all energy" if len(slabs) == 1 else f"slab {number + 1}: {extent}"
-            product = (inside, "kWh", slab.rate)
-            yield _part(span, line, f"{prefix}{number}", label, product, weights=span.uses)
+            label = zone or "all energy"
+            if len(slabs) > 1:
+                label = f"{named}slab {number + 1}: {extent}"
+            product = (inside, span.unit, slab.rate)
+            yield part_of(span, line, f"{prefix}{number}", label, product, weights=span.uses, zone=zone)
         if high is None:
             return
         low = high
@@ -128,8 +165,9 @@ def _inside(energy: Fraction, number: int, low: Fraction, high: Fraction | None)
     return max(ZERO, (energy if high is None else min(energy, high)) - low)
 
 
-def _band(accrual: PerTime, load_kw: Fraction) -> Fraction:
-    for band in accrual.bands:
+def band_rate(bands: Sequence[Band], load_kw: Fraction) -> Fraction:
+    """Return the rate of the band that a load or a demand (kW or kVA) is in, in minor units."""
+    for band in bands:
         if band.up_to_kw is None or load_kw <= band.up_to_kw:
             return band.rate
     raise AssertionError("the last band is open: parse_tariff refuses another document")
@@ -151,9 +189,11 @@ def _priced(span: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[st
     """Return the days in runs of one price: a change of load that leaves the price unchanged splits nothing."""
     runs: list[_Priced] = []
     of_use = _rate_of_use(span, line, accrual, notes)
-    for days, load_kw in span.loads:
-        load = accrual.round_load.apply(load_kw) if accrual.round_load else load_kw
-        rate = _band(accrual, load) if of_use is None else of_use
+    goes_by_load = accrual.per_kw or any(band.up_to_kw is not None for band in accrual.bands)
+    for days, terms in span.loads:
+        load = terms.load(accrual.load, apparent=accrual.apparent) if goes_by_load else ZERO
+        load = accrual.round_load.apply(load) if accrual.round_load else load
+        rate = band_rate(accrual.bands, load) if of_use is None else of_use
         price = rate * (load if accrual.per_kw else 1)
         priced = (load if accrual.per_kw else None, price)
         first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
@@ -165,29 +205,33 @@ def time_parts(span: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list
     """Yield the parts of a charge by day or by month, in minor units: one for each month and price."""
     begun: set[str] = set()
     for days, load, price in _priced(span, line, accrual, notes):
-        suffix = f", {exact_text(load)} kW" if load is not None else ""
-        for key, label, run, of in _times(span, accrual, days):
+        unit = "kVA" if accrual.apparent else "kW"
+        suffix = f", {exact_text(load)} {unit}" if load is not None else ""
+        for key, label, run, of in times(span, days, accrual.scaling.prorate if accrual.monthly else None):
             # The first run has the plain key: a load that changes later must not rename a part that is posted
             # already.
             name = f"{key}@{run.first}" if key in begun else key
             begun.add(key)
             product = (Fraction(run.days), "day", price / of)
-            yield _part(span, line, name, label + suffix, product, weights=_by_days(run))
+            yield part_of(span, line, name, label + suffix, product, weights=_by_days(run))
 
 
-def _times(span: ChargeSpan, accrual: PerTime, days: Period) -> Iterator[tuple[str, str, Period, int]]:
-    """Yield the days as the line counts them: a key, a label, the days, and the number of days that the price is for."""
-    if not accrual.monthly:
+def times(span: ChargeSpan, days: Period, prorate: Prorate | None) -> Iterator[tuple[str, str, Period, int]]:
+    """Yield the days as a line counts them: a key, a label, the days, and the number of days that the price is for.
+
+    `prorate` is None for a price by the day.
+    """
+    if prorate is None:
         if days.days:
             yield "days", "by day", days, 1
         return
-    if accrual.scaling.prorate is Prorate.NONE:
+    if prorate is Prorate.NONE:
         if days.days:
             label = f"{days.days} of the period's {span.period_days} days"
             yield "period", label, days, span.period_days
         return
     for month, length in split_by_month(days):
-        of = 30 if accrual.scaling.prorate is Prorate.DAYS_OF_30 else length
+        of = 30 if prorate is Prorate.DAYS_OF_30 else length
         yield f"{month.first:%Y-%m}", f"{month.first:%Y-%m}, {month.days} of {of} days", month, of
 
 
@@ -205,14 +249,43 @@ def percent_parts(
     for part in _shares(span, line, accrual.on, rates, bases):
         whole += part.amount
         yield part
+    yield from _beyond(span, line, whole, at_most, accrual.scaling)
+
+
+def _beyond(
+    span: ChargeSpan, line: ChargeLine, whole: Fraction, at_most: Fraction | None, scaling: Scaling
+) -> Iterator[LinePart]:
+    """Yield the part that caps an amount at the most it may come to, in minor units by the month."""
     if at_most is None:
         return
-    limit = at_most * _factor(span, span.charged, accrual.scaling.prorate)
+    limit = at_most * _factor(span, span.charged, scaling.prorate)
     if abs(whole) > limit:
         over = (limit if whole > 0 else -limit) - whole
         label = "what is beyond the most it may come to"
         product = (over, "minor", Fraction(1))
-        yield _part(span, line, "at-most", label, product, weights=_by_days(span.elapsed))
+        yield part_of(span, line, "at-most", label, product, weights=_by_days(span.elapsed))
+
+
+def money_parts(span: ChargeSpan, line: ChargeLine, accrual: MoneyRebate) -> Iterator[LinePart]:
+    """Yield a rebate on recharges or on balances by the month, in minor units below zero, and its cap.
+
+    Raises RatingError where the money of some days is not known.
+    """
+    pieces = [piece.within(span.elapsed) for piece in span.bill.measured if piece.touches(span.elapsed)]
+    weights = []
+    for piece in pieces:
+        amount = piece.value(accrual.of)
+        if accrual.of is MoneyBase.BALANCES:
+            amount *= _factor(span, piece.days, accrual.scaling.prorate) / piece.days.days
+        weights.append((piece.days, amount))
+    whole = sum((amount for _, amount in weights), ZERO)
+    if not whole:
+        return
+    of = "recharges" if accrual.of is MoneyBase.RECHARGES else "the mean balance by the month"
+    label = f"{exact_text(accrual.fraction * 100)} % of {of}"
+    part = part_of(span, line, "rebate", label, (whole, "minor", -accrual.fraction), weights=tuple(weights))
+    yield part
+    yield from _beyond(span, line, part.amount, accrual.at_most, accrual.scaling)
 
 
 def _shares(
@@ -223,7 +296,7 @@ def _shares(
     bases: dict[str, RatedLine],
 ) -> Iterator[LinePart]:
     starts = [rate.from_day for rate in rates if rate.from_day]
-    for base, again in _told_apart(on):
+    for base, again in told_apart(on):
         for part in _base_parts(span, bases[base.line], line.each):
             for days, weight in _weights(part, span.elapsed, starts):
                 rate = [r for r in rates if r.from_day is None or r.from_day <= days.first][-1]
@@ -233,10 +306,10 @@ def _shares(
                 label = f"{exact_text(rate.fraction * 100)} % of {share}{part.label}"
                 if quantity:
                     product = (quantity, "minor", rate.fraction)
-                    yield _part(span, line, key, label, product, weights=_by_days(days))
+                    yield part_of(span, line, key, label, product, weights=_by_days(days))
 
 
-def _told_apart(on: tuple[BaseLine, ...]) -> Iterator[tuple[BaseLine, str]]:
+def told_apart(on: tuple[BaseLine, ...]) -> Iterator[tuple[BaseLine, str]]:
     """Yield bases with a suffix for their keys: a line may be named twice, as all of it and as 8 % of it (Delhi)."""
     named: list[str] = []
     for base in on:
@@ -258,7 +331,7 @@ def minimum_parts(
 def _less(
     span: ChargeSpan, line: ChargeLine, on: tuple[BaseLine, ...], bases: dict[str, RatedLine]
 ) -> Iterator[LinePart]:
-    for base, again in _told_apart(on):
+    for base, again in told_apart(on):
         amount = Fraction(bases[base.line].amount_minor)
         if amount:
             # The "@" ends the key: a percentage of this line that is itself named twice adds another "+1", and
@@ -266,7 +339,7 @@ def _less(
             key = f"less/{base.line}{again}@" if again else f"less/{base.line}"
             label = f"less {bases[base.line].title}"
             product = (amount, "minor", -base.share)
-            yield _part(span, line, key, label, product, weights=_by_days(span.elapsed))
+            yield part_of(span, line, key, label, product, weights=_by_days(span.elapsed))
 
 
 def round_off_parts(
@@ -280,7 +353,15 @@ def round_off_parts(
     multiple = major_text(accrual.to.to, span.tariff.exponent)
     label = f"rounded {accrual.to.mode} to a multiple of {multiple} {span.tariff.currency}"
     product = (left, ROUNDING, Fraction(1))
-    return [_part(span, line, "whole", label, product, weights=_by_days(span.elapsed))]
+    return [part_of(span, line, "whole", label, product, weights=_by_days(span.elapsed))]
+
+
+def settlement_parts(span: ChargeSpan, line: ChargeLine, accrual: Settlement) -> list[LinePart]:
+    """Return what banked units are paid at their settlement, in minor units below zero."""
+    if not span.bill.settled_wh:
+        return []
+    product = (Fraction(span.bill.settled_wh, 1000), "kWh", -accrual.rate)
+    return [part_of(span, line, "settled", "banked units settled", product, weights=_by_days(span.elapsed))]
 
 
 def _base_parts(span: ChargeSpan, base: RatedLine, each: RoundingScope) -> Iterator[LinePart]:

@@ -48,7 +48,7 @@ def rows_between(
     """Return the rows of a posting of `amount_minor`, which takes a charge line from `before` to `after`.
 
     `before` is what `standing` returned for the posting before this one; empty for the first posting of a period. A
-    part whose rate has changed is reversed at the old rate and charged anew at the new one.
+    part whose rate has changed is reversed at the old rate and charged again at the new one.
     """
     rows = []
     for part in after.parts:
@@ -75,7 +75,7 @@ def rows_between(
 def rated_state(line: RatedLine) -> dict[str, dict[str, str]]:
     """Return the quantities and rates a line was rated from so far, by the keys of its parts.
 
-    It is stored with a posting and given to the next. Numbers are exact text: energy in kWh, time in days, rates in
+    It is stored with a posting and given to the next. Numbers are exact text: energy in kWh, gas in m³, time in days, rates in
     minor units.
     """
     return {

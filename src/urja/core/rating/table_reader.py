@@ -4,13 +4,30 @@ from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
+from typing import Self
 
+from urja.core.rating.tariff import Commodity
 from urja.core.table_reader import MISSING, TableReader
 from urja.core.units import RoundingMode, RoundingStep, parse_exact, quoted
 
 
 class TariffTableReader(TableReader):
     """One table of a tariff document."""
+
+    commodity: Commodity = Commodity.ELECTRICITY
+    """What the document prices; inner tables have that of the table around them."""
+
+    @property
+    def unit(self) -> str:
+        """The unit of what is priced: kWh or m³."""
+        return self.commodity.unit
+
+    def tables(self, key: str, each: str = "") -> list[Self]:
+        """Return a reader for each table of a list, as `TableReader.tables` does."""
+        found = super().tables(key, each)
+        for reader in found:
+            reader.commodity = self.commodity
+        return found
 
     def number(self, key: str, default: object = MISSING) -> Fraction | None:
         """Return an exact number of zero or more, without a float in between; None where it is missing or wrong."""
@@ -56,7 +73,9 @@ class TariffTableReader(TableReader):
         if not isinstance(value, dict):
             self.fault('must be a table such as {to = "0.01"}', key)
             return None
-        return TariffTableReader(value, self.place(key), self.faults)
+        reader = TariffTableReader(value, self.place(key), self.faults)
+        reader.commodity = self.commodity
+        return reader
 
     def step(self, key: str, unit: str) -> RoundingStep | None:
         """Return a rounding step in `unit`, the unit of the rounded quantity; None where none is given."""

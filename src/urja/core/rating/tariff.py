@@ -1,11 +1,12 @@
 """The model of a tariff version: its charge lines, what each accrues by, and which lines others are calculated from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
+from urja.core.rating.priced_quantities import BILLED
 from urja.core.units import RoundingStep
 
 
@@ -31,6 +32,23 @@ class OnChange(StrEnum):
     """Each version rates its days as a bill of their own, with the energy read on them."""
 
 
+class Commodity(StrEnum):
+    """What a tariff prices: the commodity of the service points that it may bill."""
+
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+    @property
+    def unit(self) -> str:
+        """The unit that prices, bounds and billed quantities are in: kWh, or m³ of gas as the register counts it."""
+        return "m³" if self is Commodity.GAS else "kWh"
+
+    @property
+    def meter_unit(self) -> str:
+        """The thousandth of `unit` in which registers and intervals count: Wh or L."""
+        return "L" if self is Commodity.GAS else "Wh"
+
+
 class RoundingScope(StrEnum):
     """What the rounding of money is applied to."""
 
@@ -45,11 +63,67 @@ class ContraKind(StrEnum):
     REVENUE = "revenue"
     DUTY = "duty"
     """Collected for the state, such as electricity duty: the default of a percentage."""
+    RECEIVABLE = "receivable"
+    """Owed by another than the consumer, such as a subsidy: the default of a line with `claim_on`."""
+
+
+class Settles(StrEnum):
+    """When a line is charged inside a billing period."""
+
+    PROGRESSIVE = "progressive"
+    """With what the period has so far."""
+    PER_DAY = "per-day"
+    """By the elapsed days."""
+    AT_CLOSE = "at-close"
+    """Once the period is over: until then it is in the reserve."""
+
+
+class LoadBasis(StrEnum):
+    """Which load of an agreement a price or a demand goes by."""
+
+    SANCTIONED = "sanctioned"
+    CONTRACTED = "contracted"
+
+
+class ZonesAndSlabs(StrEnum):
+    """How time zones meet slabs in a line."""
+
+    NONE = "none"
+    """They do not: each zone has one price, or a percentage of its own amount."""
+    WITHIN_ZONES = "within-zones"
+    """Each zone has slabs of its own, filled by its own energy."""
+    AVERAGE = "average"
+    """A percentage of the average price that slabs come to, on the energy of the zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The quantity that a line is calculated from, and the unit of its prices and bounds."""
+
+    quantity: str
+    """Name of its determinant; empty for the billed quantity of the commodity, which accruals have."""
+    unit: str
+    size: Fraction
+    """One unit in the determinant's unit: 1000 (Wh) for kWh."""
+    share: str = ""
+    """The factor of the agreement (`RatingTerms.shares`) by which a common quantity is multiplied; empty for none."""
+
+
+BILLED_KWH = Measure("", "kWh", Fraction(1000))
+"""The measure of a line of electricity that names no quantity."""
+
+
+def billed_measure(commodity: Commodity) -> Measure:
+    """Return the measure of a line that names no quantity."""
+    return Measure("", commodity.unit, BILLED_KWH.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """A block of energy with its price: bounds in kWh a month, `rate` in minor units per kWh."""
+    """A block of energy with its price: bounds in kWh a month, `rate` in minor units per kWh.
+
+    Of another quantity they are in the unit of the line.
+    """
 
     from_kwh: Fraction
     up_to_kwh: Fraction | None
@@ -89,6 +163,7 @@ class Band:
     """A price up to a sanctioned load (kW) or up to a use a month (kWh); `rate` in minor units."""
 
     up_to_kw: Fraction | None
+    """In kVA where the line goes by it."""
     up_to_kwh: Fraction | None
     rate: Fraction
 
@@ -103,7 +178,10 @@ class PerTime:
     scaling: Scaling
     """Of a monthly price to days, and of bounds in kWh to the period."""
     round_load: RoundingStep | None
-    """Rounding of the sanctioned load, in kW."""
+    """Rounding of the load, in its unit."""
+    load: LoadBasis = LoadBasis.SANCTIONED
+    apparent: bool = False
+    """Whether the load is in kVA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +239,213 @@ class RoundOff:
     on: tuple[BaseLine, ...]
 
 
-type Accrual = Slabs | PerTime | Percent | Minimum | RoundOff
+@dataclass(frozen=True, slots=True)
+class ZonePrice:
+    """The slabs of one time zone; a price without slabs is one open slab."""
+
+    zone: str
+    number: int
+    """Number of the zone in the calendar, as in names of determinants (`import_wh_z1`)."""
+    slabs: tuple[Slab, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """A quantity priced by time zones."""
+
+    prices: tuple[ZonePrice, ...]
+    """One for each zone of the document."""
+    otherwise: str
+    """The zone in which energy counts that determinants have in none."""
+    zones_and_slabs: ZonesAndSlabs
+    scaling: Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePercent:
+    """A surcharge in one time zone, as a fraction; a rebate is negative."""
+
+    zone: str
+    number: int
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePercents:
+    """A surcharge or rebate by time zones on what named lines come to; a zone that is not listed has none."""
+
+    percents: tuple[ZonePercent, ...]
+    zones_and_slabs: ZonesAndSlabs
+    on: tuple[BaseLine, ...]
+
+
+class BilledDemand(StrEnum):
+    """Which demand a demand line prices."""
+
+    RECORDED = "recorded"
+    """The maximum demand of the period."""
+    SANCTIONED = "sanctioned"
+    CONTRACTED = "contracted"
+    EXCESS = "excess"
+    """None but what is recorded above a load."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadShare:
+    """A share of a load, as a fraction."""
+
+    load: LoadBasis
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Ratchet:
+    """A share of the highest demand of the last periods, as a fraction."""
+
+    periods: int
+    fraction: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """What is charged, besides the line's price, for recorded demand above a load."""
+
+    above: LoadShare
+    rate: Fraction | None
+    """Minor units by the month for each kW or kVA of it; None where `fraction` has it."""
+    fraction: Fraction
+    """Share of the line's price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A price by the month for each kW or kVA of demand."""
+
+    apparent: bool
+    """Whether demand is in kVA."""
+    billed: BilledDemand
+    zones: tuple[int, ...]
+    """Numbers of the zones in which demand counts; empty for all times."""
+    bands: tuple[Band, ...]
+    """By the billed demand; each band's rate is for all of it."""
+    at_least: LoadShare | None
+    ratchet: Ratchet | None
+    excess: Excess | None
+    kva_fraction: Fraction | None
+    """Share of the demand in kVA that demand in kW is at least; None where kVA does not count."""
+    round_demand: RoundingStep | None
+    scaling: Scaling
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Names of the determinants of recorded demand, in W or VA."""
+        return self._by_zone("max_import_va" if self.apparent else "max_import_w")
+
+    @property
+    def apparent_quantities(self) -> tuple[str, ...]:
+        """Names of the determinants of demand in VA whose share counts beside demand in W; empty where it does not."""
+        return () if self.kva_fraction is None else self._by_zone("max_import_va")
+
+    def _by_zone(self, name: str) -> tuple[str, ...]:
+        return tuple(f"{name}_z{number}" for number in self.zones) or (name,)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorStep:
+    """What a power factor of at most `up_to` adds to bases, as a fraction; an incentive is negative."""
+
+    up_to: Fraction | None
+    fraction: Fraction
+    per: Fraction | None
+    """Step of the power factor for which the fraction is; None where it is for the whole."""
+    counted_from: Fraction
+    """The power factor from which steps are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerFactor:
+    """A penalty or incentive by the mean power factor of the period: a percentage of named lines."""
+
+    steps: tuple[FactorStep, ...]
+    by: tuple[str, ...]
+    """Determinants it is calculated from besides active energy: `import_vah`, or reactive energies."""
+    round_factor: RoundingStep
+    on: tuple[BaseLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the units that a bank settles are paid: minor units for one kWh, as a positive price."""
+
+    rate: Fraction
+
+
+class MoneyBase(StrEnum):
+    """What money of an account a rebate is taken of."""
+
+    RECHARGES = "recharge_minor"
+    """Recharges of the days, in minor units."""
+    BALANCES = "balance_minor"
+    """Sum of the days' balances, in minor units; none below zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRebate:
+    """A rebate on recharges, or by the month on the balance, as a fraction above zero."""
+
+    of: MoneyBase
+    fraction: Fraction
+    at_most: Fraction | None
+    """Cap of the rebate for a month, in minor units."""
+    scaling: Scaling
+
+
+@dataclass(frozen=True, slots=True)
+class BillingCycle:
+    """How long billing periods are: some months, half a month (`months` 0), or a day (`months` None)."""
+
+    months: int | None = 1
+    first_month: int = 1
+    """The month (1 to 12) in which one of several months begins."""
+
+    def __str__(self) -> str:
+        if self.months is None:
+            return "a day"
+        if self.months == 0:
+            return "half a month"
+        return f"{self.months} months from month {self.first_month}" if self.months > 1 else "a month"
+
+
+@dataclass(frozen=True, slots=True)
+class NetMetering:
+    """Export set off against import, and banked from period to period."""
+
+    by_zones: bool
+    """Whether each zone has a bank of its own."""
+    settlement_month: int | None
+    """The month (1 to 12) with the last day of the period that settles the bank; None where it never is."""
+
+
+type Accrual = (
+    Slabs
+    | PerTime
+    | Percent
+    | Minimum
+    | RoundOff
+    | Zones
+    | ZonePercents
+    | Demand
+    | PowerFactor
+    | Settlement
+    | MoneyRebate
+)
 
 
 def bases_of(accrual: Accrual) -> tuple[BaseLine, ...]:
     """Return the lines that a charge line is calculated from; none for one that depends on no other."""
-    return accrual.on if isinstance(accrual, Percent | Minimum | RoundOff) else ()
+    return (
+        accrual.on if isinstance(accrual, Percent | Minimum | RoundOff | ZonePercents | PowerFactor) else ()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +459,22 @@ class ChargeLine:
     """Rounding of the amount, in minor units."""
     each: RoundingScope
     book: ContraKind
+    measure: Measure = BILLED_KWH
+    settles: Settles = Settles.PROGRESSIVE
+    claim_on: str = ""
+    """The body that owes the utility what this line gives the consumer; empty where the utility bears it."""
+
+    @property
+    def at_close(self) -> bool:
+        """Whether it is charged only once the period is over."""
+        return self.settles is Settles.AT_CLOSE
 
     def charges_like(self, other: "ChargeLine") -> bool:
         """Return whether both lines charge alike: their titles and contra accounts are not compared."""
-        return (self.accrual, self.step, self.each) == (other.accrual, other.step, other.each)
+        mine, others = (
+            (line.accrual, line.step, line.each, line.measure, line.settles) for line in (self, other)
+        )
+        return mine == others
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +496,37 @@ class Tariff:
     modelled_on: str
     lines: tuple[ChargeLine, ...]
     sha256: str = field(repr=False)
+    commodity: Commodity = Commodity.ELECTRICITY
+    calendar: str = ""
+    """Code of the calendar of time of day by which its energy is put into zones; empty where it has none."""
+    zones: tuple[tuple[str, int], ...] = ()
+    """Names of the calendar's zones with their numbers."""
+    net_metering: NetMetering | None = None
+    cycle: BillingCycle = BillingCycle()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What its lines need besides the billed quantity and the sanctioned load in kW: rating raises without it.
+
+        Determinants by name; what an agreement's terms must state, in words.
+        """
+        needed: set[str] = set()
+        for line in self.lines:
+            if line.measure.quantity:
+                needed.add(line.measure.quantity)
+            if isinstance(line.accrual, Zones | ZonePercents):
+                name = line.measure.quantity or BILLED[self.commodity]
+                needed |= {f"{name}_z{number}" for _, number in self.zones}
+            if isinstance(line.accrual, Demand):
+                needed |= {*line.accrual.quantities, *line.accrual.apparent_quantities}
+            if isinstance(line.accrual, MoneyRebate):
+                needed.add(line.accrual.of)
+            if isinstance(line.accrual, PowerFactor):
+                needed |= set(line.accrual.by)
+            needed |= set(_facts_of(line))
+        if self.net_metering is not None:
+            needed |= {"import_wh", "export_wh"}
+        return frozenset(needed)
 
     def line(self, name: str) -> ChargeLine:
         """Return the line of a name; raises KeyError where there is none."""
@@ -221,12 +543,46 @@ class Tariff:
         """
         if self.period_starts_on != other.period_starts_on:
             return f"its periods begin on day {self.period_starts_on}, those of version {other.version} on day {other.period_starts_on}"
+        if self.cycle != other.cycle:
+            return f"its periods are {self.cycle}, those of version {other.version} {other.cycle}"
+        if self.commodity != other.commodity:
+            return f"it is of {self.commodity}, version {other.version} of {other.commodity}"
+        if why := self.zone_conflict(dict(other.zones)):
+            return f"{why} in version {other.version}"
+        banks = [tariff.net_metering and tariff.net_metering.by_zones for tariff in (self, other)]
+        if banks[0] != banks[1]:
+            return f"its banks of units are not those of version {other.version}: state the same net_metering"
         if (self.currency, self.exponent) != (other.currency, other.exponent):
             return (
                 f"it is in {self.currency} with {self.exponent} decimals, version {other.version} in {other.currency} "
                 f"with {other.exponent}"
             )
         return ""
+
+    def zone_conflict(self, numbers: Mapping[str, int]) -> str:
+        """Return which of its zones has another number among those of a calendar or version; empty where none has."""
+        for name, number in self.zones:
+            if numbers.get(name, number) != number:
+                return f"zone {name!r} is {number} in it and {numbers[name]}"
+        return ""
+
+
+def _facts_of(line: ChargeLine) -> Iterator[str]:
+    """Yield what a line needs of an agreement's terms, in words."""
+    if line.measure.share:
+        yield f"share by {line.measure.share}"
+    loads: list[tuple[LoadBasis, bool]] = []
+    price = line.accrual.price if isinstance(line.accrual, Minimum) else line.accrual
+    if isinstance(price, PerTime):
+        loads.append((price.load, price.apparent))
+    if isinstance(price, Demand):
+        named = [share.load for share in (price.at_least, price.excess and price.excess.above) if share]
+        if price.billed in (BilledDemand.SANCTIONED, BilledDemand.CONTRACTED):
+            named.append(LoadBasis(price.billed.value))
+        loads += [(load, price.apparent) for load in named]
+    for load, apparent in loads:
+        if apparent or load is LoadBasis.CONTRACTED:
+            yield f"{load} load in {'kVA' if apparent else 'kW'}"
 
 
 def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:

@@ -5,6 +5,8 @@ one from other files; `load_companion()` returns the object map; `name_object(ob
 words.
 """
 
+from urja.cosem.companion.battery_meters import AwakePlan, Battery
+from urja.cosem.companion.gas_types import MANUAL_MODES, GasRegister, GasValve
 from urja.cosem.companion.loader import CompanionError, load_companion
 from urja.cosem.companion.model import (
     BILLING_DATE,
@@ -35,16 +37,21 @@ from urja.cosem.companion.units import TYPE_TAGS, UNIT_CODES, UNITS, unit_symbol
 __all__ = [
     "BILLING_DATE",
     "ESW_KEY",
+    "MANUAL_MODES",
     "TYPE_TAGS",
     "UNITS",
     "UNIT_CODES",
     "Associations",
+    "AwakePlan",
+    "Battery",
     "Column",
     "Companion",
     "CompanionError",
     "DeviceType",
     "EswBit",
     "EventCode",
+    "GasRegister",
+    "GasValve",
     "ObjectInfo",
     "OverloadBehaviour",
     "Profile",

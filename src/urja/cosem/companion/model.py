@@ -1,18 +1,21 @@
 """The content of companion data as frozen types. `loader` and `type_builder` build and check them."""
 
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
 
 from urja.cosem.acse import Mechanism
+from urja.cosem.companion.battery_meters import AwakePlan, Battery
+from urja.cosem.companion.gas_types import GasRegister
 from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
 
 Dials = Literal["out", "listen"]
 """Which side opens the connection: the meter (`out`) or the head end (`listen`)."""
+CommodityName = Literal["electricity", "gas"]
 OutageRows = Literal["zero", "skip"]
 """Rows of the block profile for an outage: with zeros, or none."""
 
@@ -37,7 +40,8 @@ class Column(msgspec.Struct, frozen=True):
     """One captured attribute and its form on the wire; its quantity is `value * 10**scaler` in `unit`.
 
     `tag` is the A-XDR type tag. `length` is the bytes of an octet-string or the bits of a bit-string, None
-    where it varies. `unit` is a Blue Book code, 255 for a plain count.
+    where it varies. `unit` is a Blue Book code, 255 for a plain count. `quantity` is the name in
+    `urja.quantities` where the OBIS code does not say it.
     """
 
     key: str
@@ -48,6 +52,7 @@ class Column(msgspec.Struct, frozen=True):
     length: int | None = None
     scaler: int = 0
     unit: int = 255
+    quantity: str | None = None
 
     @property
     def obis_bytes(self) -> bytes:
@@ -184,10 +189,15 @@ class DeviceType(msgspec.Struct, frozen=True):
 
     `companion` is the companion standard with the type's own event codes and status bits in it. `written`
     gives the codes that the meter writes in place of the standard's, by the standard's; `meant` is its
-    inverse. `interval_s` is the length of a block in seconds. `deviation_sign` is the meaning of the clock's
-    deviation; `default_deviation_min`, in minutes, is used where the clock says 0x8000. `profiles` are by key
+    inverse, and has the codes of Urja's own meanings (`urja.base.event_meanings`) too. `interval_s` is the length of a block in seconds. `deviation_sign` is the meaning of the clock's
+    deviation; `default_deviation_min`, in minutes, is used where the clock says 0x8000, and all year by a meter whose
+    clock has no summer time (`standard_time`). `profiles` are by key
     ("nameplate", "instantaneous", "block", "daily"), `pushes` too ("instantaneous", "alert", "block").
     `overload` is None where the meter never moves its relay by itself, `display` where it shows no text.
+    `phases` is 1 or 3. `zones` is the number of tariff zones that the meter counts by its activity calendar, 0
+    without one. `demand_period_s` is the demand integration period, None for the length of a block. `generator`
+    is whether it counts a generator's energy apart from the grid's. `ct_ratio` and `pt_ratio` are what its
+    registers are already multiplied by.
     """
 
     name: str
@@ -204,6 +214,7 @@ class DeviceType(msgspec.Struct, frozen=True):
     outage_rows: OutageRows
     deviation_sign: DeviationSign
     default_deviation_min: int
+    standard_time: bool
     associations: Associations
     profiles: MappingProxyType[str, Profile]
     pushes: MappingProxyType[str, PushLayout]
@@ -212,6 +223,45 @@ class DeviceType(msgspec.Struct, frozen=True):
     lists: NamedLists
     overload: OverloadBehaviour | None = None
     display: TextDisplay | None = None
+    commodity: CommodityName = "electricity"
+    gas: GasRegister | None = None
+    """What its register counts; for gas alone."""
+    awake: AwakePlan | None = None
+    """When its module can be reached; None where it always can."""
+    battery: Battery | None = None
+    phases: int = 1
+    zones: int = 0
+    demand_period_s: int | None = None
+    generator: bool = False
+    ct_ratio: int = 1
+    pt_ratio: int = 1
+    registers: tuple[Column, ...] = ()
+    """Registers that no profile captures, each read alone."""
+
+    @property
+    def clock_offset_s(self) -> int | None:
+        """Offset of the clock from UTC all year, in seconds east; None where the clock follows local time."""
+        return self.standard_offset_min * 60 if self.standard_time else None
+
+    def last_awake_at(self, now: datetime) -> datetime | None:
+        """Return the last planned wake-up up to `now`; None for a meter that is always reachable."""
+        return None if self.awake is None else self.awake.last_wake_up(now, self.standard_offset_min)
+
+    @property
+    def standard_offset_min(self) -> int:
+        """Offset of the meter's standard time from UTC, in minutes east."""
+        return self.default_deviation_min * (1 if self.deviation_sign is DeviationSign.INDIAN else -1)
+
+    def awake_at(self, now: datetime) -> datetime | None:
+        """Return from when a meter can carry out an order by its plan; None for one that is always reachable.
+
+        Within a planned wake-up that is `now`, else the next one. An event at the meter may wake it earlier.
+        """
+        if self.awake is None:
+            return None
+        if self.awake.is_planned_awake(now, self.standard_offset_min):
+            return now
+        return self.awake.next_wake_up(now, self.standard_offset_min)
 
     @property
     def block_push(self) -> bool:

@@ -6,8 +6,9 @@ The words are data (`obis.toml`, after IEC 62056-6-1); this module knows what ea
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
+from urja.base.untyped_values import JsonObject
 from urja.cosem.companion.loader import load_companion
 from urja.cosem.companion.model import Companion
 from urja.cosem.obis import Obis
@@ -21,7 +22,7 @@ _INDIAN_SPECIFIC: Final = (94, 91)
 
 
 @cache
-def _words() -> dict[str, Any]:
+def _words() -> JsonObject:
     return tomllib.loads(files("urja.cosem.companion").joinpath("obis.toml").read_text("utf-8"))
 
 

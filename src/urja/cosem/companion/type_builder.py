@@ -16,6 +16,10 @@ from typing import Final
 
 import msgspec
 
+from urja.base.event_meanings import MEANINGS
+from urja.cosem.companion.battery_meters import AwakePlan, Battery
+from urja.cosem.companion.gas_columns import gas_column_problems
+from urja.cosem.companion.gas_types import GasRegister
 from urja.cosem.companion.loader import (
     CompanionError,
     Raw,
@@ -34,6 +38,7 @@ from urja.cosem.companion.model import (
     PUSH_KEYS,
     Associations,
     Column,
+    CommodityName,
     Companion,
     DeviceType,
     Dials,
@@ -46,6 +51,7 @@ from urja.cosem.companion.model import (
     TextDisplay,
 )
 from urja.cosem.companion.named_lists import parse_lists
+from urja.cosem.companion.stored_columns import stored_problems
 from urja.cosem.companion.type_columns import column_problems, meaning_problems
 from urja.cosem.companion.type_files import EVENTS, LISTS, PROFILES, TYPE, TypeFiles, read_files
 from urja.cosem.companion.units import TYPE_TAGS
@@ -53,6 +59,7 @@ from urja.cosem.errors import CosemError
 from urja.cosem.obis import Obis
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.cosem.time import DeviationSign
+from urja.quantities.catalogue import BY_NAME, Commodity
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME: Final = 48
@@ -71,6 +78,9 @@ MAX_PROFILES: Final = 16
 MAX_EVENTS: Final = 1000
 LONGEST_TITLE: Final = 100
 _LARGEST_CODE: Final = 0xFFFF
+_LARGEST_RATIO: Final = 0xFFFF
+_MOST_ZONES: Final = 8
+"""Tariff zones of IS 15959-2."""
 _ACTED_ON: Final = frozenset({101, 102, 201, 202, 203, 204, 251})
 """Codes of the standard that decide about outages and open work orders: no type may give them another
 meaning.
@@ -86,6 +96,7 @@ class _RawColumn(Raw, frozen=True):
     length: int | None = None
     scaler: int = 0
     unit: str = "count"
+    quantity: str | None = None
 
 
 class _RawProfile(Raw, frozen=True):
@@ -103,11 +114,13 @@ class _RawPush(Raw, frozen=True):
 class _RawProfiles(Raw, frozen=True):
     profiles: dict[str, _RawProfile]
     pushes: dict[str, _RawPush]
+    registers: list[_RawColumn] = msgspec.field(default_factory=list)
 
 
 class _RawClock(Raw, frozen=True):
     deviation_sign: DeviationSign
     default_deviation_min: int
+    standard_time: bool = False
 
 
 class _RawAssociations(Raw, frozen=True):
@@ -139,6 +152,16 @@ class _RawType(Raw, frozen=True):
     like: str | None = None
     overload: OverloadBehaviour | None = None
     display: TextDisplay | None = None
+    commodity: CommodityName = "electricity"
+    gas: GasRegister | None = None
+    awake: AwakePlan | None = None
+    battery: Battery | None = None
+    phases: int = 1
+    zones: int = 0
+    demand_period_s: int | None = None
+    generator: bool = False
+    ct_ratio: int = 1
+    pt_ratio: int = 1
 
 
 class _RawOwnEsw(Raw, frozen=True):
@@ -149,6 +172,7 @@ class _RawEvents(Raw, frozen=True):
     events: dict[str, RawLog] = msgspec.field(default_factory=dict)
     esw: _RawOwnEsw = _RawOwnEsw([])
     instead_of: dict[str, int] = msgspec.field(default_factory=dict)
+    means: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 @cache
@@ -205,7 +229,9 @@ def build_device_type(source: TypeFiles) -> DeviceType:
     problems: list[str] = []
     companion = _with_own(standard, own, problems)
     written = _written(own, standard, companion, problems)
-    profiles, pushes = _shapes(shapes, companion, problems)
+    meanings = _meanings(own, companion, written, problems)
+    profiles, pushes = _shapes(shapes, companion, raw.gas, problems)
+    registers = _registers(shapes, profiles, companion, problems)
     problems += _type_problems(raw, pushes)
     if problems:
         raise CompanionError(problems)
@@ -225,14 +251,26 @@ def build_device_type(source: TypeFiles) -> DeviceType:
         outage_rows=raw.outage_rows,
         deviation_sign=raw.clock.deviation_sign,
         default_deviation_min=raw.clock.default_deviation_min,
+        standard_time=raw.clock.standard_time,
         associations=Associations(**msgspec.structs.asdict(associations)),
         profiles=MappingProxyType(profiles),
         pushes=MappingProxyType({key: pushes[key] for key in raw.pushes}),
         written=MappingProxyType(written),
-        meant=MappingProxyType({code: standard_code for standard_code, code in written.items()}),
+        meant=MappingProxyType({code: standard_code for standard_code, code in written.items()} | meanings),
         lists=lists,
         overload=raw.overload,
         display=raw.display,
+        commodity=raw.commodity,
+        gas=raw.gas,
+        awake=raw.awake,
+        battery=raw.battery,
+        phases=raw.phases,
+        zones=raw.zones,
+        demand_period_s=raw.demand_period_s,
+        generator=raw.generator,
+        ct_ratio=raw.ct_ratio,
+        pt_ratio=raw.pt_ratio,
+        registers=registers,
     )
 
 
@@ -265,6 +303,10 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
             f"clock.default_deviation_min: is {clock.default_deviation_min}: write -720 to 720",
         ),
         (
+            clock.standard_time and clock.default_deviation_min % 15 != 0,
+            f"clock.default_deviation_min: is {clock.default_deviation_min}: with standard_time write a multiple of 15",
+        ),
+        (
             saps.hls_mechanism not in _HLS_MECHANISMS,
             f"association.hls_mechanism: is {saps.hls_mechanism}: write 2 or 5",
         ),
@@ -281,6 +323,19 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
             f"manufacturer: is {raw.manufacturer!r}: write the three capital letters of its FLAG id",
         ),
         (len(set(raw.pushes)) != len(raw.pushes), "pushes: one is given twice: remove it"),
+        (raw.phases not in (1, 3), f"phases: is {raw.phases}: write 1 or 3"),
+        (not 0 <= raw.zones <= _MOST_ZONES, f"zones: is {raw.zones}: write 0 to {_MOST_ZONES}"),
+        (
+            raw.demand_period_s is not None
+            and (
+                raw.demand_period_s not in _INTERVALS_S or raw.demand_period_s % max(raw.interval_s, 1) != 0
+            ),
+            f"demand_period_s: is {raw.demand_period_s}: write 900, 1800 or 3600, a whole number of blocks",
+        ),
+        (
+            not (1 <= raw.ct_ratio <= _LARGEST_RATIO and 1 <= raw.pt_ratio <= _LARGEST_RATIO),
+            f"ct_ratio, pt_ratio: are {raw.ct_ratio} and {raw.pt_ratio}: write 1 to {_LARGEST_RATIO}",
+        ),
     ]
     problems = [f"{TYPE}: {sentence}" for wrong, sentence in found if wrong]
     problems += [
@@ -293,7 +348,27 @@ def _type_problems(raw: _RawType, pushes: Mapping[str, PushLayout]) -> list[str]
         for key in raw.pushes
         if key not in pushes
     ]
-    return problems + _overload_problems(raw) + _display_problems(raw)
+    return problems + _overload_problems(raw) + _display_problems(raw) + _sleeper_problems(raw)
+
+
+def _sleeper_problems(raw: _RawType) -> list[str]:
+    """Return the problems of what only gas meters, or meters on a battery, state."""
+    problems = []
+    if (raw.commodity == "gas") != (raw.gas is not None):
+        problems.append(
+            f"{TYPE}: gas: a type of commodity gas has this section, and no other: add or remove it"
+        )
+    if (raw.awake is None) != (raw.battery is None):
+        problems.append(f"{TYPE}: awake and battery: a sleeping meter has both: add or remove one")
+    if raw.awake is not None and raw.dials != "out":
+        problems.append(f'{TYPE}: awake: a sleeping meter dials: write dials = "out"')
+    if raw.gas is not None and (raw.gas.valve is not None) != raw.relay:
+        problems.append(f"{TYPE}: gas.valve: relay says whether there is a valve: add or remove one")
+    for section, stated in (("gas", raw.gas), ("awake", raw.awake), ("battery", raw.battery)):
+        problems += [
+            f"{TYPE}: {section}.{problem}" for problem in ([] if stated is None else stated.problems())
+        ]
+    return problems
 
 
 def _display_problems(raw: _RawType) -> list[str]:
@@ -421,11 +496,31 @@ def _written(
     return written
 
 
+def _meanings(
+    own: _RawEvents, companion: Companion, written: Mapping[int, int], problems: list[str]
+) -> dict[int, int]:
+    """Return the codes of Urja's meanings by the codes that the meter writes."""
+    meanings: dict[int, int] = {}
+    for name, code in own.means.items():
+        where, event = f"{EVENTS}: means.{name}", companion.events.get(code)
+        if name not in MEANINGS:
+            problems.append(f"{where}: is not a meaning: write one of {', '.join(MEANINGS)}")
+        elif event is None:
+            problems.append(f"{where}: names event {code}, which is not listed: list it under events")
+        elif event.state == "restored":
+            problems.append(f"{where}: event {code} ends a condition: write the code that begins it")
+        elif code in meanings or code in written.values() or code in _ACTED_ON:
+            problems.append(f"{where}: event {code} has another meaning already: write another code")
+        else:
+            meanings[code] = MEANINGS[name]
+    return meanings
+
+
 # --- profiles.toml ----------------------------------------------------------------------------------------
 
 
 def _shapes(
-    raw: _RawProfiles, companion: Companion, problems: list[str]
+    raw: _RawProfiles, companion: Companion, gas: GasRegister | None, problems: list[str]
 ) -> tuple[dict[str, Profile], dict[str, PushLayout]]:
     if len(raw.profiles) > MAX_PROFILES:
         problems.append(f"{PROFILES}: profiles: has {len(raw.profiles)}: write at most {MAX_PROFILES}")
@@ -438,7 +533,7 @@ def _shapes(
         if profile.scaler_obis is not None:
             problems += obis_problems(f"{where}: scaler_obis", profile.scaler_obis)
         columns = _columns(where, profile.columns, companion, problems)
-        problems += meaning_problems(where, key, columns)
+        problems += _stored_problems(where, key, columns, gas)
         profiles[key] = Profile(key, profile.obis, profile.scaler_obis, columns)
     problems += [
         f"{PROFILES}: profiles.{key}: is missing: add it" for key in PROFILE_KEYS if key not in profiles
@@ -449,7 +544,9 @@ def _shapes(
         if key not in PUSH_KEYS:
             problems.append(f"{where}: a push is one of {', '.join(PUSH_KEYS)}: rename or remove it")
             continue
-        pushes[key] = PushLayout(key, push.obis, _push_columns(where, push, profiles, companion, problems))
+        pushes[key] = PushLayout(
+            key, push.obis, _push_columns(where, push, profiles, companion, gas, problems)
+        )
         problems += _alert_problems(where, pushes[key], companion)
     problems += [
         f"{PROFILES}: pushes: {obis} is the code of {count} pushes: a push is known by its own"
@@ -459,17 +556,50 @@ def _shapes(
     return profiles, pushes
 
 
+def _registers(
+    raw: _RawProfiles, profiles: Mapping[str, Profile], companion: Companion, problems: list[str]
+) -> tuple[Column, ...]:
+    """Return the registers that no profile captures."""
+    where = f"{PROFILES}: registers"
+    columns = _columns(where, raw.registers, companion, problems) if raw.registers else ()
+    captured = {column.obis: profile.key for profile in profiles.values() for column in profile.columns}
+    for column in columns:
+        place = f"{where}: column {column.key!r}"
+        if (column.class_id, column.attribute) != (3, 2):
+            problems.append(f"{place}: is no value of a register: write class 3, and no attribute")
+        if column.obis in captured:
+            problems.append(f"{place}: profile {captured[column.obis]!r} captures it already: remove it here")
+    return columns
+
+
+def _stored_problems(
+    where: str, key: str, columns: tuple[Column, ...], gas: GasRegister | None, *, pushed: bool = False
+) -> list[str]:
+    if gas is not None:
+        found = gas_column_problems(where, key, columns, gas, pushed=pushed)
+    else:
+        found = meaning_problems(where, key, columns, pushed=pushed)
+    commodity = Commodity.ELECTRICITY if gas is None else Commodity.GAS
+    # One fault of a column is not told twice, in two vocabularies.
+    return found or list(stored_problems(where, key, columns, commodity))
+
+
 def _push_columns(
-    where: str, push: _RawPush, profiles: Mapping[str, Profile], companion: Companion, problems: list[str]
+    where: str,
+    push: _RawPush,
+    profiles: Mapping[str, Profile],
+    companion: Companion,
+    gas: GasRegister | None,
+    problems: list[str],
 ) -> tuple[Column, ...]:
     problems += obis_problems(where, push.obis)
+    key = where.rsplit(".", 1)[1]
     if (push.profile is None) == (push.columns is None):
         problems.append(f"{where}: give either profile or columns")
         return ()
     if push.columns is not None:
         columns = _columns(where, push.columns, companion, problems)
-        key = where.rsplit(".", 1)[1]
-        problems += meaning_problems(where, key, columns, pushed=True)
+        problems += _stored_problems(where, key, columns, gas, pushed=True)
         return columns
     profile = profiles.get(push.profile or "")
     if profile is None:
@@ -479,6 +609,8 @@ def _push_columns(
         return ()
     if not profile.columns or profile.columns[0].key != CLOCK_KEY:
         problems.append(f"{where}: profile {push.profile!r} does not start with its clock: write its columns")
+    if profile.key != key:
+        problems += _stored_problems(where, key, profile.columns[1:], gas, pushed=True)
     return profile.columns[1:]
 
 
@@ -528,5 +660,8 @@ def _column(place: str, raw: _RawColumn) -> tuple[Column, list[str]]:
         problems.append(f"{place}: attribute {raw.attribute} does not exist: write 1 to 127")
     unit = unit_of(place, raw.unit, problems)
     obis = raw.obis if not obis_problems(place, raw.obis) else str(Obis(0, 0, 0, 0, 0, 0))
-    column = Column(raw.key, raw.class_id, obis, raw.attribute, tag, raw.length, raw.scaler, unit)
+    if raw.quantity is not None and raw.quantity not in BY_NAME:
+        problems.append(f"{place}: quantity {raw.quantity!r} does not exist: see docs/quantities.md")
+    quantity = raw.quantity if raw.quantity in BY_NAME else None
+    column = Column(raw.key, raw.class_id, obis, raw.attribute, tag, raw.length, raw.scaler, unit, quantity)
     return column, problems

@@ -20,6 +20,8 @@ _WIDEST_SCALER: Final = 9
 """A scaler beyond 10^9 or 10^-9 is a typing error."""
 
 _ELECTRICITY: Final = 1
+_MAIN_CHANNELS: Final = (0, 1)
+"""Value group B of the meter's own registers; a generator's are in another channel (IEC 62056-6-1, 5.2)."""
 _INCREMENT_D: Final = frozenset({29, 30, 58})
 _CUMULATIVE_D: Final = 8
 _ENERGY_D: Final = _INCREMENT_D | {8, 9, 10}
@@ -130,7 +132,12 @@ def _meaning_problems(place: str, column: Column, wanted_d: frozenset[int]) -> l
     # A stored quantity under another key would be read and thrown away: energy that is measured and never
     # billed.
     for key, c in _ENERGY_C.items():
-        if (obis.a, obis.c, obis.e) == (_ELECTRICITY, c, 0) and obis.d in wanted_d and column.attribute == 2:
+        if (
+            (obis.a, obis.c, obis.e) == (_ELECTRICITY, c, 0)
+            and obis.b in _MAIN_CHANNELS
+            and obis.d in wanted_d
+            and column.attribute == 2
+        ):
             return [f"{place}: {column.obis} is what is stored as {key!r}: name it so, or it is lost"]
     if column.key in _MEASURED:
         c, unit = _MEASURED[column.key]

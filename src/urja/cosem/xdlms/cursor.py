@@ -34,7 +34,7 @@ class Cursor:
         return len(self.buf) - self.pos
 
     def take(self, size: int, what: str) -> bytes:
-        """Return the next `size` bytes."""
+        """Return the next `size` bytes. Raises DecodeError where fewer are left."""
         if size > self.left:
             raise DecodeError(f"{what}: {size} bytes are due, {self.left} are left", offset=self.pos)
         start = self.pos
@@ -66,7 +66,7 @@ class Cursor:
         return value == 1
 
     def length(self, what: str) -> int:
-        """Return a length in bytes, in A-XDR or BER definite form of up to four bytes."""
+        """Return a length in bytes, in A-XDR or BER definite form of up to four bytes. Raises DecodeError for others."""
         start = self.pos
         first = self.byte(f"length of {what}")
         if first < 0x80:

@@ -1,10 +1,11 @@
 """Read a profile now; its records go the way of all readings, and the command returns how many there were."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+from urja.base.untyped_values import JsonObject
 from urja.headend.command_context import CommandContext, CommandOutcome
 from urja.headend.readable_rows import readable_rows
 from urja.stream.messages import Profile
@@ -36,7 +37,7 @@ async def execute(context: CommandContext, arguments: Arguments) -> CommandOutco
     correlation = context.order.correlation
     pulled = await context.pulls.pull(context.session, context.meter, arguments.profile, window, correlation)
     await context.pulls.publish(pulled, context.meter, correlation)
-    evidence: dict[str, Any] = {"profile": arguments.profile, "rows": len(pulled.records)}
+    evidence: JsonObject = {"profile": arguments.profile, "rows": len(pulled.records)}
     if arguments.shown:
         device_type = context.meter.compiled.device_type
         evidence["shown"] = [readable_rows(buffer, device_type, arguments.shown) for buffer in pulled.buffers]

@@ -83,7 +83,7 @@ def _collection(items: list[dict[str, object]]) -> dict[str, object]:
 def _listing(
     context: GatewayContext, request: Request, table: str, entity: Entity, **equal: object
 ) -> dict[str, object]:
-    """Newest first, filtered by `from`, `to` (created at, both ends included), `count` and `skip`."""
+    """Return a list, newest first, filtered by `from`, `to` (created at, both ends included), `count` and `skip`."""
     rows = context.book.all(
         f"SELECT * FROM {table} WHERE created_at BETWEEN ? AND ?"  # noqa: S608 - our own names
         + "".join(f" AND {column} = ?" for column in equal)

@@ -2,11 +2,28 @@
 
 import json
 import sqlite3
-from typing import Any
+from typing import Final
 
 import msgspec
 
+from urja.base.untyped_values import JsonObject
 from urja.sandbox.gateway.context import PaymentOutcome
+
+_EVIDENCE: Final = (
+    "shipping_proof",
+    "billing_proof",
+    "cancellation_proof",
+    "customer_communication",
+    "proof_of_service",
+    "explanation_letter",
+    "refund_confirmation",
+    "access_activity_log",
+    "refund_cancellation_policy",
+    "term_and_conditions",
+    "others",
+    "submitted_at",
+)
+"""What a merchant may hand in against a dispute; nothing is handed in here."""
 
 
 def _notes(row: sqlite3.Row) -> object:
@@ -35,7 +52,7 @@ def payment(row: sqlite3.Row) -> dict[str, object]:
     instrument = json.loads(row["instrument"])
     error = json.loads(row["error"] or "{}")
     refunded = row["amount_refunded"]
-    entity: dict[str, Any] = {
+    entity: JsonObject = {
         "id": row["id"],
         "entity": "payment",
         "amount": row["amount"],
@@ -68,6 +85,12 @@ def payment(row: sqlite3.Row) -> dict[str, object]:
     }
     if row["method"] == "card":
         entity["card"] = instrument["card"]
+    if row["method"] == "upi":
+        entity["upi"] = {
+            "payer_account_type": "bank_account",
+            "vpa": instrument.get("vpa"),
+            "flow": "collect",
+        }
     return entity
 
 
@@ -102,6 +125,7 @@ def dispute(row: sqlite3.Row) -> dict[str, object]:
         "status": row["status"],
         "phase": "chargeback",
         "created_at": row["created_at"],
+        "evidence": {"amount": row["amount"], "summary": None} | dict.fromkeys(_EVIDENCE),
     }
 
 

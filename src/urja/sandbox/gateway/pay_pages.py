@@ -1,10 +1,13 @@
-"""The pages to pay on: an order by UPI, card or wallet, a QR code by UPI. They work without JavaScript."""
+"""The pages to pay on: an order by UPI, card or wallet, a QR code by UPI. They work without JavaScript.
+
+An order's page is opened as Razorpay's Hosted Checkout is (docs/sandbox.md): by a form, and it posts a form back.
+"""
 
 import json
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from html import escape
 from typing import Final
@@ -14,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from urja.base.upi import qr_inline, qr_svg
 from urja.sandbox.gateway import payments, upi
 from urja.sandbox.gateway.cards import CARDS, method_of
 from urja.sandbox.gateway.context import GatewayContext, find
@@ -41,6 +45,9 @@ class _Visit:
     request: Request
     language: str
     callback: str | None
+    """Takes the form by which a payer returns after a payment or a failed one."""
+    cancel: str | None = None
+    """Where a payer goes who leaves without paying."""
 
     def text(self, key: str, **values: str) -> str:
         """Return a text in the visitor's language, escaped."""
@@ -61,11 +68,18 @@ class _Visit:
 
     def path(self, path: str, **changes: str) -> str:
         """Return a path with the language and the callback address of this visit."""
-        query = {"lang": self.language} | ({"callback_url": self.callback} if self.callback else {})
+        back = {"callback_url": self.callback, "cancel_url": self.cancel}
+        query = {"lang": self.language} | {name: url for name, url in back.items() if url}
         return f"{path}?{urlencode(query | changes)}"
 
     def page(
-        self, body: str, *, status: int = 200, refresh_s: int | None = None, again: str = ""
+        self,
+        body: str,
+        *,
+        status: int = 200,
+        refresh_s: int | None = None,
+        again: str = "",
+        script: bool = False,
     ) -> Response:
         """Return a page of this visit; `again` is its own path, for the link to the other language."""
         other = next(code for code in LANGUAGES if code != self.language)
@@ -82,6 +96,7 @@ class _Visit:
             status=status,
             refresh_s=refresh_s,
             form_origin=self.origin,
+            script=script,
         )
 
 
@@ -92,14 +107,18 @@ def routes(context: GatewayContext) -> list[Route]:
         async def endpoint(request: Request) -> Response:
             visit = _Visit(context, request, language_of(request), None)
             try:
-                callback = _callback(context, request)
-                return await handler(_Visit(context, request, visit.language, callback))
+                callback, cancel = (
+                    _back_to(context, request, request.query_params.get(name), name)
+                    for name in ("callback_url", "cancel_url")
+                )
+                return await handler(_Visit(context, request, visit.language, callback, cancel))
             except RefusedError as refused:
                 return _refused(visit, refused)
 
         return Route(path, endpoint, methods=[method])
 
     return [
+        view("/v1/checkout/embedded", _open_checkout, "POST"),
         view("/pay/{id}", _show_order),
         view("/pay/{id}/upi", _pay_by_upi, "POST"),
         view("/pay/{id}/card", _pay_by_card, "POST"),
@@ -110,23 +129,21 @@ def routes(context: GatewayContext) -> list[Route]:
     ]
 
 
-def _callback(context: GatewayContext, request: Request) -> str | None:
+def _back_to(context: GatewayContext, request: Request, url: str | None, name: str) -> str | None:
     """Return where to send the payer back. Raises RefusedError for a foreign address (an open redirect)."""
-    url = request.query_params.get("callback_url")
     if not url:
         return None
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise RefusedError("callback_url is not an address", field="callback_url") from None
+        raise RefusedError(f"{name} is not an address", field=name) from None
     ours = is_loopback(host) or host == request.url.hostname
     origin = f"{parts.scheme}://{parts.netloc}"
     allowed = ours or origin in {allowed.rstrip("/") for allowed in context.given.callback_origins}
     if parts.scheme not in {"http", "https"} or not _AUTHORITY.fullmatch(parts.netloc) or not allowed:
         raise RefusedError(
-            "callback_url must be on this host, on the loopback interface or in callback_origins",
-            field="callback_url",
+            f"{name} must be on this host, on the loopback interface or in callback_origins", field=name
         )
     return url
 
@@ -141,21 +158,43 @@ def _refused(visit: _Visit, refused: RefusedError) -> Response:
 # -- orders -------------------------------------------------------------------------------------------------
 
 
+_MANDATORY: Final = ("key_id", "name", "order_id", "amount", "currency", "callback_url")
+
+
+async def _open_checkout(visit: _Visit) -> Response:
+    """Open the page of an order by the form of Hosted Checkout, with the fields that its documentation demands."""
+    form = await form_of(visit.request)
+    for name in _MANDATORY:
+        if not form.get(name):
+            raise RefusedError(f"The {name} field is required.", field=name)
+    if form["key_id"] != visit.context.given.key_id:
+        raise RefusedError("The api key provided is invalid", status=401, field="key_id")
+    order = find(visit.context.book, "orders", form["order_id"])
+    if (form["amount"], form["currency"]) != (str(order["amount"]), order["currency"]):
+        raise RefusedError("Payment amount is different from your order amount", field="amount")
+    callback, cancel = (
+        _back_to(visit.context, visit.request, form.get(name), name)
+        for name in ("callback_url", "cancel_url")
+    )
+    opened = replace(visit, callback=callback, cancel=cancel)
+    return _see(opened.path(f"/pay/{order['id']}"))
+
+
 async def _show_order(visit: _Visit) -> Response:
     order = visit.order
     attempt = _attempt(visit, order)
     if attempt is not None and attempt["status"] in _GOOD and visit.callback:
-        return _back(visit, attempt)
+        return visit.page(_due(visit, order["amount"], "") + _paid(visit, order), script=True)
     body = _due(visit, order["amount"], visit.text("number", number=order["receipt"] or order["id"]))
     if order["status"] == "paid":
         return visit.page(body + _paid(visit, order))
     if attempt is not None and attempt["status"] == "created":
-        return visit.page(body + _notice(visit, "pending") + _leave(visit, order), refresh_s=_LOOK_AGAIN_S)
+        return visit.page(body + _notice(visit, "pending") + _leave(visit), refresh_s=_LOOK_AGAIN_S)
     if attempt is not None and attempt["status"] == "failed":
-        body += _notice(visit, _failure(attempt), "bad")
+        body += _notice(visit, _failure(attempt), "bad") + _return_form(visit, _error_fields(attempt))
     elif visit.request.query_params.get("problem") == "not_a_test_card":
         body += f'<div class="notice bad" role="status">{visit.text("not_a_test_card")}</div>'
-    return visit.page(body + _ways(visit, order) + _leave(visit, order))
+    return visit.page(body + _ways(visit, order) + _leave(visit))
 
 
 def _attempt(visit: _Visit, order: sqlite3.Row) -> sqlite3.Row | None:
@@ -189,43 +228,49 @@ async def _pay_by_card(visit: _Visit) -> Response:
 
 
 def _pay(visit: _Visit, method: Method) -> Response:
-    """Pay, and send the payer back, or to the page with the result."""
+    """Pay, and lead to the page with the result."""
     order = visit.order
     if order["status"] == "paid":
         # The button was pressed twice, or the order was paid on another device: show the first payment.
         return _see(visit.path(f"/pay/{order['id']}"))
     payment = payments.attempt_order(visit.context, order["id"], method)
-    if payment["status"] in _GOOD and visit.callback:
-        return _back(visit, payment)
     return _see(visit.path(f"/pay/{order['id']}", attempt=payment["id"]))
-
-
-def _back(visit: _Visit, payment: sqlite3.Row) -> Response:
-    return _see(_signed_callback(visit, payment))
 
 
 def _see(address: str) -> Response:
     return RedirectResponse(address, 303)
 
 
-def _signed_callback(visit: _Visit, payment: sqlite3.Row) -> str:
-    """Return the callback address with proof of the payment: a signature with the key secret."""
-    message = f"{payment['order_id']}|{payment['id']}"
-    return _callback_with(
-        visit,
-        {
-            "razorpay_payment_id": payment["id"],
-            "razorpay_order_id": payment["order_id"],
-            "razorpay_signature": sign(visit.context.given.key_secret, message.encode()),
-        },
+def _return_form(visit: _Visit, fields: dict[str, str], button: str = "") -> str:
+    """Return the form by which a payer returns; empty where no merchant waits."""
+    if visit.callback is None:
+        return ""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields.items()
+    )
+    return (
+        f'<form id="return" method="post" action="{escape(visit.callback)}">{hidden}'
+        f'<button class="{button}">{visit.text("back")}</button></form>'
     )
 
 
-def _callback_with(visit: _Visit, fields: dict[str, str]) -> str:
-    assert visit.callback is not None
-    parts = urlsplit(visit.callback)
-    query = "&".join(part for part in (parts.query, urlencode(fields)) if part)
-    return parts._replace(query=query, fragment="").geturl()
+def _paid_fields(visit: _Visit, payment: sqlite3.Row) -> dict[str, str]:
+    """Return proof of a payment: a signature with the key secret."""
+    message = f"{payment['order_id']}|{payment['id']}"
+    return {
+        "razorpay_payment_id": payment["id"],
+        "razorpay_order_id": payment["order_id"],
+        "razorpay_signature": sign(visit.context.given.key_secret, message.encode()),
+    }
+
+
+def _error_fields(payment: sqlite3.Row) -> dict[str, str]:
+    error = json.loads(payment["error"] or "{}")
+    named = {"payment_id": payment["id"], "order_id": payment["order_id"]}
+    return {f"error[{name}]": str(value) for name, value in error.items()} | {
+        "error[metadata]": json.dumps(named)
+    }
 
 
 def _due(visit: _Visit, amount: int | None, what: str) -> str:
@@ -247,23 +292,14 @@ def _paid(visit: _Visit, order: sqlite3.Row) -> str:
     assert payment is not None, "a paid order has a captured payment"
     key = "returned" if payment["status"] == "refunded" else "paid"
     notice = _notice(visit, key, "good" if key == "paid" else "", amount=rupees(payment["amount"]))
-    if visit.callback is None:
-        return notice
-    link = escape(_signed_callback(visit, payment))
-    return f'{notice}<a class="button first" href="{link}">{visit.text("back")}</a>'
+    return notice + _return_form(visit, _paid_fields(visit, payment), "first")
 
 
-def _leave(visit: _Visit, order: sqlite3.Row) -> str:
+def _leave(visit: _Visit) -> str:
     """Return the link back without a payment."""
-    if visit.callback is None:
+    if visit.cancel is None:
         return ""
-    fields = {
-        "razorpay_order_id": order["id"],
-        "error[code]": "BAD_REQUEST_ERROR",
-        "error[reason]": "payment_cancelled",
-    }
-    link = escape(_callback_with(visit, fields))
-    return f'<a class="button" href="{link}">{visit.text("cancel")}</a>'
+    return f'<a class="button" href="{escape(visit.cancel)}">{visit.text("cancel")}</a>'
 
 
 def _ways(visit: _Visit, order: sqlite3.Row) -> str:
@@ -281,7 +317,7 @@ def _ways(visit: _Visit, order: sqlite3.Row) -> str:
 def _upi_card(visit: _Visit, link: str, action: str, fields: str = "") -> str:
     return (
         f'<section class="card"><h2>{visit.text("upi")}</h2><p class="hint">{visit.text("upi_hint")}</p>'
-        f'<div class="qr">{upi.qr_inline(link, visit.text("qr_title"))}</div>'
+        f'<div class="qr">{qr_inline(link, visit.text("qr_title"))}</div>'
         f'<a class="button" href="{escape(link)}">{visit.text("upi_open")}</a>'
         f'<form method="post" action="{action}">{fields}'
         f'<button class="first">{visit.text("upi_done")}</button></form>'
@@ -319,7 +355,7 @@ def _qr_link(visit: _Visit) -> tuple[sqlite3.Row, str]:
 
 async def _qr_image(visit: _Visit) -> Response:
     _, link = _qr_link(visit)
-    return Response(upi.qr_svg(link), media_type="image/svg+xml", headers={"cache-control": "no-store"})
+    return Response(qr_svg(link), media_type="image/svg+xml", headers={"cache-control": "no-store"})
 
 
 async def _show_qr(visit: _Visit) -> Response:

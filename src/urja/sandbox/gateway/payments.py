@@ -7,7 +7,7 @@ time.
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -54,7 +54,7 @@ class Method:
     """A way to pay. A given outcome applies; without one it is drawn by seed."""
 
     kind: str
-    instrument: dict[str, Any]
+    instrument: dict[str, object]
     fate: PaymentOutcome | None = None
 
 
@@ -165,7 +165,10 @@ def _captures(context: GatewayContext, payment: sqlite3.Row) -> bool:
 
 
 def capture(context: GatewayContext, payment_id: str, amount: int) -> sqlite3.Row:
-    """Capture an authorised payment for the merchant. Raises RefusedError where that is not possible."""
+    """Capture an authorised payment of an amount (minor units) for the merchant.
+
+    Raises RefusedError where it is not authorised, is captured already or has another amount.
+    """
     with context.book.transaction():
         payment = find(context.book, "payments", payment_id)
         if payment["captured"]:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Final
 
 import httpx
 import msgspec
@@ -13,6 +14,7 @@ from msgspec import Meta, Struct
 from urja.base.clock import Clock
 from urja.base.http import serving_status
 from urja.base.settings import Settings
+from urja.base.untyped_values import JsonObject
 from urja.sandbox.residents.resident import Counts, Person, Resident
 
 _TIMEOUT_S: Final = 20.0
@@ -31,7 +33,7 @@ class Arguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox: str = "/demo/outbox/"
 
 
-async def run(_settings: Settings, arguments: dict[str, Any], clock: Clock) -> None:
+async def run(_settings: Settings, arguments: JsonObject, clock: Clock) -> None:
     """Let the residents live until SIGTERM. Raises ValueError for invalid arguments."""
     given = msgspec.convert(arguments, Arguments)
     # A log line for each requested page would hide the recharges.
@@ -42,7 +44,7 @@ async def run(_settings: Settings, arguments: dict[str, Any], clock: Clock) -> N
     counts = Counts()
     door = asyncio.Lock()
 
-    def status() -> dict[str, Any]:
+    def status() -> JsonObject:
         return {
             "people": len(given.people),
             "looks": counts.looks,
@@ -74,7 +76,7 @@ async def _live(person: Person, given: Arguments, counts: Counts, clock: Clock, 
                 look_at = await resident.visit(clock.now())
 
 
-async def _until(look_at: Any, clock: Clock) -> None:
+async def _until(look_at: datetime, clock: Clock) -> None:
     """Sleep to a business instant; a clock that is re-anchored meanwhile is read again."""
     await asyncio.sleep(_LEAST_PAUSE_S)
     while (ahead := (look_at - clock.now()).total_seconds()) > 0:

@@ -1,16 +1,18 @@
 """One household with its habit: when it checks its balance, when it recharges, and how it pays."""
 
+import asyncio
 import random
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, assert_never
+from typing import Annotated, Final, Literal, assert_never
 
 import httpx
 import structlog
 from msgspec import Meta, Struct
 
-from urja.sandbox.residents.forms import NoSuchFormError, follow_refresh, form_with, submit
+from urja.base.untyped_values import JsonObject
+from urja.sandbox.residents.forms import NoSuchFormError, follow_refresh, form_with, forms_of, submit
 
 log = structlog.get_logger()
 
@@ -28,6 +30,9 @@ _LOOKS_EVERY: Final = {
 """Mean business time between two visits to the page. A disconnected household checks often."""
 _SHOPPING: Final = timedelta(minutes=45)
 """Pause after a recharge."""
+_CODE_LOOKS: Final = 100
+_CODE_LOOK_S: Final = 0.2
+"""How many times, and after which pauses, a resident opens the outbox for a code: the pipeline mails it."""
 
 
 class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +42,8 @@ class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     habit: Habit
     means: Means
     seed: Annotated[int, Meta(ge=0)]
+    supply: Annotated[int, Meta(ge=0)] = 0
+    """Which of the household's supplies it pays for, in the order of the page after signing in."""
 
 
 class SignInRefusedError(Exception):
@@ -85,7 +92,7 @@ class Resident:
             )
         return now + pause
 
-    def _time_to_pay(self, seen: dict[str, Any]) -> bool:
+    def _time_to_pay(self, seen: JsonObject) -> bool:
         match self.person.habit:
             case "early":
                 return seen["balance_minor"] <= 0 or (
@@ -100,7 +107,7 @@ class Resident:
             case _:
                 assert_never(self.person.habit)
 
-    async def _look(self) -> dict[str, Any] | None:
+    async def _look(self) -> dict[str, object] | None:
         if not self.account:
             await self._sign_in()
         answer = await self.client.get(f"/api/v1/accounts/{self.account}/balance")
@@ -110,27 +117,35 @@ class Resident:
             return None
         answer.raise_for_status()
         self.counts.looks += 1
-        seen: dict[str, Any] = answer.json()
+        seen: dict[str, object] = answer.json()
         return seen
 
     async def _sign_in(self) -> None:
+        earlier = await self._newest_code()
         page = (await self.client.get("/sign-in/")).raise_for_status()
         page = await submit(self.client, page, form_with(page, name="email"), email=self.person.email)
         page.raise_for_status()
-        code = await self._code()
+        code = await self._next_code(earlier)
         page = await submit(self.client, page, form_with(page, name="code"), code=code)
-        found = re.search(r"/accounts/(\d+)/", page.text)
-        if found is None:
-            raise SignInRefusedError(f"no account to be seen at {page.url}")
-        self.account = found.group(1)
+        found = list(dict.fromkeys(re.findall(r"/accounts/(\d+)/", page.text)))
+        if len(found) <= self.person.supply:
+            raise SignInRefusedError(f"no account of supply {self.person.supply} to be seen at {page.url}")
+        self.account = found[self.person.supply]
 
-    async def _code(self) -> str:
-        """Return the newest code to this person in the demonstration's outbox."""
+    async def _next_code(self, earlier: str) -> str:
+        """Return the code that came after `earlier`, as a person who looks into their mail until it is there."""
+        for _ in range(_CODE_LOOKS):
+            code = await self._newest_code()
+            if code and code != earlier:
+                return code
+            await asyncio.sleep(_CODE_LOOK_S)
+        raise SignInRefusedError("no code has come")
+
+    async def _newest_code(self) -> str:
+        """Return the newest code to this person in the demonstration's outbox; empty where there is none."""
         page = (await self.client.get(self.outbox)).raise_for_status()
         found = re.search(re.escape(self.person.email) + r".{0,600}?\b(\d{6})\b", page.text, re.DOTALL)
-        if found is None:
-            raise SignInRefusedError("no code has come")
-        return found.group(1)
+        return found.group(1) if found is not None else ""
 
     async def _recharge(self, rupees: int) -> None:
         """Recharge through the portal's page, which shows the effect of the amount, and the gateway's page."""
@@ -139,8 +154,12 @@ class Resident:
         page.raise_for_status()
         page = await submit(self.client, page, form_with(page, name="rupees"))
         page = await follow_refresh(self.client, page.raise_for_status())
-        form = form_with(page, action=f"/{self.person.means}")
+        page = await submit(self.client, page, form_with(page, name="callback_url"))
+        form = form_with(page.raise_for_status(), action=f"/{self.person.means}")
         values = {"number": _CARD} if self.person.means == "card" else {}
-        (await submit(self.client, page, form, **values)).raise_for_status()
+        page = (await submit(self.client, page, form, **values)).raise_for_status()
+        # A declined or late payment offers no way back at once.
+        if returning := next((form for form in forms_of(page) if "razorpay_payment_id" in form.fields), None):
+            (await submit(self.client, page, returning)).raise_for_status()
         self.counts.recharges += 1
         log.info("recharged", resident=self.person.email, rupees=rupees, means=self.person.means)

@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from urja.base.clock import REAL_TIME, Anchor, write_anchor
 from urja.base.json_files import UNREADABLE
 from urja.base.ports import free_port
 from urja.base.settings import Settings
-from urja.site.backup import sections
+from urja.site.backup import fetch_wal, sections
 from urja.site.backup.sealed_file import BackupError, Header, RecoveryKey, SealedReader
 from urja.site.backup.take import SECRETS_SUFFIX
 from urja.site.command_errors import CommandError, Exit
@@ -31,12 +32,26 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _VERSION: Final = "VERSION"
+_REPLAY_LIMIT_S: Final = 86_400.0
 
 
-def restore(path: Path, secrets_path: Path | None, key: RecoveryKey, data: Path) -> tuple[Header, Settings]:
+@dataclass(frozen=True, slots=True)
+class LogReplay:
+    """How far the database is brought on by the archived log after a backup was put back."""
+
+    until: datetime | None
+    """Wall time; None: to the archive's end."""
+    key_file: Path
+    archive: Path | None
+    """Directory of the archive; None: that of the backup's settings."""
+
+
+def restore(
+    path: Path, secrets_path: Path | None, key: RecoveryKey, data: Path, replay: LogReplay | None = None
+) -> tuple[Header, Settings]:
     """Put a backup back onto `data`, which must be empty or not exist; return its header and the box's settings.
 
-    The next start treats the data as restored (`urja.site.supervisor.restored_data`). Where it fails the directory is left
+    With `replay` the database goes on by the archived log; the broker stays as it was at the backup. The next start treats the data as restored (`urja.site.supervisor.restored_data`). Where it fails the directory is left
     empty. Raises `CommandError` for a directory that is not empty, `BackupError` for a wrong key, a damaged file, or two
     files that are not of one backup.
     """
@@ -54,7 +69,7 @@ def restore(path: Path, secrets_path: Path | None, key: RecoveryKey, data: Path)
         directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _restore_secrets(directory, secrets)
-            settings = asyncio.run(_restore_data(directory, content))
+            settings = asyncio.run(_restore_data(directory, content, replay))
         except BaseException:
             _empty(directory.path)
             raise
@@ -90,9 +105,9 @@ def _write_file(directory: Path, name: str, content: Iterator[bytes]) -> None:
     write_private(target, b"".join(content))
 
 
-async def _restore_data(directory: DataDirectory, reader: SealedReader) -> Settings:
+async def _restore_data(directory: DataDirectory, reader: SealedReader, replay: LogReplay | None) -> Settings:
     """Write each section; VERSION, without which no Urja starts on the directory, comes last."""
-    settings, line, format_version = Settings(), REAL_TIME, b""
+    settings, line, format_version, cluster_folder = Settings(), REAL_TIME, b"", ""
     broker = _Broker(directory)
     try:
         for name, content in sections.sections(reader):
@@ -100,6 +115,8 @@ async def _restore_data(directory: DataDirectory, reader: SealedReader) -> Setti
                 settings = _decoded(b"".join(content), Settings)
             elif name == sections.CLOCK:
                 line = _decoded(b"".join(content), Anchor)
+            elif name == sections.ARCHIVE:
+                cluster_folder = b"".join(content).decode()
             elif name == f"{sections.FILE}{_VERSION}":
                 format_version = b"".join(content)
             elif name.startswith(sections.FILE):
@@ -117,6 +134,8 @@ async def _restore_data(directory: DataDirectory, reader: SealedReader) -> Setti
         raise BackupError(f"the broker does not take its streams back: {error}") from error
     finally:
         await broker.stop()
+    if replay is not None:
+        line = line.moved_to(_replay_log(directory, settings, replay, cluster_folder, line))
     _note_restore(directory, reader.header, line)
     write_private(directory.path / _VERSION, format_version)
     return settings
@@ -127,6 +146,54 @@ def _decoded[T](content: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
     except UNREADABLE as error:
         raise BackupError(f"the backup was written by another version of Urja: {error}") from None
+
+
+def _replay_log(
+    directory: DataDirectory, settings: Settings, replay: LogReplay, cluster_folder: str, whole: Anchor
+) -> float:
+    """Bring the database on by the archived log; return the wall time in Unix seconds up to which it went at most."""
+    archive = replay.archive or Path(settings.backup.wal_directory or "")
+    if not cluster_folder:
+        raise BackupError("the log was not archived when the backup was made: restore it without --until")
+    if not (archive / cluster_folder).is_dir():
+        raise BackupError(
+            f"{archive} holds no log of this backup (folder {cluster_folder}): name its archive with --wal"
+        )
+    options = {
+        "restore_command": fetch_wal.command(replay.key_file, archive / cluster_folder),
+        # A server that answers has then reached its end.
+        "hot_standby": "off",
+        "archive_mode": "off",
+    }
+    if replay.until is not None:
+        if replay.until.timestamp() < whole.wall_s:
+            raise BackupError(
+                f"this backup was whole at {datetime.fromtimestamp(whole.wall_s, UTC):%Y-%m-%d %H:%M:%S} UTC: for "
+                "an earlier moment restore an earlier backup"
+            )
+        options |= {
+            "recovery_target_time": replay.until.isoformat(),
+            "recovery_target_action": "promote",
+        }
+    (directory.postgres / "data" / "recovery.signal").touch()
+    configured = settings.database.binaries
+    cluster = postgres.Cluster(
+        postgres.find_binaries(Path(configured) if configured else None),
+        directory.postgres,
+        Vault.open(directory.secrets).admin.superuser_password,
+        options=options,
+    )
+    try:
+        cluster.start(_REPLAY_LIMIT_S)
+    except postgres.PostgresError as error:
+        said = str(error)
+        if "recovery ended before configured recovery target was reached" in said:
+            said = (
+                "the archived log ends before that time, or a part of it is missing: restore with --until end"
+            )
+        raise BackupError(said) from error
+    cluster.stop()
+    return time.time() if replay.until is None else replay.until.timestamp()
 
 
 def _note_restore(directory: DataDirectory, header: Header, line: Anchor) -> None:

@@ -106,15 +106,19 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     backup: str
     """Drawn at random; the two files of one backup have the same."""
-    kind: Literal["data", "secrets"]
+    kind: Literal["data", "secrets", "wal"]
     taken_at: datetime
-    """Business time at which the backup began: everything before it is in it."""
+    """Business time at which the backup began: everything before it is in it. Of a part of the log: wall time."""
     version: str
     """Of the Urja that wrote it."""
     recipient: bytes
     """Public half of the recovery key that opens it."""
     drawn: bytes = b""
     """Public half of the key that was drawn for this file alone."""
+    segment: str = ""
+    """Of a part of PostgreSQL's log: its name, and the `backup` is the cluster's folder."""
+    digest: bytes = b""
+    """Of a part of the log: of its content, keyed, by which the box knows a second request to archive it."""
 
 
 def _check_sum(content: bytes) -> bytes:
@@ -263,6 +267,16 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[bytes, bytes]:
     if length > _HEADER_LIMIT:
         raise _damaged(path, "its header cannot be read")
     return file.read(length), file.read(_SIGNATURE_BYTES)
+
+
+def read_header(path: Path) -> Header:
+    """Return the header without its proof: the file may have been written by anyone. Raises `BackupError`."""
+    with path.open("rb") as file:
+        text, _ = _read_header(file, path)
+    try:
+        return msgspec.json.decode(text, type=Header)
+    except UNREADABLE:
+        raise _damaged(path, "its header cannot be read") from None
 
 
 def new_backup_id() -> str:

@@ -16,6 +16,8 @@ FILE: Final = "file:"
 """Prefix of the section of a small file; its path within the data directory follows."""
 STREAM: Final = "stream:"
 """Prefix of the section of a stream; its name follows, its first block is its `StreamHead`."""
+ARCHIVE: Final = "archive"
+"""Section of the cluster's folder in the archive of the log, where the log was archived."""
 POSTGRES: Final = "postgres"
 """Section of the base backup of the database, a compressed tar."""
 

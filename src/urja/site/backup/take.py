@@ -6,11 +6,12 @@ signed head is in a file and not in the database.
 """
 
 import asyncio
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +22,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from urja.base.clock import read_anchor
-from urja.base.json_files import DamagedFileError, read_json
+from urja.base.wal_archive import read_state
 from urja.site.admin import Administration
 from urja.site.backup import sections
+from urja.site.backup.archive_wal import cluster_id
+from urja.site.backup.recovery_key import backup_keys
 from urja.site.backup.sealed_file import (
     BackupError,
-    BackupKeys,
     Header,
-    RecoveryKey,
     SealedWriter,
     new_backup_id,
 )
@@ -41,42 +42,16 @@ from urja.stream.snapshots import StreamHead
 
 SECRETS_SUFFIX: Final = ".secrets"
 """Follows the name of the file with the data in that of the file with the secrets."""
-KEYS_FILE: Final = "backup.json"
-_SMALL_FILES: Final = ("VERSION", "restored.json", "catalogue.json", "outages.jsonl", "proofs/heads/*.json")
+_SMALL_FILES: Final = (
+    "VERSION",
+    "restored.json",
+    "recovery.json",
+    "catalogue.json",
+    "outages.jsonl",
+    "proofs/heads/*.json",
+)
+_CONFIGURATION: Final = "urja.toml"
 _LAST_WORDS: Final = 2000
-
-
-def new_recovery_key(data: Path, *, replace: bool) -> RecoveryKey:
-    """Make a recovery key, store its public half in the data directory, and return it; it is stored nowhere.
-
-    Raises `CommandError` where there is one already and `replace` is not set, or where no Urja was started on `data`.
-    """
-    directory = DataDirectory(data)
-    if not (directory.secrets / "admin.json").exists():
-        raise CommandError(Exit.USAGE, f"no Urja has run on {data}: give its data directory with --data")
-    path = directory.secrets / KEYS_FILE
-    if path.exists() and not replace:
-        raise CommandError(
-            Exit.USAGE,
-            f"{data} has a recovery key, which was printed when it was made. If it is lost, make another with "
-            "--replace and take a backup at once: earlier backups open with the earlier key alone",
-        )
-    key, keys = RecoveryKey.new()
-    write_private(path, msgspec.json.encode(keys))
-    return key
-
-
-def backup_keys(secrets: Path) -> BackupKeys:
-    """Return what the box makes backups with. Raises `CommandError` where it has no recovery key."""
-    try:
-        return read_json(secrets / KEYS_FILE, BackupKeys, "make a key with `urja backup key --replace`")
-    except FileNotFoundError:
-        raise CommandError(
-            Exit.USAGE,
-            "there is no recovery key yet: run `urja backup key`, and keep what it prints away from this machine",
-        ) from None
-    except DamagedFileError as damaged:
-        raise CommandError(Exit.USAGE, str(damaged)) from None
 
 
 def take(box: Administration, path: Path) -> datetime:
@@ -94,7 +69,7 @@ def take(box: Administration, path: Path) -> datetime:
     for taken in (path, secrets_path):
         if taken.exists():
             raise CommandError(Exit.USAGE, f"{taken} exists: give the backup another name")
-    keys = backup_keys(box.data.secrets)
+    keys, gap_before = backup_keys(box.data), read_state(box.data.wal_state).gap_at
     header = Header(
         backup=new_backup_id(),
         kind="data",
@@ -111,7 +86,16 @@ def take(box: Administration, path: Path) -> datetime:
     except BaseException:
         secrets_path.unlink()
         raise
+    _end_gap(box.data, gap_before)
     return header.taken_at
+
+
+def _end_gap(data: DataDirectory, gap_before: datetime | None) -> None:
+    """Forget a gap in the archived log that lies before this backup: a restore begins after it."""
+    state = read_state(data.wal_state)
+    if gap_before is not None and state.gap_at == gap_before:
+        state = msgspec.structs.replace(state, gap_at=None, gap="")
+        write_private(data.wal_state, msgspec.json.encode(state))
 
 
 def _write_data(box: Administration, writer: SealedWriter) -> None:
@@ -120,11 +104,17 @@ def _write_data(box: Administration, writer: SealedWriter) -> None:
         for file in sorted(box.data.path.glob(pattern)):
             name = file.relative_to(box.data.path).as_posix()
             sections.write_section(writer, f"{sections.FILE}{name}", file.read_bytes())
+    if box.data.configuration.exists():
+        content = box.data.configuration.read_bytes()
+        sections.write_section(writer, f"{sections.FILE}{_CONFIGURATION}", content)
+    if box.settings.backup.wal_directory is not None:
+        sections.write_section(writer, sections.ARCHIVE, cluster_id(box.data).encode())
     try:
         asyncio.run(_write_streams(box, writer))
     except StreamError as error:
         raise BackupError(f"the broker gives no copy of its streams: {error}") from error
     _write_database(box, writer)
+    _write_meters(box.data, writer)
     # Business time has gone on while the database was copied, and never runs back.
     anchor = read_anchor(box.data.clock)
     line = {"speed": anchor.speed, "business_s": anchor.business_at(now_s := time.time()), "wall_s": now_s}
@@ -177,6 +167,27 @@ def _write_database(box: Administration, writer: SealedWriter) -> None:
                 said = words.read(_LAST_WORDS).decode("utf-8", "replace").strip()
                 raise BackupError(f"PostgreSQL gives no copy: {said or process.returncode}")
         sections.write_block(writer, b"")
+
+
+def _write_meters(data: DataDirectory, writer: SealedWriter) -> None:
+    """Copy simulated meters and stand-ins last: like real ones they are then never behind what the database knows of them."""
+    for file in sorted(data.meters.rglob("*")):
+        if not file.is_file() or file.name.endswith(("-wal", "-shm")):
+            continue
+        if file.suffix == ".sqlite":
+            content = _sqlite_copy(file)
+        else:
+            content = file.read_bytes()
+            if file.suffix == ".jsonl":
+                # The fleet appends lines meanwhile; half a line could not be read.
+                content = content[: content.rfind(b"\n") + 1]
+        sections.write_section(writer, f"{sections.FILE}{file.relative_to(data.path).as_posix()}", content)
+
+
+def _sqlite_copy(file: Path) -> bytes:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(":memory:")) as copy:
+        source.backup(copy)
+        return copy.serialize()
 
 
 @contextmanager

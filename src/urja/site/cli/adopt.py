@@ -5,14 +5,16 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
 from msgspec import Struct, structs
 
+from urja.base.email_addresses import can_be_mailed
 from urja.base.meter_address import hdlc_link_address, parse_meter_address
+from urja.base.untyped_values import JsonObject
 from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
@@ -20,7 +22,8 @@ from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
 from urja.usecases.loading.cell_formats import DEFAULT_MAX_POWER_W
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+if TYPE_CHECKING:
+    from urja.usecases.operations import Adoption
 
 
 class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +116,7 @@ def _option(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
 @_option("address", "host:port of a meter that listens; with --link its physical HDLC address.")
 @_option("link", "HDLC link behind which the meter is: tcp://HOST:PORT or serial:/dev/ttyUSB0?baud=9600.")
 @_option("consumer_number", "Consumer number. [default: the serial number]")
-def adopt(data: Path, file: Path | None, **given: Any) -> None:
+def adopt(data: Path, file: Path | None, **given: object) -> None:
     """Add a meter to the registry, with its service point, agreement, account, sign-in and opening credit.
 
     Keys given as options can be seen by other users of this machine while the command runs, and stay in the
@@ -150,7 +153,7 @@ def _refuse(faults: Iterator[str]) -> None:
         raise CommandError(Exit.USAGE, "\n  ".join(["nothing was adopted:", *told]))
 
 
-def _from_options(named: dict[str, Any]) -> Meter:
+def _from_options(named: JsonObject) -> Meter:
     missing = [
         f"--{field.name.replace('_', '-')}"
         for field in structs.fields(Meter)
@@ -216,7 +219,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         meter.where()
     except ValueError as error:
         yield f"{which}{error}"
-    if not _EMAIL.fullmatch(meter.email):
+    if not can_be_mailed(meter.email):
         yield f"{which}{meter.email!r} is not an e-mail address"
     if meter.phone is not None and not re.fullmatch(r"\+?[0-9]{8,15}", re.sub(r"[\s()-]", "", meter.phone)):
         yield f"{which}{meter.phone!r} is not a telephone number of 8 to 15 digits"
@@ -260,7 +263,9 @@ def _adopt_all(administration: Administration, meters: list[Meter], types: dict[
     return known
 
 
-def _adoption(meter: Meter, device_type: DeviceType, administration: Administration, since: datetime) -> Any:
+def _adoption(
+    meter: Meter, device_type: DeviceType, administration: Administration, since: datetime
+) -> "Adoption":
     from urja.usecases.operations import Adoption
 
     keys = administration.keys
@@ -269,6 +274,7 @@ def _adoption(meter: Meter, device_type: DeviceType, administration: Administrat
         system_title=bytes.fromhex(meter.system_title),
         device_type=meter.type,
         interval_s=device_type.interval_s,
+        clock_offset_s=device_type.clock_offset_s,
         load_switch=device_type.relay,
         max_power_w=meter.max_power_w,
         wrapped_guek=keys.wrap(bytes.fromhex(meter.guek)),

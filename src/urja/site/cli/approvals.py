@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.core.approvals import ThresholdsError, parse_thresholds
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
@@ -105,7 +105,7 @@ def waiting(data: Path, as_json: bool) -> None:
             click.echo(f"    {sentence}")
 
 
-def _waiting(zone: ZoneInfo) -> list[dict[str, Any]]:
+def _waiting(zone: ZoneInfo) -> list[JsonObject]:
     from urja.apps.approvals.queries import open_approvals
     from urja.base.sentences import in_english
 

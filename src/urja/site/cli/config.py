@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from urja.base.settings import describe
+from urja.base.configuration import describe
 from urja.site.cli.options import config_option, load_settings
 
 

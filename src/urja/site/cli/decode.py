@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.capture import CaptureReader, DecodedPacket, Keys, Protection
@@ -40,7 +41,7 @@ class KeyParam(click.ParamType[bytes]):
     def __init__(self, *sizes: int) -> None:
         self.sizes = sizes
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
         """Return the bytes. Raises click.BadParameter with the number of digits needed."""
         if isinstance(value, bytes):
             return value
@@ -206,9 +207,9 @@ def _input_offset(opened: DecodedPacket) -> int | None:
 # --- JSON -----------------------------------------------------------------------------------------------
 
 
-def as_document(opened: DecodedPacket, device_type: DeviceType | None = None) -> dict[str, Any]:
+def as_document(opened: DecodedPacket, device_type: DeviceType | None = None) -> JsonObject:
     """Return one APDU as JSON values."""
-    document: dict[str, Any] = {}
+    document: JsonObject = {}
     packet = opened.packet
     if packet is not None:
         document |= {"transport": packet.transport, **packet.addresses}
@@ -244,11 +245,11 @@ def as_document(opened: DecodedPacket, device_type: DeviceType | None = None) ->
             "offset": opened.error.offset,
             "input_offset": _input_offset(opened),
         }
-    finite: dict[str, Any] = _finite(document)
+    finite: JsonObject = _finite(document)
     return finite
 
 
-def _protection_fields(opened: DecodedPacket) -> dict[str, Any]:
+def _protection_fields(opened: DecodedPacket) -> JsonObject:
     if not opened.protections:
         return {}
     protection = opened.protections[0]
@@ -270,8 +271,8 @@ def _readings(fact: Fact, device_type: DeviceType | None) -> list[Reading]:
     ]
 
 
-def _reading_fields(reading: Reading) -> dict[str, Any]:
-    fields: dict[str, Any] = {"obis": str(reading.obis), "name": reading.name, "value": plain(reading.value)}
+def _reading_fields(reading: Reading) -> dict[str, object]:
+    fields: JsonObject = {"obis": str(reading.obis), "name": reading.name, "value": plain(reading.value)}
     if reading.scaler is not None and reading.unit is not None:
         fields |= {"scaler": reading.scaler, "unit_code": reading.unit, "unit": unit_symbol(reading.unit)}
     if reading.scaled is not None:

@@ -65,7 +65,13 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
     reaches = [ChannelReach(channel.medium, channel.reports) for channel in channels_of(settings.messages)]
     zone = ZoneInfo(settings.utility.timezone)
     try:
-        yield from registry_readiness.findings(box.clock.now(), zone, settings.utility.currency, reaches)
+        yield from registry_readiness.findings(
+            box.clock.now(),
+            zone,
+            settings.utility.currency,
+            reaches,
+            has_gateway=bool(settings.payments.gateways),
+        )
     except DatabaseError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
 

@@ -44,8 +44,8 @@ def export(
     administration = Administration.of(data)
     administration.setup_django()
     from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical
-    from urja.usecases.loading.cell_formats import Key
     from urja.usecases.loading.exporting import export as write
+    from urja.usecases.loading.key_formats import Key
 
     keys = {one.name for one in KINDS[kind].fields if isinstance(one.form, Key)}
     outside = {one.name for one in KINDS[kind].fields if one.outside}

@@ -9,7 +9,11 @@ from typing import Any, Final
 import click
 import msgspec
 
-from urja.base.settings import Settings, SettingsError, commented_toml, load_with_origins
+from urja.base.configuration import SettingsError, commented_toml, load_with_origins
+from urja.base.settings import Settings
+from urja.site import first_administrator
+from urja.site.backup import recovery_key
+from urja.site.cli.backup import give
 from urja.site.cli.options import DEFAULT_CONFIG, check_services, data_option, read_document
 from urja.site.command_errors import CommandError, Exit, refusal_for
 from urja.site.data_directory import DataDirectory, write_private
@@ -39,6 +43,11 @@ _PORTS: Final = {"none": 25, "starttls": 587, "tls": 465}
 )
 @click.option("--mail-sender", help="Sender address of mails.")
 @click.option(
+    "--recovery-key",
+    help="New file for the recovery key of backups, outside the data directory; - prints it, as does no option.",
+)
+@click.option("--recovery-key-copy", help="Where its copy is kept, in your words; urja doctor shows it.")
+@click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -49,9 +58,9 @@ _PORTS: Final = {"none": 25, "starttls": 587, "tls": 465}
 @data_option
 @click.option("--yes", is_flag=True, help="Ask nothing: use the options and the defaults.")
 def init(data: Path, config_path: Path, *, yes: bool, mail_password_file: Path | None, **given: Any) -> None:
-    """Write a commented configuration file, and the mail password apart from it.
+    """Write a commented configuration file, the mail password apart from it, and hand over the recovery key.
 
-    Asks for each value that no option gives. Prints the commands that follow.
+    The key opens the backups of this installation; its private half is not stored. Asks for each value that no option gives. Prints the commands that follow.
     """
     directory = DataDirectory(data)
     secrets = directory.secrets / SERVICES_FILE
@@ -68,6 +77,10 @@ def init(data: Path, config_path: Path, *, yes: bool, mail_password_file: Path |
     password = ""
     if settings.get("mail.username"):
         password = read_document(mail_password_file).strip() if mail_password_file else answers.password()
+    key_file = _key_file(answers, directory)
+    copy = answers.text(
+        "recovery_key_copy", "Where will the copy of the recovery key be kept (empty: later)", ""
+    )
     answers.check()
     if "@" not in admin[1]:
         raise CommandError(Exit.USAGE, f"--admin-email: {admin[1]!r} is not an e-mail address")
@@ -76,31 +89,52 @@ def init(data: Path, config_path: Path, *, yes: bool, mail_password_file: Path |
             Exit.USAGE,
             f"{secrets} exists and is not changed: write mail_password there, or choose another place with --data",
         )
-    employ = shlex.join(["urja", "staff", "add", admin[1], "--name", admin[0], "--role", "administrator"])
-    text = f"# First administrator, once Urja runs: {employ}\n\n{commented_toml(settings)}"
-    _write_new(config_path, text)
-    if password:
-        directory.claim()
-        try:
+    _write_new(config_path, commented_toml(settings))
+    directory.claim()
+    try:
+        first_administrator.store(
+            directory.first_administrator,
+            first_administrator.FirstAdministrator(name=admin[0], email=admin[1]),
+        )
+        if password:
             write_private(secrets, msgspec.json.encode(StoredServices(mail_password=password)))
-        finally:
-            directory.release()
-        click.echo(f"{secrets} holds the mail password (mode 0600)")
+            click.echo(f"{secrets} holds the mail password (mode 0600)")
+        # A directory that has a key keeps it: backups may have been made for it.
+        if not recovery_key.keys_file(directory).exists():
+            give(recovery_key.make(directory, replace=False), key_file, copy, directory)
+    finally:
+        directory.release()
     click.echo(f"{config_path} is written. Next, in this order:")
     at = [] if os.fspath(data) == "urja-data" else ["--data", str(data)]
     using = [] if config_path == DEFAULT_CONFIG else ["--config", str(config_path)]
     for command in (
         shlex.join(["urja", "up", *at, *using]),
-        f"{shlex.join(shlex.split(employ) + at)}   (in another terminal)",
-        shlex.join(["urja", "doctor", *at, *using]),
+        f"{shlex.join(['urja', 'doctor', *at, *using])}   (in another terminal)",
     ):
         click.echo(f"  {command}")
+    click.echo(f"The first start makes {admin[1]} administrator, who then signs in with a code sent there.")
+
+
+def _key_file(answers: "_Answers", directory: DataDirectory) -> Path | None:
+    """Return the file for the recovery key; None: it is printed."""
+    if recovery_key.keys_file(directory).exists():
+        return None
+    given = answers.text(
+        "recovery_key", "File for the recovery key of backups, on another disk (- prints it)", "-"
+    )
+    if given == "-":
+        return None
+    path = Path(given)
+    recovery_key.check_outside(path, directory)
+    if path.exists():
+        raise CommandError(Exit.USAGE, f"{path} exists and is not changed: give the key another file")
+    return path
 
 
 class _Answers:
     """Options, and where they are not given the answers to questions; what is missing is reported at once."""
 
-    def __init__(self, given: dict[str, Any], *, ask: bool) -> None:
+    def __init__(self, given: dict[str, object], *, ask: bool) -> None:
         self._given, self._ask, self._missing = given, ask, list[str]()
 
     def text(self, name: str, question: str, default: str | None = None) -> str:
@@ -128,7 +162,7 @@ class _Answers:
             raise CommandError(Exit.USAGE, f"missing: {', '.join(self._missing)}")
 
 
-def _settings(answers: _Answers) -> dict[str, Any]:
+def _settings(answers: _Answers) -> dict[str, object]:
     """Return the values by key of the settings."""
     utility = _DEFAULTS.utility
     settings: dict[str, Any] = {

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import done, opened
 from urja.site.command_errors import CommandError, Exit
@@ -88,7 +89,7 @@ def status(data: Path, job: int | None, failed: bool, as_json: bool) -> None:
     from urja.apps.meter_jobs.queries import jobs_of, tasks_of
 
     if job is None:
-        told: dict[str, Any] = {
+        told: dict[str, object] = {
             "jobs": [_job(one) for one in jobs_of(KIND, 20)],
             "unproven": meter_keys.count_unproven(),
         }
@@ -162,7 +163,7 @@ _WORDS: Final = {"done": "proven"}
 """Names of task states that differ for changes of keys."""
 
 
-def _job(job: "Progress") -> dict[str, Any]:
+def _job(job: "Progress") -> JsonObject:
     return {
         "job": job.job_id,
         "asked_at": job.asked_at,
@@ -173,7 +174,7 @@ def _job(job: "Progress") -> dict[str, Any]:
     }
 
 
-def _meter(task: "TaskProgress") -> dict[str, Any]:
+def _meter(task: "TaskProgress") -> JsonObject:
     from urja.base.sentences import from_plain
 
     return {
@@ -184,7 +185,7 @@ def _meter(task: "TaskProgress") -> dict[str, Any]:
     }
 
 
-def _sentences(told: dict[str, Any]) -> str:
+def _sentences(told: JsonObject) -> str:
     lines = [_line(one) for one in told.get("jobs", [told])]
     lines += [
         f"  {one['meter']:<20}  {one['state']:<9}  {one['detail']}".rstrip() for one in told.get("meters", [])
@@ -196,7 +197,7 @@ def _sentences(told: dict[str, Any]) -> str:
     return "\n".join(lines) or "No keys have been changed yet."
 
 
-def _line(job: dict[str, Any]) -> str:
+def _line(job: JsonObject) -> str:
     states = ", ".join(f"{count} {state}" for state, count in job["states"].items())
     end = f"ended {job['ended_at']:%Y-%m-%d %H:%M}" if job["ended_at"] else "under way"
     return f"Job {job['job']} of {job['asked_at']:%Y-%m-%d %H:%M}, {end}: {states}. {job['reason']} ({job['actor']})"

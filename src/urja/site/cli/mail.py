@@ -29,7 +29,7 @@ def mail() -> None:
 def test(address: str, data: Path, config_path: Path | None) -> None:
     """Send one message to ADDRESS by [mail] as configured, and show the relay's answer.
 
-    Urja need not run. Exit code 0: accepted, also without a login where sign-in codes need that; 1: refused; 2: wrong
+    Sign-in codes and all other mails leave in the same way. Urja need not run. Exit code 0: accepted; 1: refused; 2: wrong
     address or settings; 69: the relay cannot be reached.
     """
     if not _ADDRESS.fullmatch(address):
@@ -57,7 +57,7 @@ def test(address: str, data: Path, config_path: Path | None) -> None:
     try:
         accepted = mail_relay.send(settings, password, message)
     except mail_relay.RelayError as error:
-        raise _refusal(settings, error, "") from error
+        raise _refusal(settings, error) from error
     login = f"login {settings.username}" if settings.username else "no login"
     encryption = accepted.encryption or "not encrypted"
     click.echo(f"relay:    {settings.host}:{settings.port} ({accepted.name}), {encryption}, {login}")
@@ -66,21 +66,10 @@ def test(address: str, data: Path, config_path: Path | None) -> None:
         click.echo(f"          answers go to {settings.reply_to}")
     click.echo(f"accepted: {accepted.answer}")
     click.echo("Accepted is not delivered: see whether it arrives, also in the folder for spam.")
-    if settings.username:
-        _test_sign_in_codes(settings, address)
 
 
-def _test_sign_in_codes(settings: MailSettings, address: str) -> None:
-    try:
-        mail_relay.check_sign_in_codes(settings, address)
-    except mail_relay.RelayError as error:
-        raise _refusal(settings, error, "sign-in codes leave without a login: ") from error
-    click.echo("Sign-in codes leave without a login: the relay takes them as well.")
-
-
-def _refusal(settings: MailSettings, error: mail_relay.RelayError, prefix: str) -> CommandError:
-    advice = mail_relay.LOGIN_FOR_SIGN_IN if prefix and error.reached else error.advice
+def _refusal(settings: MailSettings, error: mail_relay.RelayError) -> CommandError:
     return CommandError(
         Exit.FAILED if error.reached else Exit.UNAVAILABLE,
-        f"{prefix}{settings.host}:{settings.port} {error}\n  do: {advice}",
+        f"{settings.host}:{settings.port} {error}\n  do: {error.advice}",
     )

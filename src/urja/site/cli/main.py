@@ -43,6 +43,7 @@ COMMANDS: Final = {
         "urja.site.cli.restored:restored",
         "Record that the database or broker store was restored from a copy.",
     ),
+    "bank": Lazy("urja.site.cli.bank:bank", "Register the society's bank accounts, check statements."),
     "config": Lazy("urja.site.cli.config:config", "Check or show the configuration."),
     "decode": Lazy("urja.site.cli.decode:decode", "Show a DLMS frame as a readable tree."),
     "mail": Lazy("urja.site.cli.mail:mail", "Test the relay of [mail]."),
@@ -52,9 +53,16 @@ COMMANDS: Final = {
         "urja.site.cli.headend:headend", "Read any object of a meter; show lost states of head ends."
     ),
     "quarantine": Lazy(
-        "urja.site.cli.headend:quarantine", "List, show, replay and purge quarantined frames."
+        "urja.site.cli.quarantine:quarantine", "List, show, replay and purge quarantined frames."
     ),
-    "tariff": Lazy("urja.site.cli.tariff:tariff", "Check and load tariff documents."),
+    "tariff": Lazy("urja.site.cli.tariff:tariff", "Check, explain, compare and load tariff documents."),
+    "bill": Lazy("urja.site.cli.bill:bill", "Calculate bills from CSV of usage, without a server."),
+    "calendar": Lazy("urja.site.cli.calendar:calendar", "Check, load and show calendars of time of day."),
+    "heat-values": Lazy("urja.site.cli.heat_values:heat_values", "Check, load and show heat values of gas."),
+    "determinants": Lazy(
+        "urja.site.cli.determinants:determinants", "Show what an agreement's bills are calculated from."
+    ),
+    "why": Lazy("urja.site.cli.why:why", "Calculate an entry of the ledger again, and show from what."),
     "policy": Lazy("urja.site.cli.policy:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.cli.staff:staff", "Add, change, list and remove staff and their roles."),
     "passkey": Lazy(
@@ -72,6 +80,13 @@ COMMANDS: Final = {
     "keys": Lazy("urja.site.cli.keys:keys", "Change meters' keys."),
     "import": Lazy(
         "urja.site.cli.import_file:import_file", "Load a file of consumers, meters, networks or balances."
+    ),
+    "society": Lazy(
+        "urja.site.cli.society:society",
+        "Set up a society with its towers, flats, common areas and bulk supply.",
+    ),
+    "sheet": Lazy(
+        "urja.site.cli.sheet:sheet", "Check and load a society's own spreadsheet of flats and residents."
     ),
     "registry": Lazy("urja.site.cli.registry:registry", "Find contradictions in the registry."),
     "stock": Lazy("urja.site.cli.stock:stock", "Receive, test, issue and scrap meters."),

@@ -1,6 +1,6 @@
 """Rotation of the key-encryption key during operation; it survives a crash at any step.
 
-    both keys in the files ──▶ every key wrapped anew ──▶ every entry of the projection ──▶ the new key alone
+    both keys in the files ──▶ every key wrapped again ──▶ every entry of the projection ──▶ the new key alone
 
 Each step finds its remaining work, so a run that was killed is started again. The head end reads its file again
 (`urja.headend.reloading_key_store`); until the last step keys wrapped by either key are unwrapped everywhere.
@@ -116,14 +116,14 @@ class Rotation:
         found = [
             Rewrapped(
                 device_id=keys.device_id,
-                own=dict(self._anew(keys.device_id, keys.own)),
-                new=dict(self._anew(keys.device_id, keys.new)),
+                own=dict(self._rewrapped(keys.device_id, keys.own)),
+                new=dict(self._rewrapped(keys.device_id, keys.new)),
             )
             for keys in held
         ]
         return (held[-1].device_id if held else 0), [one for one in found if one.own or one.new]
 
-    def _anew(self, device_id: int, wrapped: "Columns") -> Iterator[tuple[str, bytes]]:
+    def _rewrapped(self, device_id: int, wrapped: "Columns") -> Iterator[tuple[str, bytes]]:
         """Yield the columns that the new key does not open, wrapped with it.
 
         Raises `CommandError` where the old key does not open one either.
@@ -159,7 +159,10 @@ class Rotation:
             time.sleep(0.2)
 
     def retire(self) -> None:
-        """Check every key a last time, with writes locked, and retire the old key."""
+        """Check every key a last time, with writes locked, and retire the old key.
+
+        Raises CommandError where a key was stored under the old key meanwhile; both then stay in force.
+        """
         from django.db import transaction
 
         from urja.apps.assets import wrapped_keys

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
 from urja.base import log
+from urja.base.untyped_values import JsonObject
 from urja.site.cli.type_option import TypePlace
 from urja.site.command_errors import CommandError, Exit
 
@@ -70,6 +70,12 @@ def meter() -> None:
 @click.option(
     "--serial-port", help="With --hdlc: also on a serial port, such as serial:/dev/ttyUSB0?baud=9600."
 )
+@click.option(
+    "--clock",
+    "clock_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The clock.json of a demonstration, whose business time the meters follow; real time unless given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def serve(
     *,
@@ -85,13 +91,15 @@ def serve(
     physical: int,
     pty: bool,
     serial_port: str | None,
+    clock_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Run one meter, or several behind one HDLC link, in real time, for any DLMS client.
+    """Run one meter, or several behind one HDLC link, for any DLMS client.
 
     Prints the address and what a client needs: SAPs, system title, keys. The keys are derived from the seed: use such a
     meter for tests only.
     """
+    from urja.base.clock import AnchoredClock, WallClock
     from urja.base.meter_address import parse_serial_link
     from urja.meter.device_types import find_device_type
     from urja.meter.identity import seeded_identity
@@ -110,15 +118,19 @@ def serve(
     except ValueError as error:
         raise CommandError(Exit.USAGE, str(error)) from None
 
-    def announce(facts: dict[str, Any]) -> None:
+    clock = WallClock() if clock_file is None else AnchoredClock(clock_file)
+
+    def announce(facts: dict[str, object]) -> None:
         click.echo(json.dumps(facts) if as_json else _told(facts))
 
     try:
         if hdlc:
             line = dict(enumerate(identities, start=physical))
-            serve_bus(line, host, port, pty=pty, serial=serial_link, days=days, announce=announce)
+            serve_bus(
+                line, host, port, pty=pty, serial=serial_link, days=days, clock=clock, announce=announce
+            )
         else:
-            serve_meter(identities[0], host, port, days=days, announce=announce)
+            serve_meter(identities[0], host, port, days=days, clock=clock, announce=announce)
     except OSError as error:
         if error.filename:
             raise CommandError(Exit.OS_ERROR, f"cannot open {error.filename}: {error.strerror}") from None
@@ -152,7 +164,7 @@ def _serials(first: str, count: int) -> list[str]:
     return [f"{int(first) + number:0{len(first)}}" for number in range(count)]
 
 
-def _told(facts: dict[str, Any]) -> str:
+def _told(facts: JsonObject) -> str:
     if "meters" in facts:
         ports = f"{facts['host']} port {facts['port']} (TCP, HDLC)"
         also = "".join(f" and on {facts[name]}" for name in ("pty", "serial") if facts[name])
@@ -168,7 +180,7 @@ def _told(facts: dict[str, Any]) -> str:
     return "\n".join([head, _client_facts(facts), "Stop it with Ctrl-C."])
 
 
-def _client_facts(facts: dict[str, Any]) -> str:
+def _client_facts(facts: JsonObject) -> str:
     clients = "\n".join(
         f"  client SAP {entry['sap']:<4} {name}: {entry['authentication'].upper()}"
         + (f", mechanism {entry['mechanism']}" if "mechanism" in entry else "")

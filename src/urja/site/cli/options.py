@@ -10,7 +10,7 @@ import click
 from urja.apps import services
 from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
-from urja.base.settings import Fault, Loaded, SettingsError, load_with_origins, show_value
+from urja.base.configuration import Fault, Loaded, SettingsError, load_with_origins, show_value
 from urja.site.command_errors import CommandError, Exit
 
 DEFAULT_DATA = Path("urja-data")
@@ -36,11 +36,32 @@ config_option = click.option(
 class FiniteRange(click.FloatRange):
     """A click range of finite numbers: it also refuses "nan" and "inf", which Python reads as numbers."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class HexBytes(click.ParamType[bytes]):
+    """A click type: bytes in hexadecimal, of a fixed length."""
+
+    name = "hex"
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Return the bytes. Raises click.BadParameter with the number of bytes needed."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            raw = bytes.fromhex(str(value))
+        except ValueError:
+            self.fail(f"{self._size} bytes in hexadecimal are needed", param, ctx)
+        if len(raw) != self._size:
+            self.fail(f"{self._size} bytes are needed, these are {len(raw)}", param, ctx)
+        return raw
 
 
 def read_document(path: Path) -> str:
@@ -86,11 +107,15 @@ def check_services(loaded: Loaded) -> Loaded:
     return loaded
 
 
+def config_file(config_path: Path | None) -> Path | None:
+    """Return the configuration file to read: the given one, or ./urja.toml where it exists."""
+    return config_path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+
+
 def load_settings(config_path: Path | None) -> Loaded:
     """Return the settings from a file (or ./urja.toml) and the environment. Raises `CommandError` with every fault."""
-    path = config_path or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     try:
-        return check_services(load_with_origins(path, os.environ))
+        return check_services(load_with_origins(config_file(config_path), os.environ))
     except SettingsError as error:
         count = len(error.faults)
         head = f"the configuration has {count} fault{'s' if count > 1 else ''}:"

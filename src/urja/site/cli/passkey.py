@@ -3,10 +3,10 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import opened
 from urja.site.command_errors import CommandError, Exit
@@ -74,7 +74,7 @@ def list_(data: Path, everything: bool, as_json: bool) -> None:
         click.echo(f"{one['id']:>4}  {one['fingerprint']}  {one['email']:<32} {one['name']:<24} {state}")
 
 
-def _passkeys(*, everything: bool) -> list[dict[str, Any]]:
+def _passkeys(*, everything: bool) -> list[JsonObject]:
     from urja.apps.approvals.queries import all_passkeys
     from urja.base.passkey import fingerprint
 

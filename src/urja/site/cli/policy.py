@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -20,6 +19,7 @@ from urja.apps.notices.config import channels_of
 from urja.core.calendar import Period
 from urja.core.policy import ChannelReach, Policy, PolicyError, obstacles, parse_policy, sentence
 from urja.core.units import major_text
+from urja.laws.connections import Connection
 from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
 from urja.site.command_errors import CommandError, Exit
@@ -222,7 +222,7 @@ def replay_command(
 
 
 def replay_all(
-    connection: psycopg.Connection[Any], document: Policy, period: Period, zone: ZoneInfo, now: datetime
+    connection: Connection, document: Policy, period: Period, zone: ZoneInfo, now: datetime
 ) -> Outcome:
     """Return the replay of every account over the local days of a period, up to `now` at most.
 

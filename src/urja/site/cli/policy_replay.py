@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
-
-import psycopg
 
 from urja.core.policy import (
     Decision,
@@ -24,8 +22,7 @@ from urja.core.policy import (
     decide,
     exhausted,
 )
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection
 
 COST_DAYS: Final = timedelta(days=7)
 """Days whose mean charge is the usual cost of a day, as on the consumer's page."""

@@ -1,4 +1,4 @@
-"""`urja registry check`: contradictions in the registry."""
+"""`urja registry`: contradictions in the registry, and opening balances that wait for their sign-off."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from urja.site.command_errors import CommandError, Exit
 
 @click.group()
 def registry() -> None:
-    """Find contradictions in the registry."""
+    """Find contradictions in the registry; list opening balances."""
 
 
 @registry.command()
@@ -56,3 +56,30 @@ def check(limit: int, as_json: bool, data: Path) -> None:
                 click.echo(f"  ... and {result.count - len(result.first)} more")
     if found:
         raise SystemExit(Exit.FAILED)
+
+
+@registry.command("opening-balances")
+@data_option
+def list_opening_balances(data: Path) -> None:
+    """Print the opening balances that wait for their sign-off, as CSV in major units; the totals go to standard error.
+
+    They are signed off on the console, under Payments.
+    """
+    from urja.site.admin import Administration
+
+    box = Administration.of(data)
+    box.setup_django()
+    from django.db import DatabaseError
+
+    from urja.apps.billing import opening_balances
+
+    try:
+        listed = opening_balances.unsigned_list(box.clock.now())
+    except DatabaseError as error:
+        raise CommandError(Exit.UNAVAILABLE, f"the database cannot be read: {error}") from error
+    click.echo(opening_balances.csv_of(listed), nl=False)
+    click.echo(
+        f"{len(listed.rows)} supplies to sign off, {listed.uncharged} of them in service and not charged",
+        err=True,
+    )
+    click.echo(f"SHA-256 of the list: {listed.sha256}", err=True)

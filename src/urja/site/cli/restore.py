@@ -1,19 +1,26 @@
 """`urja restore`: a backup put back onto an empty directory, or a drill that proves that it can be."""
 
 import asyncio
+import shlex
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
 
 from urja.base import log
+from urja.base.configuration import SettingsError, variables_beyond
 from urja.base.settings import Settings
+from urja.site.backup import recovery_key
+from urja.site.backup.restore import LogReplay
 from urja.site.backup.sealed_file import BackupError, Header, RecoveryKey
-from urja.site.cli.options import read_document
+from urja.site.cli.options import DEFAULT_CONFIG, DEFAULT_DATA, read_document
 from urja.site.command_errors import CommandError, Exit, refusal_for
+from urja.site.data_directory import DataDirectory
 
 
 @click.command()
@@ -34,6 +41,16 @@ from urja.site.command_errors import CommandError, Exit, refusal_for
     "--data", type=click.Path(path_type=Path, file_okay=False), help="New data directory; it must be empty."
 )
 @click.option(
+    "--until",
+    callback=lambda _ctx, _option, value: _moment(value),
+    help="Bring the database on by its archived log: to this time (2026-03-02T15:04:05+05:30), or to its end (end).",
+)
+@click.option(
+    "--wal",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --until: directory of the archived log.  [default: backup.wal_directory of the installation]",
+)
+@click.option(
     "--drill",
     is_flag=True,
     help="Restore to a temporary directory without any network, check the laws there, and remove it.",
@@ -43,6 +60,14 @@ from urja.site.command_errors import CommandError, Exit, refusal_for
     type=click.Path(exists=True, path_type=Path),
     help="With --drill: signed heads stored elsewhere; those that the backup lacks are named.",
 )
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="URJA_DATA",
+    default=DEFAULT_DATA,
+    show_default=True,
+    help="With --drill: data directory of the installation, which notes that the copy of its key was proven.",
+)
 @click.pass_context
 def restore(
     ctx: click.Context,
@@ -50,9 +75,12 @@ def restore(
     key_file: Path,
     secrets: Path | None,
     data: Path | None,
+    until: datetime | Literal["end"] | None,
+    wal: Path | None,
     *,
     drill: bool,
     against: Path | None,
+    record: Path,
 ) -> None:
     """Restore a backup onto an empty data directory; with --drill only prove that it can be restored.
 
@@ -60,12 +88,16 @@ def restore(
     """
     if drill == (data is not None):
         raise CommandError(Exit.USAGE, "give either --data with a new directory, or --drill")
+    if wal is not None and until is None:
+        raise CommandError(Exit.USAGE, "--wal is for --until: give the time too, or --until end")
+    replay = None if until is None else LogReplay(None if until == "end" else until, key_file, wal)
     if drill:
         # What holds is printed; what the box of the drill says of itself only where it fails.
+        recovery_key.check_outside(key_file, DataDirectory(record))
         log.configure("drill", "warning", json=not sys.stderr.isatty())
         scratch = Path(tempfile.mkdtemp(prefix="urja-drill-"))
         try:
-            header, settings = _restored(file, secrets, key_file, scratch / "data")
+            header, settings = _restored(file, secrets, key_file, scratch / "data", replay)
             broken = asyncio.run(_laws(ctx, scratch / "data", settings, against))
         finally:
             shutil.rmtree(scratch)
@@ -74,20 +106,64 @@ def restore(
         )
         if broken:
             raise SystemExit(Exit.FAILED)
+        _note_drill(DataDirectory(record), header)
         return
     assert data is not None
-    header, _ = _restored(file, secrets, key_file, data)
+    header, settings = _restored(file, secrets, key_file, data, replay)
+    configuration = data / DEFAULT_CONFIG
+    using = f" --config {configuration}" if configuration.exists() else ""
     click.echo(
         f"Restored to {data}: data as of {header.taken_at.isoformat(timespec='seconds')}. Start it with urja up --data "
-        f"{data}; then urja verify --data {data} --against HEADS names what is lost, by signed heads stored elsewhere."
+        f"{data}{using}; then urja verify --data {data} --against HEADS names what is lost, by signed heads stored elsewhere."
     )
+    try:
+        variables = [*variables_beyond(configuration if using else None, settings)]
+    except SettingsError as error:
+        raise CommandError(
+            Exit.USAGE, f"the data are restored; correct {configuration} before: {error}"
+        ) from None
+    if variables:
+        click.echo(
+            "It was started with variables of the environment; set them again: " + shlex.join(variables)
+        )
 
 
-def _restored(file: Path, secrets: Path | None, key_file: Path, data: Path) -> tuple[Header, Settings]:
+def _note_drill(directory: DataDirectory, header: Header) -> None:
+    now = datetime.now(UTC)
+    if recovery_key.note_drill(directory, header.recipient, now):
+        click.echo(
+            f"Noted in {directory.path}: on {now:%Y-%m-%d} the copy of the recovery key opened a backup."
+        )
+    else:
+        click.echo(
+            f"Not noted for urja doctor: {directory.path} is not the installation of this key (--record names it)."
+        )
+
+
+def _moment(value: str | None) -> datetime | Literal["end"] | None:
+    if value is None:
+        return None
+    if value == "end":
+        return "end"
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CommandError(
+            Exit.USAGE,
+            f"--until {value}: give a date and time with its offset, such as 2026-03-02T15:04:05+05:30, or end",
+        )
+    return at
+
+
+def _restored(
+    file: Path, secrets: Path | None, key_file: Path, data: Path, replay: LogReplay | None
+) -> tuple[Header, Settings]:
     from urja.site.backup.restore import restore as restore_to
 
     try:
-        return restore_to(file, secrets, RecoveryKey.parse(read_document(key_file)), data)
+        return restore_to(file, secrets, RecoveryKey.parse(read_document(key_file)), data, replay)
     except BackupError as error:
         raise CommandError(Exit.FAILED, str(error)) from error
     except OSError as error:
@@ -113,7 +189,11 @@ async def _laws(ctx: click.Context, data: Path, settings: Settings, against: Pat
 
 
 def _isolated(settings: Settings) -> Settings:
-    """Return the settings with ports of the system's choice, and with the server programs of this machine."""
+    """Return the settings with ports of the system's choice, and with the server programs of this machine.
+
+    Without an archive of the log: a drill's cluster would write its segments among the live installation's, and remove
+    those that are too old or too many.
+    """
     replace = msgspec.structs.replace
     return replace(
         settings,
@@ -122,4 +202,5 @@ def _isolated(settings: Settings) -> Settings:
         pipeline=replace(settings.pipeline, status_port=0),
         web=replace(settings.web, port=0),
         database=replace(settings.database, binaries=None),
+        backup=replace(settings.backup, wal_directory=None),
     )

@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.core.units import major_text
 from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
@@ -55,7 +56,7 @@ def show(data: Path, day: datetime | None, limit: int, as_json: bool) -> None:
         click.echo("\n".join(_sentences(found)))
 
 
-def _found(day: datetime | None, limit: int) -> dict[str, Any]:
+def _found(day: datetime | None, limit: int) -> dict[str, object]:
     from urja.apps.payments import queries
 
     settlements = queries.settlements(day.date() if day else None, limit)
@@ -70,7 +71,7 @@ def _found(day: datetime | None, limit: int) -> dict[str, Any]:
     }
 
 
-def _settlement(one: "Settlement", *, with_rows: bool) -> dict[str, Any]:
+def _settlement(one: "Settlement", *, with_rows: bool) -> JsonObject:
     from urja.apps.payments import queries
 
     shown = asdict(one)
@@ -91,7 +92,7 @@ def _settlement(one: "Settlement", *, with_rows: bool) -> dict[str, Any]:
     return shown
 
 
-def _difference(one: "UnmatchedRow") -> dict[str, Any]:
+def _difference(one: "UnmatchedRow") -> JsonObject:
     return {
         "entity_id": one.payment_id,
         "order_id": one.order_id,
@@ -102,7 +103,7 @@ def _difference(one: "UnmatchedRow") -> dict[str, Any]:
     }
 
 
-def _sentences(found: dict[str, Any]) -> list[str]:
+def _sentences(found: JsonObject) -> list[str]:
     out = []
     for one in found["settlements"]:
         out.append(

@@ -21,7 +21,7 @@ _role = click.option("--role", required=True, help="Role, such as clerk or field
 _area = click.option(
     "--area",
     default="",
-    help="Area: a level and code of the network ('section North-2'), or a society ('premise NEEM-1'); "
+    help="Area: a level and code of the network ('section North-2'), or a society ('society Green Acres', 'premise GA'); "
     "default: everywhere.",
 )
 

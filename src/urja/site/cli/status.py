@@ -8,7 +8,6 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from urja.base.disk_space import Level, disk_spaces
 from urja.base.json_files import DamagedFileError, read_json
 from urja.base.settings import Settings
+from urja.base.untyped_values import JsonObject
 from urja.site.admin import RESTART
 from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
@@ -27,7 +27,7 @@ class _Known(msgspec.Struct, frozen=True):
     """Contents of status.json: the supervisor and its children."""
 
     pid: int
-    processes: dict[str, dict[str, Any]]
+    processes: dict[str, JsonObject]
 
 
 @click.command()
@@ -44,7 +44,7 @@ def status(data: Path, as_json: bool) -> None:
         raise SystemExit(Exit.FAILED)
 
 
-async def gather(data: DataDirectory) -> dict[str, Any]:
+async def gather(data: DataDirectory) -> JsonObject:
     """Return the state of a running installation as JSON values. Raises `CommandError` where none runs."""
     holder = data.holder()
     if holder is None:
@@ -84,19 +84,19 @@ async def gather(data: DataDirectory) -> dict[str, Any]:
     }
 
 
-async def _statuses(processes: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+async def _statuses(processes: JsonObject) -> dict[str, JsonObject | None]:
     asked = {name: process["status_port"] for name, process in processes.items() if process["status_port"]}
     answers = await asyncio.gather(*(health_probes.http_json(port, "/status") for port in asked.values()))
     return dict(zip(asked, answers, strict=True))
 
 
-def _well(process: dict[str, Any]) -> bool:
+def _well(process: JsonObject) -> bool:
     detail = process.get("detail") or {}
     ill = detail.get("attention") or any(stage.get("ill") for stage in detail.get("stages", {}).values())
     return bool(process["state"] == "ready" and process["health"] == "ok" and not ill)
 
 
-def render(report: dict[str, Any]) -> str:
+def render(report: JsonObject) -> str:
     """Return the report as text for a terminal."""
     head = ("PROCESS", "PID", "STATE", "HEALTH", "RESTARTS", "UP")
     rows = [head, *(_row(name, process) for name, process in report["processes"].items())]
@@ -122,7 +122,7 @@ def render(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _disk(disk: dict[str, Any]) -> str:
+def _disk(disk: JsonObject) -> str:
     line = f"Disk of {disk['path']}: {disk['free_bytes'] >> 20} MB free"
     return (
         line
@@ -131,7 +131,7 @@ def _disk(disk: dict[str, Any]) -> str:
     )
 
 
-def _row(name: str, process: dict[str, Any]) -> tuple[str, ...]:
+def _row(name: str, process: JsonObject) -> tuple[str, ...]:
     up_s = process["up_s"]
     return (
         name,
@@ -149,7 +149,7 @@ def _duration(seconds: int) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
 
 
-def _details(detail: dict[str, Any]) -> list[str]:
+def _details(detail: dict[str, object]) -> list[str]:
     """Return one line for each figure; a figure with parts (a pipeline's stages) has one line for each part."""
     lines = []
     for key, value in detail.items():
@@ -160,7 +160,7 @@ def _details(detail: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _flat(value: Any) -> str:
+def _flat(value: object) -> str:
     if isinstance(value, dict):
         known = {key: item for key, item in value.items() if item is not None}
         return ", ".join(f"{key} {_flat(item)}" for key, item in known.items())

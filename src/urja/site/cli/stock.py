@@ -1,8 +1,9 @@
 """`urja stock`: meters in stock, from delivery with the manufacturer's key file to scrapping."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -184,7 +185,7 @@ def _box(data: Path) -> "Administration":
     return box
 
 
-def _each(box: "Administration", operations: list[Any]) -> None:
+def _each(box: "Administration", operations: Sequence["UseCase"]) -> None:
     """Perform all operations or none, in one transaction."""
     from django.db import transaction
 

@@ -1,6 +1,6 @@
-"""`urja tariff`: check tariff documents, calculate a bill, load them.
+"""`urja tariff`: check, explain and compare tariff documents, calculate a bill, load them.
 
-`check` and `rate` need no database and no Django.
+All but `load` need no database and no Django.
 """
 
 import json
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from urja.core import desk
 from urja.core.calendar import Period
+from urja.core.desk.openei import OpenEiError, convert
+from urja.core.desk.schema import tariff_schema
 from urja.core.rating import (
-    ROUNDING,
+    Commodity,
     RatedPeriod,
     RatingError,
     RatingTerms,
@@ -25,7 +28,10 @@ from urja.core.rating import (
     uses_between,
 )
 from urja.core.units import exact_text, major_text
+from urja.site.cli.bill import Supply, calendar_versions, file_path, supply_options
+from urja.site.cli.bill_text import amount_as_text, lines_as_json, lines_as_text
 from urja.site.cli.options import data_option, read_document
+from urja.site.cli.tariff_files import parse_file, tariff_versions
 from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ _documents = click.argument(
 
 @click.group()
 def tariff() -> None:
-    """Check and load tariff documents; calculate a bill."""
+    """Check, explain, compare and load tariff documents; calculate a bill."""
 
 
 @tariff.command()
@@ -72,7 +78,8 @@ def check(files: Sequence[Path], as_json: bool) -> None:
 
 @tariff.command()
 @_documents
-@click.option("--wh", required=True, type=int, help="Energy consumed from the first day to the last, in Wh.")
+@click.option("--wh", type=int, help="Energy consumed from the first day to the last, in Wh.")
+@click.option("--litres", type=int, help="In place of --wh, for a tariff of gas: volume in litres.")
 @click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First billed day.")
 @click.option(
     "--to", "end", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day after the last billed day."
@@ -87,13 +94,14 @@ def check(files: Sequence[Path], as_json: bool) -> None:
     "reads",
     multiple=True,
     metavar="DAY=WH",
-    help="Known energy from the first day to the start of DAY, in Wh; may be repeated.",
+    help="Known energy (Wh) or volume (L) from the first day to the start of DAY; may be repeated.",
 )
 @click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rate(
     files: Sequence[Path],
-    wh: int,
+    wh: int | None,
+    litres: int | None,
     first: datetime,
     end: datetime,
     through: datetime | None,
@@ -102,7 +110,14 @@ def rate(
     as_json: bool,
 ) -> None:
     """Show the bill of a period with its arithmetic. Several FILES are versions of one tariff."""
-    versions = _versions(files)
+    versions = tariff_versions(files)
+    used = _used(versions[0], wh, litres)
+    if needs := sorted({need for version in versions for need in version.needs}):
+        raise CommandError(
+            Exit.USAGE,
+            f"the bill cannot be calculated: the tariff needs {', '.join(needs)}, and the command is given the billed "
+            "quantity alone; give usage of the others to urja bill",
+        )
     billed = Period(first.date(), end.date())
     if not billed.days:
         raise CommandError(
@@ -116,7 +131,7 @@ def rate(
         )
     try:
         terms = [RatingTerms(billed.first, tuple(versions), load_w)]
-        uses = uses_between(passed.first, {**_known_wh(reads, passed), passed.end: wh})
+        uses = uses_between(passed.first, {**_known_use(reads, passed), passed.end: used})
         result = rate_period(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:
         raise CommandError(Exit.USAGE, f"the bill cannot be calculated: {error}") from None
@@ -125,13 +140,26 @@ def rate(
             Exit.USAGE, f"{billed.end} is too near the end of the calendar: give an earlier --to"
         ) from None
     if as_json:
-        click.echo(json.dumps(_as_json(versions[0], result, wh), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(versions[0], result, used), ensure_ascii=False))
     else:
-        click.echo(_as_text(versions[0], result, wh))
+        click.echo(_as_text(versions[0], result, used))
 
 
-def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
-    """Return the energy in Wh up to the start of each day, from the `--read` options. Raises `CommandError`."""
+def _used(document: Tariff, wh: int | None, litres: int | None) -> int:
+    """Return what is billed, in Wh or litres by the tariff's commodity. Raises `CommandError` for the other option."""
+    option, given, other = (
+        ("--litres", litres, wh) if document.commodity is Commodity.GAS else ("--wh", wh, litres)
+    )
+    if given is None or other is not None:
+        raise CommandError(
+            Exit.USAGE,
+            f"{document.code} is a tariff of {document.commodity}: give {option}, and no use in another unit",
+        )
+    return given
+
+
+def _known_use(reads: Sequence[str], passed: Period) -> dict[date, int]:
+    """Return the use in Wh or litres up to the start of each day, from the `--read` options. Raises `CommandError`."""
     known: dict[date, int] = {}
     for read in reads:
         day, _, wh = read.partition("=")
@@ -139,7 +167,7 @@ def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
             known[date.fromisoformat(day)] = int(wh)
         except ValueError:
             raise CommandError(
-                Exit.USAGE, f"--read {read} is not a day with Wh, such as 2026-04-04=100000"
+                Exit.USAGE, f"--read {read} is not a day with Wh or litres, such as 2026-04-04=100000"
             ) from None
     for from_day in known:
         if not passed.first < from_day < passed.end:
@@ -150,29 +178,7 @@ def _known_wh(reads: Sequence[str], passed: Period) -> dict[date, int]:
     return known
 
 
-def _parse(path: Path, text: str) -> Tariff:
-    try:
-        return parse_tariff(text)
-    except TariffError as error:
-        lines = "\n  ".join(str(fault) for fault in error.faults)
-        raise CommandError(Exit.USAGE, f"{path} is not a tariff:\n  {lines}") from None
-
-
-def _versions(files: Sequence[Path]) -> list[Tariff]:
-    versions = [_parse(path, read_document(path)) for path in files]
-    codes = sorted({version.code for version in versions})
-    if len(codes) > 1:
-        raise CommandError(Exit.USAGE, f"these are documents of different tariffs: {', '.join(codes)}")
-    for version in versions[1:]:
-        if why := version.conflict_with(versions[0]):
-            raise CommandError(
-                Exit.USAGE,
-                f"version {version.version} cannot follow the earlier one: {why}; give it its own code",
-            )
-    return versions
-
-
-def _as_json(document: Tariff, result: RatedPeriod, wh: int) -> dict[str, object]:
+def _as_json(document: Tariff, result: RatedPeriod, used: int) -> dict[str, object]:
     return {
         "code": document.code,
         "versions": [version.version for version in result.versions],
@@ -180,62 +186,187 @@ def _as_json(document: Tariff, result: RatedPeriod, wh: int) -> dict[str, object
         "from": result.billed.first.isoformat(),
         "to": result.billed.end.isoformat(),
         "through": result.through.isoformat(),
-        "energy_wh": wh,
-        "lines": [
-            {
-                "name": line.name,
-                "title": line.title,
-                "amount_minor": line.amount_minor,
-                "rows": [
-                    {
-                        "key": part.key,
-                        "label": part.label,
-                        "quantity": exact_text(part.quantity),
-                        "unit": part.unit,
-                        "rate_minor": exact_text(part.rate),
-                        "amount_minor": exact_text(part.amount),
-                    }
-                    for part in line.parts
-                ],
-            }
-            for line in result.lines
-        ],
+        "volume_l" if document.commodity is Commodity.GAS else "energy_wh": used,
+        "lines": lines_as_json(result.lines),
         "notes": list(result.notes),
         "total_minor": result.total_minor,
     }
 
 
-def _as_text(document: Tariff, result: RatedPeriod, wh: int) -> str:
-    def money(amount: int) -> str:
-        return major_text(amount, document.exponent)
-
+def _as_text(document: Tariff, result: RatedPeriod, used: int) -> str:
+    quantity = f"{exact_text(Fraction(used, 1000))} {document.commodity.unit}"
     out = [
         f"{document.title} ({document.code} {', '.join(version.version for version in result.versions)})",
-        f"{result.billed.first} to {result.billed.end} ({result.billed.days} days), {_kwh(wh)} kWh",
+        f"{result.billed.first} to {result.billed.end} ({result.billed.days} days), {quantity}",
         "",
+        *lines_as_text(result.lines, document.exponent),
+        amount_as_text(f"Total {document.currency}", result.total_minor, document.exponent),
     ]
-    for line in result.lines:
-        out.append(f"{line.title:<56} {money(line.amount_minor):>14}")
-        for part in line.parts:
-            product = _product(part.quantity, part.unit, part.rate, document.exponent)
-            out.append(f"    {part.label}: {product} = {exact_text(part.amount / 10**document.exponent)}")
-    out.append(f"{'Total ' + document.currency:<56} {money(result.total_minor):>14}")
     out += ["", *(f"- {note}" for note in result.notes)] if result.notes else []
     return "\n".join(out)
 
 
-def _product(quantity: Fraction, unit: str, rate: Fraction, exponent: int) -> str:
-    scale = 10**exponent
-    if unit == ROUNDING:
-        return exact_text(quantity / scale)
-    if unit == "minor":
-        return f"{exact_text(quantity / scale)} x {exact_text(rate * 100)} %"
-    return f"{exact_text(quantity)} {unit} x {exact_text(rate / scale)}"
+@tariff.command()
+@click.argument("file", type=file_path)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def explain(file: Path, as_json: bool) -> None:
+    """Show a document in sentences: what each line prices, by what, when it is charged, how it is rounded."""
+    document = parse_file(file, read_document(file))
+    whole, lines = desk.explain(document)
+    if as_json:
+        told = [
+            {"name": line.name, "title": line.title, "settles": line.settles, "sentences": lines[line.name]}
+            for line in document.lines
+        ]
+        click.echo(json.dumps({"document": whole, "lines": told}, ensure_ascii=False))
+        return
+    click.echo("\n".join(whole))
+    for line in document.lines:
+        click.echo(f"\n{line.title} ({line.name})")
+        for sentence in lines[line.name]:
+            click.echo(f"    {sentence}")
 
 
-def _kwh(wh: int) -> str:
-    """Return Wh as kWh without trailing zeros."""
-    return exact_text(Fraction(wh, 1000))
+@tariff.command()
+@click.argument("before", type=file_path)
+@click.argument("after", type=file_path)
+@click.option(
+    "--sample",
+    "samples",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="CSV of one consumer's usage, or a folder of them; may be repeated.",
+)
+@click.option(
+    "--calendar", "calendars", multiple=True, type=file_path, help="Calendar of a tariff; may be repeated."
+)
+@supply_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def diff(
+    before: Path,
+    after: Path,
+    samples: Sequence[Path],
+    calendars: Sequence[Path],
+    supply: Supply,
+    as_json: bool,
+) -> None:
+    """Compare two tariffs over samples of usage: who pays how much more by AFTER, by line and in total.
+
+    Files of one sample have one name up to the first dot. Options of the supply hold for all samples.
+    """
+    old, new = (parse_file(path, read_document(path)) for path in (before, after))
+    usages = {name: supply.usage(files) for name, files in _samples(samples).items()}
+    try:
+        found = desk.compare(
+            old,
+            new,
+            calendar_versions(calendars),
+            usages,
+            supply.contract,
+            demand_s=60 * supply.demand_min,
+        )
+    except desk.BillingError as error:
+        raise CommandError(Exit.USAGE, str(error)) from None
+    told = _difference(old.currency, found)
+    click.echo(json.dumps(told, ensure_ascii=False) if as_json else _difference_as_text(old, found, told))
+
+
+def _samples(given: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return the files of each sample by its name. Raises `CommandError` for a folder without CSV."""
+    found: dict[str, list[Path]] = {}
+    for path in given:
+        files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+        if not files:
+            raise CommandError(
+                Exit.USAGE, f"{path} has no file that ends in .csv: give the folder of the samples"
+            )
+        for file in files:
+            found.setdefault(str(file.parent / file.name.partition(".")[0]), []).append(file)
+    return found
+
+
+def _difference(currency: str, found: Sequence[desk.Compared]) -> dict[str, object]:
+    lines: dict[str, int] = {}
+    for one in found:
+        for name, more in one.more_by_line.items():
+            lines[name] = lines.get(name, 0) + more
+    return {
+        "currency": currency,
+        "samples": [
+            {
+                "sample": one.sample,
+                "before_minor": one.totals[0],
+                "after_minor": one.totals[1],
+                "more_minor": one.more,
+                "more_by_line_minor": one.more_by_line,
+            }
+            for one in found
+        ],
+        "pay_more": sum(one.more > 0 for one in found),
+        "pay_less": sum(one.more < 0 for one in found),
+        "pay_the_same": sum(one.more == 0 for one in found),
+        "more_by_line_minor": lines,
+        "more_minor": sum(one.more for one in found),
+    }
+
+
+def _difference_as_text(document: Tariff, found: Sequence[desk.Compared], told: dict[str, object]) -> str:
+    def money(amount: int) -> str:
+        return major_text(amount, document.exponent)
+
+    width = max(len(one.sample) for one in found)
+    out = [f"{'sample':<{width}} {'before':>14} {'after':>14} {'more ' + document.currency:>14}"]
+    for one in found:
+        amounts = " ".join(f"{money(amount):>14}" for amount in (*one.totals, one.more))
+        out.append(f"{one.sample:<{width}} {amounts}")
+        out += [f"    {name}: {money(more)}" for name, more in one.more_by_line.items()]
+    counts = f"{told['pay_more']} pay more, {told['pay_less']} less, {told['pay_the_same']} the same"
+    return "\n".join(
+        [*out, "", f"{counts}; in total {money(sum(one.more for one in found))} {document.currency}"]
+    )
+
+
+@tariff.command()
+def schema() -> None:
+    """Print the JSON Schema of tariff documents, for editors."""
+    click.echo(json.dumps(tariff_schema(), ensure_ascii=False, indent=2))
+
+
+@tariff.command(name="from-openei")
+@click.argument("file", type=file_path)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    help="Folder of the documents. [default: the working directory]",
+)
+@click.option("--currency", default="USD", show_default=True, help="Currency of the rate.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def from_openei(file: Path, out: Path, currency: str, as_json: bool) -> None:
+    """Write the tariff and calendar of a rate of the U.S. Utility Rate Database; list what they do not express."""
+    try:
+        found = convert(read_document(file), currency)
+    except OpenEiError as error:
+        raise CommandError(Exit.USAGE, f"{file} {error}") from None
+    parse_file(file, found.tariff)
+    texts = {f"{found.code}.toml": found.tariff, f"{found.code}-calendar.toml": found.calendar}
+    written = {out / name: text for name, text in texts.items() if text}
+    for path in written:
+        if path.exists():
+            raise CommandError(
+                Exit.USAGE, f"{path} exists already: move it, or give another folder with --out"
+            )
+    for path, text in written.items():
+        path.write_text(text, "utf-8")
+    if as_json:
+        told = {"written": [str(path) for path in written], "not_expressed": list(found.not_expressed)}
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for path in written:
+        click.echo(f"written: {path}")
+    for sentence in found.not_expressed:
+        click.echo(f"not expressed: {sentence}")
 
 
 @tariff.command()
@@ -249,14 +380,20 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     them.
     """
     texts = {path: read_document(path) for path in files}
-    documents = [_parse(path, text) for path, text in texts.items()]
+    documents = [parse_file(path, text) for path, text in texts.items()]
     from urja.site.admin import Administration
 
     box = Administration.of(data)
     box.setup_django()
     from django.db import DatabaseError, transaction
 
-    from urja.apps.rulebook.errors import TariffConflictError, UnlikeVersionError
+    from urja.apps.rulebook.errors import (
+        TariffConflictError,
+        UnknownCalendarError,
+        UnlikeVersionError,
+        UnratedTariffError,
+    )
+    from urja.usecases.errors import OtherCommodityError
     from urja.usecases.tariffs import load_tariffs
 
     try:
@@ -270,7 +407,13 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
                     "nothing was loaded: past days would be charged again, as shown; "
                     "give --yes to load them, or a later valid_from",
                 )
-    except (TariffConflictError, UnlikeVersionError) as error:
+    except (
+        OtherCommodityError,
+        TariffConflictError,
+        UnknownCalendarError,
+        UnlikeVersionError,
+        UnratedTariffError,
+    ) as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error

@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
+from urja.base.untyped_values import JsonObject
 from urja.site.cli.options import data_option
 from urja.site.cli.staff import done, opened
 
@@ -117,7 +117,7 @@ def list_(data: Path, as_json: bool) -> None:
         )
 
 
-def _tokens() -> list[dict[str, Any]]:
+def _tokens() -> list[JsonObject]:
     from urja.apps.identity.queries.tokens import all_tokens
 
     return [

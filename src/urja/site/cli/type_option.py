@@ -1,7 +1,6 @@
 """Click types of options that name a meter type: a shipped type, or a folder."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,7 +13,7 @@ class TypePlace(click.ParamType[str]):
 
     name = "type"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value. Raises click.BadParameter with every fault of the type."""
         text = str(value)
         place = text if text in device_types() or not Path(text).is_dir() else str(Path(text).resolve())
@@ -30,7 +29,7 @@ class TypeParam(click.ParamType[DeviceType]):
 
     name = "type"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> DeviceType:
         """Return the value. Raises click.BadParameter with every fault of the type."""
         if isinstance(value, DeviceType):
             return value

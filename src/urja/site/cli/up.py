@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from urja.base import log
-from urja.site.cli.options import config_option, data_option, load_settings
+from urja.site.cli.options import config_file, config_option, data_option, load_settings
 
 
 @click.command()
@@ -30,7 +30,8 @@ def up(data: Path, config_path: Path | None, without: tuple[str, ...]) -> None:
 
     log.configure("supervisor", settings.log.level, json=not sys.stderr.isatty())
     processes = [name for name in (HEADEND, PIPELINE, WEB) if name not in without]
-    asyncio.run(run(Installation(data, settings, processes=processes), _announce))
+    box = Installation(data, settings, processes=processes, configuration=config_file(config_path))
+    asyncio.run(run(box, _announce))
 
 
 def _announce(box: object) -> None:
@@ -38,5 +39,6 @@ def _announce(box: object) -> None:
 
     assert isinstance(box, Installation)
     web, headend = box.settings.web, box.settings.headend
-    click.echo(f"Urja is up. Portal: http://{web.host}:{web.port}  Meters connect to port {headend.port}")
+    portal = web.public_url if web.tls_certificate else f"http://{web.host}:{web.port}"
+    click.echo(f"Urja is up. Portal: {portal}  Meters connect to port {headend.port}")
     click.echo(f"Data and logs: {box.data.path}  Stop with Ctrl-C.")

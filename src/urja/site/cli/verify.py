@@ -1,6 +1,7 @@
 """`urja verify`: check the ledger's laws and the signed log; with `--receipt` or `--heads` without a database."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,7 +14,12 @@ from urja.core.heads import SignedHead, faults
 from urja.laws import (
     database_catalogue,
 )
-from urja.laws.verify import examine, proven_to
+from urja.laws.connections import Connection
+from urja.laws.quantity_comparison import examine_quantities
+from urja.laws.truth_comparison import energy_steps_wh
+from urja.laws.verify import Finding, examine, proven_to
+from urja.meter.fleet import read_fleet_file
+from urja.meter.truth import read_truth
 from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
 
@@ -84,6 +90,7 @@ def verify(
                 proven=proven,
                 copies=kept,
             )
+            findings += compared_with_truth(connection, box.data.meters / "fleet.json", box.clock.now())
     except psycopg.OperationalError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
     if as_json:
@@ -110,8 +117,20 @@ def verify(
         raise SystemExit(Exit.FAILED)
 
 
+def compared_with_truth(connection: Connection, fleet_file: Path, now: datetime) -> list[Finding]:
+    """Compare stored intervals with the truth file of simulated meters, where this installation has them."""
+    if not fleet_file.exists():
+        return []
+    fleet = read_fleet_file(fleet_file)
+    records = read_truth(fleet_file.parent / fleet.truth)
+    return examine_quantities(connection, records, now, energy_steps_wh(fleet))
+
+
 def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
-    """Print the entry that a receipt proves; exit 1 where the proof fails."""
+    """Print the entry that a receipt proves; exit 1 where the proof fails.
+
+    Raises CommandError where the file is not a receipt.
+    """
     try:
         receipt = msgspec.json.decode(path.read_bytes(), type=Receipt)
     except UNREADABLE as error:

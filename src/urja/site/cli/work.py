@@ -70,6 +70,7 @@ def assign(data: Path, number: int, email: str) -> None:
 @click.argument("number", type=int)
 @click.option("--note", required=True, help="Findings and work done.")
 @click.option("--register-wh", type=int, help="Reading of the import register on site, in Wh.")
+@click.option("--register-l", type=int, help="Reading of a gas meter on site, in litres.")
 @click.option("--seal", "seals", multiple=True, help="Number of an attached seal; may be repeated.")
 @click.option("--removed-seal", "removed", multiple=True, help="Number of a removed seal; may be repeated.")
 @click.option(
@@ -85,6 +86,7 @@ def close(
     number: int,
     note: str,
     register_wh: int | None,
+    register_l: int | None,
     seals: tuple[str, ...],
     removed: tuple[str, ...],
     files: tuple[Path, ...],
@@ -106,6 +108,7 @@ def close(
             closed_at=now if at is None else at.replace(tzinfo=zone),
             note=note,
             register_wh=register_wh,
+            register_l=register_l,
             seals=seals,
             removed_seals=removed,
             photos=tuple(_photo_id(box, number, file) for file in files),

@@ -23,6 +23,8 @@ class DjangoOptions:
     timezone: str = "UTC"
     currency: str = "INR"
     """Currency of amounts that belong to no account, such as the total debt of all accounts."""
+    gas_emergency_number: str = ""
+    """Telephone number to call where gas escapes; empty where the utility has stated none."""
     languages: tuple[str, ...] = ("en", "hi")
     """Languages that are offered."""
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
@@ -32,7 +34,8 @@ class DjangoOptions:
     staff_second_factor: bool = False
     """Whether staff have to give a second factor (`web.staff_second_factor`); on by default."""
     trusted_proxies: tuple[str, ...] = ()
-    mail: MailSettings = field(default_factory=MailSettings)
+    mail: MailSettings | None = None
+    """The relay; None in a process that sends no mail, as all but the pipeline do."""
     mail_password: str = field(default="", repr=False)
     channels: tuple[ChannelConfig, ...] = ()
     secure: bool = False

@@ -20,13 +20,16 @@ URJA_APPS = [
         "urja.apps.network",
         "urja.apps.books",
         "urja.apps.rulebook",
+        "urja.apps.sheets",
         "urja.apps.meter_types",
         "urja.apps.assets",
         "urja.apps.identity",
         "urja.apps.contracts",
         "urja.apps.approvals",
         "urja.apps.readings",
+        "urja.apps.determinants",
         "urja.apps.billing",
+        "urja.apps.maintenance",
         "urja.apps.proofs",
         "urja.apps.work",
         "urja.apps.commands",
@@ -34,6 +37,8 @@ URJA_APPS = [
         "urja.apps.meter_jobs",
         "urja.apps.notices",
         "urja.apps.payments",
+        "urja.apps.bank",
+        "urja.apps.counter",
         "urja.apps.supply",
         "urja.web.shared",
         "urja.web.portal",
@@ -67,6 +72,7 @@ TIME_ZONE = "UTC"
 URJA_UTILITY = _options.utility
 URJA_TIMEZONE = _options.timezone
 URJA_CURRENCY = _options.currency
+URJA_GAS_EMERGENCY_NUMBER = _options.gas_emergency_number
 URJA_DEMO = _options.demo
 URJA_STAFF_SECOND_FACTOR = _options.staff_second_factor
 URJA_TOWN_CONTROL = _options.town_control

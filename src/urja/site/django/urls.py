@@ -10,7 +10,7 @@ from django.views.i18n import set_language
 
 from urja.web.hooks.notices import notices_hook
 from urja.web.hooks.payments import payments_hook
-from urja.web.shared import health_views as operations, sign_in_views
+from urja.web.shared import health_views as operations, mobile_sign_in, sign_in_views
 
 urlpatterns = [
     # First, because they are requested most: Django tries the patterns in order.
@@ -20,21 +20,29 @@ urlpatterns = [
     path("metrics", operations.prometheus, name="metrics"),
     path("language/", set_language, name="set_language"),
     # Only those of allauth's pages that sign-in by code needs: no passwords, no sign-up.
-    path("sign-in/", sign_in.request_login_code, name="account_request_login_code"),
-    path("sign-in/", sign_in.request_login_code, name="account_login"),
-    path("sign-in/", sign_in.request_login_code, name="account_signup"),
+    path("sign-in/", sign_in_views.request_login_code, name="account_request_login_code"),
+    path("sign-in/", sign_in_views.request_login_code, name="account_login"),
+    path("sign-in/", sign_in_views.request_login_code, name="account_signup"),
     path("sign-in/code/", sign_in_views.confirm_login_code, name="account_confirm_login_code"),
+    path("sign-in/code/sending/", sign_in_views.sending, name="account_code_sending"),
+    path("sign-in/mobile/", mobile_sign_in.ask, name="mobile-sign-in"),
+    path("sign-in/mobile/code/", mobile_sign_in.enter, name="mobile-code"),
+    path("sign-in/mobile/person/", mobile_sign_in.choose, name="mobile-user"),
     path("sign-in/closed/", sign_in.account_inactive, name="account_inactive"),
     path("sign-in/second/", factors.index, name="mfa_index"),
     path("sign-in/second/keys/", factors.index, name="mfa_list_webauthn"),
     path("sign-in/second/give/", factors.authenticate, name="mfa_authenticate"),
     path("sign-in/second/again/", factors.reauthenticate, name="mfa_reauthenticate"),
     path("sign-in/second/again/", factors.reauthenticate, name="account_reauthenticate"),
-    path("sign-in/second/app/", apps.activate_totp, name="mfa_activate_totp"),
+    path("sign-in/second/app/", sign_in_views.not_by_mobile(apps.activate_totp), name="mfa_activate_totp"),
     path("sign-in/second/app/remove/", apps.deactivate_totp, name="mfa_deactivate_totp"),
     path("sign-in/second/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("sign-in/second/codes/new/", codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path("sign-in/second/keys/add/", security_keys.add_webauthn, name="mfa_add_webauthn"),
+    path(
+        "sign-in/second/keys/add/",
+        sign_in_views.not_by_mobile(security_keys.add_webauthn),
+        name="mfa_add_webauthn",
+    ),
     path(
         "sign-in/second/keys/again/",
         security_keys.reauthenticate_webauthn,

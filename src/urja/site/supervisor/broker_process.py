@@ -75,7 +75,8 @@ class Server:
     def start(self, timeout_s: float = 20.0) -> int:
         """Start as a child, wait until it answers, and return its client port (for tests and tools).
 
-        With `port: -1` and `ports_file_dir` in the configuration the server chooses the port.
+        With `port: -1` and `ports_file_dir` in the configuration the server chooses the port. Raises BrokerError where it
+        stops, or does not answer within `timeout_s` seconds.
         """
         self.prepare()
         with self.log.open("ab") as log:

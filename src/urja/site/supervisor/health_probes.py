@@ -3,11 +3,14 @@
 import asyncio
 import json
 import shutil
+import ssl
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
+from urja.base.untyped_values import JsonObject
 from urja.site.supervisor import broker_process
 from urja.site.supervisor.child import Health, Probe
 
@@ -16,10 +19,13 @@ _ROOM_TO_WRITE: Final = 16 << 20
 """Free space in bytes needed for a restart: sixteen of the server's largest messages, so it can write more than one."""
 
 
-async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
-    """Return status and body of a small GET. Raises OSError or TimeoutError without an answer."""
+async def http_get(port: int, path: str, host: str = "127.0.0.1", *, tls: bool = False) -> tuple[int, bytes]:
+    """Return status and body of a small GET. Raises OSError or TimeoutError without an answer.
+
+    With `tls` any certificate is accepted: the process is on this machine, and its certificate names the portal.
+    """
     async with asyncio.timeout(_TIMEOUT_S):
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port, ssl=_unverified() if tls else None)
         try:
             request = f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"
             writer.write(request.encode("ascii"))
@@ -35,7 +41,14 @@ async def http_get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, 
     return int(words[1]), body
 
 
-async def http_json(port: int, path: str, host: str = "127.0.0.1") -> dict[str, Any] | None:
+@cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def http_json(port: int, path: str, host: str = "127.0.0.1") -> JsonObject | None:
     """Return the JSON object at a path, or None without such an answer."""
     try:
         status, body = await http_get(port, path, host)
@@ -65,12 +78,12 @@ async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, in
     return backlog
 
 
-def readyz(port: int, host: str = "127.0.0.1") -> Probe:
+def readyz(port: int, host: str = "127.0.0.1", *, tls: bool = False) -> Probe:
     """Return the probe of a process with `/readyz`: 200 is ready, any other answer means alive."""
 
     async def probe() -> Health:
         try:
-            status, _ = await http_get(port, "/readyz", host)
+            status, _ = await http_get(port, "/readyz", host, tls=tls)
         except (OSError, TimeoutError):
             return Health.NO_ANSWER
         return Health.OK if status == 200 else Health.NOT_READY

@@ -5,12 +5,11 @@
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
+import shlex
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,25 +17,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 import psycopg
 import structlog
 
 from urja.base.clock import Anchor, AnchoredClock, write_anchor
-from urja.base.ports import free_port
-from urja.base.process_secrets import AdminSecrets
+from urja.base.configuration import mask_password
+from urja.base.process_secrets import AdminSecrets, NoSecrets
 from urja.base.restored import Restored
-from urja.base.settings import Settings, mask_password
+from urja.base.settings import Settings
+from urja.base.untyped_values import JsonObject
 from urja.laws.downtime import DowntimeLog
 from urja.site.command_errors import CommandError, Exit, disk_full, refusal_for
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.supervisor import broker_process, business_time, health_probes, postgres, restored_data
 from urja.site.supervisor.child import Child, ChildSpec, State
 from urja.site.supervisor.child_launcher import command as launch_command
+from urja.site.supervisor.port_checks import check_ports, resolve_ports
 from urja.site.supervisor.process import start_payload
 from urja.site.supervisor.secrets import Vault
+from urja.site.tls_certificate import CertificateError, CertificateFiles
 from urja.stream import StreamSizes, User, server_config
 
 log = structlog.get_logger()
@@ -46,8 +48,9 @@ NATS: Final = "nats"
 HEADEND: Final = "headend"
 PIPELINE: Final = "pipeline"
 WEB: Final = "web"
+REDIRECT: Final = "redirect"
 
-_STOP_RANK: Final = {WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
+_STOP_RANK: Final = {REDIRECT: 10, WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
 """Order of stopping: producers before consumers; a demonstration's child (rank 10 by default) first."""
 
 
@@ -61,7 +64,7 @@ class ExtraChild:
 
     name: str
     target: str
-    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
+    arguments: JsonObject = field(default_factory=dict, repr=False)
     ready_port: int | None = None
     stop_rank: int = 10
 
@@ -69,8 +72,8 @@ class ExtraChild:
 class Installation:
     """One installation on one machine.
 
-    `processes` names which of the system's own processes run beside PostgreSQL and NATS. Use as an
-    asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
+    `processes` names which of the system's own processes run beside PostgreSQL and NATS, `configuration` the file that
+    the settings were read from. Use as an asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
     """
 
     def __init__(
@@ -81,12 +84,14 @@ class Installation:
         extra: Sequence[ExtraChild] = (),
         demo: bool = False,
         processes: Sequence[str] = (HEADEND, PIPELINE, WEB),
+        configuration: Path | None = None,
     ) -> None:
         self.data = DataDirectory(data)
         self.settings = settings
         self._extra = list(extra)
         self._demo = demo
         self._wanted = tuple(processes)
+        self._configuration = configuration
         self._children: dict[str, Child] = {}
         self._failed = asyncio.Event()
         self._heart: asyncio.Task[None] | None = None
@@ -180,8 +185,11 @@ class Installation:
     async def _start(self) -> None:
         self.settings = resolve_ports(self.settings)
         check_ports(self.settings, self._wanted)
+        if WEB in self._wanted:
+            _check_certificate(self.settings)
         self._vault = Vault.open(self.data.secrets).completed(self.settings)
         write_private(self.data.settings_file, msgspec.json.encode(self.settings))
+        self._copy_configuration()
         if self.settings.database.dsn is None:
             await self._start_child(self._postgres())
         else:
@@ -197,6 +205,13 @@ class Installation:
         log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
         specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
         await self._start_together(specs)
+
+    def _copy_configuration(self) -> None:
+        """Copy the configuration file to where a backup finds it: the file itself may lie anywhere."""
+        if self._configuration is None:
+            self.data.configuration.unlink(missing_ok=True)
+        else:
+            write_private(self.data.configuration, self._configuration.read_bytes())
 
     async def _start_together(self, specs: list[ChildSpec]) -> None:
         starts = [asyncio.create_task(self._start_child(spec)) for spec in specs]
@@ -239,7 +254,10 @@ class Installation:
         return None
 
     def anchor_clock(self, anchor: Anchor | None = None) -> Anchor:
-        """Continue business time from its last value, or from a given anchor; return the anchor."""
+        """Continue business time from its last value, or from a given anchor; return the anchor.
+
+        Raises CommandError where the stored clock is damaged.
+        """
         if anchor is None:
             try:
                 anchor = business_time.resume(
@@ -331,6 +349,7 @@ class Installation:
             self.data.postgres,
             self._vault.admin.superuser_password,
             max_connections=self.settings.database.max_connections,
+            options=self._archiving(),
         )
         return ChildSpec(
             POSTGRES,
@@ -341,6 +360,19 @@ class Installation:
             stop_signal=signal.SIGINT,
             stop_rank=_STOP_RANK[POSTGRES],
         )
+
+    def _archiving(self) -> dict[str, str]:
+        given = self.settings.backup
+        if given.wal_directory is None:
+            return {}
+        settings = msgspec.json.encode(given).decode()
+        program = [sys.executable, "-P", "-m", "urja.site.backup.archive_wal", settings, str(self.data.path)]
+        return {
+            "archive_mode": "on",
+            # A percent sign in a path would be taken for one of PostgreSQL's own.
+            "archive_command": shlex.join(program).replace("%", "%%") + " %p %f",
+            "archive_timeout": str(given.wal_interval_s),
+        }
 
     def _prepare_cluster(self, cluster: postgres.Cluster) -> None:
         try:
@@ -373,23 +405,29 @@ class Installation:
     def _own_processes(self) -> list[ChildSpec]:
         vault, settings = self._vault, self.settings
         assert vault is not None
-        known = {
+        known: dict[str, tuple[msgspec.Struct, int]] = {
             HEADEND: (vault.for_headend(settings, self.restored), settings.headend.status_port),
             PIPELINE: (vault.for_pipeline(settings, self.sockets), settings.pipeline.status_port),
             WEB: (vault.for_web(settings, self.sockets), settings.web.port),
         }
+        wanted = list(self._wanted)
+        if WEB in wanted and settings.web.redirect_port is not None:
+            known[REDIRECT] = (NoSecrets(), settings.web.redirect_port)
+            wanted.append(REDIRECT)
+        of_web = (WEB, REDIRECT)
         specs = []
-        for name in self._wanted:
+        for name in wanted:
             secrets, port = known[name]
-            host = _reachable(settings.web.host) if name == WEB else "127.0.0.1"
+            host = _reachable(settings.web.host) if name in of_web else "127.0.0.1"
+            tls = name == WEB and bool(settings.web.tls_certificate)
             specs.append(
                 ChildSpec(
                     name,
                     lambda name=name: python_command(name),  # type: ignore[misc]  # a default argument binds the name of this turn
-                    probe=health_probes.readyz(port, host),
+                    probe=health_probes.readyz(port, host, tls=tls),
                     payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
                     stop_rank=_STOP_RANK[name],
-                    status_port=None if name == WEB else port,
+                    status_port=None if name in of_web else port,
                     environment=self._metrics_environment(name),
                 )
             )
@@ -459,82 +497,16 @@ def python_command(name: str, target: str | None = None) -> list[str]:
     return launch_command([*program, "--target", target] if target else program)
 
 
-_PORTS: Final = (
-    ("broker", "port"),
-    ("broker", "monitor_port"),
-    ("headend", "port"),
-    ("headend", "status_port"),
-    ("pipeline", "status_port"),
-    ("web", "port"),
-)
-
-
-def resolve_ports(settings: Settings) -> Settings:
-    """Return the settings with a free port in place of each 0.
-
-    The port is chosen here and not by the kernel, because a restarted child has to come back on the same port.
-    """
-    for section, name in _PORTS:
-        part = getattr(settings, section)
-        if getattr(part, name) == 0:
-            chosen = msgspec.structs.replace(part, **{name: free_port()})
-            settings = msgspec.structs.replace(settings, **{section: chosen})
-    return settings
-
-
-def is_free(host: str, port: int) -> bool:
-    """Return whether a TCP port is free."""
+def _check_certificate(settings: Settings) -> None:
+    web = settings.web
+    if not web.tls_certificate:
+        return
     try:
-        _check_port(host, port, socket.SOCK_STREAM, "")
-    except CommandError:
-        return False
-    return True
-
-
-def check_ports(settings: Settings, processes: Sequence[str]) -> None:
-    """Raise `CommandError` for a port in use, with the setting that changes it."""
-    for section, name in _PORTS:
-        if section not in {"broker", *processes}:
-            continue
-        part = getattr(settings, section)
-        port = getattr(part, name)
-        loopback = name == "status_port"
-        hosts = ["127.0.0.1"] if loopback else getattr(part, "hosts" if section == HEADEND else "host")
-        for host in [hosts] if isinstance(hosts, str) else hosts:
-            kinds = [socket.SOCK_STREAM]
-            if section == HEADEND and not loopback and settings.headend.udp:
-                kinds.append(socket.SOCK_DGRAM)
-            for kind in kinds:
-                _check_port(host, port, kind, f"{section}.{name}")
-
-
-def _check_port(host: str, port: int, kind: socket.SocketKind, key: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                # Our own port of a moment ago is in TIME_WAIT: SO_REUSEADDR allows to bind it again.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        variable = "URJA_" + key.replace(".", "_").upper()
-        if error.errno == errno.EADDRINUSE:
-            raise CommandError(
-                Exit.OS_ERROR,
-                f"port {port} on {host} is taken by another program: stop that one, or choose another "
-                f"with {key} in urja.toml or {variable}",
-            ) from None
-        if error.errno in {errno.EACCES, errno.EPERM}:
-            raise CommandError(
-                Exit.NO_PERMISSION,
-                f"this user may not listen on port {port}: choose one above 1023 with {key} or {variable}",
-            ) from None
-        if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-            # Without IPv6 on this machine there is nothing to check; the head end logs the addresses it listens on.
-            return
-        raise
+        CertificateFiles(Path(web.tls_certificate), Path(web.tls_key))
+    except CertificateError as error:
+        raise CommandError(
+            Exit.USAGE, f"{error}: correct [web] tls_certificate and tls_key, or remove both"
+        ) from error
 
 
 def _reachable(host: str) -> str:

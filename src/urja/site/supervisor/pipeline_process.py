@@ -15,6 +15,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
         django_options.DjangoOptions(
             conninfo=secrets.database,
             timezone=start.settings.utility.timezone,
+            gas_emergency_number=start.settings.utility.gas_emergency_number,
             languages=start.settings.utility.languages,
             public_origin=start.settings.web.public_origin,
             demo=start.demo,
@@ -31,4 +32,6 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
 
     zone, data = start.settings.utility.timezone, start.data_directory
     laws = verify.daily(secrets.database, zone, data.catalogue_file)
-    await runner.run_pipeline(PipelineContext(start.settings, secrets, clock, data.heads, laws, data.places))
+    await runner.run_pipeline(
+        PipelineContext(start.settings, secrets, clock, data.heads, laws, data.places, data.wal_state)
+    )

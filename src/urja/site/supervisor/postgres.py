@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,6 +108,8 @@ class Cluster:
     password: str = field(repr=False)
     durable: bool = True
     max_connections: int = 60
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of the server."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -193,6 +196,7 @@ class Cluster:
             "jit": "off",
             # A plan without constant days locks all day partitions, each with its indexes.
             "max_locks_per_transaction": "1024",
+            **self.options,
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

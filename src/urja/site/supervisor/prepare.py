@@ -10,7 +10,7 @@ import structlog
 from urja.base.clock import Clock
 from urja.base.process_secrets import AdminSecrets
 from urja.laws import database_catalogue
-from urja.site import database
+from urja.site import database, first_administrator
 from urja.site.data_directory import write_private
 from urja.site.django import options as django_options
 from urja.site.supervisor import restored_data
@@ -21,9 +21,10 @@ from urja.stream import StreamSizes, User, connect, ensure_streams
 log = structlog.get_logger()
 
 
-def run_prepare(start: Start, secrets: AdminSecrets, _clock: Clock) -> None:
+def run_prepare(start: Start, secrets: AdminSecrets, clock: Clock) -> None:
     """Bring database and broker to the state that this version needs; idempotent."""
     prepare_database(start, secrets)
+    first_administrator.employ_stored(start.data_directory.first_administrator, clock.now())
     asyncio.run(_prepare_streams(start, secrets))
 
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from urja.base import log
 from urja.base.clock import AnchoredClock
-from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
+from urja.base.process_secrets import AdminSecrets, HeadendSecrets, NoSecrets, PipelineSecrets, WebSecrets
 from urja.base.settings import Settings
 from urja.site.data_directory import DataDirectory
 
@@ -54,6 +54,7 @@ KNOWN: Final = {
     "pipeline": Known(
         "urja.site.supervisor.pipeline_process:run_pipeline", PipelineSecrets, wants_start=True
     ),
+    "redirect": Known("urja.site.supervisor.redirect_process:run_redirect", NoSecrets),
     "web": Known("urja.site.supervisor.web_process:run_web", WebSecrets, wants_start=True),
 }
 

@@ -9,7 +9,7 @@ import secrets as entropy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -20,10 +20,11 @@ from urja.apps import services
 from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
 from urja.base.approvers import APPROVERS_FILE
-from urja.base.json_files import UNREADABLE
+from urja.base.json_files import UNREADABLE, read_json
 from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
 from urja.base.restored import Restored
 from urja.base.settings import Settings
+from urja.base.untyped_values import JsonObject
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import write_private
 from urja.site.supervisor.postgres import SUPERUSER
@@ -98,6 +99,17 @@ class StoredServices(_Stored, frozen=True, kw_only=True):
     channels: dict[str, dict[str, str]] = {}
     mail_password: str = ""
     """Password at the relay of `[mail]`; it is never generated."""
+
+
+def stored_services(directory: Path) -> StoredServices:
+    """Return the secrets of outside services in a directory, none where there is no file.
+
+    Raises DamagedFileError, and OSError where the file cannot be read.
+    """
+    try:
+        return read_json(directory / SERVICES_FILE, StoredServices, "restore it from a backup")
+    except FileNotFoundError:
+        return StoredServices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,12 +327,13 @@ def _move_service_secrets(directory: Path) -> None:
         write_private(pipeline_file, msgspec.json.encode(left))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> JsonObject:
     """Return the content of a file; empty where it is missing, or damaged, which is reported when it is opened."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        found: JsonObject = msgspec.json.decode(path.read_bytes(), type=JsonObject)
     except (FileNotFoundError, *UNREADABLE):
         return {}
+    return found
 
 
 def _copy(path: Path, source: str, name: str) -> None:

@@ -7,6 +7,7 @@ holds a connection and no thread.
 import gc
 import logging
 import signal
+from pathlib import Path
 from typing import Any, Final
 
 from a2wsgi import WSGIMiddleware
@@ -18,11 +19,13 @@ from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
 from urja.base.file_descriptors import connection_limit
 from urja.base.process_secrets import WebSecrets
+from urja.base.untyped_values import JsonObject
 from urja.site.django import options as django_options
 from urja.site.supervisor import child_launcher
 from urja.site.supervisor.process import Start
 from urja.site.supervisor.request_buffer import RequestBuffer
 from urja.site.supervisor.town_address import town_socket
+from urja.site.tls_certificate import CertificateFiles
 
 CONNECTIONS: Final = 10_000
 """Connections per worker, as far as the system allows descriptors; the reverse proxy limits clients."""
@@ -31,14 +34,14 @@ CONNECTIONS: Final = 10_000
 class _Logger(Logger):
     """gunicorn's logger in the log format of all processes; requests are counted in metrics and not logged."""
 
-    def setup(self, cfg: Any) -> None:  # noqa: ARG002 - gunicorn's own signature
+    def setup(self, cfg: object) -> None:  # noqa: ARG002 - gunicorn's own signature
         self.error_log = logging.getLogger("gunicorn.error")
         self.access_log = logging.getLogger("gunicorn.access")
         self.access_log.disabled = True
 
 
 class _Server(BaseApplication):
-    def __init__(self, options: dict[str, Any], threads: int) -> None:
+    def __init__(self, options: dict[str, object], threads: int) -> None:
         self._options = options
         self._threads = threads
         super().__init__()
@@ -60,7 +63,7 @@ class _Server(BaseApplication):
         return RequestBuffer(asgi)
 
 
-def _die_with_the_master(server: Any, _worker: Any) -> None:
+def _die_with_the_master(server: Any, _worker: object) -> None:
     """Let a worker end with its master: otherwise it would keep the port that the next master needs."""
     child_launcher.die_with(server.pid, signal.SIGKILL)
 
@@ -74,6 +77,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         utility=start.settings.utility.name,
         timezone=start.settings.utility.timezone,
         currency=start.settings.utility.currency,
+        gas_emergency_number=start.settings.utility.gas_emergency_number,
         languages=start.settings.utility.languages,
         # The supervisor checks readiness with this host name.
         hosts=(*web.hosts, "localhost"),
@@ -81,7 +85,6 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
         public_origin=web.public_origin,
         staff_second_factor=web.staff_second_factor,
         trusted_proxies=web.trusted_proxies,
-        mail=start.settings.mail,
         channels=channels_of(start.settings.messages),
         secure=web.secure,
         demo=start.demo,
@@ -93,6 +96,15 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
     django_options.setup(options)
     connection_limit(CONNECTIONS)
     host = f"[{web.host}]" if ":" in web.host else web.host
+    tls: JsonObject = {}
+    if web.tls_certificate:
+        # Loaded here: gunicorn would serve without TLS where its own hook fails.
+        files = CertificateFiles(Path(web.tls_certificate), Path(web.tls_key))
+        tls = {
+            "certfile": web.tls_certificate,
+            "keyfile": web.tls_key,
+            "ssl_context": lambda _config, _default: files.context,
+        }
     _Server(
         {
             "bind": f"{host}:{web.port}",
@@ -108,6 +120,7 @@ def run_web(start: Start, secrets: WebSecrets, _clock: Clock) -> None:
             "proc_name": "urja web",
             "worker_tmp_dir": "/dev/shm",  # noqa: S108 - gunicorn's heartbeat file, unlinked at once
             "control_socket_disable": True,
+            **tls,
         },
         web.threads,
     ).run()

@@ -36,8 +36,14 @@ class MoveIn(IncomingConsumer, kw_only=True):
     metering_mode: str = "forward"
     billing_day: int | None = None
     """Day of the month, 1 to 28, on which billing periods begin, for the whole agreement; left out, the tariff's day."""
+    bill_from: date | None = None
+    """Local day from which fixed charges are due although the supply may not be in service yet; left out, they begin
+    with the supply.
+    """
     register_wh: int | None = None
     """Import register read at that instant, in Wh; left out where the register is known at that instant."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     credit_minor: int = 0
     """Opening credit that was paid, in minor units."""
     deposit_minor: int = 0
@@ -55,6 +61,8 @@ class MoveOut(Operation, kw_only=True):
     at: datetime
     register_wh: int | None = None
     """Import register read at that instant, in Wh; left out where the register is known at that instant."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     transfer_to: int | None = None
     """Number of the account that receives the remaining balance; left out, it is refunded."""
     consented: bool = False
@@ -70,6 +78,8 @@ class TransferOwnership(IncomingConsumer, kw_only=True):
     at: datetime
     register_wh: int | None = None
     """Import register read at that instant, in Wh; left out where the register is known at that instant."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     remaining: Literal["refund", "transfer"] = "refund"
     """`transfer`: the remaining balance of the old account goes to the new one."""
     consented: bool = False

@@ -63,6 +63,8 @@ class DisconnectPermanently(Operation, kw_only=True):
     at: datetime
     register_wh: int | None = None
     """Import register read at that instant, in Wh; left out where the register is known at that instant."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     meter_removed: bool = False
     """The meter was removed at that instant; otherwise a work order asks for its removal."""
     estimated: bool = False

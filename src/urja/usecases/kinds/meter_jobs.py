@@ -1,6 +1,6 @@
 """Operations that send a request or command to one meter or to many."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from urja.apps.journal.operation import Operation
@@ -30,7 +30,7 @@ class MeterJobRequest(Operation, kw_only=True):
 class ReadMeters(MeterJobRequest, kw_only=True):
     """Read meters now. Rows are stored like any pulled reads, events and intervals, and shown as they were read.
 
-    The nameplate and the billing profile are only shown.
+    The calendar by which a meter counts tariff zones is compared with the tariff's; the nameplate is only shown.
     """
 
     what: Literal[
@@ -38,6 +38,7 @@ class ReadMeters(MeterJobRequest, kw_only=True):
         "block",
         "daily",
         "billing-profile",
+        "calendar",
         "power-events",
         "tamper-events",
         "nameplate",
@@ -50,6 +51,23 @@ class ReadMeters(MeterJobRequest, kw_only=True):
 
 class SetClocks(MeterJobRequest, kw_only=True):
     """Set the clocks of meters to business time; each row reports the deviation before and after."""
+
+
+class SetCalendars(MeterJobRequest, kw_only=True):
+    """Load a calendar of time of day into meters that count tariff zones, with its holidays of the next twelve months.
+
+    Each row is read back. A meter counts by the calendar from the start of the day on, or at once.
+    """
+
+    calendar_code: str
+    """Code of a stored calendar; the version in force on the day is loaded."""
+    from_day: date | None = None
+    """Local day from whose start the meters count by it; left out, at once."""
+    good_for_minutes: int = 24 * 60
+
+
+class ResetDemands(MeterJobRequest, kw_only=True):
+    """Close the billing period of meters by order and read its row: the maximum demands count again from zero."""
 
 
 class ChangeKeys(MeterJobRequest, kw_only=True):

@@ -15,11 +15,15 @@ class InstallMeter(Operation, kw_only=True):
     An open work order for the installation is closed with it.
     """
 
+    needed_register: ClassVar[str] = "register"
+
     consumer_number: str
     serial: str
     installed_at: datetime
-    register_wh: int
-    """Import register read at that instant, in Wh."""
+    register_wh: int | None = None
+    """Import register read at that instant, in Wh; needed unless it is a gas meter."""
+    register_l: int | None = None
+    """Register of a gas meter read at that instant, in litres; needed for one."""
     role: str = "billing"
     """`billing`, `check`, `generation` or `source`."""
 
@@ -41,6 +45,8 @@ class RemoveMeter(Operation, kw_only=True):
     """Import register read at that instant, in Wh; left out where it was not read: the last read stays pending, or is
     estimated.
     """
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     estimated: bool = False
     """The register can no longer be read: it is estimated, and marked so. Otherwise `correct_last_read` supplies it
     later.
@@ -53,21 +59,29 @@ class ExchangeMeter(Operation, kw_only=True):
     Once the new meter has passed commissioning, it bills from its first read (`first_billed_at`).
     """
 
+    needed_register: ClassVar[str] = "new_register"
+
     consumer_number: str
     at: datetime
     old_register_wh: int | None
     """Last import register of the old meter, in Wh; null where it could not be read: then it is estimated, and marked
-    so.
+    so. It is null for a gas meter.
     """
+    old_register_l: int | None = None
+    """Last register of an old gas meter, in litres; left out where it could not be read."""
     new_serial: str
-    new_register_wh: int
-    """First import register of the new meter, in Wh."""
+    new_register_wh: int | None = None
+    """First import register of the new meter, in Wh; needed unless it is a gas meter."""
+    new_register_l: int | None = None
+    """First register of a new gas meter, in litres; needed for one."""
     reason: str
     role: str = "billing"
     """Which meter of the service point: `billing`, `check`, `generation` or `source`."""
     ratio_primary: int | None = None
     ratio_secondary: int | None = None
-    """Ratio of the transformers before the new meter; left out, the ratio of the old one."""
+    """Ratio of the transformers that the new meter does not apply itself; left out, the transformers stay, and a meter
+    whose registers include their ratio has 1 to 1.
+    """
     seals: tuple[str, ...] = ()
     """Numbers of the seals on the new meter; the seals of the old one count as removed."""
 
@@ -82,6 +96,8 @@ class CorrectLastRead(Operation, kw_only=True):
     serial: str
     register_wh: int | None = None
     """Import register at the removal, in Wh; left out only where it is estimated."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     estimated: bool = False
     """The register can no longer be read and is not known: it is estimated, and marked so."""
     reason: str
@@ -92,14 +108,19 @@ class CorrectLastRead(Operation, kw_only=True):
 class ChangeRatio(Operation, kw_only=True):
     """Record other current or voltage transformers before the same meter, whose ratio the meter does not apply
     itself.
+
+    With the instant of the installation and no register it corrects a ratio that was recorded wrongly: the next close
+    posts the difference, and the determinants since then get another version.
     """
 
     consumer_number: str
     at: datetime
     primary: int
     secondary: int
-    register_wh: int
-    """Import register read at that instant, in Wh: the old ratio applies before it, the new one after it."""
+    register_wh: int | None = None
+    """Import register read at that instant, in Wh: the old ratio applies before it, the new one after it. Left out at the
+    installation alone.
+    """
     reason: str
     role: str = "billing"
 
@@ -140,7 +161,7 @@ class RecordCommissioning(Operation, kw_only=True):
     call_id: int
     read_at: datetime
     register_wh: int
-    """Register that the call has read, in Wh: billing begins from it, except for a meter that replaced another."""
+    """Register that the call has read, in Wh, or in litres of a gas meter: billing begins from it, except for a meter that replaced another."""
     firmware: str
     """As the meter reports it."""
 
@@ -165,9 +186,11 @@ class InstallNetworkMeter(Operation, kw_only=True):
     wrapped_hls_secret: bytes | None = None
     wrapped_master: bytes | None = None
     register_wh: int
-    """Import register read at `valid_from`, in Wh: metering here begins from it."""
+    """Register read at `valid_from`, in Wh, or in litres of a gas meter: metering here begins from it."""
     valid_from: datetime
     premise_name: str = ""
+    premise_code: str = ""
+    """Code of an existing premise, `premise:ID` where it has none: it gets another supply. Empty for a new premise."""
     consumer_number: str = ""
     """Empty for the meter's serial number."""
     address: str | None = None
@@ -176,6 +199,8 @@ class InstallNetworkMeter(Operation, kw_only=True):
     """Code of a known transformer."""
     load_switch: bool = True
     """Whether the meter has a relay, as its type says."""
+    clock_offset_s: int | None = None
+    """Offset of a clock without summer time from UTC, in seconds, as the type says; None where it follows local time."""
     bucket: int | None = None
     """Shard bucket; drawn at random unless given."""
 

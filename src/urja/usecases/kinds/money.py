@@ -1,4 +1,4 @@
-"""Operations on instalments of old dues and on differences of payments."""
+"""Operations on opening balances, on instalments of old dues and on differences of payments."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -54,4 +54,63 @@ class CloseDifference(Operation, kw_only=True):
     """Close a difference that is settled with the gateway, the bank or in the ledger."""
 
     difference_id: int
+    reason: str
+
+
+class SignOffOpeningBalances(Operation, kw_only=True):
+    """Sign off the listed opening balances, so that their supplies are charged."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("load the corrected balances and sign them off again")
+
+    content_sha256: str
+    """SHA-256 of the list as it was shown, in hexadecimal."""
+    supplies: int
+    credit_minor: int
+    """Opening credits of the list, in minor units."""
+    deposit_minor: int
+    dues_minor: int
+
+
+class AdjustBalance(Operation, kw_only=True):
+    """Add an amount to a balance, or take it off, to correct what no other operation corrects."""
+
+    consumer_number: str
+    adjustment_minor: int
+    """In minor units; above zero it is added, below zero it is taken off."""
+    reason: str
+
+
+class WaiveCharges(Operation, kw_only=True):
+    """Give charges back to a consumer: an amount is added to the balance, old dues beside it are reduced, or both."""
+
+    consumer_number: str
+    waived_minor: int = 0
+    """In minor units; no more than was charged in the last twelve months and not waived yet."""
+    waived_dues_minor: int = 0
+    """Of old bills, in minor units, the oldest first; no more than remains of them."""
+    reason: str
+
+
+class WriteOff(Operation, kw_only=True):
+    """Give up an amount that a consumer who has left owes on the account."""
+
+    consumer_number: str
+    written_off_minor: int
+    """In minor units; no more than the posted balance is below zero."""
+    reason: str
+
+
+class RefundCredit(Operation, kw_only=True):
+    """Take an amount off a balance that was paid out to the consumer."""
+
+    undoable: ClassVar[bool] = False
+    # The money has left the bank: an undo would let it be paid, or consumed, a second time.
+    instead: ClassVar[str] = say("a payout stays; correct a wrong record with adjust_balance")
+
+    consumer_number: str
+    refunded_minor: int
+    """In minor units; no more than the posted balance."""
+    payout_reference: str
+    """What proves the payout, such as the UTR of the transfer."""
     reason: str

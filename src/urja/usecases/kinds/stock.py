@@ -22,6 +22,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     max_power_w: int
     load_switch: bool = True
     forward_only: bool = False
+    clock_offset_s: int | None = None
     address: str | None = None
     sim: str | None = None
     firmware: str = ""

@@ -54,6 +54,8 @@ class CloseWorkOrder(Operation, kw_only=True):
     """What was found and done."""
     register_wh: int | None = None
     """Import register read at that instant, in Wh; left out where it was not read."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     seals: tuple[str, ...] = ()
     """Numbers of the seals that were put on the meter."""
     removed_seals: tuple[str, ...] = ()

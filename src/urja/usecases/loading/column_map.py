@@ -28,19 +28,17 @@ from urja.base.keystore import KeyStore
 from urja.usecases.loading.cell_formats import (
     CellFormat,
     ColumnFormat,
-    Day,
-    Degrees,
     FieldValueError,
-    Instant,
-    Key,
-    Number,
     NumberFormat,
     Phone,
     Reader,
     Writer,
     cell_text,
 )
+from urja.usecases.loading.date_formats import Day, Instant
+from urja.usecases.loading.key_formats import Key
 from urja.usecases.loading.kinds import KINDS, Field, Kind
+from urja.usecases.loading.number_formats import Degrees, Number
 
 _TOP: Final = {"kind", "system", "encoding", "delimiter", "sheet", "header", "formats", "fields"}
 _FORMATS: Final = {"date", "decimal"}

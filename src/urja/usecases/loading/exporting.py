@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from urja.base.keystore import KeyStore
-from urja.usecases.loading.cell_formats import Key, Writer
+from urja.usecases.loading.cell_formats import Writer
 from urja.usecases.loading.column_map import Map, Source
+from urja.usecases.loading.key_formats import Key
 from urja.usecases.loading.row_files import create_file
 
 _AT_ONCE = 5_000

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ from urja.apps.journal import revision
 from urja.apps.network.models import Node, NodePeriod, Placement, Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.apps.readings.operations import recompute_since
+from urja.base.untyped_values import JsonObject
 from urja.usecases.loading.staging import Load
 
 _PLACES: Final = 20_000
@@ -93,7 +94,7 @@ _PROJECTED: Final = mark_due_sql("""(
 
 def apply_follow_up(load: Load) -> None:
     """Advance the registry's revision, project devices again to the key-value store, and evaluate accruals again."""
-    which: dict[str, Any] = {"id": load.execution.id, "device": "assets_device"}
+    which: JsonObject = {"id": load.execution.id, "device": "assets_device"}
     revision.advance(load.cursor)
     load.cursor.execute(_PROJECTED, which)
     load.cursor.execute(_TOUCHED, which)

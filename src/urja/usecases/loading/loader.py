@@ -7,12 +7,13 @@ of the kind `import`, with the file's name and SHA-256.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,9 @@ from urja.apps.journal.operation import Execution, UseCase, next_number, numbers
 from urja.base.keystore import KeyStore
 from urja.usecases import registry_checks
 from urja.usecases.loading import follow_up, staging
-from urja.usecases.loading.cell_formats import FieldValueError, Key, Reader, cell_text
+from urja.usecases.loading.cell_formats import FieldValueError, Reader, cell_text
 from urja.usecases.loading.column_map import Map
+from urja.usecases.loading.key_formats import Key
 from urja.usecases.loading.row_files import FileFormatError, Rows, create_file, is_excel, open_rows
 from urja.usecases.loading.staging import CopyBuffer, Fault, Load, Row
 from urja.usecases.operation_execution import execute_many, recording_history
@@ -90,13 +92,30 @@ def load(order: LoadOrder) -> Report:
     report = Report(order.map.kind.name, order.path.name, sha256)
     with transaction.atomic(), connection.cursor() as cursor:
         execution = Execution(next_number(), order.actor, order.recorded_at, takes_over=True)
-        _load(order, Load(cursor, order.map, execution, order.currency), report)
+        _load(order, partial(_opened, order), Load(cursor, order.map, execution, order.currency), report)
         if order.dry_run or not report.written:
             transaction.set_rollback(True)
     return report
 
 
-def _load(order: LoadOrder, load: Load, report: Report) -> None:
+Source = Callable[[], AbstractContextManager[Rows]]
+"""Opens the rows of a load, once or twice."""
+
+
+def load_rows(order: LoadOrder, rows: Source, report: Report) -> list[Fault]:
+    """Load rows within the caller's transaction, which is taken back by the caller where there are faults; return them.
+
+    Rows of several kinds are loaded one kind after the other. Raises MappingFileError.
+    """
+    with connection.cursor() as cursor:
+        execution = Execution(next_number(), order.actor, order.recorded_at, takes_over=True)
+        _load(order, rows, Load(cursor, order.map, execution, order.currency), report)
+        faults = [fault for _, found in staging.faults_by_row(connection.connection) for fault in found]
+        staging.drop_tables(cursor)
+    return faults
+
+
+def _load(order: LoadOrder, source: Source, load: Load, report: Report) -> None:
     later = (
         registry_checks.new_findings(
             partial(registry_checks.run_checks, order.recorded_at, bounds=order.bounds)
@@ -105,7 +124,7 @@ def _load(order: LoadOrder, load: Load, report: Report) -> None:
         else list
     )
     staging.create_tables(load)
-    _read(order, load, report)
+    _read(order, source, load, report)
     staging.order_rows(load)
     order.told(f"{report.rows} rows read")
     _audit(load, report)
@@ -158,7 +177,7 @@ def _do(load: Load, rows: Sequence[Row]) -> Counter[str]:
     return asked
 
 
-def _asked(row_operations: Any, load: Load, row: Row, execution: Execution) -> Sequence[UseCase]:
+def _asked(row_operations: ModuleType, load: Load, row: Row, execution: Execution) -> Sequence[UseCase]:
     row.faults.clear()
     operations = list(row_operations.operations_of(load, execution, row))
     if row.faults:
@@ -166,7 +185,7 @@ def _asked(row_operations: Any, load: Load, row: Row, execution: Execution) -> S
     return operations
 
 
-def _outcome(report: Report) -> dict[str, Any]:
+def _outcome(report: Report) -> dict[str, object]:
     return {"rows": report.rows, "faulty": report.faulty, "counts": report.counts}
 
 
@@ -185,9 +204,9 @@ def _audit(load: Load, report: Report) -> None:
     )
 
 
-def _read(order: LoadOrder, load: Load, report: Report) -> None:
+def _read(order: LoadOrder, source: Source, load: Load, report: Report) -> None:
     """Read the file's rows into `load_row`, and the faults of unreadable ones into `load_fault`."""
-    with _opened(order) as rows, staging.copy_buffer(load) as copying:
+    with source() as rows, staging.copy_buffer(load) as copying:
         places = _places(order.map, rows, order.path)
         used = {place for place, _ in places.values()}
         report.unused = [
@@ -223,7 +242,7 @@ def _place(source: Any, places: dict[str, tuple[int, str]]) -> tuple[int | None,
 
 
 def _read_row(
-    copying: CopyBuffer, columns: Sequence[_Column], n: int, cells: Sequence[Any], width: int
+    copying: CopyBuffer, columns: Sequence[_Column], n: int, cells: Sequence[object], width: int
 ) -> None:
     values: list[str | None] = []
     good = True
@@ -311,7 +330,7 @@ def _tell_faults(order: LoadOrder, load: Load, report: Report) -> None:
     load.cursor.execute(
         "SELECT n, field, value, sentence, remedy FROM load_fault ORDER BY n, field LIMIT %s", [SHOWN_FAULTS]
     )
-    report.first = [Fault(*row) for row in load.cursor.fetchall()]
+    report.first = [staging.fault_of(row) for row in load.cursor.fetchall()]
     if order.faults is not None and report.faulty:
         _write_faults(order)
 

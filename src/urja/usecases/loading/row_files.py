@@ -22,14 +22,14 @@ class Rows:
     """A file's heading, and its rows with their numbers as a spreadsheet shows them."""
 
     def __init__(
-        self, heading: list[str], rows: Iterator[tuple[int, Sequence[Any]]], apart: str | None = None
+        self, heading: list[str], rows: Iterator[tuple[int, Sequence[object]]], apart: str | None = None
     ) -> None:
         self.heading = heading
         self.apart = apart
         """A delimiter other than the map's, found in a heading of only one name."""
         self._rows = rows
 
-    def __iter__(self) -> Iterator[tuple[int, Sequence[Any]]]:
+    def __iter__(self) -> Iterator[tuple[int, Sequence[object]]]:
         return self._rows
 
 
@@ -50,7 +50,7 @@ def open_rows(
             yield _below_heading(path, rows, header)
 
 
-def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], header: int) -> Rows:
+def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[object]]], header: int) -> Rows:
     for number, cells in rows:
         if number >= header:
             names = [cell_text(cell) for cell in cells]
@@ -67,14 +67,14 @@ def _below_heading(path: Path, rows: Iterator[tuple[int, Sequence[Any]]], header
     raise FileFormatError(f"{path} has no row {header} with the columns' names")
 
 
-def _other_delimiter(cells: Sequence[Any]) -> str | None:
+def _other_delimiter(cells: Sequence[object]) -> str | None:
     if len(cells) != 1 or not isinstance(cells[0], str):
         return None
     return next((mark for mark in (";", "\t", "|", ",") if mark in cells[0]), None)
 
 
 @contextmanager
-def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
+def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[int, Sequence[object]]]]:
     # Excel puts a byte-order mark before UTF-8; it belongs to no column's name.
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
     try:
@@ -84,7 +84,7 @@ def _csv(path: Path, encoding: str, delimiter: str) -> Iterator[Iterator[tuple[i
         raise FileFormatError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+def _csv_rows(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, Sequence[object]]]:
     number = 0
     while True:
         number += 1
@@ -117,7 +117,7 @@ def _what_it_is(path: Path) -> str:
 
 
 @contextmanager
-def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequence[Any]]]]:
+def _excel(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[int, Sequence[object]]]]:
     damaged = f"{path} is not an Excel workbook (.xlsx), or is damaged"
     try:
         with path.open("rb") as file:
@@ -166,7 +166,7 @@ def _check_unpacked(path: Path) -> None:
 _ZEROS = re.compile("00+")
 
 
-def _as_shown(cell: Any) -> Any:
+def _as_shown(cell: Any) -> object:
     """Return a cell's value; a number formatted with leading zeros as the text that is shown."""
     value = cell.value
     if isinstance(value, int | float) and _ZEROS.fullmatch(cell.number_format) and value == int(value):
@@ -177,7 +177,7 @@ def _as_shown(cell: Any) -> Any:
 class Writer(Protocol):
     """Writes rows to a file."""
 
-    def row(self, cells: Sequence[Any]) -> None: ...
+    def row(self, cells: Sequence[object]) -> None: ...
 
 
 @contextmanager
@@ -212,7 +212,7 @@ class _CsvWriter:
     def __init__(self, writer: Any, numbers: NumberFormat | None = None) -> None:
         self._writer, self._numbers = writer, numbers or NumberFormat()
 
-    def row(self, cells: Sequence[Any]) -> None:
+    def row(self, cells: Sequence[object]) -> None:
         self._writer.writerow(
             [
                 with_apostrophe(cell) if type(cell) is str else plain_text(cell, self._numbers)
@@ -225,10 +225,10 @@ class _ExcelWriter:
     def __init__(self, sheet: Any) -> None:
         self._sheet = sheet
 
-    def row(self, cells: Sequence[Any]) -> None:
+    def row(self, cells: Sequence[object]) -> None:
         self._sheet.append([self._as_text(cell) if type(cell) is str else cell for cell in cells])
 
-    def _as_text(self, text: str) -> Any:
+    def _as_text(self, text: str) -> object:
         """Write a text that begins with an equals sign as text, not as a formula."""
         if not text.startswith("="):
             return text

@@ -15,8 +15,10 @@ from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from urja.apps.journal.operation import Execution
+from urja.base.sentences import from_plain, to_plain
+from urja.base.untyped_values import JsonObject
 from urja.core.calendar import local_day
-from urja.usecases.loading.cell_formats import Key
+from urja.usecases.loading.key_formats import Key
 
 if TYPE_CHECKING:
     from urja.usecases.loading.column_map import Map
@@ -27,12 +29,16 @@ BATCH_ROWS: Final = 500
 MAX_DEPTH: Final = 6
 """Levels of rows below rows: enough for a complex, its society, a tower, a flat and its rooms."""
 
-_TABLES: Final = """
+_TABLES: Final = (
+    """
 CREATE TEMP TABLE load_fault (n bigint NOT NULL, field text NOT NULL, value text NOT NULL, sentence text NOT NULL,
-    remedy text NOT NULL) ON COMMIT DROP;
+    remedy text NOT NULL) ON COMMIT DROP
+""",
+    """
 CREATE TEMP TABLE load_row (n bigint NOT NULL, key text NOT NULL, above text, place bigint, cells jsonb NOT NULL)
-    ON COMMIT DROP;
-"""
+    ON COMMIT DROP
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Row:
     """A row of a file as values; None for an empty cell."""
 
     n: int
-    values: dict[str, Any]
+    values: JsonObject
     """By field, as far as the map has them."""
     shown: Mapping[str, Callable[[Any], str]]
     """How the file writes each value; keys are left out, since they are never shown."""
@@ -88,7 +94,7 @@ class Load:
         known = self.map.kind.field(name)
         return known.form.empty if known.default is None else known.form.value(known.default)
 
-    def said(self, row: Row, columns: dict[str, str]) -> dict[str, Any]:
+    def said(self, row: Row, columns: dict[str, str]) -> JsonObject:
         """Return the cells that are not empty, by column; `columns` gives the column of each field."""
         return {column: row[name] for name, column in columns.items() if row[name] is not None}
 
@@ -97,7 +103,14 @@ class Load:
 
 
 def create_tables(load: Load) -> None:
-    load.cursor.execute(_TABLES)
+    # One by one: a connection prepares what it executes often, and several statements cannot be prepared.
+    for statement in _TABLES:
+        load.cursor.execute(statement)
+
+
+def drop_tables(cursor: CursorWrapper) -> None:
+    """Drop the tables of a load, so that the transaction can have another one."""
+    cursor.execute("DROP TABLE IF EXISTS load_fault, load_row, load_touched")
 
 
 @contextmanager
@@ -145,11 +158,22 @@ class CopyBuffer:
 def add_faults(load: Load, faults: Sequence[Fault]) -> None:
     with load.cursor.copy("COPY load_fault (n, field, value, sentence, remedy) FROM STDIN") as copy:
         for one in faults:
-            copy.write_row((one.n, one.field, one.value, one.sentence, one.remedy))
+            # With their patterns, so that a page shows them in its language.
+            copy.write_row((one.n, one.field, one.value, _stored(one.sentence), _stored(one.remedy)))
+
+
+def _stored(sentence: str) -> str:
+    return json.dumps(to_plain(sentence))
+
+
+def fault_of(row: Sequence[Any]) -> Fault:
+    """Return a fault of a row of `load_fault`."""
+    n, field_name, value, sentence, remedy = row
+    return Fault(n, field_name, value, from_plain(json.loads(sentence)), from_plain(json.loads(remedy)))
 
 
 _TWICE: Final = """
-INSERT INTO load_fault SELECT n, %(field)s, replace(key, E'\\x1f', ' '), 'row ' || first || ' has this already', 'remove one of the rows'
+INSERT INTO load_fault SELECT n, %(field)s, replace(key, E'\\x1f', ' '), to_json('row ' || first || ' has this already')::text, '"remove one of the rows"'
 FROM (SELECT n, key, min(n) OVER (PARTITION BY key) AS first FROM load_row) r WHERE n > first
 """
 _ORDERED: Final = """
@@ -159,8 +183,8 @@ WITH RECURSIVE chain AS (
 ) UPDATE load_row r SET place = c.depth FROM (SELECT n, min(depth) AS depth FROM chain GROUP BY n) c WHERE c.n = r.n
 """
 _CIRCLES: Final = """
-INSERT INTO load_fault SELECT n, %(field)s, above, 'it is part of itself, or more than ' || %(deep)s || ' levels deep',
-    'correct what it is part of' FROM load_row WHERE place IS NULL
+INSERT INTO load_fault SELECT n, %(field)s, above, to_json('it is part of itself, or more than ' || %(deep)s || ' levels deep')::text,
+    '"correct what it is part of"' FROM load_row WHERE place IS NULL
 """
 
 
@@ -169,7 +193,8 @@ def order_rows(load: Load) -> None:
     kind = load.map.kind
     named = [name for name in kind.key if load.covers(name)]
     load.cursor.execute(_TWICE, {"field": named[-1]})
-    load.cursor.execute("CREATE INDEX ON load_row (key); ANALYZE load_row")
+    load.cursor.execute("CREATE INDEX ON load_row (key)")
+    load.cursor.execute("ANALYZE load_row")
     if kind.part_of:
         load.cursor.execute(_ORDERED, {"deep": MAX_DEPTH})
         load.cursor.execute(_CIRCLES, {"deep": MAX_DEPTH, "field": kind.part_of})
@@ -215,7 +240,7 @@ def faults_by_row(connection: Any) -> Iterator[tuple[int, list[Fault]]]:
         cursor.execute("SELECT n, field, value, sentence, remedy FROM load_fault ORDER BY n, field")
         here: list[Fault] = []
         for row in cursor:
-            fault = Fault(*row)
+            fault = fault_of(row)
             if here and here[0].n != fault.n:
                 yield here[0].n, here
                 here = []

@@ -4,9 +4,10 @@ Instants are ISO 8601 with the offset of the utility's zone, money is in minor u
 """
 
 from datetime import date, datetime
-from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
+
+from urja.base.untyped_values import JsonObject
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -134,6 +135,14 @@ class Node(NodeName, frozen=True, kw_only=True):
     """Connected supplies whose meter has no power; null for an instant in the past."""
     not_heard_from: int | None
     """Connected supplies of which it is not known whether they have power; null for an instant in the past."""
+    credit_minor: int | None
+    """Sum of the positive balances of electricity; null for an instant in the past, and without the right to read totals."""
+    owed_minor: int | None
+    """Sum of the negative balances of electricity as a positive number; null as above. Gas is no part of either."""
+    gas_credit_minor: int | None
+    """As `credit_minor`, of gas."""
+    gas_owed_minor: int | None
+    """As `owed_minor`, of gas."""
 
 
 class Nodes(Shown, frozen=True, kw_only=True):
@@ -183,6 +192,8 @@ class Device(Shown, frozen=True, kw_only=True):
     id: int
     serial: str
     device_type: str
+    commodity: str
+    """What it measures, as its type says: `electricity` or `gas`."""
     stock: str
     held_by: str
     firmware: str
@@ -190,7 +201,7 @@ class Device(Shown, frozen=True, kw_only=True):
     max_power_w: int
     load_switch: bool
     forward_only: bool
-    nameplate: dict[str, Any]
+    nameplate: JsonObject
     sim: str | None
     """The SIM number, for staff; null for consumers."""
     address: str | None
@@ -221,6 +232,7 @@ class Agreement(Shown, frozen=True, kw_only=True):
     consumer_number: str
     consumer_id: int | None
     billing_day: int | None
+    bill_from: date | None
     """Day of the month on which its billing periods begin; null where its tariff says it."""
     valid_from: datetime
     valid_to: datetime | None
@@ -228,12 +240,15 @@ class Agreement(Shown, frozen=True, kw_only=True):
 
 
 class Interval(Shown, frozen=True, kw_only=True):
-    """Energy of one interval in Wh, in its newest version."""
+    """Energy (Wh) or volume of gas (litres) of one interval, in its newest version."""
 
     start_at: datetime
     length_s: int
-    import_wh: int
+    import_wh: int | None
+    """Null for gas."""
     export_wh: int | None
+    volume_l: int | None
+    """Litres at the conditions of the meter; null for electricity."""
     status: str
     """`measured`, `known_zero`, `estimated`, `edited` or `suspect`."""
     device_id: int
@@ -248,8 +263,163 @@ class Readings(Shown, frozen=True, kw_only=True):
     items: list[Interval]
 
 
+class Determinant(Shown, frozen=True, kw_only=True):
+    """One determinant, by the name of its quantity."""
+
+    name: str
+    unit: str
+    """Wh, VAh, varh, W, VA, permille, L (litres), or s: Unix seconds of the instant of a maximum."""
+    value: int
+    origin: str
+    """`register`, `blocks`, `shaped`, `meter` or `derived`."""
+    estimated: int
+    """The part of an energy that rests on estimated or missing intervals."""
+    change: int | None
+    """What this version has more than the one before it; null in a first version."""
+
+
+class RegisterValue(Shown, frozen=True, kw_only=True):
+    """A register or a maximum demand of a billing profile, by the name of its quantity."""
+
+    name: str
+    unit: str
+    """Wh, VAh, varh, W, VA, or s: Unix seconds of the instant of a maximum."""
+    value: int
+
+
+class BillingProfile(Shown, frozen=True, kw_only=True):
+    """What a meter had counted when it ended a billing period of its own; no transformer ratio is applied."""
+
+    device_id: int
+    ended_at: datetime
+    by_date: bool
+    """Whether it ended at a local midnight, as by its billing day; otherwise by an order or a button."""
+    registers: list[RegisterValue]
+    zone_residuals: dict[str, int]
+    """By total with zones: what it is above their sum; truncation makes up to one step of each zone."""
+
+
+class MeterCalendar(Shown, frozen=True, kw_only=True):
+    """The calendar of time of day that a meter was last known to hold."""
+
+    device_id: int
+    held_at: datetime
+    was_set: bool
+    """Whether it was set then; otherwise it was read."""
+    name: str
+    compared: str
+    """With the tariff's calendar in the present billing period: `agrees`, `differs`, `no_zones` (the tariff has none, so
+    that no calendar is needed), or `not_in_force` (no version of the tariff's calendar covers the period).
+    """
+    differs_from: str | None
+    """Code of the tariff's calendar where they differ in the present billing period; null where they do not."""
+    first_difference: date | None
+    """The first local day on which they differ."""
+
+
+class BillingProfiles(Shown, frozen=True, kw_only=True):
+    """The newest 13 billing profiles of an agreement's time, newest first, and the calendars of its present meters."""
+
+    agreement_id: int
+    items: list[BillingProfile]
+    calendars: list[MeterCalendar]
+
+
+class RegisterKey(Shown, frozen=True, kw_only=True):
+    """The key of a register read."""
+
+    device_id: int
+    read_at: datetime
+    kind: int
+    version: int
+
+
+class HeatOfDays(Shown, frozen=True, kw_only=True):
+    """The heat value of gas from a local day on."""
+
+    valid_from: date
+    joules_per_m3: int
+    """Of one cubic metre at the base conditions."""
+
+
+class HeatValuesUsed(Shown, frozen=True, kw_only=True):
+    """What gas was converted by from a local day on; all other fields are null where no heat value covers it."""
+
+    valid_from: date
+    code: str | None
+    version: str | None
+    sha256: str | None
+    """Hash of the document of heat values, hexadecimal."""
+    area: str | None
+    """Area of the zone; empty for all that no other zone has."""
+    basis: str | None
+    """`gross` or `net`."""
+    base_temperature_dc: int | None
+    """Tenths of a degree Celsius."""
+    base_pressure_pa: int | None
+    supply_temperature_dc: int | None
+    """Of the gas at the meters, tenths of a degree Celsius; null where it is not stated."""
+    supply_pressure_pa: int | None
+    """Absolute; null where it is not stated."""
+    values: list[HeatOfDays]
+
+
+class GasRegister(Shown, frozen=True, kw_only=True):
+    """The conditions at which a gas meter's register counts."""
+
+    device_id: int
+    conditions: str
+    """`line`, `temperature-compensated` or `converted`."""
+    temperature_dc: int | None
+    """The temperature that it refers to, in tenths of a degree Celsius; null where it counts gas as it flows."""
+    pressure_pa: int | None
+    """The absolute pressure that it refers to; null unless it is converted."""
+
+
+class GasConversion(Shown, frozen=True, kw_only=True):
+    """How the volume of gas became standard volume and energy."""
+
+    registers: list[GasRegister]
+    heat_values: list[HeatValuesUsed]
+
+
+class DeterminantsRow(Shown, frozen=True, kw_only=True):
+    """Determinants from the first day of a billing period to a day, both included, in one version."""
+
+    as_of: date
+    version: int
+    determinants: list[Determinant]
+    load_factor_permille: int | None
+    known_from: datetime
+    known_to: datetime | None
+    """End of what is known of the billed energy without a gap."""
+    reads: list[RegisterKey]
+    intervals: int
+    """How many intervals it was calculated from."""
+    intervals_hash: str
+    """SHA-256 over their keys, versions, states and values, hexadecimal."""
+    rules: str
+    """Version of the arithmetic, demand period, reactive energy, and versions of calendar and heat values with their hashes."""
+    gas: GasConversion | None
+    """Null for electricity."""
+    notes: list[str]
+    """Why a determinant is not known, and why the meter's own totals or maxima are not used, in English."""
+    sha256: str
+    calculated_at: datetime
+
+
+class Determinants(Shown, frozen=True, kw_only=True):
+    """The determinants of an agreement in a billing period, oldest first."""
+
+    agreement_id: int
+    period_from: date | None
+    """First day of the period, and the day after its last; null where nothing is stored of it."""
+    period_to: date | None
+    items: list[DeterminantsRow]
+
+
 class Instalments(Shown, frozen=True, kw_only=True):
-    """A plan of instalments for dues."""
+    """Instalments that pay off dues."""
 
     every: str
     """`day` or `month`."""
@@ -290,7 +460,10 @@ class Balance(Shown, frozen=True, kw_only=True):
     """Charges for use since then, not posted yet."""
     credits_minor: int
     """Recharges that are not credited yet; not part of the balance."""
-    estimated_wh: int
+    estimated_wh: int | None
+    """Null for gas."""
+    estimated_l: int | None
+    """Litres; null for electricity."""
     days_left: float | None
     """At the average cost of a day, with its instalment of dues where a plan holds."""
     dues_minor: int
@@ -337,7 +510,10 @@ class RegisterRead(Shown, frozen=True, kw_only=True):
     """A register read on which an entry is based."""
 
     read_at: datetime
-    register_wh: int
+    register_wh: int | None
+    """Null for gas."""
+    register_l: int | None
+    """Litres at the conditions of the meter; null for electricity."""
     kind: str
     status: str
     source: str
@@ -361,16 +537,27 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     opening: RegisterRead | None
     reads: list[RegisterRead]
     tariffs: list[TariffUsed]
-    advance_wh: int
-    energy_wh: int
-    blocks_wh: int
-    residual_wh: int
+    advance_wh: int | None
+    """This and the other energies are null for gas, the volumes (litres) null for electricity."""
+    energy_wh: int | None
+    blocks_wh: int | None
+    residual_wh: int | None
+    advance_l: int | None
+    volume_l: int | None
+    blocks_l: int | None
+    residual_l: int | None
     provisional: bool
     notes: list[str]
+    cause: str | None
+    """Why a charge changes what was charged before: late-reading, edited-reading, backdated-tariff, changed-terms,
+    moved-days or exchange. Null where it charges another day."""
+    faults: list[str]
+    """What the entry says and what its calculation comes to when it is made again, where they differ. Empty where the
+    amount is proven."""
 
 
 class ServicePointTotals(Shown, frozen=True, kw_only=True):
-    """The energy of one service point in a month, in Wh."""
+    """The energy (Wh) or volume of gas (litres) of one service point in a month."""
 
     service_point_id: int
     consumer_number: str
@@ -378,23 +565,30 @@ class ServicePointTotals(Shown, frozen=True, kw_only=True):
     premise_id: int
     premise: str
     part_of: int | None
+    commodity: str
     energy_wh: int | None
-    """Null where the month has no data."""
-    estimated_wh: int
+    """Null for gas, and where the month has no data."""
+    estimated_wh: int | None
+    """Null for gas."""
+    volume_l: int | None
+    """Null for electricity, and where the month has no data."""
+    estimated_l: int | None
+    """Null for electricity."""
 
 
 class PremiseTotals(Shown, frozen=True, kw_only=True):
-    """The energy of the consumers and common areas of a part, such as a tower, in Wh."""
+    """The energy (Wh) and the gas (litres) of the consumers and common areas of a part, such as a tower."""
 
     premise_id: int
     premise: str
     kind: str
     energy_wh: int
+    volume_l: int
     service_points: int
 
 
 class Totals(Shown, frozen=True, kw_only=True):
-    """Energy of a local month in a premise, in Wh. Bulk supply and generator are separate: flats are behind them."""
+    """Energy (Wh) and gas (litres) of a local month in a premise, never added to each other. Bulk supply and generator are separate: flats are behind them."""
 
     premise_id: int
     premise: str
@@ -403,6 +597,9 @@ class Totals(Shown, frozen=True, kw_only=True):
     common_area_wh: int
     bulk_wh: int
     dg_wh: int
+    consumers_l: int
+    common_area_l: int
+    bulk_l: int
     service_points_without_data: int
     """Service points without data; they are in no total."""
     parts: list[PremiseTotals]
@@ -422,8 +619,8 @@ class WorkOrder(Shown, frozen=True, kw_only=True):
     opened_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
-    instructions: dict[str, Any]
-    result: dict[str, Any]
+    instructions: JsonObject
+    result: JsonObject
     operation_id: int | None
 
 
@@ -433,7 +630,7 @@ class MeterJob(Shown, frozen=True, kw_only=True):
     id: int
     """Number of the operation, as in the audit."""
     kind: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
     reason: str
     actor: str
     requested_at: datetime
@@ -463,7 +660,7 @@ class MeterResult(Shown, frozen=True, kw_only=True):
     """Reason of the state, where the state does not say it."""
     last_error: str
     """Error of the last attempt, while the row is pending."""
-    result: dict[str, Any]
+    result: JsonObject
     """Answer of the meter; for a profile, `shown` has columns with name and unit, and the newest rows."""
     withheld: bool
     """Whether an answer is hidden because it needs `read:load_curve`."""
@@ -474,8 +671,8 @@ class AuditEntry(Shown, frozen=True, kw_only=True):
 
     id: int
     kind: str
-    content: dict[str, Any]
-    outcome: dict[str, Any]
+    content: JsonObject
+    outcome: JsonObject
     actor: str
     recorded_at: datetime
     undone_by: int | None
@@ -523,9 +720,9 @@ class OperationRequest(Shown, frozen=True, kw_only=True):
     faults: list[str]
     operation_id: int | None
     """Number of its record in the audit; null for a dry run."""
-    outcome: dict[str, Any]
+    outcome: JsonObject
     """Keys of the objects that it created."""
-    effects: dict[str, Any]
+    effects: JsonObject
     """Changes of the operation, row by row."""
 
 
@@ -587,6 +784,8 @@ class ExportedAccount(Shown, frozen=True, kw_only=True):
     currency: str
     agreements: list[ExportedAgreement]
     entries: list[Entry]
+    maintenance: list[Entry]
+    """Entries of the maintenance account beside it: dues and payments."""
     messages: list["Message"]
 
 

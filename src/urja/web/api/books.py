@@ -1,7 +1,7 @@
 """Readings, totals and money by the API. A load curve and a ledger are personal: whose they are is written down."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
@@ -10,8 +10,12 @@ from msgspec import Meta
 from urja.apps.billing import queries as billing
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.determinants.queries import GasConversion, calendars_of_meters, gas_conversion, of_period
 from urja.apps.identity.queries import personal_reads
 from urja.apps.identity.requests import record_personal_reads
+from urja.apps.maintenance.queries import account_beside
+from urja.apps.meter_jobs.queries import compare_calendar
+from urja.apps.network.kinds import Commodity
 from urja.apps.notices.queries import notices_of
 from urja.apps.overviews.queries import areas, paging, premises, registry, service_points
 from urja.apps.overviews.queries.registry import (
@@ -22,6 +26,7 @@ from urja.apps.overviews.queries.registry import (
 )
 from urja.apps.proofs import queries as proofs
 from urja.apps.readings.kinds import Status
+from urja.apps.readings.queries.billing_profiles import billing_profiles
 from urja.apps.readings.queries.intervals import LONGEST, ServicePointMonth, intervals, month_by_service_point
 from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownTariffError
@@ -30,12 +35,14 @@ from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.arrears import total_owed
 from urja.core.power import Powered
 from urja.core.units import exact_text
+from urja.quantities.catalogue import BY_NAME
 from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
 from urja.web.shared import power_words as powers, standing as standings
 from urja.web.shared.account_card import account_of
+from urja.web.shared.clock import zone
 
 # -- readings ----------------------------------------------------------------------------------------------------
 
@@ -46,6 +53,7 @@ class ReadingsQuery(Query, frozen=True, kw_only=True):
 
 
 def readings(ask: Ask) -> answers.Readings:
+    """Return the readings of an agreement's intervals (Wh of electricity, litres of gas). Raises ProblemError for more than 31 days."""
     query: ReadingsQuery = ask.query
     length = query.ends_at - query.begins_at
     if not timedelta(0) < length <= LONGEST:
@@ -63,8 +71,9 @@ def readings(ask: Ask) -> answers.Readings:
             answers.Interval(
                 start_at=local(one.start_at),
                 length_s=one.length_s,
-                import_wh=one.import_wh,
+                import_wh=_wh(one.import_wh, agreement.commodity),
                 export_wh=one.export_wh,
+                volume_l=_litres(one.import_wh, agreement.commodity),
                 status=Status(one.status).name.lower(),
                 device_id=one.device_id,
             )
@@ -73,10 +82,153 @@ def readings(ask: Ask) -> answers.Readings:
     )
 
 
+class DeterminantsQuery(Query, frozen=True, kw_only=True):
+    day: Annotated[date, Meta(description="a local day of the billing period")]
+
+
+def determinants(ask: Ask) -> answers.Determinants:
+    """Return the determinants of an agreement in the billing period with a day, in the units that they name."""
+    query: DeterminantsQuery = ask.query
+    (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
+    _note(ask, agreement)
+    rows = of_period(agreement.id, query.day)
+    return answers.Determinants(
+        agreement_id=agreement.id,
+        period_from=rows[-1].period.first if rows else None,
+        period_to=rows[-1].period.end if rows else None,
+        items=[
+            answers.DeterminantsRow(
+                as_of=row.as_of,
+                version=row.version,
+                determinants=[
+                    answers.Determinant(
+                        name=one.name,
+                        unit=one.unit,
+                        value=one.value,
+                        origin=one.origin.name.lower(),
+                        estimated=one.estimated,
+                        change=one.change,
+                    )
+                    for one in row.determinants
+                ],
+                load_factor_permille=row.load_factor_permille,
+                known_from=local(row.known_from_at),
+                known_to=None if row.known_to_at is None else local(row.known_to_at),
+                reads=[
+                    answers.RegisterKey(
+                        device_id=key.device_id,
+                        read_at=local(key.read_at),
+                        kind=key.kind,
+                        version=key.version,
+                    )
+                    for key in row.read_keys
+                ],
+                intervals=row.intervals,
+                intervals_hash=row.intervals_hash,
+                rules=row.rules,
+                gas=_gas(gas_conversion(row)),
+                notes=row.notes,
+                sha256=row.sha256,
+                calculated_at=local(row.calculated_at),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _gas(found: GasConversion | None) -> answers.GasConversion | None:
+    if found is None:
+        return None
+    return answers.GasConversion(
+        registers=[
+            answers.GasRegister(
+                device_id=device_id,
+                conditions=register.conditions,
+                temperature_dc=register.temperature_dc,
+                pressure_pa=register.pressure_pa,
+            )
+            for device_id, register in found.registers.items()
+        ],
+        heat_values=[
+            answers.HeatValuesUsed(
+                valid_from=span.first,
+                code=span.document.code if span.document else None,
+                version=span.document.version if span.document else None,
+                sha256=span.document.sha256 if span.document else None,
+                area=span.zone.area if span.zone else None,
+                basis=span.document.basis if span.document else None,
+                base_temperature_dc=span.document.base.temperature_dc if span.document else None,
+                base_pressure_pa=span.document.base.pressure_pa if span.document else None,
+                supply_temperature_dc=span.zone.supply.temperature_dc if span.zone else None,
+                supply_pressure_pa=span.zone.supply.pressure_pa if span.zone else None,
+                values=[
+                    answers.HeatOfDays(valid_from=first, joules_per_m3=value.joules_per_m3)
+                    for first, value in span.values
+                ],
+            )
+            for span in found.spans
+        ],
+    )
+
+
+def own_totals(ask: Ask) -> answers.BillingProfiles:
+    """Return the stored billing profiles of an agreement's time, and the calendars that its present meters hold."""
+    (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
+    _note(ask, agreement)
+    until = ask.now if agreement.valid_to is None else min(ask.now, agreement.valid_to)
+    periods = service_points.installations(agreement.service_point_id)
+    present = [period.device_id for period in periods if period.valid_to is None and until == ask.now]
+    return answers.BillingProfiles(
+        agreement_id=agreement.id,
+        items=[
+            answers.BillingProfile(
+                device_id=one.device_id,
+                ended_at=local(one.ended_at),
+                by_date=one.by_date,
+                registers=[
+                    answers.RegisterValue(name=name, unit=BY_NAME[name].unit, value=value)
+                    for name, value in one.values.items()
+                ],
+                zone_residuals=dict(one.residuals),
+            )
+            for one in billing_profiles(
+                agreement.service_point_id,
+                {period.device_id for period in periods},
+                agreement.valid_from,
+                until,
+                zone(),
+            )
+        ],
+        calendars=[
+            answers.MeterCalendar(
+                device_id=device_id,
+                held_at=local(newest.held_at),
+                was_set=newest.was_set,
+                name=newest.name,
+                compared=compared.result.value,
+                differs_from=None if compared.first_day is None else compared.code,
+                first_difference=compared.first_day,
+            )
+            for device_id, (*_, newest) in calendars_of_meters(present).items()
+            for compared in (compare_calendar(agreement.service_point_id, newest.tables, ask.now),)
+        ],
+    )
+
+
 def _note(ask: Ask, agreement: Agreement) -> None:
     """Record a read of a consumer's use or money, unless the account is the caller's own."""
     if agreement.customer_id is not None and agreement.account_id not in ask.area.accounts:
         record_personal_reads(ask.caller, [agreement.customer_id], ask.what, ask.now)
+
+
+def _wh(amount: int | None, commodity: str) -> int | None:
+    """Return an amount that bills electricity; None for another commodity."""
+    return amount if commodity == Commodity.ELECTRICITY else None
+
+
+def _litres(amount: int | None, commodity: str) -> int | None:
+    """Return an amount that bills gas; None for another commodity."""
+    return amount if commodity == Commodity.GAS else None
 
 
 # -- totals ------------------------------------------------------------------------------------------------------
@@ -98,17 +250,24 @@ def totals(ask: Ask) -> answers.Totals:
         one.service_point_id: one for one in month_by_service_point([point.id for point in points], month)
     }
 
-    def summed(*purposes: str) -> int:
-        return sum(used[point.id].energy_wh or 0 for point in points if point.purpose in purposes)
+    def summed(purpose: str, commodity: str) -> int:
+        return sum(
+            used[point.id].energy_wh or 0
+            for point in points
+            if point.purpose == purpose and point.commodity == commodity
+        )
 
     return answers.Totals(
         premise_id=premise.id,
         premise=premise.name,
         month=query.month,
-        consumers_wh=summed("consumer"),
-        common_area_wh=summed("common_area"),
-        bulk_wh=summed("bulk"),
-        dg_wh=summed("dg"),
+        consumers_wh=summed("consumer", Commodity.ELECTRICITY),
+        common_area_wh=summed("common_area", Commodity.ELECTRICITY),
+        bulk_wh=summed("bulk", Commodity.ELECTRICITY),
+        dg_wh=summed("dg", Commodity.ELECTRICITY),
+        consumers_l=summed("consumer", Commodity.GAS),
+        common_area_l=summed("common_area", Commodity.GAS),
+        bulk_l=summed("bulk", Commodity.GAS),
         service_points_without_data=sum(1 for point in points if used[point.id].energy_wh is None),
         parts=_parts(premise, points, used),
         service_points=[_place_of_totals(point, used[point.id]) for point in points],
@@ -137,18 +296,19 @@ def _parts(
             at = above.get(at)
         return None if at == premise.id else at
 
-    wh: dict[int, list[int]] = {}
+    used_by: dict[int, list[tuple[str, int]]] = {}
     for point in points:
         part = part_of(point.premise_id)
         if part is not None and point.purpose in {"consumer", "common_area"}:
-            wh.setdefault(part, []).append(used[point.id].energy_wh or 0)
+            used_by.setdefault(part, []).append((point.commodity, used[point.id].energy_wh or 0))
     return [
         answers.PremiseTotals(
             premise_id=part.id,
             premise=part.name,
             kind=part.kind,
-            energy_wh=sum(wh.get(part.id, [])),
-            service_points=len(wh.get(part.id, [])),
+            energy_wh=sum(_wh(amount, commodity) or 0 for commodity, amount in used_by.get(part.id, [])),
+            volume_l=sum(_litres(amount, commodity) or 0 for commodity, amount in used_by.get(part.id, [])),
+            service_points=len(used_by.get(part.id, [])),
         )
         for part in premises.parts(premise.id)
     ]
@@ -162,8 +322,11 @@ def _place_of_totals(point: ServicePointRow, used: ServicePointMonth) -> answers
         premise_id=point.premise_id,
         premise=point.premise.name,
         part_of=point.premise.parent_id,
-        energy_wh=used.energy_wh,
-        estimated_wh=used.estimated_wh,
+        commodity=point.commodity,
+        energy_wh=_wh(used.energy_wh, point.commodity),
+        estimated_wh=_wh(used.estimated_wh, point.commodity),
+        volume_l=_litres(used.energy_wh, point.commodity),
+        estimated_l=_litres(used.estimated_wh, point.commodity),
     )
 
 
@@ -171,6 +334,7 @@ def _place_of_totals(point: ServicePointRow, used: ServicePointMonth) -> answers
 
 
 def balance(ask: Ask) -> answers.Balance:
+    """Return an account's balance in minor units. Raises ProblemError where its tariff is not loaded."""
     agreement = _account(ask)
     try:
         fresh = billing.fresh_balance(agreement.account_id, ask.now, agreement)
@@ -186,7 +350,8 @@ def balance(ask: Ask) -> answers.Balance:
         posted_minor=fresh.ledger_minor,
         pending_minor=fresh.pending_minor,
         credits_minor=fresh.credits_minor,
-        estimated_wh=fresh.estimated_wh,
+        estimated_wh=_wh(fresh.estimated_wh, agreement.commodity),
+        estimated_l=_litres(fresh.estimated_wh, agreement.commodity),
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
         dues_minor=total_owed(billing.dues(agreement.account_id)),
         instalments=_instalments(agreement.account_id, ask.now),
@@ -213,7 +378,7 @@ def _power(agreement: Agreement, known: AccountSnapshot | None, now: datetime) -
     account_id = agreement.account_id
     relay = powers.opened(known) if known else powers.opened_when_decided(supply.standing(account_id))
     power = powers.with_relay(meter, relay)
-    said = powers.shown(power, now)
+    said = powers.shown(power, now, agreement.commodity)
     return answers.Power(
         state=said.state,
         since=local(None if isinstance(power, Powered) else power.since),
@@ -249,7 +414,8 @@ def entries(ask: Ask) -> answers.Page[answers.Entry]:
 
 
 def entry(ask: Ask) -> answers.EntryWithArithmetic:
-    account_id, seq = _account(ask).account_id, ask.parts["seq"]
+    agreement, seq = _account(ask), ask.parts["seq"]
+    account_id, commodity = agreement.account_id, agreement.commodity
     why = billing.explain_entry(account_id, seq)
     if why is None:
         raise ask.missing(f"entry {seq} of account {account_id}")
@@ -265,18 +431,24 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
             )
             for row in why.rows
         ],
-        opening=None if why.opening is None else _read_of(why.opening),
-        reads=[_read_of(read) for read in why.reads],
+        opening=None if why.opening is None else _read_of(why.opening, commodity),
+        reads=[_read_of(read, commodity) for read in why.reads],
         tariffs=[
             answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256)
             for used in why.tariffs
         ],
-        advance_wh=why.advance_wh,
-        energy_wh=why.energy_wh,
-        blocks_wh=why.blocks_wh,
-        residual_wh=why.residual_wh,
+        advance_wh=_wh(why.advance_wh, commodity),
+        energy_wh=_wh(why.energy_wh, commodity),
+        blocks_wh=_wh(why.blocks_wh, commodity),
+        residual_wh=_wh(why.residual_wh, commodity),
+        advance_l=_litres(why.advance_wh, commodity),
+        volume_l=_litres(why.energy_wh, commodity),
+        blocks_l=_litres(why.blocks_wh, commodity),
+        residual_l=_litres(why.residual_wh, commodity),
         provisional=why.provisional,
         notes=list(why.notes),
+        cause=why.cause,
+        faults=list(why.faults),
     )
 
 
@@ -320,10 +492,11 @@ def entry_of(one: billing.Entry) -> answers.Entry:
     )
 
 
-def _read_of(read: billing.Read) -> answers.RegisterRead:
+def _read_of(read: billing.Read, commodity: str) -> answers.RegisterRead:
     return answers.RegisterRead(
         read_at=local(read.read_at),
-        register_wh=read.register_wh,
+        register_wh=_wh(read.register_wh, commodity),
+        register_l=_litres(read.register_wh, commodity),
         kind=read.kind,
         status=read.status,
         source=read.source,
@@ -338,10 +511,10 @@ _ALL = 1_000_000
 
 
 def export(ask: Ask) -> answers.Export:
-    """All that is kept of a person, in one document; interval readings by address, a month at a time."""
+    """Return all stored data of a person, in one document; interval readings by address, a month at a time."""
     person = resources.person_of(ask)
     record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
-    signed_in: Any = (
+    signed_in: datetime | None = (
         None
         if person.user_id is None
         else get_user_model().objects.values_list("last_login", flat=True).get(id=person.user_id)
@@ -365,6 +538,8 @@ def export(ask: Ask) -> answers.Export:
 
 
 def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAccount:
+    maintenance_id = account_beside(held.account_id)
+    beside = [] if maintenance_id is None else [maintenance_id]
     return answers.ExportedAccount(
         account_id=held.account_id,
         role=held.role,
@@ -378,6 +553,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
             for one in service_points.agreements_of_account(held.account_id)
         ],
         entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
+        maintenance=[entry_of(one) for id_ in beside for one in reversed(billing.entries(id_, _ALL))],
         messages=[
             answers.Message(
                 kind=one.kind,
@@ -387,7 +563,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
                 recipient=one.recipient,
                 text=one.text,
             )
-            for one in notices_of(held.account_id, _ALL)
+            for one in notices_of([held.account_id, *beside], _ALL)
             # What was sent to another's telephone is the other's.
             if one.recipient in ("", person.phone)
         ],

@@ -29,7 +29,10 @@ def encode(path: str, filters: object, last: int | str) -> str:
 
 
 def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
-    """The key, of its type, after which the list goes on; None at its beginning. Another list's cursor is a problem."""
+    """Return the key, of its type, after which the list goes on; None at its beginning.
+
+    Raises ProblemError for a cursor of another list, and for other text.
+    """
     if not text:
         return None
     try:

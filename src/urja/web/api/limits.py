@@ -21,7 +21,7 @@ _BUCKET: Final = struct.Struct("<qdd")
 SETS: Final = 2_048
 WAYS: Final = 8
 """A key's bucket is one of so many of its set. Where more keys of a set ask, the one that has not asked longest begins
-anew, with a full bucket.
+again, with a full bucket.
 """
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from urja.apps.identity.queries.roles import Read
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.network_trees import (
     Counts,
@@ -95,6 +96,7 @@ def _nodes_of(
 
 def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
     now = moment_of(ask) is None
+    money = now and ask.caller.area(Read.TOTALS) is not None
     return answers.Node(
         id=found.id,
         tree=found.tree,
@@ -108,6 +110,10 @@ def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
         disconnected=counts.disconnected if now else None,
         no_power=counts.no_power if now else None,
         not_heard_from=counts.not_heard_from if now else None,
+        credit_minor=counts.credit_minor if money else None,
+        owed_minor=counts.owed_minor if money else None,
+        gas_credit_minor=counts.gas_credit_minor if money else None,
+        gas_owed_minor=counts.gas_owed_minor if money else None,
     )
 
 

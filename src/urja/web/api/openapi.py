@@ -2,11 +2,12 @@
 
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from urja.apps.identity.queries.roles import roles_allowed, write_scope
+from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import ALL, Operation
 from urja.web.api.examples import example_of
 from urja.web.api.problems import KINDS, ProblemDocument
@@ -40,11 +41,11 @@ def by_request() -> list[type[Operation]]:
 
 
 @cache
-def document() -> dict[str, Any]:
+def document() -> JsonObject:
     """The whole description, as plain values."""
     types = _types()
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, object]] = {}
     for route in ROUTES:
         if route.body is Operation:
             for operation in by_request():
@@ -59,7 +60,7 @@ def document() -> dict[str, Any]:
             "version": version("urja"),
             "summary": "Service points, consumers, meters, readings and payments",
             "description": (
-                "Instants are ISO 8601 with an offset, amounts are in minor units of the currency beside them, energy is in Wh. "
+                "Instants are ISO 8601 with an offset, amounts are in minor units of the currency beside them, energy is in Wh, gas in litres. "
                 "Unknown fields and parameters are refused."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -81,19 +82,19 @@ def document() -> dict[str, Any]:
     }
 
 
-def _types() -> list[Any]:
+def _types() -> list[object]:
     answers = [route.answer for route in ROUTES]
     bodies = [route.body for route in ROUTES if route.body not in (None, Operation)]
     return list(dict.fromkeys([*answers, *bodies, *by_request(), ProblemDocument]))
 
 
-def _ref(described: Any) -> dict[str, Any]:
+def _ref(described: object) -> dict[str, object]:
     (found,), _ = msgspec.json.schema_components([described], ref_template=_REF)
     return found
 
 
-def _described(route: Route) -> dict[str, Any]:
-    about: dict[str, Any] = {
+def _described(route: Route) -> dict[str, object]:
+    about: dict[str, object] = {
         "operationId": route.name,
         "tags": [route.tag],
         "summary": route.summary,
@@ -108,7 +109,7 @@ def _described(route: Route) -> dict[str, Any]:
     return about
 
 
-def _operation(route: Route, operation: type[Operation]) -> dict[str, Any]:
+def _operation(route: Route, operation: type[Operation]) -> dict[str, object]:
     act = write_scope(operation.kind())
     return {
         "operationId": operation.kind(),
@@ -126,13 +127,13 @@ def _who(act: str) -> str:
     return f"For {', '.join(roles_allowed(act))}; scope `{act}`."
 
 
-def _body(described: Any) -> dict[str, Any]:
+def _body(described: object) -> dict[str, object]:
     content = {"schema": _ref(described), "example": example_of(described)}
     return {"required": True, "content": {"application/json": content}}
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = [
+def _parameters(route: Route) -> list[dict[str, object]]:
+    parameters: list[dict[str, object]] = [
         {
             "name": name,
             "in": "path",
@@ -163,14 +164,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return parameters
 
 
-def _query_parameters(route: Route) -> list[dict[str, Any]]:
+def _query_parameters(route: Route) -> list[dict[str, object]]:
     _, components = msgspec.json.schema_components([route.query], ref_template=_REF)
     (schema,) = (components[name] for name in components if name == route.query.__name__)
     needed = schema.get("required", [])
     described = []
     for name, about in schema["properties"].items():
         text = about.get("description") or ""
-        parameter: dict[str, Any] = {
+        parameter: JsonObject = {
             "name": name,
             "in": "query",
             "required": name in needed,
@@ -182,7 +183,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     return described
 
 
-def _given(about: dict[str, Any]) -> dict[str, Any]:
+def _given(about: JsonObject) -> JsonObject:
     """The schema of a parameter where it is given: what may be left out is null only within."""
     schema = {key: value for key, value in about.items() if key not in {"description", "default"}}
     if about.get("default") is not None:
@@ -191,9 +192,9 @@ def _given(about: dict[str, Any]) -> dict[str, Any]:
     return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route) -> dict[str, object]:
     content = {"application/json": {"schema": _ref(route.answer), "example": example_of(route.answer)}}
-    responses: dict[str, Any] = {"200": {"description": route.summary, "content": content}}
+    responses: JsonObject = {"200": {"description": route.summary, "content": content}}
     if route.tagged:
         responses["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "Not modified"}
@@ -216,7 +217,7 @@ def _responses(route: Route) -> dict[str, Any]:
     return responses
 
 
-def _problem(kind: str) -> dict[str, Any]:
+def _problem(kind: str) -> dict[str, object]:
     about = KINDS[kind]
     return {
         "type": f"{PREFIX}/#{kind}",

@@ -48,7 +48,7 @@ def act_of(kind: str) -> str:
 
 
 def kind_of(kind: str) -> type[Operation]:
-    """The operation of a name; raises a problem."""
+    """Return the operation of a name; raises ProblemError where there is none."""
     known = BY_KIND.get(kind)
     if known is None:
         raise ProblemError(
@@ -64,7 +64,7 @@ def operate(ask: Ask) -> answers.OperationRequest:
 
 
 def decoded(ask: Ask, known: type[Operation]) -> Operation:
-    """The operation of a body; raises a problem with every fault."""
+    """Return the operation in a body; raises ProblemError with every fault of the content."""
     content = _plain(ask.body)
     try:
         return decode(known.kind(), content, BY_KIND)
@@ -86,7 +86,7 @@ def _plain(body: bytes) -> object:
 
 
 def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> answers.OperationRequest:
-    """Judge, record, wait; raises a problem where it is refused."""
+    """Authorize an operation, record the request and wait for its outcome. Raises ProblemError where it is refused."""
     key = idempotency_key(ask)
     try:
         authorization.authorize(ask.caller, operation, ask.now)
@@ -109,7 +109,7 @@ def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> answers
 
 
 def idempotency_key(ask: Ask) -> str:
-    """The header of that name; raises a problem where it is missing or not a word."""
+    """Return the header `Idempotency-Key`; raises ProblemError where it is missing or not a word."""
     key = ask.request.headers.get("Idempotency-Key", "")
     if not key:
         raise ProblemError(
@@ -162,7 +162,10 @@ def request_of(found: Requested) -> answers.OperationRequest:
 
 
 def correct(ask: Ask) -> answers.OperationRequest:
-    """`correct_consumer` in the form of a change to a consumer that was read."""
+    """Request `correct_consumer`, in the form of a change to a consumer that was read.
+
+    Raises ProblemError where the consumer has changed since, and for a correction that is not valid.
+    """
     person = resources.person_of(ask)
     if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
         raise ProblemError(

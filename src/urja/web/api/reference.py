@@ -2,7 +2,6 @@
 
 import re
 from html import escape
-from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +12,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.roles import TABLE, Role, may
+from urja.base.untyped_values import JsonObject
 from urja.web.api import openapi
 from urja.web.api.problems import KINDS
 from urja.web.api.tags import tag_of
@@ -55,11 +55,11 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "api/reference.html", context)
 
 
-def _groups(described: dict[str, Any]) -> list[dict[str, Any]]:
+def _groups(described: JsonObject) -> list[JsonObject]:
     return [{"name": tag["name"], "routes": [*_routes(described, tag["name"])]} for tag in described["tags"]]
 
 
-def _routes(described: dict[str, Any], tag: str) -> list[dict[str, Any]]:
+def _routes(described: JsonObject, tag: str) -> list[JsonObject]:
     found = []
     for path, methods in described["paths"].items():
         for method, about in methods.items():
@@ -85,7 +85,7 @@ def _routes(described: dict[str, Any], tag: str) -> list[dict[str, Any]]:
     return found
 
 
-def _schema(name: str, about: dict[str, Any]) -> dict[str, Any]:
+def _schema(name: str, about: JsonObject) -> JsonObject:
     needed = about.get("required", [])
     return {
         "name": name,
@@ -97,7 +97,7 @@ def _schema(name: str, about: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _type(about: dict[str, Any]) -> str:
+def _type(about: JsonObject) -> str:
     """A schema in a few words."""
     if "$ref" in about:
         return _name(about)
@@ -116,9 +116,9 @@ def _marked(text: str) -> SafeString:
     return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped
 
 
-def _name(schema: dict[str, Any]) -> str:
+def _name(schema: JsonObject) -> str:
     return str(schema.get("$ref", "")).rpartition("/")[2]
 
 
-def _shown(example: Any) -> str:
+def _shown(example: object) -> str:
     return msgspec.json.format(msgspec.json.encode(example), indent=2).decode()

@@ -17,7 +17,9 @@ from urja.apps.identity.queries.roles import TABLE, roles_allowed, write_scope
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.journal import queries as journal
 from urja.apps.journal.queries import Done
+from urja.apps.network.kinds import Commodity
 from urja.apps.overviews.queries import areas, bitemporal, registry
+from urja.apps.overviews.queries.meter_filter import MeterFilter
 from urja.apps.overviews.queries.registry import (
     AgreementRow,
     DevicePeriodRow,
@@ -106,10 +108,18 @@ def consumer_of(person: PersonRow) -> answers.Consumer:
 # -- places and devices ----------------------------------------------------------------------------------------
 
 
+OfCommodity = Annotated[str | None, Meta(description="`electricity` or `gas`")]
+OfPhases = Annotated[int | None, Meta(description="phases of an electricity meter that is installed: 1 or 3")]
+OfType = Annotated[str | None, Meta(description="name of the type of an installed meter, such as `urja-d2`")]
+
+
 class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     consumer_number: str | None = None
     purpose: str | None = None
     premise: Annotated[Number | None, Meta(description="of this premise and its parts")] = None
+    commodity: OfCommodity = None
+    phases: OfPhases = None
+    device_type: OfType = None
 
 
 def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
@@ -119,6 +129,7 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
         consumer_number=query.consumer_number,
         purpose=query.purpose,
         premise_id=query.premise,
+        meters=_meters(query),
     )
     return page(ask, rows, lambda found: [service_point_of(place, place.placements.all()) for place in found])
 
@@ -175,6 +186,9 @@ def premise_of(premise: PremiseRow) -> answers.Premise:
 class DevicesQuery(ListQuery, frozen=True, kw_only=True):
     serial: str | None = None
     service_point: Annotated[Number | None, Meta(description="installed at this service point now")] = None
+    commodity: OfCommodity = None
+    phases: OfPhases = None
+    device_type: OfType = None
 
 
 class StockQuery(ListQuery, frozen=True, kw_only=True):
@@ -183,6 +197,13 @@ class StockQuery(ListQuery, frozen=True, kw_only=True):
         str | None, Meta(description="`delivered`, `tested`, `issued`, `removed` or `scrapped`")
     ] = None
     held_by: str | None = None
+    commodity: OfCommodity = None
+    phases: OfPhases = None
+    device_type: OfType = None
+
+
+def _meters(query: ServicePointsQuery | DevicesQuery | StockQuery) -> MeterFilter:
+    return MeterFilter(query.commodity, query.phases, query.device_type)
 
 
 def devices(ask: Ask) -> answers.Page[answers.Device]:
@@ -191,6 +212,7 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
         areas.devices(ask.area, ask.now, _few(ask)),
         serial=query.serial,
         service_point_id=query.service_point,
+        meters=_meters(query),
     )
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
@@ -211,7 +233,9 @@ def device(ask: Ask) -> answers.Device:
 def stock(ask: Ask) -> answers.Page[answers.Device]:
     """Devices in stock, which belongs to the whole utility and to no area."""
     query: StockQuery = ask.query
-    rows = registry.in_stock(serial=query.serial, stock=query.stock, held_by=query.held_by)
+    rows = registry.in_stock(
+        serial=query.serial, stock=query.stock, held_by=query.held_by, meters=_meters(query)
+    )
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
@@ -226,6 +250,8 @@ def device_of(ask: Ask, found: DeviceRow, installed: DevicePeriodRow | None, at:
         id=found.id,
         serial=found.serial,
         device_type=found.device_type,
+        # A state that was left before this column existed has none: electricity was all that there was.
+        commodity=found.commodity or Commodity.ELECTRICITY,
         stock=found.stock,
         held_by=found.held_by if staff else "",
         firmware=found.firmware,
@@ -305,6 +331,7 @@ def agreement_of(found: AgreementRow) -> answers.Agreement:
         consumer_number=found.service_point.consumer_number,
         consumer_id=found.customer_id,
         billing_day=found.billing_day,
+        bill_from=found.bill_from,
         valid_from=local(found.valid_from),
         valid_to=local(found.valid_to),
         terms=[

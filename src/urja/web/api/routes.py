@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.identity.queries.tokens import TokenRow
+from urja.base.untyped_values import JsonObject
 from urja.web.api.problems import ProblemError
 
 type Handler = Callable[["Ask"], object]
@@ -81,7 +82,7 @@ class Ask:
     """Area in which the caller has the route's permission."""
     now: datetime
     query: Any
-    parts: dict[str, Any]
+    parts: JsonObject
     body: bytes = b""
     answer_headers: dict[str, str] = field(default_factory=dict)
     status: int = 200

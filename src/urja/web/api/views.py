@@ -23,6 +23,7 @@ from urja.apps.identity.queries.tokens import TokenRow
 from urja.apps.identity.requests import record_token_use
 from urja.base.sentences import in_english
 from urja.base.storable import faults_of
+from urja.base.untyped_values import JsonObject
 from urja.web.api import operating
 from urja.web.api.limits import Limits
 from urja.web.api.problems import ProblemError
@@ -49,7 +50,7 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
         by_method["HEAD"] = by_method["GET"]
 
     @csrf_exempt
-    def view(request: HttpRequest, **parts: Any) -> HttpResponse:
+    def view(request: HttpRequest, **parts: object) -> HttpResponse:
         try:
             return _served(_route(by_method, request), request, parts)
         except NotAllowedError as error:
@@ -69,7 +70,7 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
 
 
 @csrf_exempt
-def missing(request: HttpRequest, **_parts: Any) -> HttpResponse:
+def missing(request: HttpRequest, **_parts: object) -> HttpResponse:
     """Answer 404 for every unknown address below `/api/`."""
     return ProblemError(
         "not-found", f"{request.path} is not an address of this API; /api/v1/ describes all addresses"
@@ -88,7 +89,7 @@ def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
     return route
 
 
-def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpResponse:
+def _served(route: Route, request: HttpRequest, parts: JsonObject) -> HttpResponse:
     if "\0" in request.path:
         raise ProblemError("not-found", "the address contains the character NUL")
     now = business_now()
@@ -113,7 +114,7 @@ def _served(route: Route, request: HttpRequest, parts: dict[str, Any]) -> HttpRe
     return _response(ask, route.handler(ask))
 
 
-def _response(ask: Ask, answer: Any) -> HttpResponse:
+def _response(ask: Ask, answer: object) -> HttpResponse:
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization", **ask.answer_headers}
     if ask.route.tagged:
         headers["ETag"] = tag_of(answer)

@@ -9,9 +9,10 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -218,7 +219,7 @@ def _fingerprint(digest: bytes) -> str:
 # -- a person's own passkeys -----------------------------------------------------------------------------------
 
 
-def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> PasskeysPage:
+def passkeys_page(user: User, host: str, now: datetime, code: str = "") -> PasskeysPage:
     """Return the signed-in person's passkeys; with an enrolment code, also the challenge for a new one."""
     last = queries.last_enrolment(user.pk)
     return PasskeysPage(
@@ -238,7 +239,7 @@ def passkeys_page(user: Any, host: str, now: datetime, code: str = "") -> Passke
     )
 
 
-def _enrolment(user: Any, code: str) -> PasskeyChallenge:
+def _enrolment(user: User, code: str) -> PasskeyChallenge:
     handle = hashlib.sha256(f"urja user {user.pk}".encode()).digest()
     return PasskeyChallenge(
         challenge=base64url(queries.enrolment_challenge(code, user.pk)),

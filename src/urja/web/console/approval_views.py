@@ -1,5 +1,6 @@
 """Views of approvals and passkeys. They record authenticators' answers; the pipeline verifies them."""
 
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -73,6 +74,7 @@ def own_passkeys(request: HttpRequest, caller: Caller) -> HttpResponse:
         requests.enrol(request.user.pk, name, made, now=now)
         return redirect("console:passkeys")
     code = posted.get("code", "").strip()[:100]
+    assert isinstance(request.user, User), "staff are signed in"
     page = pages.passkeys_page(request.user, request.get_host(), now, code)
     return render_page(
         request, caller, "console/passkeys.html", {"page": page, "name": posted.get("name", "")}

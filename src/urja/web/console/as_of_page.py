@@ -71,7 +71,7 @@ def _parts(
     ]
     if caller.area(Read.AGREEMENT) is not None:
         agreement = bitemporal.agreement_at(place.id, at)
-        rows = [] if agreement is None else [_resident(agreement, at, caller, now)]
+        rows = [] if agreement is None else [_resident(agreement, place.commodity, at, caller, now)]
         parts.append(Part(_("Agreements"), rows, _("No agreement in force.")))
     return parts
 
@@ -94,15 +94,17 @@ def _installed(period: DevicePeriodRow) -> tuple[str, list[str]]:
     return period.device.serial, facts
 
 
-def _resident(agreement: AgreementRow, at: AsOf, caller: Caller, now: datetime) -> tuple[str, list[str]]:
+def _resident(
+    agreement: AgreementRow, commodity: str, at: AsOf, caller: Caller, now: datetime
+) -> tuple[str, list[str]]:
     name = _("Agreement %(number)s") % {"number": agreement.id}
     if agreement.customer_id is not None and caller.area(Read.CONSUMER) is not None:
         record_personal_reads(caller, [agreement.customer_id], "console connection as of", now)
         person = bitemporal.person(agreement.customer_id, at)
         name = name if person is None else person_name(person)
-    terms = [terms_in_words(one) for one in agreement.all_terms]
+    terms = [terms_in_words(one, commodity) for one in agreement.all_terms]
     return name, [
         period_in_words(agreement.valid_from, agreement.valid_to),
-        *calendar_in_words(agreement.billing_day),
+        *calendar_in_words(agreement.billing_day, agreement.bill_from),
         *terms,
     ]

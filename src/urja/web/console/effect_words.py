@@ -14,6 +14,7 @@ from urja.apps.books import queries as books
 from urja.apps.overviews.queries.names import names_in
 from urja.apps.overviews.queries.service_points import consumer_number
 from urja.base.sentences import from_plain
+from urja.base.untyped_values import JsonMapping
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.shared import formats, ledger_words as money_words, notice_words
@@ -39,6 +40,8 @@ TABLES: Final[dict[str, Promise]] = {
     "billing_deposit": _("Security deposit"),
     "billing_arrear": _("Dues"),
     "billing_instalment_plan": _("Instalment plan"),
+    "billing_opening_balance": _("Opening balance"),
+    "maintenance_due": _("Maintenance due"),
 }
 
 COLUMNS: Final[dict[str, Promise]] = {
@@ -49,6 +52,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "amount_minor": _("amount"),
     "applied_at": _("applied"),
     "approval_counts_from": _("approval valid from"),
+    "bill_from": _("fixed charges from"),
     "billing_day": _("billing day"),
     "bill": _("bill"),
     "category": _("category"),
@@ -73,6 +77,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "language": _("language"),
     "level": _("level"),
     "metering_mode": _("metering mode"),
+    "month": _("month"),
     "name": _("name"),
     "new_email": _("new e-mail"),
     "nameless_at": _("anonymised"),
@@ -147,7 +152,7 @@ class Effects:
         return not (self.rows or self.intervals or self.postings or self.asked)
 
 
-def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
+def effects(found: JsonMapping, *, names: bool) -> Effects:
     """Return effects in words from a request's answer; `names` tells whether the reader may see personal data."""
     changes = found.get("changes", [])
     called = _Names.of(changes)
@@ -160,13 +165,13 @@ def effects(found: Mapping[str, Any], *, names: bool) -> Effects:
         sum=_sum(postings, currencies),
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
-        asked=[*_meters(found), *(_asked(one) for one in found.get("asked", []))],
+        asked=[*_meters(found), *_dues(found), *(_asked(one) for one in found.get("asked", []))],
         problems=list(found.get("problems", [])),
         approval=[wording.sentence(from_plain(kept)) for kept in found.get("approval", [])],
     )
 
 
-def _meters(found: Mapping[str, Any]) -> Iterable[str]:
+def _meters(found: JsonMapping) -> Iterable[str]:
     meters, left_out = found.get("meters", 0), found.get("left_out", 0)
     if meters:
         yield ngettext("The job has %(count)s meter.", "The job has %(count)s meters.", meters) % {
@@ -178,7 +183,21 @@ def _meters(found: Mapping[str, Any]) -> Iterable[str]:
         }
 
 
-def _asked(one: Mapping[str, Any]) -> str:
+def _dues(found: JsonMapping) -> Iterable[str]:
+    flats, vacant = found.get("flats", 0), found.get("without_agreement", 0)
+    if flats:
+        yield ngettext(
+            "%(count)s flat owes %(amount)s.", "%(count)s flats together owe %(amount)s.", flats
+        ) % {"count": flats, "amount": formats.money(found["dues_minor"])}
+    if vacant:
+        yield ngettext(
+            "%(count)s flat without an agreement owes nothing.",
+            "%(count)s flats without an agreement owe nothing.",
+            vacant,
+        ) % {"count": vacant}
+
+
+def _asked(one: JsonMapping) -> str:
     names = {"number": consumer_number(one["service_point_id"]), "reason": wording.hold(one["reason"])}
     if one["action"] == "hold":
         return gettext("%(number)s will be disconnected: %(reason)s.") % names
@@ -195,7 +214,7 @@ class _Names:
     names: dict[tuple[str, int], str]
 
     @classmethod
-    def of(cls, changes: Iterable[Mapping[str, Any]]) -> "_Names":
+    def of(cls, changes: Iterable[JsonMapping]) -> "_Names":
         rows = [row for change in changes for row in (change["before"], change["after"]) if row]
         found = names_in(rows)
         nodes = {id_: f"{wording.level(level)} {code}" for id_, (level, code) in found.nodes.items()}
@@ -221,7 +240,7 @@ class _Names:
         return self.names.get((column, id_), str(id_))
 
 
-def _row(change: Mapping[str, Any], called: _Names, *, names: bool) -> Row:
+def _row(change: JsonMapping, called: _Names, *, names: bool) -> Row:
     before, after, table = change["before"], change["after"], change["table"]
     title = wording.words_for(TABLES.get(table), table.partition("_")[2]).capitalize()
     if table in ("people_person", "identity_address_change") and not names:
@@ -242,11 +261,11 @@ def _row(change: Mapping[str, Any], called: _Names, *, names: bool) -> Row:
     return Row(f"{title} {_own_name(before)}".strip(), _what(before, after), changed)
 
 
-def _what(before: Any, after: Any) -> str:
+def _what(before: object, after: object) -> str:
     return "new" if before is None else "gone" if after is None else "changed"
 
 
-def _own_name(row: Mapping[str, Any]) -> str:
+def _own_name(row: Mapping[str, object]) -> str:
     return str(row.get("serial") or row.get("consumer_number") or row.get("number") or row.get("code") or "")
 
 
@@ -265,6 +284,8 @@ def _value(name: str, value: Any, called: _Names) -> str:
         return gettext("%(load)s kW") % {"load": formats.kilowatt_hours(value)}
     if name.endswith("_at") or name in {"valid_from", "valid_to"}:
         return instant(datetime.fromisoformat(value))
+    if name == "month":
+        return formats.month(date.fromisoformat(value))
     if name.endswith("_on"):
         return formats.day(date.fromisoformat(value))
     if name == "role" and isinstance(value, int):
@@ -285,7 +306,7 @@ def instant(at: datetime) -> str:
     }
 
 
-def _intervals(found: Mapping[str, Any], called: _Names) -> Iterable[str]:
+def _intervals(found: JsonMapping, called: _Names) -> Iterable[str]:
     if not found.get("intervals_moved"):
         return
     yield gettext("Intervals with another payer or another energy: %(count)s.") % {
@@ -302,13 +323,13 @@ def _intervals(found: Mapping[str, Any], called: _Names) -> Iterable[str]:
         ) % {
             "who": who,
             "before": one["before"],
-            "before_kwh": formats.energy(one["before_wh"]),
+            "before_kwh": formats.billed(one["before_wh"], one.get("commodity", "electricity")),
             "after": one["after"],
-            "after_kwh": formats.energy(one["after_wh"]),
+            "after_kwh": formats.billed(one["after_wh"], one.get("commodity", "electricity")),
         }
 
 
-def _sum(postings: Sequence[Mapping[str, Any]], currencies: Mapping[int, str]) -> str:
+def _sum(postings: Sequence[JsonMapping], currencies: Mapping[int, str]) -> str:
     """Return the total of postings, one amount per currency."""
     sums: Counter[str] = Counter()
     for one in postings:
@@ -316,7 +337,7 @@ def _sum(postings: Sequence[Mapping[str, Any]], currencies: Mapping[int, str]) -
     return ", ".join(formats.money(sum_, currency, signed=True) for currency, sum_ in sums.items())
 
 
-def _posting(one: Mapping[str, Any], currency: str) -> tuple[str, str]:
+def _posting(one: JsonMapping, currency: str) -> tuple[str, str]:
     period = formats.billing_period(date.fromisoformat(one["period_start"]))
     said = gettext("%(title)s, %(period)s, account %(account)s") % {
         "title": money_words.title(one["title"]),
@@ -326,7 +347,7 @@ def _posting(one: Mapping[str, Any], currency: str) -> tuple[str, str]:
     return said, formats.money(one["amount_minor"], currency, signed=True)
 
 
-def _decision(one: Mapping[str, Any]) -> str:
+def _decision(one: JsonMapping) -> str:
     before, after = one["before"], one["after"]
     return gettext("%(before)s by %(old)s → %(after)s by %(new)s: %(sentence)s") % {
         "before": wording.account_state(before["standing"]),
@@ -337,7 +358,7 @@ def _decision(one: Mapping[str, Any]) -> str:
     }
 
 
-def _standing(one: Mapping[str, Any]) -> str:
+def _standing(one: JsonMapping) -> str:
     what, kind = one["what"], one["kind"]
     match what:
         case "notice":

@@ -1,7 +1,8 @@
 """An operation as a form: its fields, the parsing of typed values, and their formatting.
 
 The fields are those of the operation's class. Beyond its type the end of a name says how a value is written: `_wh` in
-kWh, `_w` in kW, `_minor` in the utility's currency; instants are local.
+kWh, `_l` in m³, `_w` in kW, `_minor` in the utility's currency; instants are local. Of a register in kWh and one in m³
+a form has the one that the commodity of its meter asks for, and both while it is not known.
 """
 
 import re
@@ -23,6 +24,7 @@ from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
 from urja.apps.people.kinds import ProtectionKind
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.storable import is_in_calendar
+from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.network import PHASES
 from urja.web.console import wording
@@ -50,8 +52,11 @@ class Kind(StrEnum):
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
 LONG_LISTS: Final = frozenset({"meters"})
 """Lists that people paste from a spreadsheet column; they get a text area."""
-SCALES: Final = {"_wh": 1000, "_w": 1000}
+SCALES: Final = {"_wh": 1000, "_l": 1000, "_w": 1000}
 """Stored units per typed unit, such as 1000 W per kW; for money the currency's minor units."""
+
+REGISTER: Final = re.compile(r"(old_|new_)?register_(wh|l)")
+"""Fields of registers: of each there is one in Wh and one in litres."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "role": tuple(name.lower() for name in DeviceRole.__members__),
@@ -111,7 +116,7 @@ def _scale(name: str) -> int:
     return next((by for end, by in SCALES.items() if name.endswith(end)), 1)
 
 
-def _kind(name: str, asked: Any) -> tuple[Kind, dict[str, Any]]:
+def _kind(name: str, asked: Any) -> tuple[Kind, JsonObject]:
     if typing.get_origin(asked) is Literal:
         return Kind.CHOICE, {"choices": typing.get_args(asked)}
     if typing.get_origin(asked) in {tuple, list}:
@@ -187,16 +192,16 @@ def _choice(field: Field, text: str) -> str:
     return text
 
 
-def _list(field: Field, text: str) -> list[Any]:
+def _list(field: Field, text: str) -> list[object]:
     parts = [part.strip() for part in re.split(r"[,;\t\n]", text)]
     return [_number(field, part) if field.numbers else part for part in parts if part]
 
 
-def _lines(field: Field, text: str) -> list[dict[str, Any]]:
+def _lines(field: Field, text: str) -> list[dict[str, object]]:
     return [_line(field, line) for line in text.splitlines() if line.strip()]
 
 
-def _line(field: Field, line: str) -> dict[str, Any]:
+def _line(field: Field, line: str) -> JsonObject:
     parts = [part.strip() for part in line.split(",")]
     if len(parts) > len(field.of):
         names = ", ".join(label_of(one.name) for one in field.of)
@@ -277,29 +282,52 @@ class Input:
         return bool(self.text)
 
 
-def inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
-    """Return an operation's inputs: typed texts, or the defaults of empty fields."""
-    return [_input(field, typed, errors, operation) for field in fields_of(operation)]
+def inputs(
+    operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str], commodity: str = ""
+) -> list[Input]:
+    """Return an operation's inputs: typed texts, or the defaults of empty fields.
+
+    `commodity` is that of the meter it is about; empty where it is not known.
+    """
+    hidden = {"": "", Commodity.GAS: "_wh", Commodity.ELECTRICITY: "_l"}[commodity]
+    return [
+        _input(field, typed, errors, operation, commodity)
+        for field in fields_of(operation)
+        if not (hidden and REGISTER.fullmatch(field.name) and field.name.endswith(hidden))
+        or typed.get(field.name)
+    ]
 
 
 def _input(
-    field: Field, typed: Mapping[str, str], errors: Mapping[str, str], operation: type[Operation]
+    field: Field,
+    typed: Mapping[str, str],
+    errors: Mapping[str, str],
+    operation: type[Operation],
+    commodity: str,
 ) -> Input:
     text = typed.get(field.name, format_value(field, field.default))
+    needed = _needed(operation)
     return Input(
         name=field.name,
         kind=field.kind,
         label=label_of(field.name),
         help=help_of(field.name, operation.kind()) or _line_help(field),
-        required=field.required and field.kind is not Kind.YES,
+        required=(field.required and field.kind is not Kind.YES)
+        or (bool(commodity) and field.name in needed),
         text=text,
         error=errors.get(field.name, ""),
         options=tuple(
             Option(choice, wording.choice(choice) if choice else "–", choice == text)
             for choice in field.choices
         ),
-        or_else=_or_else(field.name, operation.either),
+        or_else=_or_else(field.name, operation.either if commodity else needed or operation.either),
     )
+
+
+def _needed(operation: type[Operation]) -> tuple[str, ...]:
+    """Return the fields of which a required register needs one."""
+    needed = operation.needed_register
+    return (f"{needed}_wh", f"{needed}_l") if needed else ()
 
 
 def _or_else(name: str, either: tuple[str, ...]) -> str:
@@ -312,12 +340,14 @@ def _line_help(field: Field) -> str:
     return _("One per line: %(names)s.") % {"names": ", ".join(label_of(one.name) for one in field.of)}
 
 
-def form_values(operation: type[Operation], content: Mapping[str, Any]) -> dict[str, str]:
+def form_values(operation: type[Operation], content: Mapping[str, object]) -> dict[str, str]:
     """Return the texts a person would have typed to request this operation."""
     return {field.name: format_value(field, content.get(field.name)) for field in fields_of(operation)}
 
 
-def parse_form(operation: type[Operation], typed: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+def parse_form(
+    operation: type[Operation], typed: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, str]]:
     """Return an operation's plain values from typed texts, and the errors by field."""
     content, errors = {}, {}
     for field in fields_of(operation):
@@ -328,4 +358,9 @@ def parse_form(operation: type[Operation], typed: Mapping[str, str]) -> tuple[di
         else:
             if value is not UNSET:
                 content[field.name] = msgspec.to_builtins(value)
+    needed = _needed(operation)
+    if needed and not errors.keys() & needed and all(content.get(name) is None for name in needed):
+        # Beside the field that the form has: the one in litres is there for a gas meter, or beside the other.
+        shown = next((name for name in needed if name in typed), needed[0])
+        errors[shown] = _("This field is required.")
     return content, errors

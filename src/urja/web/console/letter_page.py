@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from urja.apps.books.queries import is_credited_since
 from urja.apps.contracts import queries as contracts
@@ -18,6 +19,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
+from urja.apps.network.kinds import Commodity
 from urja.apps.notices import queries as notices
 from urja.apps.notices.queries import NoticeRow
 from urja.apps.overviews.queries import areas, premises, service_points
@@ -50,6 +52,8 @@ class LetterPage:
     day: str
     consumer: str
     address: list[str]
+    heading: str
+    """The supply that it is about, with its consumer number."""
     number: str
     announcements: list[Announcement]
     back: str
@@ -100,8 +104,9 @@ def letter_page(place: ServicePointRow, caller: Caller, now: datetime) -> Letter
             day=day_of(now),
             consumer=consumer.name if consumer else "",
             address=[line for line in (premise.name, premise.address, premise.pin_code) if line],
+            heading=_heading(place),
             number=place.consumer_number,
-            announcements=[_announcement(notice) for notice in unserved],
+            announcements=[_announcement(notice, place.commodity) for notice in unserved],
             back=reverse("console:connection", args=[place.consumer_number]),
             record=f"{reverse('console:operation', args=[RecordLetter.kind()])}?{typed}"
             if operation_named(RecordLetter.kind(), caller)
@@ -136,6 +141,15 @@ def letters_page(premise: PremiseRow, caller: Caller, now: datetime) -> LettersP
     )
 
 
+def _heading(place: ServicePointRow) -> str:
+    said = (
+        _("Your gas supply, consumer number %(number)s")
+        if place.commodity == Commodity.GAS
+        else _("Your electricity supply, consumer number %(number)s")
+    )
+    return said % {"number": place.consumer_number}
+
+
 def may_print(caller: Caller) -> bool:
     """Return whether a caller may see names, addresses and agreements, of which a letter is made."""
     return caller.area(Read.CONSUMER) is not None and caller.area(Read.AGREEMENT) is not None
@@ -159,9 +173,9 @@ def _language(consumer: PersonRow | None, unserved: list[NoticeRow]) -> str:
     return asked if asked in known else "en"
 
 
-def _announcement(notice: NoticeRow) -> Announcement:
+def _announcement(notice: NoticeRow, commodity: str) -> Announcement:
     return Announcement(
-        title=notice_words.title_of(notice.kind),
+        title=notice_words.title_of(notice.kind, commodity),
         day=day_of(notice.requested_at),
         text=notice.text,
         language=notice.language,

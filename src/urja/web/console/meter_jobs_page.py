@@ -16,6 +16,7 @@ from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.queries import csv_of
 from urja.apps.overviews.queries import meter_jobs as seen, paging
 from urja.base.sentences import from_plain
+from urja.base.untyped_values import JsonMapping
 from urja.web.console import wording
 from urja.web.console.actor_names import names_of
 from urja.web.console.effect_words import instant
@@ -218,11 +219,11 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {wording.task_state(state)}" for state, count in counts.items() if count)
 
 
-def _address(at: str, **parts: Any) -> str:
+def _address(at: str, **parts: object) -> str:
     return f"{at}?{urlencode({name: value for name, value in parts.items() if value})}"
 
 
-def _row(task: seen.TaskRow, said: Mapping[str, Any] | None, caller: Caller) -> Row:
+def _row(task: seen.TaskRow, said: JsonMapping | None, caller: Caller) -> Row:
     number = task.service_point.consumer_number if task.service_point else ""
     at = task.ended_at or task.sent_at
     return Row(
@@ -239,7 +240,7 @@ def _row(task: seen.TaskRow, said: Mapping[str, Any] | None, caller: Caller) -> 
     )
 
 
-def _detail(task: seen.TaskRow, said: Mapping[str, Any] | None) -> str:
+def _detail(task: seen.TaskRow, said: Mapping[str, object] | None) -> str:
     if task.result and said is None:
         return _("The meter's data are shown only to users who may read load profiles.")
     if task.detail:
@@ -249,7 +250,7 @@ def _detail(task: seen.TaskRow, said: Mapping[str, Any] | None) -> str:
     return ""
 
 
-def _lines(said: Mapping[str, Any]) -> list[str]:
+def _lines(said: JsonMapping) -> list[str]:
     """Return the answer's few values in words; profile rows are shown as tables instead."""
     lines = [wording.rows_stored(said["rows"])] if "rows" in said else []
     if "was_off_s" in said:
@@ -267,7 +268,7 @@ def _seconds(off_s: int) -> str:
     return f"{off_s:+}".replace("-", formats.MINUS) if off_s else "0"
 
 
-def _table(shown: Mapping[str, Any]) -> Table:
+def _table(shown: JsonMapping) -> Table:
     columns = shown["columns"]
     return Table(
         # Column names are those of the standard, in English in every language.
@@ -277,11 +278,11 @@ def _table(shown: Mapping[str, Any]) -> Table:
     )
 
 
-def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any]) -> list[str]:
+def _cells(columns: Sequence[JsonMapping], row: Sequence[Any]) -> list[str]:
     return [_cell(value, instants=one["instant"]) for one, value in zip(columns, row, strict=True)]
 
 
-def _cell(value: Any, *, instants: bool) -> str:
+def _cell(value: object, *, instants: bool) -> str:
     if value is None:
         return "–"
     if instants and isinstance(value, str):

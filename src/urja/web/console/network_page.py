@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.network.kinds import Level, Tree
+from urja.apps.network.kinds import Commodity, Level, Tree
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.bitemporal import AsOf
 from urja.apps.overviews.queries.network_trees import (
@@ -23,7 +23,7 @@ from urja.apps.overviews.queries.network_trees import (
     trees_at,
     within,
 )
-from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, transformer_balance
+from urja.apps.readings.queries.overview import LOSS_LIMIT_PERCENT, feeder_balance, transformer_balance
 from urja.web.console import wording
 from urja.web.console.as_of_form import FIELDS, AsOfForm, banner_of, form_of
 from urja.web.console.operation_page import operations_with_field
@@ -172,7 +172,7 @@ def node_page(
     if node is None or not within(node, among, trees, TreesNow(now)):
         return None
     found = trees.service_points_at(node, SERVICE_POINTS + 1, after, among)
-    loss = _loss(node, now) if node.level == Level.TRANSFORMER and at.now else None
+    loss = _loss(node, now) if at.now else None
     return NodePage(
         when=at,
         title=_node_name(node),
@@ -224,9 +224,17 @@ def _row(node: NodeOfTree, counts: Counts, at: PageMoment) -> NodeRow:
         name=node.name,
         href=_href(node, at),
         counts=counts,
-        credit=formats.money(counts.credit_minor),
-        owed=formats.money(counts.owed_minor),
+        credit=_by_commodity(counts, counts.credit_minor, counts.gas_credit_minor),
+        owed=_by_commodity(counts, counts.owed_minor, counts.gas_owed_minor),
     )
+
+
+def _by_commodity(counts: Counts, electricity_minor: int, gas_minor: int) -> str:
+    """Return an amount of each commodity, of gas where it is supplied under the node."""
+    found = {Commodity.ELECTRICITY: electricity_minor}
+    if counts.gas_accounts:
+        found[Commodity.GAS] = gas_minor
+    return wording.by_commodity({commodity: formats.money(minor) for commodity, minor in found.items()})
 
 
 def _node_name(node: NodeOfTree) -> str:
@@ -238,7 +246,10 @@ def _href(node: NodeOfTree, at: PageMoment) -> str:
 
 
 def _loss(node: NodeOfTree, now: datetime) -> LossView | None:
-    balance = next(iter(transformer_balance(now - BALANCE_OVER, now, node.code)), None)
+    balance_of = {Level.TRANSFORMER: transformer_balance, Level.FEEDER: feeder_balance}.get(Level(node.level))
+    if balance_of is None:
+        return None
+    balance = next(iter(balance_of(now - BALANCE_OVER, now, node.code)), None)
     percent = balance.loss_percent if balance is not None and balance.metered else None
     if balance is None or percent is None:
         return None

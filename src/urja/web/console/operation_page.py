@@ -9,7 +9,7 @@ the form is filled from the request.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,11 +23,12 @@ from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries import service_points
 from urja.apps.overviews.queries.authorization import authorize
+from urja.base.untyped_values import JsonMapping
 from urja.usecases.kinds import ALL, BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
 from urja.web.console import wording
 from urja.web.console.effect_words import Effects, effects
-from urja.web.console.fields import Input, form_values, inputs, parse_form
+from urja.web.console.fields import REGISTER, Input, form_values, inputs, parse_form
 from urja.web.console.search_page import address_of
 
 WAIT_S: Final = 3.0
@@ -67,6 +68,7 @@ BY_PROGRAMS: Final = frozenset(
         "record_dues_paid",
         "take_new_keys",
         "rewrap_keys",
+        "load_statement",
     }
 )
 """Operations of files and other systems; they have no form because their content is not typed by people."""
@@ -117,7 +119,15 @@ def empty_form(operation: type[Operation], given: Mapping[str, str], now: dateti
     typed = {name: text for name, text in usual.items() if text} | {
         name: text for name, text in given.items() if name in operation.__struct_fields__
     }
-    return _page(operation, inputs(operation, typed, {}), [], None)
+    return _page(operation, _inputs(operation, typed, {}), [], None)
+
+
+def _inputs(operation: type[Operation], typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Input]:
+    commodity = ""
+    if any(REGISTER.fullmatch(name) for name in operation.__struct_fields__):
+        serial = typed.get("serial") or typed.get("new_serial") or ""
+        commodity = service_points.commodity_of(typed.get("consumer_number", ""), serial)
+    return inputs(operation, typed, errors, commodity)
 
 
 _MOMENTS: Final = (
@@ -138,15 +148,15 @@ def request_dry_run(
     """Submit a dry run; return the form again with its errors if the fields cannot be parsed."""
     content, errors = parse_form(operation, typed)
     if errors:
-        return _page(operation, inputs(operation, typed, errors), [_("Correct the marked fields.")], None)
+        return _page(operation, _inputs(operation, typed, errors), [_("Correct the marked fields.")], None)
     asked = allowed_operation(operation, content, caller, now)
     if not isinstance(asked, Operation):
-        return _page(operation, inputs(operation, typed, {}), asked, None)
+        return _page(operation, _inputs(operation, typed, {}), asked, None)
     return journal.submit(asked, actor=caller.actor, requested_at=now, dry_run=True)
 
 
 def allowed_operation(
-    operation: type[Operation], content: Mapping[str, Any], caller: Caller, now: datetime
+    operation: type[Operation], content: JsonMapping, caller: Caller, now: datetime
 ) -> Operation | list[str]:
     """Return the operation of plain values, or the reasons why the caller may not request it."""
     try:
@@ -192,7 +202,7 @@ def named_request(text: str, caller: Caller, field: str, about: int) -> Requeste
 def page_of_request(request: Requested, caller: Caller) -> OperationPage:
     """Return the page of a request: its state and effects, with the form as it was typed."""
     operation = BY_KIND[request.kind]
-    filled = inputs(operation, form_values(operation, request.content), {})
+    filled = _inputs(operation, form_values(operation, request.content), {})
     return _page(
         operation, filled, list(request.faults), request, names=caller.area(Read.CONSUMER) is not None
     )
@@ -221,7 +231,7 @@ def _page(
     )
 
 
-_STATES: Final[dict[tuple[Any, bool], str]] = {
+_STATES: Final[dict[tuple[object, bool], str]] = {
     (RequestState.WAITING, True): "waiting",
     (RequestState.WAITING, False): "waiting",
     (RequestState.REFUSED, True): "refused",

@@ -13,6 +13,7 @@ from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.web.console import operation_page as pages
 from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page
+from urja.web.console.sheets_page import may_load
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -28,7 +29,11 @@ def operations(request: HttpRequest, caller: Caller) -> HttpResponse:
         request,
         caller,
         "console/operations.html",
-        {"choices": pages.choices(caller), "elsewhere": pages.operations_elsewhere(caller)},
+        {
+            "choices": pages.choices(caller),
+            "elsewhere": pages.operations_elsewhere(caller),
+            "sheets": may_load(caller),
+        },
     )
 
 

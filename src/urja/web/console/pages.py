@@ -3,20 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
+from urja.apps.commissioning import queries as commissioning
 from urja.apps.overviews.queries import work_orders
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import queries as proofs
 from urja.apps.readings import queries as readings
 from urja.apps.readings.queries.overview import (
     LOSS_LIMIT_PERCENT,
-    TransformerBalance,
+    NodeBalance,
     fleet_by_age,
     transformer_balance,
 )
@@ -24,7 +25,8 @@ from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import AwaitingReconnection, PlannedCut, Switched, flags
 from urja.apps.supply.queries.flags import Flag
 from urja.apps.supply.queries.power import PowerCounts, TransformerPower, power_by_transformer
-from urja.core.policy import Reason
+from urja.base.untyped_values import JsonObject
+from urja.core.policy import Health, Reason
 from urja.web.console import wording
 from urja.web.console.search_page import address_of
 from urja.web.shared import formats
@@ -34,6 +36,8 @@ BALANCE_OVER: Final = timedelta(days=1)
 SETTLEMENTS: Final = 5
 """Number of settlements shown, newest first; `urja settlement show` lists all."""
 ROWS: Final = 100
+_AREAS_NAMED: Final = 10
+"""Areas without readings that one alarm names."""
 """Rows shown of a list; the count above it is complete."""
 
 
@@ -151,6 +155,8 @@ class Unpowered:
 class Console:
     now: str
     alarms: list[str]
+    called: list[str]
+    """That new meters are being commissioned, while they are."""
     total: int
     ages: list[Share]
     power: PowerCounts
@@ -194,6 +200,7 @@ def console(now: datetime) -> Console:
             *_broken_laws(proven),
             *map(wording.sentence, readings.alarms()),
         ],
+        called=wording.called_meters(commissioning.called_meters()),
         total=sum(share.count for share in ages),
         ages=ages,
         power=sum((one.counts for one in power), start=PowerCounts()),
@@ -208,7 +215,7 @@ def console(now: datetime) -> Console:
         tomorrow=formats.short_day(tomorrow),
         planned=_planned_all(planned[:ROWS], now),
         planned_count=len(planned),
-        owed=formats.money(sum(max(-cut.balance_minor, 0) for cut in planned)),
+        owed=_owed(planned),
         paid_but_disconnected=[
             _paid_but_disconnected(one, now) for one in supply.paid_but_disconnected()[:ROWS]
         ],
@@ -222,6 +229,14 @@ def console(now: datetime) -> Console:
         exceptions=missing.exceptions,
         laws=_laws(proven),
     )
+
+
+def _owed(planned: Sequence[PlannedCut]) -> str:
+    """Return what accounts owe in all, of each commodity."""
+    found: dict[str, int] = {}
+    for cut in planned:
+        found[cut.commodity] = found.get(cut.commodity, 0) + max(-cut.balance_minor, 0)
+    return wording.by_commodity({commodity: formats.money(minor) for commodity, minor in found.items()})
 
 
 def _held_disconnections() -> list[str]:
@@ -241,7 +256,11 @@ def _unhealthy() -> list[str]:
     said = [
         (
             health.collection,
-            _("Readings are not arriving as they should: no supply is disconnected for credit."),
+            _(
+                "Readings are not arriving as they should: supplies are disconnected for credit in areas alone whose readings arrive."
+            )
+            if health.well_areas
+            else _("Readings are not arriving as they should: no supply is disconnected for credit."),
         ),
         (
             health.payments,
@@ -254,7 +273,29 @@ def _unhealthy() -> list[str]:
             _("Notices are not being delivered: no supply is disconnected for credit without a warning."),
         ),
     ]
-    return [sentence for well, sentence in said if not well]
+    return [*(sentence for well, sentence in said if not well), *_ill_areas(health)]
+
+
+def _ill_areas(health: Health) -> list[str]:
+    """Return one alarm about the areas whose readings do not arrive; none where no area is judged to be well."""
+    found = supply.ill_areas() if health.ill_areas and (health.well_areas or health.collection) else []
+    if not found:
+        return []
+    named = [
+        _("%(name)s (%(young)d of %(meters)d meters)")
+        % {
+            "name": one.name or f"{wording.level(one.level)} {one.code}",
+            "young": one.meters_young,
+            "meters": one.meters,
+        }
+        for one in found[:_AREAS_NAMED]
+    ]
+    if len(found) > _AREAS_NAMED:
+        named.append(_("and %(count)d more") % {"count": len(found) - _AREAS_NAMED})
+    return [
+        _("Readings are not arriving here, so no supply is disconnected for credit: %(areas)s")
+        % {"areas": ", ".join(named)}
+    ]
 
 
 def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
@@ -341,7 +382,10 @@ def _planned(cut: PlannedCut, currency: str, now: datetime) -> Planned:
 
 
 def _paid_but_disconnected(one: AwaitingReconnection, now: datetime) -> Waiting:
-    again = _("next attempt %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
+    if one.awake_at is not None:
+        again = _("next awake %(moment)s") % {"moment": _moment(one.again_at or one.awake_at, now)}
+    else:
+        again = _("next attempt %(moment)s") % {"moment": _moment(one.again_at, now)} if one.again_at else ""
     return Waiting(
         place=wording.service_point_name(one.premise, one.consumer_number),
         number=one.consumer_number,
@@ -387,7 +431,7 @@ def _flag(flag: Flag, now: datetime) -> Waiting:
     )
 
 
-def _lost(detail: dict[str, Any]) -> str:
+def _lost(detail: JsonObject) -> str:
     """Return the loss of a transformer in kWh, in words; empty if there is none."""
     if "lost_wh" not in detail:
         return ""
@@ -437,18 +481,18 @@ def _paid_out(one: payments.Settlement) -> PaidOut:
     )
 
 
-def _reason_for_order(asked: dict[str, Any]) -> str:
+def _reason_for_order(asked: JsonObject) -> str:
     """Return why a work order was opened: the decision's reason, or else the note of the person who opened it."""
     return (
         wording.past_reason(Reason.from_json(asked["reason"])) if "reason" in asked else asked.get("note", "")
     )
 
 
-def _loss(balance: TransformerBalance) -> Loss:
+def _loss(balance: NodeBalance) -> Loss:
     percent = balance.loss_percent
     known = balance.metered and percent is not None
     return Loss(
-        code=balance.transformer,
+        code=balance.code,
         feeder=balance.feeder,
         supplied=formats.kilowatt_hours(balance.supplied_wh) if known else "–",
         consumed=formats.kilowatt_hours(balance.consumed_wh) if known else "–",

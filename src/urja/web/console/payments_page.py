@@ -14,6 +14,7 @@ from urja.apps.identity.queries.roles import write_scope
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
+from urja.apps.payments.queries import gateways
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.money import CloseDifference, NoteDifference
 from urja.web.console import pages, wording
@@ -28,6 +29,8 @@ CLOSED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class PaymentsPage:
+    no_money: list[str]
+    """Gateways with test keys, and stand-ins."""
     waiting: list[pages.Unmatched]
     closed: list[pages.Unmatched]
     revenue: pages.Revenue
@@ -35,7 +38,9 @@ class PaymentsPage:
 
 def payments_page(now: datetime) -> PaymentsPage:
     """Return all open differences, the last closed ones, and the last settlements."""
+    config = gateways.config()
     return PaymentsPage(
+        no_money=[one.name for one in config.gateways if gateways.why_no_money_moves(one)] if config else [],
         waiting=[pages.unmatched(one, now) for one in payments.unmatched()],
         closed=[pages.unmatched(one, now) for one in payments.closed_by_people(CLOSED)],
         revenue=pages.revenue(now, SETTLEMENTS),
@@ -131,6 +136,11 @@ FACTS: Final[dict[str, Promise]] = {
     "phase": _("Dispute phase"),
     "dispute_reason": _("Bank's reason"),
     "respond_by_at": _("Reply to the payment service by"),
+    "claim": _("Reported transfer"),
+    "account": _("Account"),
+    "paid_on": _("Paid on"),
+    "bank_entry": _("Entry of the statement"),
+    "entry_amount_minor": _("Amount on the statement"),
 }
 KINDS: Final[dict[str, Promise]] = {
     "payment": _("payment"),
@@ -141,7 +151,7 @@ KINDS: Final[dict[str, Promise]] = {
 HIDDEN_FACTS: Final = frozenset({"notes", "gone_at"})
 
 
-def _facts(detail: Mapping[str, Any], now: datetime) -> list[tuple[str, str]]:
+def _facts(detail: Mapping[str, object], now: datetime) -> list[tuple[str, str]]:
     return [
         (wording.words_for(FACTS.get(name), name).capitalize(), _fact_value(name, value, now))
         for name, value in detail.items()

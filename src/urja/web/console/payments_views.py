@@ -11,6 +11,7 @@ from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
 from urja.web.console import operation_page, payments_page as pages
 from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page, sees_settlements
+from urja.web.console.opening_page import may_sign_off
 from urja.web.console.operation_page import named_request
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
@@ -23,9 +24,8 @@ TEMPLATE = "console/difference.html"
 @for_staff(sees_settlements)
 def settlements(request: HttpRequest, caller: Caller) -> HttpResponse:
     """List settlements and differences."""
-    return render_page(
-        request, caller, "console/payments.html", {"page": pages.payments_page(business_now())}
-    )
+    page = {"page": pages.payments_page(business_now()), "opening": may_sign_off(caller)}
+    return render_page(request, caller, "console/payments.html", page)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

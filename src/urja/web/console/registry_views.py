@@ -21,6 +21,7 @@ from urja.web.console.letter_page import letter_page, letters_page, may_print
 from urja.web.console.network_page import network_page, node_page, when
 from urja.web.console.search_page import search_page
 from urja.web.console.service_point_page import account_card, service_point_of, service_point_page
+from urja.web.console.society_money_page import may_see_money
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 from urja.web.shared.entry_page import entry_page
@@ -31,7 +32,7 @@ from urja.web.shared.entry_page import entry_page
 @requires(Read.DEVICE)
 def search(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Search service points, people and meters."""
-    page = search_page(request.GET.get("q", ""), caller, business_now())
+    page = search_page(request.GET.dict(), caller, business_now())
     return render_page(request, caller, "console/search.html", {"page": page})
 
 
@@ -133,11 +134,12 @@ def node(request: HttpRequest, caller: Caller, level: str, code: str) -> HttpRes
 @private
 @requires(Read.TOTALS)
 def societies(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """List the societies of the caller's area; redirect if there is only one."""
+    """List the societies of the caller's area; redirect if there is only one and the caller sets none up."""
     found = society_page.societies(caller, business_now())
-    if len(found) == 1:
+    set_up = society_page.set_up_address(caller)
+    if len(found) == 1 and not set_up:
         return redirect(found[0].href)
-    return render_page(request, caller, "console/societies.html", {"societies": found})
+    return render_page(request, caller, "console/societies.html", {"societies": found, "set_up": set_up})
 
 
 @require_safe
@@ -152,4 +154,6 @@ def society(request: HttpRequest, caller: Caller, premise_id: int) -> HttpRespon
     month = society_page.month_of(request.GET.get("month", ""), now)
     page = society_page.society_page(premise, month, now)
     letters = reverse("console:society-letters", args=[premise_id]) if may_print(caller) else ""
-    return render_page(request, caller, "console/society.html", {"page": page, "letters": letters})
+    money = reverse("console:society-money", args=[premise_id]) if may_see_money(caller) else ""
+    shown = {"page": page, "letters": letters, "money": money}
+    return render_page(request, caller, "console/society.html", shown)

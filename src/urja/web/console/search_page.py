@@ -1,7 +1,7 @@
 """Search results, grouped, each with the matched field and its link."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,15 +12,20 @@ from django.utils.translation import gettext as _
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
+from urja.apps.meter_types.queries import known_types
+from urja.apps.network.kinds import Commodity
 from urja.apps.overviews.queries import service_points
+from urja.apps.overviews.queries.meter_filter import MeterFilter
 from urja.apps.overviews.queries.registry import AgreementRow, DeviceRow, PersonRow, ServicePointRow
-from urja.apps.overviews.queries.searching import Hit, Matched, search
+from urja.apps.overviews.queries.searching import Hit, Matched, installed_meters, narrowed, search
 from urja.web.console import wording
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 LIMIT: Final = 20
 """Results per group; more characters narrow the search."""
+MOST_NARROWED: Final = 200
+"""Results of each kind that are looked at before a choice narrows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +58,41 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """A choice by which results are narrowed: its name in the address, its title, and its options."""
+
+    name: str
+    title: str
+    options: list[tuple[str, str, bool]]
+    """Value, text and whether it is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchPage:
     asked: str
     nearly: bool
     groups: list[Group]
+    narrowings: list[Narrowing]
 
     @property
     def nothing(self) -> bool:
-        return bool(self.asked) and not self.groups
+        narrowed = any(value and chosen for one in self.narrowings for value, _text, chosen in one.options)
+        return (bool(self.asked) or narrowed) and not self.groups
 
 
-def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
+def search_page(typed: Mapping[str, str], caller: Caller, now: datetime) -> SearchPage:
     """Return the results of a search, and record the read of the personal data they show."""
-    asked = asked.strip()[:100]
+    asked = typed.get("q", "").strip()[:100]
+    narrowings = _narrowings(typed)
+    meters = _meter_filter(narrowings)
+    if not asked and not meters:
+        return SearchPage("", nearly=False, groups=[], narrowings=narrowings)
     if not asked:
-        return SearchPage("", nearly=False, groups=[])
-    hits = search(asked, caller, now, LIMIT)
+        hits = installed_meters(meters, caller, now, LIMIT)
+    elif meters:
+        hits = narrowed(search(asked, caller, now, MOST_NARROWED), meters)
+    else:
+        hits = search(asked, caller, now, LIMIT)
     people = hits.people[:LIMIT]
     # Recorded before the page is rendered: a read that cannot be recorded is not shown.
     record_personal_reads(caller, [hit.found.pk for hit in people], "console search", now)
@@ -77,7 +101,36 @@ def search_page(asked: str, caller: Caller, now: datetime) -> SearchPage:
         _group("people", _("People"), _people(people, caller, now), more=len(hits.people) > LIMIT),
         _group("meters", _("Meters"), _meters(hits.meters)),
     ]
-    return SearchPage(asked, hits.nearly, [group for group in groups if group.found])
+    return SearchPage(asked, hits.nearly, [group for group in groups if group.found], narrowings)
+
+
+def _narrowings(typed: Mapping[str, str]) -> list[Narrowing]:
+    """Return the choices, with what was chosen; anything else is no choice."""
+    texts = {
+        "commodity": (_("Commodity"), {one.value: wording.choice(one.value) for one in Commodity}),
+        "phases": (_("Phases"), {"1": _("one"), "3": _("three")}),
+        "type": (_("Type of meter"), {name: name for name in known_types()}),
+    }
+    found = []
+    for name, (title, options) in texts.items():
+        chosen = typed.get(name, "")
+        found.append(
+            Narrowing(
+                name,
+                title,
+                [
+                    ("", _("any"), chosen not in options),
+                    *((value, text, value == chosen) for value, text in options.items()),
+                ],
+            )
+        )
+    return found
+
+
+def _meter_filter(narrowings: list[Narrowing]) -> MeterFilter:
+    chosen = {one.name: value or None for one in narrowings for value, _text, is_it in one.options if is_it}
+    phases = chosen["phases"]
+    return MeterFilter(chosen["commodity"], None if phases is None else int(phases), chosen["type"])
 
 
 def _group(name: str, title: str, found: list[Found], *, more: bool = False) -> Group:
@@ -108,6 +161,7 @@ def matched(by: Matched) -> str:
         Matched.PHONE: _("by telephone"),
         Matched.NAME: _("by name"),
         Matched.ADDRESS: _("by address"),
+        Matched.METER: _("by its meter"),
     }[by]
 
 

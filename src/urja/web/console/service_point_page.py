@@ -1,23 +1,31 @@
 """The page of a service point: each part only for callers who may read it, and the history."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils.translation import get_language, gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext as _, gettext_lazy
 
+from urja.apps.assets.kinds import DeviceRole
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, Terms
+from urja.apps.determinants.queries import calendars_of_meters
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
+from urja.apps.maintenance.queries import account_beside
+from urja.apps.meter_jobs.queries import CalendarAgreement, compare_calendar
 from urja.apps.network import queries as network
+from urja.apps.network.kinds import Commodity
 from urja.apps.notices import queries as notices
 from urja.apps.overviews.queries import service_points
 from urja.apps.overviews.queries.history import PageStart
@@ -30,25 +38,42 @@ from urja.apps.overviews.queries.registry import (
 )
 from urja.apps.overviews.queries.service_points import ConfigurationRow
 from urja.apps.readings import queries as readings
-from urja.apps.readings.queries import missing_final_reads
+from urja.apps.readings.queries import conservation, missing_final_reads
+from urja.apps.readings.queries.billing_profiles import BillingProfile, billing_profiles
+from urja.apps.readings.queries.channel_values import MeasuredSoFar, measured_so_far
 from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
 from urja.apps.rulebook.queries.policies import name_of, policy_book
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import AccountStanding
 from urja.apps.work import queries as work
-from urja.core.calendar import local_day
+from urja.core.calendar import billing_period, local_day, midnight
+from urja.quantities.catalogue import BY_NAME
 from urja.usecases.kinds.connections import NewConnection
+from urja.usecases.kinds.counter import TakeReceipt
 from urja.usecases.kinds.meters import CorrectLastRead
 from urja.web.console import wording
 from urja.web.console.history_page import History, entry_address, history_of
 from urja.web.console.letter_page import may_be_served_on_paper, may_print
 from urja.web.console.operation_page import operation_named, operations_with_field
 from urja.web.console.time_formats import day_of, moment_of, period_in_words
-from urja.web.shared import formats, ledger_words as money_words, notice_words, power_words as powers
+from urja.web.shared import (
+    formats,
+    gas_words,
+    ledger_words as money_words,
+    notice_words,
+    power_words as powers,
+)
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 
+_REGISTERS: Final[dict[str, Promise]] = {
+    "import_wh": gettext_lazy("energy import"),
+    "export_wh": gettext_lazy("energy export"),
+    "import_vah": gettext_lazy("apparent energy import"),
+    "export_vah": gettext_lazy("apparent energy export"),
+}
+"""Registers that have zones; another has the name of its quantity."""
 POSTINGS: Final = 8
 MESSAGES: Final = 5
 
@@ -167,9 +192,9 @@ def service_point_page(
         geo=geo_uri(premise),
         remarks=_remarks(place),
         href=reverse("console:connection", args=[place.consumer_number]),
-        supply=_supply(current, place.id, now) if Read.AGREEMENT in may else None,
+        supply=_supply(current, place, now) if Read.AGREEMENT in may else None,
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
-        meters=_meters(place, caller, now) if Read.DEVICE in may else [],
+        meters=_meters(place, current, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
         notices=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
         letter=_letter(place, current) if current and may_print(caller) else "",
@@ -180,8 +205,13 @@ def service_point_page(
 
 
 def _actions(place: ServicePointRow, caller: Caller) -> list[tuple[str, str]]:
+    # A payment is taken on the cashier's own page, without a dry run before it.
+    at_counter = {TakeReceipt.kind(): reverse("console:counter")}
     return sorted(
-        (wording.operation(kind), f"{reverse('console:operation', args=[kind])}?{urlencode({name: number})}")
+        (
+            wording.operation(kind),
+            f"{at_counter.get(kind) or reverse('console:operation', args=[kind])}?{urlencode({name: number})}",
+        )
         for name, number in (("consumer_number", place.consumer_number), ("meters", place.consumer_number))
         for kind in operations_with_field(name, caller)
         if kind != NewConnection.kind()
@@ -227,10 +257,13 @@ def _residents(agreements: list[Agreement], caller: Caller, now: datetime) -> li
         Resident(
             name=people[one.id][0] if people.get(one.id) else _("Agreement %(number)s") % {"number": one.id},
             since=" · ".join(
-                [period_in_words(one.valid_from, one.valid_to), *calendar_in_words(one.billing_day)]
+                [
+                    period_in_words(one.valid_from, one.valid_to),
+                    *calendar_in_words(one.billing_day, one.bill_from),
+                ]
             ),
             now=_holds(one.valid_from, one.valid_to, now),
-            terms=[terms_in_words(terms) for terms in reversed(one.all_terms)],
+            terms=[terms_in_words(terms, one.commodity) for terms in reversed(one.all_terms)],
             people=people.get(one.id, [])[1:],
         )
         for one in agreements
@@ -268,17 +301,25 @@ def _reached(person: PersonRow) -> str:
     return " · ".join(filter(None, (person_name(person), person.phone, person.email, person.address)))
 
 
-def calendar_in_words(billing_day: int | None) -> list[str]:
-    """Return the agreement's own billing day in words, or an empty list."""
-    if billing_day is None:
-        return []
-    return [_("billing day %(day)s") % {"day": billing_day}]
+def calendar_in_words(billing_day: int | None, bill_from: date | None) -> list[str]:
+    """Return the agreement's own billing day and the day of its first fixed charges in words, where it has them."""
+    return [
+        *([_("billing day %(day)s") % {"day": billing_day}] if billing_day is not None else []),
+        *(
+            [_("fixed charges from %(day)s") % {"day": formats.day(bill_from)}]
+            if bill_from is not None
+            else []
+        ),
+    ]
 
 
-def terms_in_words(terms: Terms | TermsRow) -> str:
+def terms_in_words(terms: Terms | TermsRow, commodity: str) -> str:
     parts = [
         terms.tariff_code,
-        _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
+        # Gas has no load in kW, whatever the terms hold.
+        ""
+        if commodity == Commodity.GAS
+        else _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
         wording.configuration(terms.payment_mode),
         "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
         terms.category,
@@ -291,11 +332,11 @@ def terms_in_words(terms: Terms | TermsRow) -> str:
 # -- supply --------------------------------------------------------------------------------------------------
 
 
-def _supply(current: Agreement | None, service_point_id: int, now: datetime) -> SupplyView:
+def _supply(current: Agreement | None, place: ServicePointRow, now: datetime) -> SupplyView:
     standing = supply.standing(current.account_id) if current else None
-    state, words, power = _power(standing, service_point_id, now)
+    state, words, power = _power(standing, place, now)
     if current is None:
-        waits, holds = _vacant(service_point_id, now)
+        waits, holds = _vacant(place.id, now)
         sentence = _("No agreement in force: nothing is charged.")
         return SupplyView(state, words, power, sentence, waits, holds, "")
     if standing is None:
@@ -325,13 +366,13 @@ def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
     ) % {"moment": moment}, holds
 
 
-def _power(standing: AccountStanding | None, service_point_id: int, now: datetime) -> tuple[str, str, str]:
+def _power(standing: AccountStanding | None, place: ServicePointRow, now: datetime) -> tuple[str, str, str]:
     """Return state, label and sentence of the power at a service point."""
-    meter = billing_meter_power(service_point_id, now)
+    meter = billing_meter_power(place.id, now)
     if meter is None:
         return "unknown", _("no meter"), ""
-    view = powers.shown(powers.with_relay(meter, powers.opened_when_decided(standing)), now)
-    return view.state, wording.power(view.state), view.text
+    view = powers.shown(powers.with_relay(meter, powers.opened_when_decided(standing)), now, place.commodity)
+    return view.state, wording.power(view.state, place.commodity), view.text
 
 
 def _governed(current: Agreement | None, now: datetime) -> str:
@@ -353,7 +394,9 @@ def _governed(current: Agreement | None, now: datetime) -> str:
 # -- meters --------------------------------------------------------------------------------------------------
 
 
-def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[MeterView]:
+def _meters(
+    place: ServicePointRow, current: Agreement | None, caller: Caller, now: datetime
+) -> list[MeterView]:
     periods = service_points.installations(place.id)
     missing: dict[tuple[int, datetime | None], missing_final_reads.MissingFinalRead] = {
         (one.device_id, one.removed_at): one for one in missing_final_reads.at_service_point(place.id)
@@ -361,6 +404,16 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
     installed = [period.device_id for period in periods if period.valid_to is None]
     heard = readings.last_interval_ends(place.id, installed)
     told = readings.unconfirmed_until(installed)
+    begun = _period_begun_at(current, now)
+    measured = measured_so_far(place.id, installed, begun, now)
+    by_phase = any("mean_voltage_cv_l1" in found.newest for found in measured.values())
+    contradictions = _contradictions(place.id, begun, now, by_phase=by_phase)
+    converted = (
+        gas_words.of_agreement(current.id, local_day(now, zone()))
+        if current and place.commodity == Commodity.GAS
+        else []
+    )
+    own = _own_totals(place, installed, current, now) if current else {}
     items = service_points.configuration(installed)
     seals = service_points.seals(installed)
     return [
@@ -369,7 +422,15 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
             role=wording.device_role(period.role),
             now=period.valid_to is None,
             since=period_in_words(period.valid_from, period.valid_to),
-            facts=_facts(period, heard.get(period.device_id), told.get(period.device_id), now),
+            facts=_facts(period, heard.get(period.device_id), told.get(period.device_id), now)
+            + (
+                _measured(measured[period.device_id], place.commodity, begun, now)
+                + contradictions.get(period.device_id, [])
+                if period.device_id in measured
+                else []
+            )
+            + (own.get(period.device_id, []) if period.valid_to is None else [])
+            + (converted if period.valid_to is None and period.role == DeviceRole.BILLING else []),
             **_unread(missing.get((period.device_id, period.valid_to)), caller, now),
             configuration=[
                 _item(item)
@@ -385,6 +446,165 @@ def _meters(place: ServicePointRow, caller: Caller, now: datetime) -> list[Meter
         )
         for period in periods
     ]
+
+
+def _period_begun_at(current: Agreement | None, now: datetime) -> datetime:
+    """Return the instant (UTC) at which the present billing period began; without an agreement, the month."""
+    first = billing_period(local_day(now, zone()), (current.billing_day if current else None) or 1).first
+    return midnight(first, zone())
+
+
+def _measured(found: MeasuredSoFar, commodity: str, begun: datetime, now: datetime) -> list[str]:
+    """Return what a meter has measured in the billing period: phases of the newest interval, demand and export; or gas.
+
+    Values are as the meter counts them: a transformer ratio is stated beside them, and not applied.
+    """
+    if commodity == Commodity.GAS:
+        return [
+            _("%(volume)s since %(day)s")
+            % {"volume": formats.billed(found.billed, commodity), "day": day_of(begun)}
+        ]
+    said = [
+        _("%(phase)s: %(voltage)s V, %(current)s A")
+        % {
+            "phase": phase.upper(),
+            "voltage": _hundredths(found.newest.get(f"mean_voltage_cv_{phase}")),
+            "current": _hundredths(found.newest.get(f"mean_current_ca_{phase}")),
+        }
+        for phase in ("l1", "l2", "l3")
+        if f"mean_voltage_cv_{phase}" in found.newest or f"mean_current_ca_{phase}" in found.newest
+    ]
+    # A single-phase meter's demand bills nothing.
+    if said and found.demand is not None and found.demand_at is not None:
+        said.append(
+            _("demand so far %(demand)s k%(unit)s (%(moment)s)")
+            % {
+                "demand": formats.kilowatt_hours(found.demand),
+                "unit": found.demand_unit,
+                "moment": moment_of(found.demand_at, now),
+            }
+        )
+    if found.export_wh:
+        said.append(
+            _("export since %(day)s %(energy)s")
+            % {"energy": formats.energy(found.export_wh), "day": day_of(begun)}
+        )
+    return said
+
+
+def _contradictions(
+    service_point_id: int, begun: datetime, now: datetime, *, by_phase: bool
+) -> dict[int, list[str]]:
+    """Return by device what the quantities of its reads in the billing period say of each other, in sentences.
+
+    Of zones the newest read counts, as registers only grow; of phases, where the meter sees them, every interval.
+    """
+    zones: dict[tuple[int, str], conservation.ZoneResidual] = {}
+    for one in conservation.zone_residuals_of(service_point_id, begun, now):
+        known = zones.get((one.device_id, one.quantity))
+        if known is None or one.read_at >= known.read_at:
+            zones[one.device_id, one.quantity] = one
+    said: dict[int, list[str]] = defaultdict(list)
+    for (device_id, _quantity), residual in zones.items():
+        said[device_id].append(_zones_in_words(residual, now))
+    excesses: dict[int, list[int]] = defaultdict(list)
+    for excess in conservation.phase_excesses(service_point_id, begun, now) if by_phase else ():
+        excesses[excess.device_id].append(excess.excess_vah)
+    for device_id, found in excesses.items():
+        said[device_id].append(
+            _(
+                "intervals with more apparent energy than the phases carried: %(count)s, by up to %(most)s kVAh"
+            )
+            % {"count": len(found), "most": formats.kilowatt_hours(max(found))}
+        )
+    return said
+
+
+def _own_totals(
+    place: ServicePointRow, installed: Sequence[int], current: Agreement, now: datetime
+) -> dict[int, list[str]]:
+    """Return by meter what its newest stored billing profile says, and whether its calendar is the tariff's.
+
+    Values are as the meter counts them, as in `_measured`. Nothing is shown from before the present agreement.
+    """
+    said: dict[int, list[str]] = {}
+    for profile in billing_profiles(place.id, installed, current.valid_from, now, zone()):
+        if profile.device_id not in said:
+            said[profile.device_id] = _profile(profile, now)
+    for device_id, of_meter in calendars_of_meters(installed).items():
+        newest = of_meter[-1]
+        found = compare_calendar(place.id, newest.tables, now)
+        words = {"moment": moment_of(newest.held_at, now), "code": found.code}
+        if found.first_day is not None:
+            words["day"] = day_of(midnight(found.first_day, zone()))
+        said.setdefault(device_id, []).append(_CALENDARS[found.result] % words)
+    return said
+
+
+_CALENDARS: Final = {
+    CalendarAgreement.AGREES: gettext_lazy("calendar as of %(moment)s: as the tariff's"),
+    CalendarAgreement.DIFFERS: gettext_lazy(
+        "calendar as of %(moment)s: not %(code)s of the tariff, from %(day)s on"
+    ),
+    CalendarAgreement.NO_ZONES: gettext_lazy(
+        "calendar as of %(moment)s: the tariff has no zones, so that none is needed"
+    ),
+    CalendarAgreement.NOT_IN_FORCE: gettext_lazy(
+        "calendar as of %(moment)s: not compared, as no version of %(code)s is in force"
+    ),
+}
+
+
+def _zones_in_words(residual: conservation.ZoneResidual, now: datetime) -> str:
+    unit = "k" + BY_NAME[residual.quantity].unit
+    if residual.residual == 0:
+        said = _("%(register)s: the zones add up to the total (%(moment)s)")
+    elif residual.residual > 0:
+        said = _("%(register)s: the total is %(amount)s %(unit)s above its zones (%(moment)s)")
+    else:
+        said = _("%(register)s: the total is %(amount)s %(unit)s below its zones (%(moment)s)")
+    return said % {
+        "register": _REGISTERS.get(residual.quantity, residual.quantity),
+        "amount": formats.kilowatt_hours(abs(residual.residual)),
+        "unit": unit,
+        "moment": moment_of(residual.read_at, now),
+    }
+
+
+def _profile(profile: BillingProfile, now: datetime) -> list[str]:
+    """Return the registers and the maximum demand of a billing profile in words."""
+    values = profile.values
+    zones = [
+        _("zone %(number)s %(energy)s") % {"number": number, "energy": formats.energy(energy)}
+        for number in range(1, 9)
+        if (energy := values.get(f"import_wh_z{number}"))
+    ]
+    totals = [
+        formats.billed(values[name], commodity)
+        for name, commodity in (("import_wh", "electricity"), ("volume_l", "gas"))
+        if name in values
+    ]
+    registers = ", ".join([*totals, *zones])
+    found = [
+        _("own registers of %(moment)s: %(registers)s")
+        % {"moment": moment_of(profile.ended_at, now), "registers": registers}
+    ]
+    for name, unit in (("max_import_va", "VA"), ("max_import_w", "W")):
+        if name in values and f"{name}_at" in values:
+            at = datetime.fromtimestamp(values[f"{name}_at"], UTC)
+            found.append(
+                _("own maximum demand %(demand)s k%(unit)s (%(moment)s)")
+                % {
+                    "demand": formats.kilowatt_hours(values[name]),
+                    "unit": unit,
+                    "moment": moment_of(at, now),
+                }
+            )
+    return found
+
+
+def _hundredths(value: int | None) -> str:
+    return "–" if value is None else formats.number(Decimal(value).scaleb(-2), "##")
 
 
 def _unread(
@@ -532,11 +752,14 @@ def account_card(place: ServicePointRow, account_id: int) -> AccountCard:
         agreement=None,
         mark=0,
         ordered=False,
+        commodity=place.commodity,
     )
 
 
 def _messages(agreement: Agreement, now: datetime) -> list[notice_words.MessageView]:
-    return notice_words.views(notices.notices_of(agreement.account_id, MESSAGES), now)
+    beside = account_beside(agreement.account_id)
+    accounts = [agreement.account_id, *([] if beside is None else [beside])]
+    return notice_words.views(notices.notices_of(accounts, MESSAGES), now, agreement.commodity)
 
 
 def _letter(place: ServicePointRow, agreement: Agreement) -> str:

@@ -1,6 +1,7 @@
-"""A society's consumption by month: flats, towers and common area against the bulk supply, in kWh.
+"""A society's consumption by month: flats, towers and common area against the bulk supply.
 
-Totals alone: no load curves, no names, no telephones.
+Electricity in kWh and gas in m³, each in tables of its own: never added. Totals alone: no load curves, no names, no
+telephones.
 """
 
 from collections import defaultdict
@@ -13,12 +14,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from urja.apps.identity.queries.access import Caller
-from urja.apps.identity.queries.roles import Read
-from urja.apps.network.kinds import PremiseKind, Purpose
+from urja.apps.identity.queries.roles import Read, write_scope
+from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
 from urja.apps.overviews.queries import areas, premises
 from urja.apps.overviews.queries.registry import PremiseRow, ServicePointRow
 from urja.apps.readings.queries.intervals import month_by_service_point
 from urja.core.calendar import ONE_DAY, local_day
+from urja.usecases.kinds.societies import SetUpSociety
 from urja.web.console import wording
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
@@ -56,6 +58,20 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class CommodityUse:
+    """What a society has of one commodity, by month."""
+
+    title: str
+    mark: str
+    """Prefix of the names of its tables in the page; empty for electricity."""
+    unit: str
+    sums: list[UseRow]
+    parts: list[PartView]
+    estimated: str
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
 class SocietyPage:
     title: str
     address: str
@@ -63,10 +79,8 @@ class SocietyPage:
     months: list[str]
     earlier: str
     later: str
-    sums: list[UseRow]
-    parts: list[PartView]
-    estimated: str
-    unknown: int
+    uses: list[CommodityUse]
+    """Electricity, and gas where there is any."""
 
 
 def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
@@ -77,6 +91,13 @@ def societies(caller: Caller, now: datetime) -> list[SocietyLink]:
         SocietyLink(one.name, wording.premise(one.kind), reverse("console:society", args=[one.id]))
         for one in seen
     ]
+
+
+def set_up_address(caller: Caller) -> str:
+    """Return the address of the form that sets up a society; empty where the caller may not."""
+    if caller.area(write_scope(SetUpSociety.kind())) is None:
+        return ""
+    return reverse("console:operation", args=[SetUpSociety.kind()])
 
 
 def society_of(premise_id: int, caller: Caller, now: datetime) -> PremiseRow | None:
@@ -99,11 +120,10 @@ def month_of(text: str, now: datetime) -> date:
 def society_page(premise: PremiseRow, month: date, now: datetime) -> SocietyPage:
     months = _months(month)
     points = premises.service_points(premise.id, "premise__name", "consumer_number")
-    ids = [point.id for point in points]
-    by_month = [{one.service_point_id: one for one in month_by_service_point(ids, each)} for each in months]
-    used = {id_: [of[id_].energy_wh for of in by_month] for id_ in ids}
     this = local_day(now, zone()).replace(day=1)
-    last = by_month[-1].values()
+    of: dict[str, list[ServicePointRow]] = {Commodity.ELECTRICITY: []}
+    for point in points:
+        of.setdefault(point.commodity, []).append(point)
     return SocietyPage(
         title=premise.name,
         address=premise.address,
@@ -111,11 +131,26 @@ def society_page(premise: PremiseRow, month: date, now: datetime) -> SocietyPage
         months=[formats.month(each) for each in months],
         earlier=f"?month={_before(month):%Y-%m}",
         later=f"?month={_after(month):%Y-%m}" if month < this else "",
+        uses=[_commodity_use(premise, commodity, supplied, months) for commodity, supplied in of.items()],
+    )
+
+
+def _commodity_use(
+    premise: PremiseRow, commodity: str, points: list[ServicePointRow], months: list[date]
+) -> CommodityUse:
+    ids = [point.id for point in points]
+    by_month = [{one.service_point_id: one for one in month_by_service_point(ids, each)} for each in months]
+    used = _Used(commodity, {id_: [of[id_].energy_wh for of in by_month] for id_ in ids})
+    last = by_month[-1].values()
+    estimated = sum(one.estimated_wh for one in last)
+    gas = commodity == Commodity.GAS
+    return CommodityUse(
+        title=_("Gas supplied and used") if gas else _("Energy supplied and used"),
+        mark="gas-" if gas else "",
+        unit=formats.billed_unit(commodity),
         sums=_sums(points, used),
         parts=_parts(premise, points, used),
-        estimated=formats.energy(sum(one.estimated_wh for one in last))
-        if any(one.estimated_wh for one in last)
-        else "",
+        estimated=formats.billed(estimated, commodity) if estimated else "",
         unknown=sum(1 for one in last if one.energy_wh is None),
     )
 
@@ -135,41 +170,60 @@ def _months(month: date) -> list[date]:
     return found
 
 
-type _Used = dict[int, list[int | None]]
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The use of service points by month, in Wh of electricity or litres of gas; None for a month without reads."""
 
+    commodity: str
+    of: dict[int, list[int | None]]
 
-def _added(ids: Iterable[int], used: _Used) -> list[int | None]:
-    """Return the total in Wh by month; None for a month without any reads."""
-    columns = zip(*(used[id_] for id_ in ids), strict=True)
-    sums = [[wh for wh in column if wh is not None] for column in columns]
-    return [sum(known) if known else None for known in sums] or [None] * MONTHS
+    def added(self, ids: Iterable[int]) -> list[int | None]:
+        """Return the total by month; None for a month without any reads."""
+        columns = zip(*(self.of[id_] for id_ in ids), strict=True)
+        sums = [[amount for amount in column if amount is not None] for column in columns]
+        return [sum(known) if known else None for known in sums] or [None] * MONTHS
 
+    def titled(self, part: str) -> str:
+        """Return the title of a part, with the unit where it is not the kWh of the whole page."""
+        return (
+            part
+            if self.commodity == Commodity.ELECTRICITY
+            else f"{part}, {formats.billed_unit(self.commodity)}"
+        )
 
-def _shown(name: str, use: list[int | None], number: str = "") -> UseRow:
-    return UseRow(name, number, ["–" if wh is None else formats.kilowatt_hours(wh) for wh in use])
+    def row(self, name: str, use: list[int | None], number: str = "") -> UseRow:
+        """Return a row with its amounts in words."""
+        said = ["–" if amount is None else formats.billed_number(amount, self.commodity) for amount in use]
+        return UseRow(name, number, said)
 
 
 def _sums(points: list[ServicePointRow], used: _Used) -> list[UseRow]:
-    """Return the energy supplied and used, by month."""
+    """Return what was supplied and used, by month."""
     of: dict[str, list[int]] = defaultdict(list)
     for point in points:
         of[point.purpose].append(point.id)
     bulk, dg, consumers, common = (
-        _added(of[purpose], used)
+        used.added(of[purpose])
         for purpose in (Purpose.BULK, Purpose.DG, Purpose.CONSUMER, Purpose.COMMON_AREA)
     )
-    rows = [
-        _shown(_("Bulk supply"), bulk),
-        _shown(_("Diesel generator"), dg),
-        _shown(_("Flats and shops"), consumers),
-        _shown(_("Common area"), common),
+    named = [
+        (_("Bulk supply"), Purpose.BULK, bulk),
+        (_("Diesel generator"), Purpose.DG, dg),
+        (_("Flats and shops"), Purpose.CONSUMER, consumers),
+        (_("Common area"), Purpose.COMMON_AREA, common),
     ]
+    gas = used.commodity == Commodity.GAS
+    # Few societies have gas for more than their flats.
+    rows = [used.row(name, use) for name, purpose, use in named if of[purpose] or not gas]
     if of[Purpose.BULK]:
         rest = [
             None if given is None else given + (own or 0) - (used_ or 0) - (shared or 0)
             for given, own, used_, shared in zip(bulk, dg, consumers, common, strict=True)
         ]
-        rows.append(_shown(_("Difference: losses or unmetered energy"), rest))
+        name = (
+            _("Difference: losses or unmetered gas") if gas else _("Difference: losses or unmetered energy")
+        )
+        rows.append(used.row(name, rest))
     return rows
 
 
@@ -184,18 +238,18 @@ def _parts(premise: PremiseRow, points: list[ServicePointRow], used: _Used) -> l
     return [
         PartView(
             id=part,
-            title=names[part] if part != premise.id else _("Outside the towers"),
+            title=used.titled(names[part] if part != premise.id else _("Outside the towers")),
             rows=[
-                _shown(
+                used.row(
                     point.premise.name
                     if point.purpose == Purpose.CONSUMER
                     else f"{point.premise.name} ({wording.purpose(point.purpose)})",
-                    used[point.id],
+                    used.of[point.id],
                     point.consumer_number,
                 )
                 for point in members[part]
             ],
-            total=_shown(_("Total"), _added([point.id for point in members[part]], used)),
+            total=used.row(_("Total"), used.added([point.id for point in members[part]])),
         )
         for part in sorted(members, key=lambda part: (part == premise.id, names[part]))
     ]

@@ -9,9 +9,10 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext, gettext_lazy as _, ngettext
 
 from urja.apps.meter_types.queries import bit_of
+from urja.apps.network.kinds import Commodity
 from urja.base.sentences import translated
 from urja.core.policy import Reason, sentence_at, sentence_then
-from urja.web.shared.formats import MINUS
+from urja.web.shared.formats import MINUS, money
 
 ACCOUNT_STATES: Final[dict[str, Promise]] = {
     "fine": _("in credit"),
@@ -48,6 +49,11 @@ FLAGS: Final[dict[str, Promise]] = {
     "cover_opened": _("Inspect: the meter cover was opened"),
     "magnet": _("Inspect: a magnet was held to the meter"),
     "neutral_disturbed": _("Inspect: the neutral was disturbed"),
+    "phase_missing": _("Inspect: a phase of the meter had no voltage"),
+    "current_reversed": _("Inspect: the current of a phase flowed backwards through the meter"),
+    "gas_escapes": _(
+        "Danger: gas escapes. Send a fitter now; the valve stays closed until the hold is released"
+    ),
     "loss": _("Inspect: the loss behind the transformer is above the limit"),
     "not_communicating": _("Inspect: the meter has not communicated for a day"),
 }
@@ -61,6 +67,7 @@ WORK: Final[dict[str, Promise]] = {
     "inspect": _("Inspect the site"),
     "disconnect_by_hand": _("Remove the meter: permanent disconnection"),
     "configure": _("Configure the meter at the site: no command can"),
+    "calendar_differs": _("Load the tariff's calendar: the meter holds another one"),
     "check_pushes": _("Inspect: the meter's pushes differ from its records"),
 }
 
@@ -82,6 +89,12 @@ UNMATCHED: Final[dict[str, Promise]] = {
     "settled_other_kind": _("Neither a payment nor a refund"),
     "settled_otherwise": _("Reported with other figures before"),
     "unsettled": _("Recorded here, but not paid out in time"),
+    "bank_competing": _("Two accounts claim one transfer, or it is credited already"),
+    "bank_other_amount": _("The bank has the reference with another amount"),
+    "bank_other_day": _("The bank has the reference on another day"),
+    "bank_not_found": _("No statement has the reference"),
+    "bank_taken_back": _("The bank has taken the transfer back"),
+    "bank_many_not_found": _("No statement had earlier references of this account"),
 }
 
 
@@ -146,6 +159,9 @@ COMMANDS: Final[dict[str, Promise]] = {
     "change_keys": _("Change the keys"),
     "show_text": _("Show a text on the meter"),
     "set_clock": _("Set the clock"),
+    "set_calendar": _("Load a calendar"),
+    "read_calendar": _("Read the calendar"),
+    "reset_demand": _("Reset the maximum demand"),
     "set_load_limit": _("Set the load limit"),
     "set_payment_mode": _("Set the payment mode"),
     "set_metering_mode": _("Set the metering mode"),
@@ -156,6 +172,8 @@ COMMANDS: Final[dict[str, Promise]] = {
 EVENTS: Final[dict[str, Promise]] = {
     "-1": _("Push quarantined: its columns differ from those recorded for the meter"),
     "-2": _("Push quarantined: apparent energy is lower than active energy"),
+    "-3": _("Gas flows through the closed valve"),
+    "-4": _("Valve not opened: gas escapes"),
     "101": _("Power failed"),
     "102": _("Power restored"),
     "151": _("The clock was set"),
@@ -204,6 +222,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "adoption": _("Installed meter adopted"),
     "install_network_meter": _("Network meter adopted"),
     "new_connection": _("New connection"),
+    "set_up_society": _("Set up a society"),
     "move_in": _("Move in"),
     "move_out": _("Move out"),
     "install_meter": _("Install a meter"),
@@ -226,6 +245,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "convert_to_postpaid": _("Convert to postpaid"),
     "agree_instalments": _("Agree on instalments for dues"),
     "end_instalments": _("End an instalment plan"),
+    "sign_off_opening_balances": _("Sign off opening balances"),
     "record_dues_paid": _("Record dues as paid"),
     "record_letter": _("Record a letter"),
     "protect": _("Protect a consumer from disconnection"),
@@ -233,6 +253,8 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "commission": _("Commission a meter"),
     "read_meters": _("Read meters now"),
     "set_clocks": _("Set meter clocks"),
+    "set_calendars": _("Load a calendar into meters"),
+    "reset_demands": _("Reset maximum demands"),
     "show_text": _("Show a text on displays"),
     "change_keys": _("Change meter keys"),
     "test_relays": _("Test relays (short disconnection)"),
@@ -246,6 +268,22 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "close_work_order": _("Close a work order"),
     "note_difference": _("Add a note to a payment difference"),
     "close_difference": _("Close a payment difference"),
+    "post_maintenance": _("Post maintenance dues"),
+    "adjust_balance": _("Adjust a balance"),
+    "waive_charges": _("Waive charges"),
+    "write_off": _("Write off a debt"),
+    "refund_credit": _("Record a refund"),
+    "open_drawer": _("Open a cash drawer"),
+    "take_receipt": _("Take a payment"),
+    "cancel_receipt": _("Cancel a receipt"),
+    "close_drawer": _("Close a cash drawer"),
+    "deposit_takings": _("Record a deposit slip"),
+    "clear_cheque": _("Record a cleared cheque"),
+    "return_cheque": _("Record a returned cheque"),
+    "load_statement": _("Load a bank statement"),
+    "claim_transfer": _("Report a consumer's bank transfer"),
+    "decide_claim": _("Decide a reported transfer"),
+    "reverse_claim": _("Take back the credit of a transfer"),
     "disconnect_temporarily": _("Disconnect temporarily"),
     "disconnect_permanently": _("Disconnect permanently"),
     "reconnect": _("Reconnect"),
@@ -264,6 +302,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
 
 _CHOICES: Final[dict[str, Promise]] = {
     "electricity": _("electricity"),
+    "maintenance": _("maintenance"),
     "gas": _("gas"),
     "billing": _("billing meter"),
     "check": _("check meter"),
@@ -284,11 +323,16 @@ _CHOICES: Final[dict[str, Promise]] = {
     "block": _("block load profile (intervals)"),
     "daily": _("daily registers"),
     "billing-profile": _("billing profile (closed periods)"),
+    "calendar": _("calendar of tariff zones"),
     "power-events": _("power failure log"),
     "tamper-events": _("tamper and other event logs"),
     "nameplate": _("nameplate"),
+    "cash": _("cash"),
+    "cheque": _("cheque"),
     "owner": _("owner"),
     "member": _("household member"),
+    "credit": _("credit"),
+    "refuse": _("refuse"),
 }
 
 TASK_STATES: Final[dict[str, Promise]] = {
@@ -417,6 +461,16 @@ def task_state(name: str) -> str:
     return words_for(TASK_STATES.get(name), name)
 
 
+def called_meters(called: int) -> list[str]:
+    """Return what goes on while new meters are commissioned, in a sentence; none where no meter is called."""
+    said = ngettext(
+        "%(n)d new meter is being called: its keys, clock, register and pushes are checked. Pending commands are of this call. It is in service and billed once it has passed; its first reading counts after its first whole interval.",
+        "%(n)d new meters are being called: their keys, clocks, registers and pushes are checked. Pending commands are of these calls. A meter is in service and billed once it has passed; its first reading counts after its first whole interval.",
+        called,
+    )
+    return [said % {"n": called}] if called else []
+
+
 def rows_stored(count: int) -> str:
     """Return in words how many rows of a profile were stored as reads."""
     return ngettext("%(count)s row is stored.", "%(count)s rows are stored.", count) % {"count": count}
@@ -428,6 +482,16 @@ def choice(name: str) -> str:
         if name in words:
             return str(words[name])
     return name
+
+
+def by_commodity(amounts: Mapping[str, str]) -> str:
+    """Return an amount of each commodity in words; that of electricity alone as it is."""
+    if set(amounts) <= {Commodity.ELECTRICITY}:
+        return amounts.get(Commodity.ELECTRICITY) or money(0)
+    return ", ".join(
+        gettext("%(commodity)s: %(amount)s") % {"commodity": choice(commodity), "amount": amount}
+        for commodity, amount in sorted(amounts.items())
+    )
 
 
 def premise(kind: str) -> str:
@@ -460,8 +524,10 @@ def unmatched(why: str) -> str:
     return words_for(UNMATCHED.get(why), why)
 
 
-def power(state: str) -> str:
-    """Return a power state, in words."""
+def power(state: str, commodity: str = "electricity") -> str:
+    """Return a power state, in words. A gas meter that reports says nothing of the gas."""
+    if commodity == "gas" and state == "powered":
+        return gettext("communicating")
     return words_for(POWER.get(state), state)
 
 

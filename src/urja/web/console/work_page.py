@@ -14,14 +14,18 @@ from urja.apps.identity.queries.roles import Read, write_scope
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
+from urja.apps.network.kinds import Commodity
+from urja.apps.notices import queries as notices
 from urja.apps.overviews.queries import service_points, work_orders
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders, requests as work
 from urja.apps.work.errors import PhotoError
 from urja.apps.work.kinds import WorkOrderKind
+from urja.base.untyped_values import JsonMapping
 from urja.core.policy import Reason
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.meters import CorrectLastRead
+from urja.usecases.kinds.registers import one_of
 from urja.usecases.kinds.work_orders import BY_OPERATION, CloseWorkOrder
 from urja.web.console import wording
 from urja.web.console.actor_names import names_of
@@ -30,7 +34,7 @@ from urja.web.console.operation_page import Choice, allowed_operation
 from urja.web.console.search_page import address_of
 from urja.web.console.service_point_page import geo_uri
 from urja.web.console.time_formats import moment_of
-from urja.web.shared import formats
+from urja.web.shared import formats, notice_words
 from urja.web.shared.clock import zone
 
 MOST_ORDERS: Final = 100
@@ -99,9 +103,15 @@ class OrderPage:
     assignee: str
     meter: list[str]
     serial: str
+    unit: str
+    """Of the meter's register."""
+    register: str
+    """Name of the field for it."""
     seals: list[str]
     photos: list[PhotoView]
     result: list[str]
+    warnings: list[str]
+    """Of gas that escapes: who was warned, and whether it arrived."""
     waiting: bool
     close: CloseForm | None
     """The closing form; None if the caller may not close the order."""
@@ -210,12 +220,15 @@ def order_page(
         assignee=_assignee(order, caller),
         meter=[] if device is None else [name for name in (device.device_type, device.firmware) if name],
         serial="" if device is None else device.serial,
+        unit=formats.billed_unit(place.commodity),
+        register=_register_field(order),
         seals=[seal.number for seal in seals],
         photos=[
             PhotoView(reverse("console:photo", args=[photo.id]), moment_of(photo.recorded_at, now))
             for photo in orders.photos_of(order.id)
         ],
         result=_result(order, now),
+        warnings=_warnings(order, now),
         waiting=waiting,
         close=(typed or CloseForm()) if may_close else None,
         by=by,
@@ -233,7 +246,7 @@ def _people(order: WorkOrderRow, caller: Caller, now: datetime) -> list[str]:
     return [" · ".join(filter(None, (person.name, person.phone))) for person in found]
 
 
-def _asked(asked: Mapping[str, Any]) -> list[str]:
+def _asked(asked: JsonMapping) -> list[str]:
     lines = []
     if "reason" in asked:
         lines.append(wording.past_reason(Reason.from_json(asked["reason"])))
@@ -272,6 +285,22 @@ def _asked(asked: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _warnings(order: WorkOrderRow, now: datetime) -> list[str]:
+    """Return who was warned of the danger of an order, and what became of each warning."""
+    if order.kind != WorkOrderKind.GAS_ESCAPES:
+        return []
+    found = notices.of_work_order(order.id)
+    actors = names_of([f"user {one.staff_id}" for one in found if one.staff_id is not None])
+    return [
+        _("%(who)s: %(state)s")
+        % {
+            "who": _("Consumer") if one.staff_id is None else actors.get(f"user {one.staff_id}", ""),
+            "state": view.state,
+        }
+        for one, view in zip(found, notice_words.views(found, now), strict=True)
+    ]
+
+
 def _assignee(order: WorkOrderRow, caller: Caller) -> str:
     if order.assignee_id is None:
         return ""
@@ -286,8 +315,11 @@ def _result(order: WorkOrderRow, now: datetime) -> list[str]:
         return []
     result = order.result
     lines = [_ended(order, now), result.get("note") or result.get("withdrawn") or ""]
-    if result.get("register_wh") is not None:
-        lines.append(_("register %(kwh)s") % {"kwh": formats.energy(result["register_wh"])})
+    register = one_of(result.get("register_wh"), result.get("register_l"))
+    if register is not None:
+        lines.append(
+            _("register %(amount)s") % {"amount": formats.billed(register, order.service_point.commodity)}
+        )
     if result.get("seals"):
         lines.append(_("seals %(numbers)s") % {"numbers": ", ".join(result["seals"])})
     return [line for line in lines if line]
@@ -364,19 +396,25 @@ def close_order(
         "work_order_id": str(order.id),
         "closed_at": now.isoformat(),
         "note": typed.get("note", ""),
-        "register_wh": typed.get("register_wh", ""),
+        _register_field(order): typed.get(_register_field(order), ""),
         "seals": typed.get("seals", ""),
         "removed_seals": ",".join(sorted(removed)),
         "photos": ",".join(str(photo.id) for photo in orders.photos_of(order.id)),
     }
     content, errors = parse_form(CloseWorkOrder, fields)
-    form = CloseForm(fields["note"], fields["register_wh"], fields["seals"], removed, errors)
+    errors = {"register" if name == _register_field(order) else name: said for name, said in errors.items()}
+    form = CloseForm(fields["note"], fields[_register_field(order)], fields["seals"], removed, errors)
     if errors or faults:
         return _faulty(form, faults)
     asked = allowed_operation(CloseWorkOrder, content, caller, now)
     if not isinstance(asked, Operation):
         return _faulty(form, asked)
     return requests.submit(asked, actor=caller.actor, requested_at=now)
+
+
+def _register_field(order: WorkOrderRow) -> str:
+    """Return the field of the closing for the register: which of both, the commodity says."""
+    return "register_l" if order.service_point.commodity == Commodity.GAS else "register_wh"
 
 
 def _faulty(form: CloseForm, faults: Iterable[str]) -> CloseForm:
@@ -390,7 +428,7 @@ def _said(faults: Iterable[str]) -> tuple[str, ...]:
 def refused_form(request: Requested) -> CloseForm:
     """Return the closing form of a refused request, with the reasons."""
     content = request.content
-    register = content.get("register_wh")
+    register = one_of(content.get("register_wh"), content.get("register_l"))
     return CloseForm(
         note=content["note"],
         register="" if register is None else formats.kilowatt_hours(register).replace(",", ""),

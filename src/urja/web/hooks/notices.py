@@ -1,4 +1,4 @@
-"""Receipts of notices: kept as they came, for the pipeline to verify and apply."""
+"""Receipts of notices: stored byte by byte, for the pipeline to verify and apply."""
 
 import structlog
 from django.http import HttpRequest, HttpResponse

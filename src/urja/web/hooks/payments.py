@@ -1,4 +1,4 @@
-"""Webhooks of payment gateways: kept byte by byte for the pipeline, which verifies them and asks the gateway."""
+"""Webhooks of payment gateways: stored byte by byte for the pipeline, which verifies them and asks the gateway."""
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse

@@ -49,7 +49,9 @@ class BalanceView:
         return len(self.amount) > LONG_AMOUNT
 
 
-def balance_view(balance: billing.Balance | None, now: datetime, *, by_bill: bool = False) -> BalanceView:
+def balance_view(
+    balance: billing.Balance | None, now: datetime, *, by_bill: bool = False, commodity: str = "electricity"
+) -> BalanceView:
     if balance is None:
         return _unpriced()
     as_of = balance.as_of.astimezone(zone()) if balance.as_of else None
@@ -65,7 +67,7 @@ def balance_view(balance: billing.Balance | None, now: datetime, *, by_bill: boo
         late=_("Readings are late. Your use since then is not included in this balance yet.")
         if as_of and now - as_of > LATE
         else "",
-        parts=_parts(balance),
+        parts=_parts(balance, commodity),
     )
 
 
@@ -84,12 +86,26 @@ def without_power(
                 else _("The credit is used up. Please recharge.")
             )
             return replace(view, state="off", days=words)
+        case NotCommunicating() if balance is not None and balance.days_left is not None:
+            # The estimate is of readings that do not come any more.
+            state = "no-power" if view.state == "good" else view.state
+            days = (
+                view.days
+                if _covered_minor(balance) < 0
+                else _("Days left are shown once the meter reports again")
+            )
+            return replace(view, state=state, days=days, runway=())
         case NoPower() | NotCommunicating():
             return replace(view, state="no-power") if view.state == "good" else view
         case Powered() | None:
             return view
         case _:
             assert_never(power)
+
+
+def asked_once(view: BalanceView) -> BalanceView:
+    """The same beside a standing that says that the credit is used up: the card does not repeat it."""
+    return replace(view, days=_("Please recharge.")) if view.state in ("out", "off") else view
 
 
 def _unpriced() -> BalanceView:
@@ -156,7 +172,7 @@ def _runway(balance: billing.Balance) -> tuple[Cell, ...]:
     )
 
 
-def _parts(balance: billing.Balance) -> list[tuple[str, str]]:
+def _parts(balance: billing.Balance, commodity: str) -> list[tuple[str, str]]:
     """What the figure consists of, where it is more than what has been posted."""
     parts = []
     if balance.pending_minor:
@@ -169,5 +185,5 @@ def _parts(balance: billing.Balance) -> list[tuple[str, str]]:
             (_("Credit pending"), formats.money(balance.credits_minor, balance.currency, signed=True))
         )
     if balance.estimated_wh:
-        parts.append((_("Of this, estimated"), formats.energy(balance.estimated_wh)))
+        parts.append((_("Of this, estimated"), formats.billed(balance.estimated_wh, commodity)))
     return parts

@@ -1,4 +1,4 @@
-"""Bar charts of energy: where everything stands in the SVG that `portal/chart.html` writes.
+"""Bar charts of use: where everything stands in the SVG that `portal/chart.html` writes.
 
 They work without JavaScript, on paper, and read aloud. Positions along the axis are percentages and heights are pixels,
 so a chart fills whatever width it is given and its letters keep their size.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
+
+from urja.web.shared import formats
 
 PLOT_PX = 104
 TOP_PX = 18
@@ -22,11 +24,13 @@ MISSING_PX = 5
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """The energy of one interval: None where nothing has been read, which is not the same as zero."""
+    """What was used in one interval: None where nothing has been read, which is not the same as zero."""
 
     label: str
-    energy_wh: int | None
-    estimated_wh: int = 0
+    amount: int | None
+    """Wh of electricity, litres of gas."""
+    estimated: int = 0
+    """The part of the amount that is estimated."""
     tick: str = ""
     """What stands under the axis."""
 
@@ -46,7 +50,7 @@ class Bar:
 
     label: str
     value: str
-    """Its kilowatt-hours, or that nothing has been read yet."""
+    """Its amount, or that nothing has been read yet."""
     text: str
     """Label, value and unit."""
     known: bool
@@ -67,8 +71,10 @@ class Tick(NamedTuple):
 class Chart:
     """A picture and the same values as a table."""
 
-    scale_kwh: str
+    scale: str
     """The top of the scale."""
+    unit: str
+    """Of the scale and of all values."""
     bars: tuple[Bar, ...]
     """An interval that lies ahead has none: it is left blank, and is not listed in the table."""
     ticks: tuple[Tick, ...]
@@ -81,32 +87,34 @@ class Chart:
     tick_px: int = BASELINE_PX + 15
 
 
-def ceiling(largest_wh: int) -> int:
-    """The top of the scale: a round value not far above the largest, and at least 100 Wh."""
+def ceiling(largest: int) -> int:
+    """The top of the scale: a round value not far above the largest, and at least 100 (Wh or litres)."""
     step = 10
     while True:
         for tenths in (10, 12, 16, 20, 30, 40, 50, 60, 80):
-            if largest_wh <= tenths * step:
+            if largest <= tenths * step:
                 return tenths * step
         step *= 10
 
 
-def kwh_text(wh: int) -> str:
-    """Plain kilowatt-hours for a scale or a table."""
-    return f"{wh / 1000:.3f}".rstrip("0").rstrip(".")
+def plain_number(amount: int, commodity: str) -> str:
+    """Kilowatt-hours or cubic metres for a scale or a table; a volume with all three decimals."""
+    text = f"{amount / 1000:.3f}"
+    return text if commodity == "gas" else text.rstrip("0").rstrip(".")
 
 
-def chart(uses: Sequence[Use], begun: range) -> Chart:
-    """The chart of intervals; `begun` are the numbers of those that have begun, of which the last goes on."""
-    top_wh = ceiling(max((use.energy_wh or 0 for use in uses), default=0))
+def chart(uses: Sequence[Use], begun: range, commodity: str = "electricity") -> Chart:
+    """Return the chart of intervals; `begun` are the numbers of the intervals that have begun, the last of them still open."""
+    top = ceiling(max((use.amount or 0 for use in uses), default=0))
     width = 100 / max(len(uses), 1)
     bars = tuple(
-        _bar(use, number, width, top_wh, current=bool(begun) and number == begun[-1])
+        _bar(use, number, width, top, commodity, current=bool(begun) and number == begun[-1])
         for number, use in enumerate(uses)
-        if use.energy_wh is not None or number in begun
+        if use.amount is not None or number in begun
     )
     return Chart(
-        scale_kwh=kwh_text(top_wh),
+        scale=plain_number(top, commodity),
+        unit=formats.billed_unit(commodity),
         bars=bars,
         ticks=tuple(
             Tick(f"{width * number + width / 2:.2f}%", use.tick)
@@ -118,26 +126,26 @@ def chart(uses: Sequence[Use], begun: range) -> Chart:
     )
 
 
-def _bar(use: Use, number: int, width: float, top_wh: int, *, current: bool) -> Bar:
-    known = use.energy_wh is not None
-    value = kwh_text(use.energy_wh) if use.energy_wh is not None else _("no reading yet")
+def _bar(use: Use, number: int, width: float, top: int, commodity: str, *, current: bool) -> Bar:
+    known = use.amount is not None
+    value = plain_number(use.amount, commodity) if use.amount is not None else _("no reading yet")
     return Bar(
         label=use.label,
         value=value,
-        text=f"{use.label}: {value} {_('kWh')}" if known else f"{use.label}: {value}",
+        text=f"{use.label}: {value} {formats.billed_unit(commodity)}" if known else f"{use.label}: {value}",
         known=known,
-        estimated=bool(use.estimated_wh),
+        estimated=bool(use.estimated),
         x=f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%",
         width=f"{width * BAR_SHARE:.2f}%",
-        rects=_rects(use, top_wh, current=current),
+        rects=_rects(use, top, current=current),
     )
 
 
-def _rects(use: Use, top_wh: int, *, current: bool) -> tuple[Rect, ...]:
+def _rects(use: Use, top: int, *, current: bool) -> tuple[Rect, ...]:
     """What was measured, and on it what is estimated."""
-    if use.energy_wh is None:
+    if use.amount is None:
         return (Rect("missing", str(BASELINE_PX - MISSING_PX), str(MISSING_PX)),)
-    height, estimated = use.energy_wh * PLOT_PX / top_wh, use.estimated_wh * PLOT_PX / top_wh
+    height, estimated = use.amount * PLOT_PX / top, use.estimated * PLOT_PX / top
     rects = []
     if height > estimated:
         rects.append(_rect("bar current" if current else "bar", height - estimated, height - estimated))

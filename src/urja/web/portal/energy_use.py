@@ -1,4 +1,4 @@
-"""The energy of today by hour and of the month by day, each as a chart with its total in words."""
+"""The use of today by hour and of the month by day, each as a chart with its total in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings import queries as readings
 from urja.core.calendar import billing_period
 from urja.web.portal import charts
@@ -18,7 +19,7 @@ ONE_HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class UseView:
-    """Energy over a day or a month."""
+    """Energy or volume over a day or a month."""
 
     name: str
     """Makes the chart's ids unique on the page."""
@@ -40,12 +41,12 @@ def uses(card: AccountCard, now: datetime) -> list[UseView]:
         return []
     today = now.date()
     month = readings.use_of_month(agreement, today, billing_period(today, agreement.billing_day or 1))
-    return [_today(month.hours, agreement.valid_from, now), _month(month.days, agreement.valid_from, now)]
+    return [_today(month.hours, agreement, now), _month(month.days, agreement, now)]
 
 
-def _today(hours: Sequence[readings.HourUse], since: datetime, now: datetime) -> UseView:
+def _today(hours: Sequence[readings.HourUse], agreement: Agreement, now: datetime) -> UseView:
     midnight = hours[0].start_at
-    agreed, present = (since - midnight) // ONE_HOUR, (now - midnight) // ONE_HOUR
+    agreed, present = (agreement.valid_from - midnight) // ONE_HOUR, (now - midnight) // ONE_HOUR
     day = formats.short_day(midnight.astimezone(zone()).date())
     return _view(
         "today",
@@ -53,6 +54,7 @@ def _today(hours: Sequence[readings.HourUse], since: datetime, now: datetime) ->
         _("Use today, %(day)s, by hour") % {"day": day},
         _("Hour starting"),
         [_hour(hour) for hour in hours],
+        agreement.commodity,
         range(max(agreed, 0), present + 1),
     )
 
@@ -63,8 +65,8 @@ def _hour(use: readings.HourUse) -> charts.Use:
     return charts.Use(formats.clock_time(local), use.energy_wh, use.estimated_wh, tick)
 
 
-def _month(days: Sequence[readings.DayUse], since: datetime, now: datetime) -> UseView:
-    first, began = days[0].day, since.astimezone(zone()).date()
+def _month(days: Sequence[readings.DayUse], agreement: Agreement, now: datetime) -> UseView:
+    first, began = days[0].day, agreement.valid_from.astimezone(zone()).date()
     month = formats.billing_period(first)
     title = _("Use in %(month)s, by day") if first.day == 1 else _("Use from %(month)s, by day")
     return _view(
@@ -73,6 +75,7 @@ def _month(days: Sequence[readings.DayUse], since: datetime, now: datetime) -> U
         title % {"month": month},
         _("Day"),
         [_day(day) for day in days],
+        agreement.commodity,
         range(max((began - first).days, 0), (now.date() - first).days + 1),
     )
 
@@ -83,25 +86,31 @@ def _day(use: readings.DayUse) -> charts.Use:
 
 
 def _view(
-    name: str, heading: str, title: str, interval: str, uses: Sequence[charts.Use], begun: range
+    name: str,
+    heading: str,
+    title: str,
+    interval: str,
+    uses: Sequence[charts.Use],
+    commodity: str,
+    begun: range,
 ) -> UseView:
-    known = [use.energy_wh for use in uses if use.energy_wh is not None]
-    total = formats.energy(sum(known)) if known else "–"
+    known = [use.amount for use in uses if use.amount is not None]
+    total = formats.billed(sum(known), commodity) if known else "–"
     return UseView(
         name=name,
         heading=heading,
         total=total,
         title=title,
-        summary=_summary(uses, total, max(known)) if known else _("No readings yet."),
+        summary=_summary(uses, total, max(known), commodity) if known else _("No readings yet."),
         interval=interval,
-        chart=charts.chart(uses, begun),
+        chart=charts.chart(uses, begun, commodity),
     )
 
 
-def _summary(uses: Sequence[charts.Use], total: str, highest_wh: int) -> str:
-    highest = next(use.label for use in uses if use.energy_wh == highest_wh)
+def _summary(uses: Sequence[charts.Use], total: str, highest: int, commodity: str) -> str:
+    when = next(use.label for use in uses if use.amount == highest)
     return _("Total: %(total)s. Highest: %(highest)s (%(when)s).") % {
         "total": total,
-        "highest": formats.energy(highest_wh),
-        "when": highest,
+        "highest": formats.billed(highest, commodity),
+        "when": when,
     }

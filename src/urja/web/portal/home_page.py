@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version as installed_version
 
+from django.conf import settings
 from django.utils.translation import get_language, gettext as _
 
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
-from urja.apps.payments.queries import gateways
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
 from urja.web.portal import chain, paying, postings
-from urja.web.portal.balance import BalanceView, balance_view, without_power
+from urja.web.portal.balance import BalanceView, asked_once, balance_view, without_power
 from urja.web.portal.energy_use import UseView, uses
+from urja.web.portal.meter_facts import MeterFacts, meter_facts
 from urja.web.shared import formats, power_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
@@ -33,12 +34,36 @@ def version(card: AccountCard, now: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Danger:
+    """What a consumer has to do where gas escapes."""
+
+    text: str
+    number: str
+    """The number to call; empty where the utility has stated none."""
+
+
+def _danger(card: AccountCard) -> Danger | None:
+    if card.commodity != "gas" or card.agreement is None:
+        return None
+    if not supply.gas_escapes(card.agreement.service_point_id):
+        return None
+    text = _(
+        "Your meter reports that gas escapes. Close the tap before the meter and those of your appliances. Open the windows, light no flame, touch no electrical switch, and leave the room. Your valve stays closed until a fitter has found the place safe. A payment does not open it."
+    )
+    return Danger(text, settings.URJA_GAS_EMERGENCY_NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
     account: AccountCard
+    danger: Danger | None
+    """Gas escapes: what to do at once."""
     balance: BalanceView
     power: PowerView | None
     """Whether there is power; None where no meter bills the supply."""
     uses: list[UseView]
+    meter: MeterFacts | None
+    """Demand, export and phases, or the gas and its valve; None where there is nothing of them."""
     postings: postings.Postings
     unconfirmed: str
     """Of readings that have come and do not count yet; mostly empty."""
@@ -46,7 +71,6 @@ class HomePage:
     """Empty where no policy governs the account, or it is held back."""
     by_bill: bool
     """Whether it is paid for by bills: then it is paid, and not recharged."""
-    can_pay: bool
     under_way: paying.UnderWay | None
     chain: chain.ChainView | None
     """The way back to light, while it is under way and shortly after."""
@@ -59,16 +83,21 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
     relay = power_words.opened(known) if known else power_words.opened_when_decided(supply.standing(card.id))
     power = power_words.power_of(card, now, relay)
     by_bill = _pays_by_bill(card, now)
+    standing = standings.standing(known) if known else None
+    view = without_power(
+        balance_view(balance, now, by_bill=by_bill, commodity=card.commodity), balance, power
+    )
     return HomePage(
         account=card,
-        balance=without_power(balance_view(balance, now, by_bill=by_bill), balance, power),
-        power=power_words.shown(power, now) if power else None,
+        danger=_danger(card),
+        balance=asked_once(view) if standing and standing.says_used_up else view,
+        power=power_words.shown(power, now, card.commodity) if power else None,
         uses=uses(card, now),
+        meter=meter_facts(card.agreement, known.facts if known else None, now),
         postings=postings.newest(card),
         unconfirmed=_unconfirmed(card.unconfirmed_until, now),
-        standing=standings.standing(known).text if known else "",
+        standing=standing.text if standing else "",
         by_bill=by_bill,
-        can_pay=gateways.config() is not None,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
         chain=chain.of_account(card.id, now) if card.has_reconnection else None,
     )
@@ -112,5 +141,9 @@ def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
 
 def _choice(card: AccountCard, relay: power_words.Opened | None, now: datetime) -> Choice:
     balance, power = _fresh(card, now), power_words.power_of(card, now, relay)
-    view = balance_view(balance, now, by_bill=_pays_by_bill(card, now))
-    return Choice(card, without_power(view, balance, power), power_words.shown(power, now) if power else None)
+    view = balance_view(balance, now, by_bill=_pays_by_bill(card, now), commodity=card.commodity)
+    return Choice(
+        card,
+        without_power(view, balance, power),
+        power_words.shown(power, now, card.commodity) if power else None,
+    )

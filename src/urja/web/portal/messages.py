@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from urja.apps.maintenance.queries import account_beside
 from urja.apps.notices import queries as notices
 from urja.web.portal.access import account_or_404
 from urja.web.shared.account_card import AccountCard
@@ -28,10 +29,12 @@ class MessagesPage:
 
 def page(card: AccountCard, before_id: int | None, now: datetime) -> MessagesPage:
     """The messages below a notice's id, newest first."""
-    found = notices.notices_of(card.id, MESSAGES + 1, before_id)
+    maintenance_id = account_beside(card.id)
+    accounts = [card.id, *([] if maintenance_id is None else [maintenance_id])]
+    found = notices.notices_of(accounts, MESSAGES + 1, before_id)
     return MessagesPage(
         account=card,
-        messages=views(found[:MESSAGES], now),
+        messages=views(found[:MESSAGES], now, card.commodity),
         before=found[MESSAGES - 1].id if len(found) > MESSAGES else None,
     )
 

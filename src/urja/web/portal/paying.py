@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from urja.apps.payments import queries as payments
 from urja.apps.payments.queries import gateways
 from urja.apps.payments.queries.gateways import GatewayConfig, PaymentsConfig
+from urja.web.portal import manual_payment
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
 
 CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)
 USUAL_MINOR = 20_000
-CURRENCY = "INR"
 REMEMBERED = timedelta(days=1)
 """How long the first page mentions a payment that has not come in."""
 
@@ -45,11 +46,17 @@ class PayPage:
     amount_minor: int
     bounds: str
     gateway: str
-    """Which takes the payment."""
+    """Which takes the payment; empty where none is configured."""
     methods: "list[Method]"
     """What to choose between, where it decides which gateway takes the payment; empty elsewhere."""
     where: str
     """On whose page one pays."""
+    manual: manual_payment.ManualWays | None
+    """Ways to pay the amount without a payment service."""
+    no_money: bool
+    """Whether a gateway has test keys or is a stand-in."""
+    label: str
+    """Of the field for another amount, with the currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def pay_page(
 ) -> PayPage:
     """The page with the amount that was asked for, or the one that suits the account."""
     by_method = config.by_method()
-    chosen = method if method in by_method else next(iter(by_method))
+    chosen = method if method in by_method else next(iter(by_method), "")
     known = standings.known_of(card, now)
     if asked is None:
         amount_minor: int | None = standings.suggested_minor(known, config.least_minor, USUAL_MINOR)
@@ -77,35 +84,47 @@ def pay_page(
     return PayPage(
         account=card,
         chips=[
-            Chip(_rupees(chip), formats.money(chip).removesuffix(".00"), chip == shown)
+            Chip(typed(chip), formats.money(chip).removesuffix(_cents(0)), chip == shown)
             for chip in CHIPS_MINOR
             if config.least_minor <= chip <= config.most_minor
         ],
-        rupees=_rupees(amount_minor)
+        rupees=typed(amount_minor)
         if amount_minor is not None and not (error and asked)
         else (asked or "")[:12],
         error=error,
-        effect=standings.effect(known, shown, CURRENCY) if known and shown else None,
+        effect=standings.effect(known, shown, settings.URJA_CURRENCY) if known and shown else None,
         by_bill=known is not None and not known.facts.prepaid,
         unpriced=_unpriced() if known is None and standings.held_back(card, now) else "",
         amount=formats.money(shown) if shown else "",
         amount_minor=shown or 0,
-        bounds=_("From %(least)s to %(most)s")
-        % {"least": formats.money(config.least_minor), "most": formats.money(config.most_minor)},
-        gateway=by_method[chosen].name,
-        methods=_methods(by_method, chosen),
-        where=_where(config, by_method),
+        bounds=bounds(config),
+        gateway=by_method[chosen].name if chosen else "",
+        manual=manual_payment.ways(card, shown, typed(shown), now, cash=not chosen) if shown else None,
+        methods=methods(by_method, chosen),
+        where=where(config, by_method),
+        no_money=any(map(gateways.why_no_money_moves, by_method.values())),
+        label=_("Other amount (%(currency)s)") % {"currency": formats.currency_symbol()},
     )
 
 
-def _methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]:
-    if len({gateway.name for gateway in by_method.values()}) == 1:
+def bounds(config: PaymentsConfig) -> str:
+    """What can be paid by a payment service at once."""
+    return _("From %(least)s to %(most)s") % {
+        "least": formats.money(config.least_minor),
+        "most": formats.money(config.most_minor),
+    }
+
+
+def methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]:
+    """What to choose between, where it decides which gateway takes the payment; empty elsewhere."""
+    if len({gateway.name for gateway in by_method.values()}) <= 1:
         return []
     labels = {"upi": _("UPI"), "card": _("Card"), "wallet": _("Wallet")}
     return [Method(name, labels[name], name == chosen) for name in by_method]
 
 
-def _where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
+def where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
+    """On whose page one pays."""
     if len(config.gateways) == 1 and by_method.keys() == {"upi", "card", "wallet"}:
         return _("You pay on the page of the payment service: by UPI, card or wallet.")
     return _("You pay on the page of the payment service.")
@@ -120,18 +139,21 @@ def _unpriced() -> str:
 
 
 def minor(rupees: str) -> int | None:
-    """`250`, `1,250.50` or `₹250` in paise; none for what is no amount."""
-    text = rupees.strip().removeprefix("₹").replace(",", "").strip()
-    if not re.fullmatch(r"[0-9]{1,8}(\.[0-9]{1,2})?", text, re.ASCII):
+    """Return an amount such as `250`, `1,250.50` or `₹250` in minor units of the utility's currency; None for other text."""
+    text = rupees.strip().removeprefix(formats.currency_symbol()).replace(",", "").strip()
+    whole, point, rest = text.partition(".")
+    decimals = formats.currency_decimals()
+    if not re.fullmatch(r"[0-9]{1,8}", whole, re.ASCII):
         return None
-    whole, _point, rest = text.partition(".")
-    return int(whole) * 100 + int(rest.ljust(2, "0"))
+    if point and not (len(rest) <= decimals and re.fullmatch(r"[0-9]+", rest, re.ASCII)):
+        return None
+    return int(whole + rest.ljust(decimals, "0"))
 
 
 def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     """Why an amount cannot be paid; empty where it can."""
     if amount_minor is None:
-        return _("Please enter an amount in rupees, such as 250.")
+        return _("Please enter an amount, such as 250.")
     if amount_minor < config.least_minor:
         return _("The minimum recharge is %(amount)s.") % {"amount": formats.money(config.least_minor)}
     if amount_minor > config.most_minor:
@@ -139,9 +161,15 @@ def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     return ""
 
 
-def _rupees(amount_minor: int) -> str:
-    whole, rest = divmod(amount_minor, 100)
-    return f"{whole}.{rest:02d}" if rest else str(whole)
+def typed(amount_minor: int) -> str:
+    """An amount as it is typed: `250`, `250.50`."""
+    whole, rest = divmod(amount_minor, 10 ** formats.currency_decimals())
+    return f"{whole}{_cents(rest)}" if rest else str(whole)
+
+
+def _cents(rest: int) -> str:
+    decimals = formats.currency_decimals()
+    return f".{rest:0{decimals}d}" if decimals else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What each address answers. Pages are made in `home_page` and its like, access is decided in `access`."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -15,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.notices.queries import latest_messages
 from urja.apps.proofs import queries as proofs
 from urja.web.portal import home_page, postings
 from urja.web.portal.access import account_or_404
+from urja.web.portal.maintenance_page import maintenance_card
 from urja.web.shared.account_card import AccountCard, accounts_of
 from urja.web.shared.clock import business_now
 from urja.web.shared.colleague import employed
@@ -56,10 +57,12 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _home_page(request: HttpRequest, card: AccountCard, now: datetime, *, several: bool) -> HttpResponse:
+    found = maintenance_of(card.id)
     context = {
         "page": home_page.home_page(card, now),
         "tag": home_page.version(card, now),
         "several": several,
+        "maintenance": maintenance_card(found) if found else None,
     }
     return render(request, "portal/home.html", context)
 
@@ -170,7 +173,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 @cache_control(public=True, max_age=86_400)
 def manifest(_request: HttpRequest) -> HttpResponse:
     """What a phone needs to keep the page as an app."""
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "name": _("Urja: my electricity"),
         "short_name": "Urja",
         "start_url": "/",

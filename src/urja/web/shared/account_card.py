@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.overviews.queries import accounts
 from urja.apps.overviews.queries.accounts import AccountOverview
-from urja.core.power import LastMessage
+from urja.core.power import ALWAYS_AWAKE, LastMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,14 @@ class AccountCard:
     """Whether there is a chain from a payment to light, under way or at its end."""
     interval: timedelta | None = None
     """The interval of its billing meter; None where no meter is installed."""
+    asleep: timedelta = ALWAYS_AWAKE
+    """The longest sleep of that meter's module by its plan."""
     heard: LastMessage | None = None
     """That meter's newest message."""
     unconfirmed_until: datetime | None = None
     """To when its meter has told of intervals that no authenticated read has confirmed yet; None where it has not."""
+    commodity: str = "electricity"
+    """What its supply is of; amounts that bill it are shown by `formats.billed`."""
 
 
 def _card(seen: AccountOverview) -> AccountCard:
@@ -45,8 +49,10 @@ def _card(seen: AccountOverview) -> AccountCard:
         ordered=seen.ordered,
         has_reconnection=seen.has_reconnection,
         interval=seen.interval,
+        asleep=seen.asleep,
         heard=seen.heard,
         unconfirmed_until=seen.unconfirmed_until,
+        commodity=seen.agreement.commodity if seen.agreement else "electricity",
     )
 
 

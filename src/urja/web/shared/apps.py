@@ -6,6 +6,6 @@ class SharedConfig(AppConfig):
     label = "shared"
 
     def ready(self) -> None:
-        from urja.web.shared.second_factor import note_what_happens
+        from urja.web.shared.second_factor_log import record_second_factors
 
-        note_what_happens()
+        record_second_factors()

@@ -3,14 +3,24 @@
 Amounts that a test or a reader may want to recompute also come as integers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Final, assert_never
 
 from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
-from urja.web.shared import formats, ledger_words as wording
+from urja.apps.billing.kinds import Cause
+from urja.apps.contracts import queries as contracts
+from urja.core.calendar import midnight
+from urja.core.rating import Commodity
+from urja.web.shared import formats, gas_words, ledger_words as wording
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
+
+_BILLED: Final = frozenset(commodity.unit for commodity in Commodity)
+"""Units of rows whose quantity came from a register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class EntryPage:
     sum_minor: int
     adds_up: bool
     check: str
+    cause: str
+    """Why a charge changes what was charged before; empty where it charges another day."""
     share: str
     """How an amount that goes to old dues, or comes back from them, was found."""
     opening: ReadView | None
@@ -66,6 +78,8 @@ class EntryPage:
     reads: list[ReadView]
     meters: list[MeterView]
     """In place of the reads, where the period had several meters or one behind transformers."""
+    unit: str
+    """Of the registers and what they have counted."""
     energy: str
     """What they have counted together."""
     advance: str
@@ -82,7 +96,7 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
     posted = why.entry
     total = sum(row.amount_minor for row in why.rows)
     # Reads say something about what was rated from energy, and nothing about a charge by the day.
-    reads = why.reads if any(row.unit in {"kWh", "minor"} for row in why.rows) else ()
+    reads = why.reads if any(row.unit in {*_BILLED, "minor"} for row in why.rows) else ()
     return EntryPage(
         account=card,
         title=wording.title(posted.title),
@@ -95,24 +109,79 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
         else [],
         sum=formats.money(total, posted.currency, signed=True),
         sum_minor=total,
-        adds_up=total == posted.amount_minor,
-        check=_check(total, posted.amount_minor),
-        share=_share(why.arrears, posted) if why.arrears else "",
-        opening=_read(why.opening) if reads and why.opening and why.opening != reads[0] else None,
-        reads=[] if why.meters else [_read(read) for read in reads],
-        meters=[_meter(used) for used in why.meters] if reads else [],
-        energy=formats.kilowatt_hours(why.energy_wh),
-        advance=formats.kilowatt_hours(why.advance_wh) if len(reads) > 1 or why.meters else "",
-        notes=_notes(why) if reads else [],
+        adds_up=total == posted.amount_minor and not why.faults,
+        check=_check(total, posted.amount_minor, why.faults),
+        cause=_cause(why.cause),
+        share=_share(why.arrears, posted) if why.arrears else _ground(posted, why.reference),
+        opening=_read(why.opening, card.commodity)
+        if reads and why.opening and why.opening != reads[0]
+        else None,
+        reads=[] if why.meters else [_read(read, card.commodity) for read in reads],
+        meters=[_meter(used, card.commodity) for used in why.meters] if reads else [],
+        unit=formats.billed_unit(card.commodity),
+        energy=formats.billed_number(why.energy_wh, card.commodity),
+        advance=formats.billed_number(why.advance_wh, card.commodity) if len(reads) > 1 or why.meters else "",
+        notes=[*_notes(why, card.commodity), *_gas(card, posted.service_date)] if reads else [],
         tariffs=[_tariff(tariff) for tariff in why.tariffs],
         posted=_posted(posted),
     )
 
 
-def _check(total_minor: int, amount_minor: int) -> str:
+def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:
+    if faults:
+        return _(
+            "This amount was calculated again, and the result is not what was charged. Please tell your electricity office."
+        )
     if total_minor == amount_minor:
         return _("These rows add up to the amount of this entry.")
     return _("These rows do not add up to the amount of this entry. Please tell your electricity office.")
+
+
+def _cause(cause: Cause | None) -> str:
+    match cause:
+        case None:
+            return ""
+        case Cause.LATE_READING:
+            return _("A reading came after an earlier day was charged. This entry makes up the difference.")
+        case Cause.EDITED_READING:
+            return _("A meter reading was corrected by hand. This entry makes up the difference.")
+        case Cause.BACKDATED_TARIFF:
+            return _(
+                "A tariff was changed for days that were already charged. This entry makes up the difference."
+            )
+        case Cause.CHANGED_TERMS:
+            return _(
+                "The tariff category or the sanctioned load was changed. This entry makes up the difference."
+            )
+        case Cause.MOVED_DAYS:
+            return _(
+                "The beginning or the end of your supply was corrected. This entry makes up the difference."
+            )
+        case Cause.EXCHANGE:
+            return _("The meter was exchanged. This entry has the use of both meters.")
+        case _:
+            assert_never(cause)
+
+
+def _ground(posted: billing.Entry, reference: str) -> str:
+    """Return what a credit or debit that is no charge rests on; empty where its title says all."""
+    said = (
+        {
+            "adjustment": _("The electricity office has corrected the balance."),
+            "waiver": _("The electricity office has given charges back."),
+            "write-off": _("The electricity office has given up this amount, which was owed."),
+            "refund": _("This amount was paid out."),
+            "bank-charge": _("The bank charged this for a returned cheque."),
+            "reversal": _("A payment was taken back."),
+            "recharge": _("A payment was received."),
+        }.get(posted.line, "")
+        if posted.origin == "credit"
+        else ""
+    )
+    # An order's own reference says nothing to a reader.
+    if not said or not reference or reference.startswith("urja-"):
+        return said
+    return _("%(said)s Reference: %(reference)s") % {"said": said, "reference": reference}
 
 
 def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
@@ -182,42 +251,53 @@ def _product(row: billing.Row, currency: str) -> str:
     }
 
 
-def _read(read: billing.Read) -> ReadView:
+def _read(read: billing.Read, commodity: str) -> ReadView:
     at = read.read_at.astimezone(zone())
     return ReadView(
         at=_("%(day)s, %(time)s") % {"day": formats.short_day(at.date()), "time": formats.clock_time(at)},
         kind=wording.read(read.kind, read.status),
-        register=formats.kilowatt_hours(read.register_wh),
+        register=formats.billed_number(read.register_wh, commodity),
     )
 
 
-def _meter(used: billing.MeterUse) -> MeterView:
+def _meter(used: billing.MeterUse, commodity: str) -> MeterView:
     """Counted is the difference of what the table shows; a ratio multiplies it."""
-    counted = formats.kilowatt_hours(used.closing.register_wh - used.opening.register_wh)
+    counted = formats.billed_number(used.closing.register_wh - used.opening.register_wh, commodity)
     return MeterView(
         title=_("Meter %(serial)s") % {"serial": used.serial},
-        first=_read(used.opening),
-        last=_read(used.closing),
+        first=_read(used.opening, commodity),
+        last=_read(used.closing, commodity),
         arithmetic="" if used.ratio == 1 else f"{counted} × {formats.ratio(used.ratio)}",
-        energy=formats.kilowatt_hours(used.energy_wh),
+        energy=formats.billed_number(used.energy_wh, commodity),
     )
 
 
-def _notes(why: billing.EntryExplanation) -> list[str]:
+def _notes(why: billing.EntryExplanation, commodity: str) -> list[str]:
     """Remarks about this line alone, and what the intervals say beside the register."""
     notes = []
     for text in why.notes:
         line, colon, _rest = text.partition(": ")
         if not colon or line in {why.entry.line, "provisional"}:
             notes.append(wording.note(text))
-    if why.residual_wh and any(row.unit == "kWh" for row in why.rows):
+    if why.residual_wh and any(row.unit in _BILLED for row in why.rows):
         notes.append(
             _(
                 "The meter's intervals in this period add up to %(blocks)s; its register advanced by %(energy)s. The bill follows the register."
             )
-            % {"blocks": formats.energy(why.blocks_wh), "energy": formats.energy(why.energy_wh)}
+            % {
+                "blocks": formats.billed(why.blocks_wh, commodity),
+                "energy": formats.billed(why.energy_wh, commodity),
+            }
         )
     return notes
+
+
+def _gas(card: AccountCard, day: date) -> list[str]:
+    """Return how the gas of the billing period up to a day became standard volume and energy; empty for electricity."""
+    if card.commodity != Commodity.GAS:
+        return []
+    agreement = contracts.agreement_at(card.id, midnight(day, zone()))
+    return gas_words.of_agreement(agreement.id, day) if agreement else []
 
 
 def _tariff(tariff: billing.TariffUsed) -> str:

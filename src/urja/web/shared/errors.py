@@ -6,24 +6,33 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from urja.web.shared.colleague import employed
+
 RETRY_AFTER_S = 15
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    return render(request, "shared/errors/404.html", status=404)
+    return _refused(request, "404", 404)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    return render(request, "shared/errors/400.html", status=400)
+    return _refused(request, "400", 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    return render(request, "shared/errors/403.html", status=403)
+    return _refused(request, "403", 403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
     """A form sent without its token: an old tab, mostly; the way back is offered."""
-    return render(request, "shared/errors/form_expired.html", status=403)
+    return _refused(request, "form_expired", 403)
+
+
+def _refused(request: HttpRequest, page: str, status: int) -> HttpResponse:
+    # A request that is refused before the session is read, as one for an unknown host, has no user.
+    user = getattr(request, "user", None)
+    staff = user is not None and employed(user)
+    return render(request, f"shared/errors/{page}.html", {"staff": staff}, status=status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -8,14 +8,14 @@ from babel import Locale
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 from django.conf import settings
 from django.utils.dates import MONTHS, WEEKDAYS
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from urja.core import calendar
 
 MINUS = "−"
 LOCALE = Locale("en", "IN")
 """How digits are grouped, and what currencies are called, in both languages."""
-SPELT_ANEW = (
+SPELT_AGAIN = (
     gettext_lazy("September"),
     gettext_lazy("November"),
     gettext_lazy("December"),
@@ -48,9 +48,34 @@ def currency_decimals(currency: str | None = None) -> int:
     return get_currency_precision(currency or settings.URJA_CURRENCY)
 
 
+def billed(amount: int, commodity: str) -> str:
+    """What bills a commodity, with its unit: `1234` is `1.234 kWh` of electricity (Wh) or `1.234 m³` of gas (litres)."""
+    return _("%(value)s %(unit)s") % {
+        "value": billed_number(amount, commodity),
+        "unit": billed_unit(commodity),
+    }
+
+
+def billed_number(amount: int, commodity: str) -> str:
+    """The number of `billed` alone. Cubic metres have three decimals always, as the meter's display has."""
+    if commodity != "gas":
+        return kilowatt_hours(amount)
+    return f"{MINUS if amount < 0 else ''}{number(Decimal(abs(amount)).scaleb(-3), '000')}"
+
+
+def billed_unit(commodity: str) -> str:
+    """The unit of `billed`."""
+    return pgettext("unit", "m³") if commodity == "gas" else pgettext("unit", "kWh")
+
+
+def commodity_name(commodity: str) -> str:
+    """What a payment or a receipt is for, as a word of its own."""
+    return _("Gas") if commodity == "gas" else _("Electricity")
+
+
 def energy(wh: int) -> str:
     """Watt-hours as kilowatt-hours, exactly: `1234` is `1.234 kWh`, `1200` is `1.2 kWh`."""
-    return _("%(value)s kWh") % {"value": kilowatt_hours(wh)}
+    return billed(wh, "electricity")
 
 
 def kilowatt_hours(wh: int) -> str:

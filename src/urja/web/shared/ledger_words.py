@@ -31,6 +31,9 @@ TITLES = (
     gettext_noop("Deposit"),
     gettext_noop("Refund"),
     gettext_noop("Transfer"),
+    gettext_noop("Waiver"),
+    gettext_noop("Write off"),
+    gettext_noop("Bank charge"),
     gettext_noop("Domestic (demonstration)"),
 )
 """Known titles of charge lines, credits and tariffs; another is shown as its document has it."""
@@ -48,9 +51,14 @@ def label(text: str) -> str:
     for pattern, say in _LABELS:
         match = pattern.fullmatch(text)
         if match:
-            return say(match.groupdict())
+            return say(_found(match))
     head, comma, rest = text.partition(", ")
     return f"{title(head)}, {label(rest)}" if comma else title(head)
+
+
+def _found(match: re.Match[str]) -> dict[str, str]:
+    found = match.groupdict()
+    return {**found, "unit": unit(found["unit"])} if "unit" in found else found
 
 
 type _Say = Callable[[dict[str, str]], str]
@@ -67,20 +75,25 @@ def _bill(found: dict[str, str]) -> str:
 
 
 def _percent(found: dict[str, str]) -> str:
-    return _("%(percent)s %% of %(what)s") % {"percent": found["percent"], "what": label(found["what"])}
+    return _("%(percent)s %% of %(what)s") % {
+        "percent": found["percent"],
+        "what": label(found["what"]),
+    }
 
+
+_UNIT = r"(?P<unit>kWh|m³)"
 
 _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (re.compile(r"taken back: (?P<what>.+)"), _taken_back),
     (re.compile(r"(?P<percent>[\d./]+) % of (?P<what>.+)"), _percent),
     (re.compile(r"(?P<kind>surcharge|principal) of bill (?P<bill>.+)"), _bill),
     (
-        re.compile(r"slab (?P<number>\d+): (?P<low>[\d./]+) to (?P<high>[\d./]+) kWh"),
-        lambda found: _("slab %(number)s: %(low)s to %(high)s kWh") % found,
+        re.compile(rf"slab (?P<number>\d+): (?P<low>[\d./]+) to (?P<high>[\d./]+) {_UNIT}"),
+        lambda found: _("slab %(number)s: %(low)s to %(high)s %(unit)s") % found,
     ),
     (
-        re.compile(r"slab (?P<number>\d+): above (?P<low>[\d./]+) kWh"),
-        lambda found: _("slab %(number)s: above %(low)s kWh") % found,
+        re.compile(rf"slab (?P<number>\d+): above (?P<low>[\d./]+) {_UNIT}"),
+        lambda found: _("slab %(number)s: above %(low)s %(unit)s") % found,
     ),
     (
         re.compile(r"(?P<month>\d{4}-\d\d), (?P<days>\d+) of (?P<length>\d+) days(, (?P<load>[\d./]+) kW)?"),
@@ -102,7 +115,10 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
             else _("%(days)s of %(length)s days of the billing period") % found
         ),
     ),
-    (re.compile(r"less (?P<what>.+)"), lambda found: _("less: %(what)s") % {"what": label(found["what"])}),
+    (
+        re.compile(r"less (?P<what>.+)"),
+        lambda found: _("less: %(what)s") % {"what": label(found["what"])},
+    ),
     (
         re.compile("what is beyond the most it may come to"),
         lambda _found: _("amount above the maximum"),
@@ -120,6 +136,7 @@ def unit(text: str) -> str:
     """The unit of a quantity in a row of arithmetic."""
     names = {
         "kWh": pgettext("unit", "kWh"),
+        "m³": pgettext("unit", "m³"),
         "day": pgettext("unit", "day"),
     }
     return names.get(text, text)
@@ -151,7 +168,7 @@ def note(text: str) -> str:
     for pattern, say in _NOTES:
         match = pattern.fullmatch(text)
         if match:
-            return say(match.groupdict())
+            return say(_found(match))
     return text
 
 
@@ -164,36 +181,40 @@ def _decimal(text: str) -> str:
 _NOTES: list[tuple[re.Pattern[str], _Say]] = [
     (
         re.compile(
-            r"\w+: width of slab (?P<number>\d+) of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<width>[\d./]+) kWh"
-        ),
-        lambda found: (
-            _("Slab %(number)s covers %(width)s kWh: %(exact)s kWh in proportion to the days, rounded.")
-            % {**found, "exact": _decimal(found["exact"])}
-        ),
-    ),
-    (
-        re.compile(
-            r"(?:\w+: )?bound (?P<number>\d+) of the use of (?P<exact>[\d./]+) kWh rounded \S+ to (?P<bound>[\d./]+) kWh"
+            rf"\w+: width of slab (?P<number>\d+) of (?P<exact>[\d./]+) {_UNIT} rounded \S+ to (?P<width>[\d./]+) (?P=unit)"
         ),
         lambda found: (
             _(
-                "Limit %(number)s of the use is %(bound)s kWh: %(exact)s kWh in proportion to the days, rounded."
+                "Slab %(number)s covers %(width)s %(unit)s: %(exact)s %(unit)s in proportion to the days, rounded."
             )
             % {**found, "exact": _decimal(found["exact"])}
         ),
     ),
     (
-        re.compile(r"\w+: energy of (?P<exact>[\d./-]+) kWh rounded \S+ to (?P<rounded>[\d./-]+) kWh"),
+        re.compile(
+            rf"(?:\w+: )?bound (?P<number>\d+) of the use of (?P<exact>[\d./]+) {_UNIT} rounded \S+ to (?P<bound>[\d./]+) (?P=unit)"
+        ),
         lambda found: (
-            _("The energy of %(exact)s kWh is rounded to %(rounded)s kWh.")
+            _(
+                "Limit %(number)s of the use is %(bound)s %(unit)s: %(exact)s %(unit)s in proportion to the days, rounded."
+            )
             % {**found, "exact": _decimal(found["exact"])}
         ),
     ),
     (
         re.compile(
-            r"(?P<wh>-?\d+) Wh of (?P<first>\S+) to (?P<end>\S+) split by days at a change of price: (?P<parts>.+)"
+            rf"\w+: energy of (?P<exact>[\d./-]+) {_UNIT} rounded \S+ to (?P<rounded>[\d./-]+) (?P=unit)"
         ),
-        lambda _found: _("The price changed in this period; the energy is divided by days."),
+        lambda found: (
+            _("The use of %(exact)s %(unit)s is rounded to %(rounded)s %(unit)s.")
+            % {**found, "exact": _decimal(found["exact"])}
+        ),
+    ),
+    (
+        re.compile(
+            r"(?P<counted>-?\d+) (?:Wh|L) of (?P<first>\S+) to (?P<end>\S+) split by days at a change of price: (?P<parts>.+)"
+        ),
+        lambda _found: _("The price changed in this period; the use is divided by days."),
     ),
     (
         re.compile(r"correction of the period from (?P<first>\S+)"),

@@ -1,16 +1,22 @@
-"""What every response passes: a measurement, a header that gives up device rights, and the cookie against forged forms."""
+"""What every request passes: a measurement, a header that gives up device rights, the session's user, the cookie against
+forged forms.
+"""
 
 import itertools
 from collections.abc import Callable
 from time import perf_counter
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.functional import SimpleLazyObject
 
-from urja.web.shared import metrics
+from urja.web.shared import metrics, sign_in
 
 type Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -67,6 +73,23 @@ def without_device_rights(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+class UserOfSession(AuthenticationMiddleware):
+    """Django's own, but a session by SMS ends when its user is read and signs in by that number no longer.
+
+    So a page that reads no user asks the database nothing, and answers while it is away.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _user_of(request))  # type: ignore[assignment] # lazily, as Django does
+
+
+def _user_of(request: HttpRequest) -> AbstractBaseUser | AnonymousUser:
+    if not hasattr(request, "_cached_user"):
+        sign_in.end_by_mobile(request)
+    return get_user(request)
 
 
 class CsrfCookieOnce(CsrfViewMiddleware):

@@ -29,14 +29,14 @@ class MessageView:
     """`yes`, `no` or `open`; the sentence in `state` says the same in words."""
 
 
-def views(found: Iterable[NoticeRow], now: datetime) -> list[MessageView]:
-    """Messages as they are shown."""
-    return [_view(notice, now) for notice in found]
+def views(found: Iterable[NoticeRow], now: datetime, commodity: str = "electricity") -> list[MessageView]:
+    """Messages about a commodity as they are shown."""
+    return [_view(notice, now, commodity) for notice in found]
 
 
-def _view(notice: NoticeRow, now: datetime) -> MessageView:
+def _view(notice: NoticeRow, now: datetime, commodity: str) -> MessageView:
     return MessageView(
-        title=title_of(notice.kind),
+        title=title_of(notice.kind, commodity),
         at=_moment(notice.requested_at, now),
         text=notice.text.replace(_MINUS, f"{_MINUS}{_TOGETHER}"),
         language=notice.language,
@@ -51,8 +51,15 @@ _MINUS, _TOGETHER = formats.MINUS, "\u2060"
 _ARRIVED = {NoticeState.DELIVERED: "yes", NoticeState.FAILED: "no"}
 
 
-def title_of(kind: str) -> str:
+def title_of(kind: str, commodity: str = "electricity") -> str:
     """What a message is about."""
+    of_gas = {
+        "cut": _("Notice before a gas valve is closed"),
+        "reconnected": _("Gas valve opened"),
+        LETTER: _("Notice before a gas valve is closed, by letter"),
+    }
+    if commodity == "gas" and kind in of_gas:
+        return of_gas[kind]
     return {
         "low": _("Your credit is running low"),
         "zero": _("Your credit is used up"),
@@ -61,6 +68,12 @@ def title_of(kind: str) -> str:
         "reconnected": _("Reconnected"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
+        "cheque": _("Cheque received"),
+        "cheque_returned": _("Cheque returned"),
+        "receipt_cancelled": _("Receipt cancelled"),
+        "maintenance": _("Maintenance payment received"),
+        "gas_escapes": _("Danger: gas escapes"),
+        "gas_escapes_staff": _("Danger: gas escapes"),
         LETTER: _("Disconnection notice by letter"),
     }[kind if kind == LETTER else text_kind(kind)]
 

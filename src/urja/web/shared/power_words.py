@@ -49,7 +49,7 @@ def power_of(card: AccountCard, now: datetime, relay: Opened | None) -> PowerSta
     """The power of an account's supply; None where no meter bills it."""
     if card.agreement is None or card.interval is None:
         return None
-    meter = power_at(card.agreement.service_point_id, card.heard, card.interval, now)
+    meter = power_at(card.agreement.service_point_id, card.heard, card.interval, now, card.asleep)
     return with_relay(meter, relay)
 
 
@@ -58,8 +58,10 @@ def with_relay(meter: PowerAtMeter, relay: Opened | None) -> PowerState:
     return Disconnected(relay.holds, relay.since, meter) if relay else meter
 
 
-def shown(power: PowerState, now: datetime) -> PowerView:
+def shown(power: PowerState, now: datetime, commodity: str = "electricity") -> PowerView:
     """For a page: the state with the instant of its evidence."""
+    if commodity == "gas":
+        return _of_gas(power, now)
     match power:
         case Powered():
             return PowerView("powered", at_meter_words(power, now))
@@ -79,8 +81,28 @@ def shown(power: PowerState, now: datetime) -> PowerView:
             assert_never(power)
 
 
+def _of_gas(power: PowerState, now: datetime) -> PowerView:
+    """The same of a gas meter, which has a battery: that it reports does not say that gas is there."""
+    meter = power.at_meter if isinstance(power, Disconnected) else power
+    heard = (
+        _("The meter last reported %(moment)s.") % {"moment": _moment(meter.heard_at, now)}
+        if isinstance(meter, Powered)
+        else _("The meter has not communicated yet.")
+        if meter.since is None
+        else _("No communication from the meter since %(moment)s.") % {"moment": _moment(meter.since, now)}
+    )
+    if not isinstance(power, Disconnected):
+        return PowerView("powered" if isinstance(meter, Powered) else "not_heard_from", heard)
+    closed = (
+        _("The valve is closed since %(moment)s.") % {"moment": _moment(power.since, now)}
+        if power.since
+        else _("The valve is closed.")
+    )
+    return PowerView("disconnected", closed if isinstance(meter, Powered) else f"{closed} {heard}")
+
+
 def at_meter_words(meter: PowerAtMeter, now: datetime) -> str:
-    """What is known of the power at the meter, in a sentence."""
+    """Return a sentence on the power at the meter: powered, no power or disconnected, since when, or not known."""
     match meter:
         case Powered(heard_at=at):
             return _("Powered: the meter last reported %(moment)s.") % {"moment": _moment(at, now)}

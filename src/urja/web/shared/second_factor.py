@@ -6,11 +6,10 @@ web cannot write (docs/approvals.md).
 
 import base64
 import time
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import segno
 from allauth.account.internal.flows.login import get_authentication_records
-from allauth.mfa import signals
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -23,13 +22,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django import forms
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, gettext_lazy as _
-
-from urja.apps.identity.kinds import SignInKind
-from urja.web.shared import sign_in
 
 FRESH_S: Final = 15 * 60
 """So long after it was given a second factor stands for what moves money or supply."""
@@ -73,7 +70,7 @@ class FactorAdapter(DefaultMFAAdapter):
     def decrypt(self, encrypted_text: str) -> str:
         return _cipher().decrypt(encrypted_text.encode()).decode()
 
-    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:  # noqa: A002 - allauth's name
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:  # noqa: A002 - allauth's name
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
         return gettext("Security key %(number)s") % {"number": number}
 
@@ -105,7 +102,7 @@ def _code_field() -> forms.CharField:
 class SecondFactorForm(AuthenticateForm):
     """The second factor while signing in."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"] = _code_field()
 
@@ -113,7 +110,7 @@ class SecondFactorForm(AuthenticateForm):
 class AgainForm(ReauthenticateForm):
     """The second factor once more, before what moves money or supply."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"] = _code_field()
 
@@ -121,7 +118,7 @@ class AgainForm(ReauthenticateForm):
 class AppForm(ActivateTOTPForm):
     """The first code of an app."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"] = _code_field()
         self.fields["code"].label = _("The code that the app shows now")
@@ -130,29 +127,6 @@ class AppForm(ActivateTOTPForm):
 class KeyForm(AddWebAuthnForm):
     """A security key that is added."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name of this key")
-
-
-# -- the book of the door ------------------------------------------------------------------------------------------
-
-
-def _noting(kind: SignInKind) -> Any:
-    def note(*, request: HttpRequest, user: Any, **_more: Any) -> None:
-        sign_in.note(request, kind, user.email, user)
-
-    return note
-
-
-_NOTED: Final = {
-    signals.authenticator_added: _noting(SignInKind.FACTOR_ADDED),
-    signals.authenticator_removed: _noting(SignInKind.FACTOR_REMOVED),
-    signals.authentication_failed: _noting(SignInKind.SECOND_FACTOR_FAILED),
-}
-
-
-def note_what_happens() -> None:
-    """Write down that factors come and go, and that one was wrong."""
-    for signal, note in _NOTED.items():
-        signal.connect(note, dispatch_uid="urja", weak=False)

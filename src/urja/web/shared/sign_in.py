@@ -11,22 +11,27 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final, Protocol
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core import signing
 from django.db import connection, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import get_language
 
-from urja.apps.identity.kinds import SignInKind
+from urja.apps.identity.kinds import CodeMedium, SignInKind
 from urja.apps.identity.queries import sign_ins
+from urja.apps.identity.queries.mobile_users import number_of
 from urja.apps.identity.queries.sign_ins import Event
-from urja.apps.identity.requests import record_sign_in
-from urja.base.ip_networks import address_of
+from urja.apps.identity.requests import record_sign_in, request_sign_in_code
+from urja.base.ip_networks import NOWHERE, address_of, network_of
+from urja.core.policy.wording import DEFAULT_LANGUAGE
 from urja.web.shared.client import place_of
+from urja.web.shared.clock import business_now
 
 log = structlog.get_logger()
 
@@ -34,11 +39,17 @@ FREE: Final = 3
 """So much may be asked for or mistyped at a place before it has to wait."""
 FIRST_DELAY_S: Final = 30
 LONGEST_DELAY_S: Final = 3600
+HOUR: Final = timedelta(hours=1)
 COUNTED: Final = timedelta(days=1)
 LIMITED_NOTED: Final = timedelta(minutes=10)
 """How often it is noted that a place has to wait."""
 PLACE_PER_MINUTE: Final = 20
 """Codes that may be asked for from one network in a minute, for whatever addresses."""
+BLOCK_PER_HOUR: Final = {CodeMedium.EMAIL: 300, CodeMedium.SMS: 50}
+"""Codes that may be asked for in an hour from the addresses that one subscriber is usually given (IPv4 /24, IPv6 /48), for
+whatever addresses or numbers: a share of what the pipeline sends to all (`pipeline.sign_in_codes.TOTAL_LIMITS`), so that one
+source does not use it up.
+"""
 TRIES: Final = 3
 """Of one code."""
 GUESSES: Final = 20
@@ -52,11 +63,12 @@ STAFF_SESSION: Final = timedelta(hours=12)
 
 _BROWSER: Final = "sign_in_browser"
 """In the session: the number of the browser that asked."""
+_BY_MOBILE: Final = "signed_in_by_mobile"
 _SALT: Final = "urja.web.sign-in"
 
 
 def delay_s(events: Iterable[Event], now: datetime) -> int:
-    """Seconds that a place has to wait after these events there, in their order; a sign-in begins the count anew."""
+    """Seconds that a place has to wait after these events there, in their order; a sign-in begins the count again."""
     counted, last = 0, None
     for event in events:
         if event.kind == SignInKind.SIGNED_IN:
@@ -69,7 +81,7 @@ def delay_s(events: Iterable[Event], now: datetime) -> int:
     return max(0, math.ceil(delay - (now - last).total_seconds()))
 
 
-# -- who is at the door --------------------------------------------------------------------------------------------
+# -- who asks to sign in --------------------------------------------------------------------------------------------
 
 
 def digest_of(address: str) -> bytes:
@@ -109,6 +121,33 @@ def _device(request: HttpRequest) -> bytes:
     return sha256(_browser(request).encode()).digest()
 
 
+def asking_device(request: HttpRequest) -> str:
+    """Return the digest of the browser that asks for a code, in hexadecimal: to be stored beside the code."""
+    return _device(request).hex()
+
+
+def mark_by_mobile(request: HttpRequest, number: str) -> None:
+    """Remember of this session that a code by SMS to a normalised number opened it."""
+    request.session[_BY_MOBILE] = digest_of(number).hex()
+
+
+def by_mobile(request: HttpRequest) -> bool:
+    """Whether a code by SMS opened the session: it opens nothing for staff, because numbers can be taken over."""
+    return bool(request.session.get(_BY_MOBILE))
+
+
+def end_by_mobile(request: HttpRequest) -> None:
+    """End a session that a code by SMS opened, where its user may sign in by that number no longer."""
+    opened = request.session.get(_BY_MOBILE)
+    if not opened:
+        return
+    number = number_of(int(request.session.get(SESSION_KEY, 0)), business_now())
+    # Sessions of before numbers were remembered have True here, and end.
+    if number is None or not constant_time_compare(digest_of(number).hex(), str(opened)):
+        # No `logout`, which would read the user: this is called while the user is read.
+        request.session.flush()
+
+
 def limit_session(request: HttpRequest) -> None:
     """Limit the session of staff to its length, also for a user who was hired meanwhile."""
     if "_session_expiry" not in request.session:
@@ -119,8 +158,24 @@ def limit_session(request: HttpRequest) -> None:
 # -- what happens --------------------------------------------------------------------------------------------------
 
 
-def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> None:
-    """Write down what has happened: in the table, and in the log under the client's address."""
+class Identified(Protocol):
+    """What a record of sign-in needs of a user."""
+
+    @property
+    def pk(self) -> int | None: ...
+
+
+def note(
+    request: HttpRequest,
+    kind: SignInKind,
+    address: str,
+    user: Identified | None,
+    device: str | None = None,
+) -> None:
+    """Write down what has happened: in the table, and in the log under the client's address.
+
+    A wrong code is that of the `device` that asked for the code (`asking_device`), whatever cookie it came with.
+    """
     ip = request.META.get("REMOTE_ADDR", "")
     record_sign_in(
         kind,
@@ -129,7 +184,7 @@ def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> Non
         address_digest=digest_of(address),
         ip=ip if address_of(ip) is not None else None,
         network=place_of(ip),
-        device_digest=_device(request),
+        device_digest=_device(request) if device is None else bytes.fromhex(device),
     )
     write = (
         log.info if kind in (SignInKind.ASKED, SignInKind.SIGNED_IN, SignInKind.SIGNED_OUT) else log.warning
@@ -137,7 +192,9 @@ def note(request: HttpRequest, kind: SignInKind, address: str, user: Any) -> Non
     write("sign-in", what=str(kind), user=None if user is None else user.pk)
 
 
-def ask(request: HttpRequest, address: str, user: Any) -> int:
+def ask(
+    request: HttpRequest, address: str, user: Identified | None, medium: CodeMedium = CodeMedium.EMAIL
+) -> int:
     """Note that a code is asked for: 0, or the seconds that this place has to wait.
 
     An address without an account takes the same steps and leaves the same record.
@@ -150,23 +207,36 @@ def ask(request: HttpRequest, address: str, user: Any) -> int:
         here = _here(events, request)
         wait_s = delay_s(here, now)
         if not known:
-            wait_s = max(wait_s, _wait_of_place(request, now))
+            wait_s = max(wait_s, _wait_of_place(request, now), _wait_of_block(request, medium, now))
         if not wait_s:
             note(request, SignInKind.ASKED, address, user)
         elif not here or here[-1].kind != SignInKind.LIMITED or now - here[-1].at > LIMITED_NOTED:
             # Once in a while: a stranger must not fill the table.
             note(request, SignInKind.LIMITED, address, user)
-    request.urja_long_code = not known and guessed_at(events)  # type: ignore[attr-defined]  # read by the adapter within this request
+    # Read by the adapter within this request.
+    request.urja_long_code = not known and guessed_at(events)  # type: ignore[attr-defined] # carried by the request
+    request.urja_code_user_id = None if user is None else user.pk  # type: ignore[attr-defined] # carried by the request
     return wait_s
 
 
-def try_code(request: HttpRequest, address: str, since: datetime) -> bool:
-    """Whether this browser may still try the code that it asked for at an instant.
+def request_code(request: HttpRequest, code: str, medium: CodeMedium = CodeMedium.EMAIL) -> None:
+    """Request that the pipeline sends a code to the user for whom it was asked in this request (`ask`)."""
+    user_id = request.urja_code_user_id  # type: ignore[attr-defined] # carried by the request
+    if not request_sign_in_code(user_id, code, get_language() or DEFAULT_LANGUAGE, medium):
+        log.error("sign-in code not requested: too many are pending")
+
+
+def try_code(address: str, device: str | None, since: datetime) -> bool:
+    """Whether the code that a device (`asking_device`) requested for an address at an instant may still be tried.
 
     To be called, and what is tried to be noted, in one transaction: then tries at once are counted one by one.
     """
+    if device is None:
+        # Requested before the device was stored beside the code.
+        return False
     _one_at_a_time(address)
-    return sign_ins.wrong_codes(digest_of(address), _device(request), since) < TRIES
+    # Not by the cookie of the try: any signed one is taken, and each would have tries of its own.
+    return sign_ins.wrong_codes(digest_of(address), bytes.fromhex(device), since) < TRIES
 
 
 def guessed_at(events: Iterable[Event]) -> bool:
@@ -207,6 +277,16 @@ def _wait_of_place(request: HttpRequest, now: datetime) -> int:
     if len(times) < PLACE_PER_MINUTE:
         return 0
     return max(1, 60 - int((now - times[-PLACE_PER_MINUTE]).total_seconds()))
+
+
+def _wait_of_block(request: HttpRequest, medium: CodeMedium, now: datetime) -> int:
+    block = network_of(request.META.get("REMOTE_ADDR", ""))
+    if block == NOWHERE:
+        return 0
+    times = sign_ins.code_requests_within(block, now - HOUR)
+    if len(times) < BLOCK_PER_HOUR[medium]:
+        return 0
+    return max(1, math.ceil((times[-BLOCK_PER_HOUR[medium]] + HOUR - now).total_seconds()))
 
 
 def _one_at_a_time(address: str) -> None:

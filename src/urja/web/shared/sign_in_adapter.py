@@ -1,16 +1,21 @@
 """How django-allauth behaves here: people are adopted with their connection, they do not sign up."""
 
-from typing import Any, ClassVar
+from typing import ClassVar, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.identity.kinds import SignInKind
 from urja.apps.identity.queries.identities import is_staff
+from urja.base.untyped_values import JsonObject
 from urja.web.shared import sign_in
+
+CODE_MAILS: Final = ("account/email/login_code", "account/email/unknown_account")
+"""allauth's names of the mails to a known and to an unknown address."""
 
 
 class ConsumerAdapter(DefaultAccountAdapter):
@@ -33,16 +38,15 @@ class ConsumerAdapter(DefaultAccountAdapter):
         digits = sign_in.LONG_CODE if under_attack else sign_in.SHORT_CODE
         return get_random_string(digits, "0123456789")
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        if template_prefix == "account/email/unknown_account":
-            # No mail is sent, and it takes as long: the response time must not say whether the address is known.
-            self.render_mail(
-                "account/email/login_code", email, {**context, "code": self.generate_login_code()}
-            )
-            return
-        super().send_mail(template_prefix, email, context)
+    def send_mail(self, template_prefix: str, email: str, context: JsonObject) -> None:  # noqa: ARG002 - allauth's signature
+        """Request the code's mail from the pipeline, which takes the address from the user and words it.
 
-    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        An unknown address takes the same steps with a code of its own, and is sent nothing.
+        """
+        assert template_prefix in CODE_MAILS, f"the web sends no mail such as {template_prefix}"
+        sign_in.request_code(context["request"], context.get("code") or self.generate_login_code())
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: object) -> HttpResponse:
         response = super().post_login(request, user, **kwargs)
         sign_in.note(request, SignInKind.SIGNED_IN, user.email, user)
         if is_staff(user.pk):
@@ -58,6 +62,3 @@ class ConsumerAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         # `client.believed` has put it there; allauth's own way of reading proxies' headers is not asked.
         return str(request.META.get("REMOTE_ADDR", ""))
-
-    def format_email_subject(self, subject: str) -> str:
-        return subject

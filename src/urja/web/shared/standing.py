@@ -34,6 +34,8 @@ class StandingView:
     standing: str
     supply: str
     text: str
+    says_used_up: bool
+    """Whether the text itself says that the credit is used up."""
 
 
 def known_of(card: AccountCard, now: datetime) -> AccountSnapshot | None:
@@ -59,23 +61,31 @@ def standing(known: AccountSnapshot) -> StandingView:
     decision = decide(known.policy, known.facts)
     ahead = outlook(known.policy, known.facts)
     currency, now = known.balance.currency, known.facts.now
+    says_used_up = False
     if in_good_standing(known.policy, known.facts):
-        text = told(ahead, currency, now)
+        text = told(ahead, currency, now, known.agreement.commodity)
     else:
         reason = sentence(decision.reason, get_language() or "en")
         # One deadline: a reason that names its own is not followed by another one.
-        not_before = "" if _names_a_deadline(decision.reason) else _not_before(ahead, now)
+        not_before = (
+            "" if _names_a_deadline(decision.reason) else _not_before(ahead, now, known.agreement.commodity)
+        )
         text = _together(reason, not_before, _old_dues(ahead, currency))
+        # The sentences of the policy are data; their English says which of them name it.
+        says_used_up = "credit is used up" in sentence(decision.reason, "en")
     return StandingView(
         standing=str(decision.standing),
         supply=known.facts.supply,
         text=text,
+        says_used_up=says_used_up,
     )
 
 
-def told(ahead: Outlook, currency: str, now: datetime) -> str:
+def told(ahead: Outlook, currency: str, now: datetime, commodity: str = "electricity") -> str:
     """Say until when a connected account's credit lasts, or before when it is not disconnected: one deadline only."""
-    return _together(_not_before(ahead, now) or _lasts_until(ahead, now), _old_dues(ahead, currency))
+    return _together(
+        _not_before(ahead, now, commodity) or _lasts_until(ahead, now), _old_dues(ahead, currency)
+    )
 
 
 def _names_a_deadline(reason: Reason) -> bool:
@@ -108,14 +118,17 @@ def _lasts_until(ahead: Outlook, now: datetime) -> str:
     return _("At your average use your credit lasts until %(when)s.") % {"when": about(ahead.ends_at)}
 
 
-def _not_before(ahead: Outlook, now: datetime) -> str:
+def _not_before(ahead: Outlook, now: datetime, commodity: str) -> str:
     if ahead.not_before is None or not ONE_MINUTE <= ahead.not_before - now <= FAR_AHEAD:
         return ""
     if ahead.ends_at is None and ahead.not_before - now < SOON:
         return ""
-    return _("No disconnection for credit before %(when)s.") % {
-        "when": formats.weekday_time(ahead.not_before.astimezone(zone()))
-    }
+    said = (
+        _("Your gas valve is not closed for credit before %(when)s.")
+        if commodity == "gas"
+        else _("No disconnection for credit before %(when)s.")
+    )
+    return said % {"when": formats.weekday_time(ahead.not_before.astimezone(zone()))}
 
 
 def _old_dues(ahead: Outlook, currency: str) -> str:

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from urja.web.town import control
 
 Scope = Literal["town", "feeder", "house"]
+Kind = Literal["any", "electricity", "generator", "gas"]
+"""Meters that a button of a house is for: `generator` are those of electricity that count a generator apart."""
 
 HOOK_W: Final = 2000
 LOST_MINUTES: Final = 60
@@ -29,6 +31,9 @@ class Action:
     act: Callable[[str], object]
     undoes: bool = False
     """Whether it repairs the fault of another button."""
+    of_relay: bool = False
+    """Whether it acts on the relay, which some meters lack."""
+    kind: Kind = "any"
 
 
 def _feeder(do: str) -> Callable[[str], object]:
@@ -104,6 +109,7 @@ _ALL: Final = (
             "A loss belongs to the transformer, not to a house: it opens a work order and accuses no consumer."
         ),
         _house("hook", watts=HOOK_W),
+        kind="electricity",
     ),
     Action(
         "unhook",
@@ -114,6 +120,7 @@ _ALL: Final = (
         _("The intervals with the wire keep their loss: measured values are not changed."),
         _house("hook", watts=0),
         undoes=True,
+        kind="electricity",
     ),
     Action(
         "weld",
@@ -127,6 +134,8 @@ _ALL: Final = (
             "A register that advances over two reads after a confirmed disconnection opens a work order: the disconnection has not succeeded, and theft is not yet proven."
         ),
         _house("weld", on=True),
+        of_relay=True,
+        kind="electricity",
     ),
     Action(
         "repair",
@@ -137,6 +146,8 @@ _ALL: Final = (
         _("The work order stays open until an operator closes it."),
         _house("weld", on=False),
         undoes=True,
+        of_relay=True,
+        kind="electricity",
     ),
     Action(
         "press",
@@ -146,6 +157,43 @@ _ALL: Final = (
         _("If the meter was ready for reconnection, power returns. Otherwise nothing happens."),
         _("A supply that waits for the button is shown as waiting, never as reconnected."),
         _house("press"),
+        of_relay=True,
+        kind="electricity",
+    ),
+    Action(
+        "press-gas",
+        "house",
+        _("Press the button at the meter"),
+        _("The button of meter %(target)s was pressed: its module is awake."),
+        _(
+            "The meter is read, and pending commands are sent. If its valve was ready, it checks for a minute of town time that no gas escapes, and opens."
+        ),
+        _("No order from afar opens a valve: a person is at the meter. Where gas escapes, it stays closed."),
+        _house("press"),
+        kind="gas",
+    ),
+    Action(
+        "fail-grid",
+        "house",
+        _("Let the grid fail here"),
+        _("The grid has failed at meter %(target)s."),
+        _("The generator takes over at once. Its energy counts on registers of its own."),
+        _(
+            "Energy of the generator passes no transformer and is not billed: the register of the grid stands."
+        ),
+        _house("cut"),
+        kind="generator",
+    ),
+    Action(
+        "end-failure",
+        "house",
+        _("Restore the grid here"),
+        _("The grid supplies meter %(target)s again."),
+        _("The generator stops, and the register of the grid goes on."),
+        _("Both parts of an interval are stored: what the grid supplied, and what the generator did."),
+        _house("restore"),
+        undoes=True,
+        kind="generator",
     ),
     Action(
         "lose-house",
@@ -245,6 +293,13 @@ _ALL: Final = (
 ACTIONS: Final = {action.key: action for action in _ALL}
 
 
-def of_scope(scope: Scope) -> list[Action]:
-    """Return the buttons for a town, a feeder or a house, in order."""
-    return [action for action in _ALL if action.scope == scope]
+def of_scope(scope: Scope, *, relay: bool = True, kind: Kind = "electricity") -> list[Action]:
+    """Return the buttons for a town, a feeder or a house, in order; for a house, those for its kind of meter and, without
+    a relay, those that need none.
+    """
+    kinds = {"any", kind} | ({"electricity"} if kind == "generator" else set())
+    return [
+        action
+        for action in _ALL
+        if action.scope == scope and action.kind in kinds and (relay or not action.of_relay)
+    ]

@@ -5,9 +5,10 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedRWPair
-from typing import Any
 
 from django.conf import settings
+
+from urja.base.untyped_values import JsonObject
 
 _TIMEOUT_S = 15.0
 
@@ -32,7 +33,7 @@ def request(do: str, **arguments: object) -> dict[str, object]:
     return answer
 
 
-def request_fleet(do: str, **arguments: Any) -> dict[str, Any]:
+def request_fleet(do: str, **arguments: object) -> JsonObject:
     """Send one request to the fleet of meters and return its answer.
 
     Raises ControlUnavailableError or ControlRefusedError.

@@ -90,7 +90,7 @@ def house(request: HttpRequest, serial: str) -> HttpResponse:
         "live": html,
         "tag": tag,
         "display": pages.display(serial, _turn()),
-        "of_house": of_scope("house"),
+        "of_house": of_scope("house", relay=head.load_switch, kind=head.kind),
         "done": _done(request),
         "refresh_s": _refresh_s(request),
         "every_s": _REFRESH_S,

@@ -1,12 +1,13 @@
 """Events of the town as sentences."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.apps.supply.queries.feed import FeedEntry
+from urja.base.untyped_values import JsonObject
 from urja.core.policy import Reason
 from urja.web.console.wording import OPERATIONS, command, command_state, past_reason, words_for, work
 from urja.web.shared import formats
@@ -90,7 +91,7 @@ def _credited(seen: FeedEntry) -> str:
     return _("%(amount)s credited") % {"amount": _amount(seen.detail)}
 
 
-def _amount(detail: dict[str, Any]) -> str:
+def _amount(detail: JsonObject) -> str:
     return formats.money(int(detail["amount_minor"]))
 
 

@@ -35,7 +35,7 @@ def commands(ids: Iterable[int]) -> dict[int, Command]:
 
 
 def newest(device_id: int, kind: str, *, since: datetime, after: int = 0) -> Command | None:
-    """Return the newest command of a kind to a device, issued at `since` or later and with a sequence above `after`."""
+    """Return the newest command of a kind to a device, issued at `since` (UTC) or later and with a sequence above `after`."""
     given = Command.objects.filter(device_id=device_id, kind=kind, issued_at__gte=since, sequence__gt=after)
     return given.order_by("-sequence").first()
 

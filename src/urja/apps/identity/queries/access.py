@@ -108,7 +108,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def caller_of_user(user_id: int, at: datetime) -> Caller:
-    """Return a user as a caller at an instant, by their employments and the accounts that they may see."""
+    """Return a user as a caller at an instant (UTC), by their employments and the accounts that they may see."""
     grants = [(Role(held.role), _area(held)) for held in employments(user_id, at)]
     person_id = None
     own: dict[Role, set[int]] = {}
@@ -121,7 +121,7 @@ def caller_of_user(user_id: int, at: datetime) -> Caller:
 
 
 def caller_of_token(token: Token, at: datetime) -> Caller:
-    """Return a token as a caller at an instant: with its owner's roles, or its own one, within its scopes."""
+    """Return a token as a caller at an instant (UTC): with its owner's roles, or its own one, within its scopes."""
     scopes = tuple(token.scopes)
     if token.user_id is not None:
         return replace(caller_of_user(token.user_id, at), token_id=token.id, scopes=scopes)
@@ -164,12 +164,12 @@ def employments(user_id: int, at: datetime) -> QuerySet[Employment]:
 
 
 def is_employed(user_id: int, at: datetime) -> bool:
-    """Return whether a user has any employment at an instant."""
+    """Return whether a user has any employment at an instant (UTC)."""
     return employments(user_id, at).exists()
 
 
 def staff_addresses(at: datetime) -> list[str]:
-    """Return the sign-in addresses of all staff at an instant, each once."""
+    """Return the sign-in addresses of all staff at an instant (UTC), each once."""
     held = Employment.objects.filter(
         Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at, user__is_active=True
     )

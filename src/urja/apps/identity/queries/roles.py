@@ -18,6 +18,7 @@ class Role(StrEnum):
     """Member of an account's household."""
     SECRETARY = "secretary"
     CLERK = "clerk"
+    CASHIER = "cashier"
     FIELD_ENGINEER = "field_engineer"
     CONTROL_ROOM = "control_room"
     REVENUE_OFFICER = "revenue_officer"
@@ -36,6 +37,8 @@ class Read(StrEnum):
     LOAD_CURVE = "read:load_curve"
     TOTALS = "read:totals"
     """Energy of whole months by flat, tower, common area and bulk supply."""
+    SOCIETY_MONEY = "read:society_money"
+    """Collections, balances, dues and receipts of a society's flats, and what each was charged in whole past months."""
     LEDGER = "read:ledger"
     AUDIT = "read:audit"
     PERSONAL_READS = "read:personal_reads"
@@ -49,6 +52,8 @@ class Read(StrEnum):
     """The control room's page, which shows the whole utility."""
     SETTLEMENTS = "read:settlements"
     """Payouts of the payment service, and payments that match no order, of the whole utility."""
+    COUNTER = "read:counter"
+    """Drawers, receipts and deposit slips."""
 
 
 def _roles(names: str) -> frozenset[Role]:
@@ -60,14 +65,19 @@ _COMMAND_LINE_ONLY: Final[frozenset[Role]] = frozenset()
 """No role: what gives rights or carries keys is done only by a command on the machine itself."""
 
 TABLE: Final[dict[str, frozenset[Role]]] = {
-    Read.CONSUMER: _roles("consumer member clerk field_engineer revenue_officer auditor administrator"),
+    Read.CONSUMER: _roles(
+        "consumer member clerk cashier field_engineer revenue_officer auditor administrator"
+    ),
     Read.SERVICE_POINT: _ALL_ROLES,
     Read.DEVICE: _roles(
-        "consumer member clerk field_engineer control_room revenue_officer auditor administrator"
+        "consumer member clerk cashier field_engineer control_room revenue_officer auditor administrator"
     ),
-    Read.AGREEMENT: _roles("consumer member clerk control_room revenue_officer auditor administrator"),
+    Read.AGREEMENT: _roles(
+        "consumer member clerk cashier control_room revenue_officer auditor administrator"
+    ),
     Read.LOAD_CURVE: _roles("consumer member clerk revenue_officer auditor"),
     Read.TOTALS: _roles("secretary clerk control_room revenue_officer auditor administrator"),
+    Read.SOCIETY_MONEY: _roles("secretary clerk revenue_officer auditor administrator"),
     Read.LEDGER: _roles("consumer member clerk revenue_officer auditor"),
     Read.AUDIT: _roles("clerk revenue_officer auditor administrator"),
     Read.PERSONAL_READS: _roles("auditor"),
@@ -77,6 +87,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.TARIFFS: _ALL_ROLES,
     Read.OVERVIEW: _roles("control_room administrator"),
     Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
+    Read.COUNTER: _roles("clerk cashier revenue_officer auditor"),
     # Operations, grouped by the module that defines them.
     "write:adoption": _COMMAND_LINE_ONLY,
     "write:install_network_meter": _COMMAND_LINE_ONLY,
@@ -97,11 +108,13 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:convert_to_postpaid": _roles("revenue_officer"),
     "write:agree_instalments": _roles("revenue_officer"),
     "write:end_instalments": _roles("revenue_officer"),
+    "write:sign_off_opening_balances": _roles("revenue_officer administrator"),
     "write:record_dues_paid": _COMMAND_LINE_ONLY,
     "write:record_letter": _roles("clerk revenue_officer"),
     "write:protect": _roles("clerk administrator"),
     "write:end_protection": _roles("clerk administrator"),
     "write:new_connection": _roles("clerk"),
+    "write:set_up_society": _roles("clerk administrator"),
     "write:commission": _roles("clerk field_engineer control_room"),
     "write:record_commissioning": _COMMAND_LINE_ONLY,
     "write:take_new_keys": _COMMAND_LINE_ONLY,
@@ -113,7 +126,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:reconnect": _roles("clerk control_room"),
     "write:disconnect_permanently": _roles("clerk"),
     "write:reopen_service_point": _roles("clerk"),
-    "write:undo": _roles("clerk administrator"),
+    "write:undo": _roles("clerk revenue_officer administrator"),
     "write:receive_devices": _COMMAND_LINE_ONLY,
     "write:test_device": _roles("clerk field_engineer"),
     "write:issue_device": _roles("clerk"),
@@ -121,6 +134,9 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:scrap_device": _roles("clerk administrator"),
     "write:upsert_from_system": _roles("administrator"),
     "write:read_meters": _roles("clerk field_engineer control_room revenue_officer"),
+    # What a maximum demand is billed by: of the desk that answers for bills.
+    "write:set_calendars": _roles("revenue_officer"),
+    "write:reset_demands": _roles("revenue_officer"),
     "write:set_clocks": _roles("field_engineer control_room"),
     "write:show_text": _roles("clerk control_room"),
     "write:change_keys": _roles("administrator"),
@@ -132,6 +148,22 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:close_work_order": _roles("clerk field_engineer"),
     "write:note_difference": _roles("revenue_officer"),
     "write:close_difference": _roles("revenue_officer"),
+    "write:post_maintenance": _roles("secretary clerk revenue_officer"),
+    "write:adjust_balance": _roles("revenue_officer"),
+    "write:waive_charges": _roles("revenue_officer"),
+    "write:write_off": _roles("revenue_officer"),
+    "write:refund_credit": _roles("revenue_officer"),
+    "write:open_drawer": _roles("clerk cashier"),
+    "write:take_receipt": _roles("clerk cashier"),
+    "write:cancel_receipt": _roles("clerk cashier"),
+    "write:close_drawer": _roles("clerk cashier revenue_officer"),
+    "write:deposit_takings": _roles("clerk cashier revenue_officer"),
+    "write:clear_cheque": _roles("clerk revenue_officer"),
+    "write:return_cheque": _roles("clerk revenue_officer"),
+    "write:load_statement": _roles("revenue_officer"),
+    "write:claim_transfer": _roles("clerk revenue_officer"),
+    "write:decide_claim": _roles("revenue_officer"),
+    "write:reverse_claim": _roles("revenue_officer"),
     "write:correct_consumer": _roles("clerk administrator"),
     # No clerk: a change for a lost mailbox needs two people, and the second one must be of another desk than the first.
     "write:approve_address_change": _roles("revenue_officer administrator"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from urja.apps.identity.kinds import SignInKind
-from urja.apps.identity.models import SignIn
+from urja.apps.identity.models import SignIn, SignInCode
 
 type SignInRow = SignIn
 
@@ -50,6 +50,21 @@ def code_requests_from(network: str, since: datetime) -> list[datetime]:
     """Return when codes were requested from a network since an instant of the wall clock (UTC), the oldest first."""
     asked = SignIn.objects.filter(network=network, at__gt=since, kind=SignInKind.ASKED)
     return list(asked.order_by("at").values_list("at", flat=True))
+
+
+def code_requests_within(block: str, since: datetime) -> list[datetime]:
+    """Return when codes were requested from addresses of a block such as 192.0.2.0/24 since an instant of the wall clock
+    (UTC), the oldest first.
+    """
+    asked = SignIn.objects.filter(at__gt=since, kind=SignInKind.ASKED).extra(
+        where=["ip <<= %s::inet"], params=[block]
+    )
+    return list(asked.order_by("at").values_list("at", flat=True))
+
+
+def relay_fails() -> bool:
+    """Return whether codes wait because the relay takes no mail at all; it is the same for every address."""
+    return SignInCode.objects.filter(ended_at=None, relay_failed_at__isnull=False).exists()
 
 
 def latest(network: str, before: int | None, limit: int) -> list[SignIn]:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from django.db import connection
 from django.db.models import Q
 
 from urja.apps.identity.models import Employment, Token
+from urja.apps.identity.queries.roles import roles_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,22 @@ def staff_at(at: datetime | None) -> list[Employed]:
         )
         for one in employed
     ]
+
+
+_RESPONSIBLE: Final = """
+SELECT DISTINCT e.user_id FROM identity_employment e JOIN auth_user u ON u.id = e.user_id AND u.is_active
+WHERE e.role = ANY(%(roles)s) AND e.valid_from <= %(at)s AND coalesce(e.valid_to, 'infinity') > %(at)s
+    AND (e.node_id IS NULL AND e.premise_id IS NULL OR network_in_area(%(place)s,
+        array_remove(ARRAY[e.node_id], NULL), array_remove(ARRAY[e.premise_id], NULL), %(at)s))
+ORDER BY 1
+"""
+
+
+def responsible_staff(service_point_id: int, act: str, at: datetime) -> list[int]:
+    """Return the users employed at an instant (UTC) in a role that may do an act, and in an area with a service point."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RESPONSIBLE, {"roles": roles_allowed(act), "at": at, "place": service_point_id})
+        return [user_id for (user_id,) in cursor.fetchall()]
 
 
 def area_text(held: Employment | Token) -> str:

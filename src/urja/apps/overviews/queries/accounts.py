@@ -7,25 +7,25 @@ pushes and the last recharge. It does not cover a late interval before the regis
 next full rendering, which portals do once a minute.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.meter_types.queries import longest_asleep
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
-from urja.core.power import LastMessage
+from urja.base.untyped_values import SqlRow
+from urja.core.power import ALWAYS_AWAKE, LastMessage
 
 # Two accruals are hashed: at a month's turn late readings still change the month before. The agreement is the newest
 # that has begun, even if it has ended: its account still has a balance to show.
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply.reconnection r WHERE r.account_id = x.account_id),
-    device.interval_s, {HEARD_AT}, {LAST_GASP}, told.until_at,
+    device.interval_s, device.device_type, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
         g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM rulebook.tariff_version v),
         array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh), 0)
@@ -77,6 +77,8 @@ class AccountOverview:
     """Whether a payment was ever followed from receipt to reconnection, finished or not."""
     interval: timedelta | None
     """Capture period of the billing meter's load profile; None where no billing meter is installed."""
+    asleep: timedelta
+    """The longest sleep of that meter's module by its plan; zero where it never sleeps."""
     heard: LastMessage | None
     """The newest message of the billing meter; None before the first."""
     unconfirmed_until: datetime | None
@@ -98,7 +100,7 @@ def accounts_of(user_id: int | None, now: datetime, account_id: int | None = Non
     return [_overview(agreements.get(row[3]), row) for row in rows]
 
 
-def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOverview:
+def _overview(agreement: Agreement | None, row: SqlRow) -> AccountOverview:
     (
         account_id,
         premise,
@@ -107,6 +109,7 @@ def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOvervie
         ordered,
         has_reconnection,
         interval_s,
+        device_type,
         heard_at,
         last_gasp,
         until,
@@ -120,6 +123,7 @@ def _overview(agreement: Agreement | None, row: Sequence[Any]) -> AccountOvervie
         ordered=ordered,
         has_reconnection=has_reconnection,
         interval=None if interval_s is None else timedelta(seconds=interval_s),
+        asleep=longest_asleep(device_type) if device_type else ALWAYS_AWAKE,
         heard=None if heard_at is None else LastMessage(heard_at, last_gasp),
         unconfirmed_until=until,
         mark=mark,

@@ -27,7 +27,9 @@ from urja.apps.assets.models import DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.models import AccountAccess
 from urja.apps.identity.queries.access import Area
+from urja.apps.maintenance.queries import consumer_account
 from urja.apps.network.models import Premise, ServicePoint
+from urja.base.untyped_values import JsonObject
 
 # UNION drops duplicates, so a node below two of the given ones is listed once. A period is half-open: it has ended at
 # its `valid_to`.
@@ -238,7 +240,7 @@ def holds_person(area: Area, person_id: int, at: datetime) -> bool | None:
     """Return whether a person has or had a supply in an area; None where the person never had one anywhere."""
     # One statement for both: whether there is any supply decides between False and None.
     with connection.cursor() as cursor:
-        among: dict[str, Any] = {
+        among: JsonObject = {
             "person": person_id,
             "nodes": list(area.nodes),
             "premises": list(area.premises),
@@ -257,8 +259,9 @@ SELECT EXISTS (SELECT FROM contracts.agreement WHERE customer_id = %(person)s)
 
 
 def holds_account(area: Area, account_id: int, at: datetime) -> bool | None:
-    """Return whether all agreements of an account are in an area; None where it has none."""
-    return lies_in(Agreement.objects.filter(account_id=account_id), agreements(area, at))
+    """Return whether all agreements of an account's consumer are in an area; None where there are none."""
+    found = Agreement.objects.filter(account_id=consumer_account(account_id))
+    return lies_in(found, agreements(area, at))
 
 
 def holds(area: Area, service_point_ids: Iterable[int], at: datetime) -> bool | None:

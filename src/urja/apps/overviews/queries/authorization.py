@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from urja.apps.assets import queries as assets
+from urja.apps.counter import queries as counter
 from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Area, Caller, caller_of
 from urja.apps.identity.queries.roles import write_scope
@@ -27,15 +28,24 @@ def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
     Raises NotAllowedError where no role of the caller permits this kind of operation, OutOfAreaError where it names
     something outside of the caller's area. A caller with a limited area must name at least one thing in it and none
     outside; a thing without a location, such as a meter in stock, counts as neither. An operation that names no located
-    thing needs a role without a limit.
+    thing needs a role without a limit. An undo needs the right to the operation that it takes back as well.
     """
-    area = caller.must(write_scope(operation.kind()))
-    if area.everywhere:
-        return
-    # All named things have to be inside: an operation on two meters, such as a swap, changes both of their areas.
-    inside = [said for said in _where(operation, area, at) if said is not None]
-    if not inside or not all(inside):
-        raise OutOfAreaError
+    for kind in _kinds(operation):
+        area = caller.must(write_scope(kind))
+        if area.everywhere:
+            continue
+        # All named things have to be inside: an operation on two meters, such as a swap, changes both of their areas.
+        inside = [said for said in _where(operation, area, at) if said is not None]
+        if not inside or not all(inside):
+            raise OutOfAreaError
+
+
+def _kinds(operation: Operation) -> Iterator[str]:
+    """Return the kinds that a caller must be permitted: of an undo, also the kind of what it takes back."""
+    yield operation.kind()
+    undone = journal.operation(getattr(operation, "entry_id")) if operation.kind() == "undo" else None  # noqa: B009 - usecases are above this app, which cannot name the class
+    if undone is not None:
+        yield undone.kind
 
 
 def refusal_for_actor(actor: str, operation: Operation, at: datetime) -> str | None:
@@ -107,6 +117,21 @@ def _job(area: Area, job_id: int, at: datetime) -> bool | None:
     return holds(area, meter_jobs.service_points_of(job_id), at)
 
 
+def _drawer(area: Area, drawer_id: int, at: datetime) -> bool | None:
+    premise_id = counter.premise_of_drawer(drawer_id)
+    return None if premise_id is None else holds_premise(area, premise_id, at)
+
+
+def _receipt(area: Area, receipt_id: int, at: datetime) -> bool | None:
+    account_id = counter.account_of_receipt(receipt_id)
+    return None if account_id is None else holds_account(area, account_id, at)
+
+
+def _cash(area: Area, rows: Sequence[Any], at: datetime) -> bool | None:
+    """Return whether all drawers of a slip are an area's."""
+    return all(_drawer(area, row.drawer_id, at) for row in rows)
+
+
 def _under(area: Area, words: str, at: datetime) -> bool | None:
     """Return whether all service points under a node of either tree are in an area; None where there are none."""
     node = node_named(words)
@@ -136,9 +161,12 @@ KEY_FIELDS: Final[dict[str, _Where]] = {
     "entry_id": _entry,
     "job_id": _job,
     "under": _under,
+    "drawer_id": _drawer,
+    "receipt_id": _receipt,
+    "receipt_ids": _receipt,
 }
 """Fields of operations that hold the natural key of a located thing, and how to find it."""
 
 
-KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters}
-"""Fields of operations with thousands of keys, which are looked up together."""
+KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters, "cash": _cash}
+"""Fields of operations whose values are looked up together: thousands of keys, or rows."""

@@ -8,7 +8,6 @@ differ from what is known of that day now, because corrections reach into the pa
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from django.db import connection
@@ -65,7 +64,7 @@ def rows[M: Model](model: type[M], ids: Iterable[int], known_at: datetime, by: s
     return [_row(model, values) for values in found]
 
 
-def _row[M: Model](model: type[M], values: dict[str, Any]) -> M:
+def _row[M: Model](model: type[M], values: dict[str, object]) -> M:
     made = model()
     for field in model._meta.concrete_fields:  # noqa: SLF001 - Django documents `_meta`
         # The history is JSON, which has no bytes; binary columns (system titles, wrapped keys) are never shown.

@@ -24,12 +24,15 @@ class Supply:
     account_id: int | None
     email: str
     """E-mail address of the first person with access to the account; empty without one."""
+    load_switch: bool
+    commodity: str
 
 
 _SUPPLIES = """
 SELECT d.serial, d.id, s.id, s.consumer_number, p.name, coalesce(t.transformer, ''), coalesce(t.feeder, ''), g.account_id,
     coalesce((SELECT u.email FROM identity.account_access x JOIN people.person u ON u.id = x.person_id
-        WHERE x.account_id = g.account_id ORDER BY x.recorded_at, x.id LIMIT 1), '')
+        WHERE x.account_id = g.account_id ORDER BY x.recorded_at, x.id LIMIT 1), ''), d.load_switch,
+    s.commodity
 FROM assets.device_period m
 JOIN assets.device d ON d.id = m.device_id
 JOIN network.service_point s ON s.id = m.service_point_id

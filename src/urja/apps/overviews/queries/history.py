@@ -16,6 +16,8 @@ from typing import Any, Final
 import msgspec
 from django.db import connection
 
+from urja.base.untyped_values import JsonObject
+
 
 class Kind(StrEnum):
     """Kinds of history entries."""
@@ -42,7 +44,7 @@ class HistoryEntry:
     kind: Kind
     what: str
     key: str
-    detail: dict[str, Any]
+    detail: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def entries(
     statement = f"SELECT * FROM ({together}) line ORDER BY at DESC, key DESC LIMIT %(limit)s"
     # A microsecond later, because the comparison is strict and an entry of `now` itself belongs to the first page.
     begins = before or PageStart(now + timedelta.resolution, "")
-    values: dict[str, Any] = {"place": service_point_id, "limit": limit, "at": begins.at, "key": begins.key}
+    values: JsonObject = {"place": service_point_id, "limit": limit, "at": begins.at, "key": begins.key}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return [
@@ -192,6 +194,6 @@ def entries(
         ]
 
 
-def _json(detail: Any) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(detail) if isinstance(detail, str) else detail
+def _json(detail: Any) -> JsonObject:
+    found: JsonObject = msgspec.json.decode(detail) if isinstance(detail, str) else detail
     return found

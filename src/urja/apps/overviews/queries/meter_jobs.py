@@ -8,7 +8,7 @@ personal data.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
@@ -83,7 +83,7 @@ def progress(tasks: QuerySet[Task]) -> dict[str, int]:
 
 def results(
     job: Job, tasks: Sequence[Task], caller: Caller, what: str, at: datetime
-) -> dict[int, dict[str, Any]]:
+) -> dict[int, dict[str, object]]:
     """Return the answers of meters by row id, without those that the caller may not see.
 
     Where the answers are load curves the read is recorded for each consumer concerned; `what` names the page or route

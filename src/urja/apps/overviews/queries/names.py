@@ -1,12 +1,13 @@
 """Names for the ids in recorded changes: serials, consumer numbers, node codes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from urja.apps.assets.models import Device
 from urja.apps.contracts.models import Agreement
 from urja.apps.network.models import Node, Premise, ServicePoint
+from urja.base.untyped_values import JsonMapping
 
 COLUMNS: Final = ("device_id", "service_point_id", "premise_id", "node_id", "parent_id", "agreement_id")
 
@@ -24,7 +25,7 @@ class Names:
     """Consumer number of the agreement's service point."""
 
 
-def names_in(rows: Iterable[Mapping[str, Any]]) -> Names:
+def names_in(rows: Iterable[JsonMapping]) -> Names:
     """Return the names of all rows that the columns `COLUMNS` of some rows refer to."""
     found = list(rows)
     ids: dict[str, set[int]] = {

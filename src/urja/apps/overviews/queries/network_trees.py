@@ -23,7 +23,8 @@ from urja.apps.network.models import Node, NodePeriod
 from urja.apps.overviews.queries import bitemporal
 from urja.apps.overviews.queries.bitemporal import AsOf
 from urja.apps.readings.queries.overview import NOT_COMMUNICATING_AFTER
-from urja.apps.supply.queries.power import STATES_OF_SERVICE_POINTS
+from urja.apps.supply.queries.power import STATES_OF_SERVICE_POINTS, sleeping_parameters
+from urja.base.untyped_values import JsonObject, SqlRow
 
 type NodeOfTree = Node
 
@@ -44,9 +45,12 @@ class Counts:
     no_power: int = 0
     not_heard_from: int = 0
     credit_minor: int = 0
-    """Sum of the positive balances, in minor units."""
+    """Sum of the positive balances of electricity, in minor units."""
     owed_minor: int = 0
-    """Sum of the negative balances as a positive number, in minor units."""
+    """Sum of the negative balances of electricity as a positive number, in minor units."""
+    gas_accounts: int = 0
+    gas_credit_minor: int = 0
+    gas_owed_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,14 @@ WITH RECURSIVE below AS (
     SELECT b.top, p.node_id FROM network.node_period p JOIN below b ON p.parent_id = b.node
     WHERE p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
 ), place AS (
-    SELECT b.top, p.service_point_id, s.purpose FROM below b
+    SELECT b.top, p.service_point_id, s.purpose, s.commodity FROM below b
     JOIN network.placement p ON p.node_id = b.node
     JOIN network.service_point s ON s.id = p.service_point_id
     WHERE p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s
         AND (s.disconnected_at IS NULL OR s.disconnected_at > %(now)s)
         AND (%(among)s::bigint[] IS NULL OR p.service_point_id = ANY(%(among)s::bigint[]))
 ), {STATES_OF_SERVICE_POINTS}, agreed AS (
-    SELECT p.top, g.id, g.account_id, g.valid_from, g.service_point_id FROM place p
+    SELECT p.top, p.commodity, g.id, g.account_id, g.valid_from, g.service_point_id FROM place p
     JOIN contracts.agreement g ON g.service_point_id = p.service_point_id
     WHERE g.valid_from <= %(now)s AND coalesce(g.valid_to, 'infinity') > %(now)s
 ), counted AS (
@@ -130,19 +134,26 @@ WITH RECURSIVE below AS (
     SELECT g.top, count(*) FILTER (WHERE s.state = 'disconnected') AS disconnected,
         count(*) FILTER (WHERE s.state = 'no_power') AS no_power,
         count(*) FILTER (WHERE s.state = 'not_heard_from') AS not_heard_from,
-        count(*) FILTER (WHERE greatest(a.latest_end_at, g.valid_from) <= %(not_communicating)s) AS not_communicating
+        count(*) FILTER (WHERE v.in_service_at IS NOT NULL
+            AND greatest(a.latest_end_at, g.valid_from, v.in_service_at) <= %(not_communicating)s) AS not_communicating
     FROM agreed g
+    LEFT JOIN assets.supply_in_service v ON v.service_point_id = g.service_point_id
     LEFT JOIN state s ON s.service_point_id = g.service_point_id
     LEFT JOIN readings.accrual a ON a.agreement_id = g.id AND a.latest
     GROUP BY g.top
 ), money AS (
-    SELECT g.top, sum(greatest(l.balance_minor, 0)) AS credit, sum(greatest(-l.balance_minor, 0)) AS owed
-    FROM (SELECT DISTINCT top, account_id FROM agreed) g JOIN books.account l ON l.id = g.account_id GROUP BY g.top
+    SELECT g.top, g.commodity, count(*) AS accounts,
+        sum(greatest(l.balance_minor, 0)) AS credit, sum(greatest(-l.balance_minor, 0)) AS owed
+    FROM (SELECT DISTINCT top, commodity, account_id FROM agreed) g JOIN books.account l ON l.id = g.account_id
+    GROUP BY g.top, g.commodity
 )
 SELECT c.top, c.connections, c.others, coalesce(m.meters, 0), coalesce(f.not_communicating, 0), coalesce(f.disconnected, 0),
     coalesce(f.no_power, 0), coalesce(f.not_heard_from, 0),
-    coalesce(b.credit, 0)::bigint, coalesce(b.owed, 0)::bigint
-FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN supply_counts f USING (top) LEFT JOIN money b USING (top)
+    coalesce(e.credit, 0)::bigint, coalesce(e.owed, 0)::bigint,
+    coalesce(b.accounts, 0), coalesce(b.credit, 0)::bigint, coalesce(b.owed, 0)::bigint
+FROM counted c LEFT JOIN metered m USING (top) LEFT JOIN supply_counts f USING (top)
+LEFT JOIN money e ON e.top = c.top AND e.commodity = 'electricity'
+LEFT JOIN money b ON b.top = c.top AND b.commodity = 'gas'
 """
 
 
@@ -204,11 +215,12 @@ class TreesNow:
         return NodePeriod.objects.filter(lasts, valid_from__lte=self.now)
 
     def counts(self, nodes: Sequence[Node], among: Sequence[int] | None = None) -> dict[int, Counts]:
-        given: dict[str, Any] = {
+        given: JsonObject = {
             "nodes": [node.id for node in nodes],
             "now": self.now,
             "not_communicating": self.now - NOT_COMMUNICATING_AFTER,
             "among": _array(among),
+            **sleeping_parameters(self.now),
         }
         with connection.cursor() as cursor:
             cursor.execute(_COUNTS, given)
@@ -217,12 +229,13 @@ class TreesNow:
     def service_points_at(
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
-        given: dict[str, Any] = {
+        given: JsonObject = {
             "node": node.id,
             "now": self.now,
             "limit": limit,
             "after": after,
             "among": _array(among),
+            **sleeping_parameters(self.now),
         }
         with connection.cursor() as cursor:
             cursor.execute(_SERVICE_POINTS, given)
@@ -298,7 +311,7 @@ class TreesThen:
         self, node: Node, limit: int, after: str = "", among: Sequence[int] | None = None
     ) -> list[ServicePointAtNode]:
         given = {"node": node.id, "limit": limit, "after": after, "among": _array(among)}
-        phases = dict(self._asked(_SERVICE_POINTS_THEN, **given))
+        phases: dict[int, str] = dict(self._asked(_SERVICE_POINTS_THEN, **given))
         installed = bitemporal.installations(phases, self.at)
         serials = {one.service_point_id: one.device.serial for one in installed if one.role in _SHOWN}
         return [
@@ -315,7 +328,7 @@ class TreesThen:
             )
         ]
 
-    def _asked(self, statement: str, **given: Any) -> list[tuple[Any, ...]]:
+    def _asked(self, statement: str, **given: Any) -> list[SqlRow]:
         with connection.cursor() as cursor:
             instants = {"valid_at": self.at.valid_at, "known_at": self.at.known_at}
             cursor.execute(statement, instants | given)

@@ -1,7 +1,5 @@
 """Keyset pages of a query, and single rows with whether they are in an area."""
 
-from typing import Any
-
 from django.db.models import Model, Q, QuerySet
 
 
@@ -23,6 +21,6 @@ def one[M: Model](rows: QuerySet[M], inside: Q) -> tuple[M | None, bool]:
     return found, found is not None or rows.exists()
 
 
-def given(**values: Any) -> Q:
+def given(**values: object) -> Q:
     """Return the condition that fields equal the given values; None means any."""
     return Q(**{name: value for name, value in values.items() if value is not None})

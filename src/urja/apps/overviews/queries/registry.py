@@ -12,6 +12,7 @@ from urja.apps.identity.models import AccountAccess
 from urja.apps.identity.queries.access import Area
 from urja.apps.network.models import Placement, Premise, ServicePoint
 from urja.apps.overviews.queries import areas
+from urja.apps.overviews.queries.meter_filter import ANY_METER, MeterFilter
 from urja.apps.overviews.queries.paging import given
 from urja.apps.people.models import Consent, Person, Protection
 from urja.apps.work.models import WorkOrder
@@ -62,13 +63,14 @@ def service_points(
     consumer_number: str | None = None,
     purpose: str | None = None,
     premise_id: int | None = None,
+    meters: MeterFilter = ANY_METER,
 ) -> QuerySet[ServicePoint]:
     """Return the query for service points, with premise and its current placements (`placements`).
 
     With `premise_id` those of that premise and its parts.
     """
     rows = ServicePoint.objects.filter(
-        inside, given(id=id_, consumer_number=consumer_number, purpose=purpose)
+        inside, given(id=id_, consumer_number=consumer_number, purpose=purpose), meters.service_points()
     )
     if premise_id is not None:
         rows = rows.filter(areas.premises(Area(premises=frozenset({premise_id})), "premise_id"))
@@ -77,7 +79,7 @@ def service_points(
 
 
 _OF_A_DEVICE = (
-    "id", "serial", "device_type", "stock", "held_by", "firmware", "interval_s", "max_power_w", "load_switch",
+    "id", "serial", "device_type", "commodity", "stock", "held_by", "firmware", "interval_s", "max_power_w", "load_switch",
     "forward_only", "nameplate", "sim", "address",
 )  # fmt: skip
 """Without the wrapped keys: the web's database role cannot read them."""
@@ -89,19 +91,29 @@ def device(id_: int) -> QuerySet[Device]:
 
 
 def installed(
-    inside: Q, *, serial: str | None = None, service_point_id: int | None = None
+    inside: Q,
+    *,
+    serial: str | None = None,
+    service_point_id: int | None = None,
+    meters: MeterFilter = ANY_METER,
 ) -> QuerySet[Device]:
     """Return the query for installed devices, with their installations (`current_installations`)."""
     now_installed = _current_installations().filter(given(service_point_id=service_point_id))
-    return _devices().filter(inside, given(serial=serial), id__in=now_installed.values("device_id"))
+    return _devices().filter(
+        inside, given(serial=serial), meters.devices(), id__in=now_installed.values("device_id")
+    )
 
 
 def in_stock(
-    *, serial: str | None = None, stock: str | None = None, held_by: str | None = None
+    *,
+    serial: str | None = None,
+    stock: str | None = None,
+    held_by: str | None = None,
+    meters: MeterFilter = ANY_METER,
 ) -> QuerySet[Device]:
     """Return the query for devices that are not installed."""
     rows = _devices().exclude(stock=Stock.INSTALLED)
-    return rows.filter(given(serial=serial, stock=stock, held_by=held_by))
+    return rows.filter(given(serial=serial, stock=stock, held_by=held_by), meters.devices())
 
 
 def _current_installations() -> QuerySet[DevicePeriod]:

@@ -15,17 +15,22 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase, digits
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Model
 
+from urja.apps.assets.kinds import Stock
 from urja.apps.assets.models import Device, DevicePeriod
+from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.network.models import ServicePoint
+from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.areas import ResolvedArea
+from urja.apps.overviews.queries.meter_filter import MeterFilter
 from urja.apps.people.models import Person
+from urja.base.untyped_values import JsonObject
 
 LEAST_LETTERS: Final = 4
 """Shorter words, and words with a digit, are searched only as typed: nearly everything is one error away from them."""
@@ -47,6 +52,7 @@ class Matched(StrEnum):
     PHONE = "phone"
     NAME = "name"
     ADDRESS = "address"
+    METER = "meter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,46 @@ def search(text: str, caller: Caller, at: datetime, limit: int) -> Hits:
     """
     found = _look(_as_typed(text), caller, at, limit, nearly=False)
     return found or _look(_nearly(text), caller, at, limit, nearly=True)
+
+
+def narrowed(hits: Hits, meters: MeterFilter) -> Hits:
+    """Return the results that a filter lets through; a person by the supplies that they have or had."""
+    places = set(
+        ServicePoint.objects.filter(
+            meters.service_points(), id__in=[hit.found.pk for hit in hits.connections]
+        ).values_list("id", flat=True)
+    )
+    devices = set(
+        Device.objects.filter(meters.devices(), id__in=[hit.found.pk for hit in hits.meters]).values_list(
+            "id", flat=True
+        )
+    )
+    people = set(
+        Agreement.objects.filter(
+            customer_id__in=[hit.found.pk for hit in hits.people],
+            service_point__in=ServicePoint.objects.filter(meters.service_points()),
+        ).values_list("customer_id", flat=True)
+    )
+    return Hits(
+        hits.nearly,
+        [hit for hit in hits.connections if hit.found.pk in places],
+        [hit for hit in hits.people if hit.found.pk in people],
+        [hit for hit in hits.meters if hit.found.pk in devices],
+    )
+
+
+def installed_meters(meters: MeterFilter, caller: Caller, at: datetime, limit: int) -> Hits:
+    """Return up to `limit` installed meters that a filter lets through and a caller may read, by id."""
+    area = caller.area(Read.DEVICE)
+    if area is None:
+        return Hits(nearly=False)
+    inside = areas.devices(area, at, areas.service_points_if_few(area, at))
+    found = (
+        Device.objects.only("serial", "device_type", "stock")
+        .filter(inside, meters.devices(), stock=Stock.INSTALLED)
+        .order_by("id")
+    )
+    return Hits(nearly=False, meters=[Hit(one, Matched.METER) for one in found[:limit]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,5 +493,5 @@ def _found(by_words: str, of_area: str, words: str, limit: int, reach: ResolvedA
     return list(found)
 
 
-def _values(reach: ResolvedArea) -> dict[str, Any]:
+def _values(reach: ResolvedArea) -> JsonObject:
     return {"nodes": reach.nodes, "premises": reach.premises, "at": reach.at}

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db.models import Q
 
-from urja.apps.assets.models import Configuration, DevicePeriod, Seal
+from urja.apps.assets.models import Configuration, Device, DevicePeriod, Seal
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Area
 from urja.apps.network.models import ServicePoint
@@ -25,6 +25,16 @@ def service_point(consumer_number: str, area: Area, at: datetime) -> ServicePoin
 def exists(consumer_number: str) -> bool:
     """Return whether a service point has this consumer number."""
     return ServicePoint.objects.filter(consumer_number=consumer_number).exists()
+
+
+def commodity_of(consumer_number: str, serial: str) -> str:
+    """Return what a service point supplies, or what a meter in stock measures; empty where neither is known."""
+    found = (
+        ServicePoint.objects.filter(consumer_number=consumer_number)
+        .values_list("commodity", flat=True)
+        .first()
+    )
+    return found or Device.objects.filter(serial=serial).values_list("commodity", flat=True).first() or ""
 
 
 def consumer_number(service_point_id: int) -> str:

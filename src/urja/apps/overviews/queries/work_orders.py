@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from urja.apps.identity.queries.access import Area
 from urja.apps.overviews.queries import areas
 from urja.apps.work.models import WorkOrder
+from urja.base.untyped_values import JsonObject
 
 _DEVICE: Final = ("serial", "device_type", "firmware")
 _OF_AN_ORDER: Final = (
@@ -23,6 +24,7 @@ _OF_AN_ORDER: Final = (
     "asked",
     "result",
     "service_point__consumer_number",
+    "service_point__commodity",
     "service_point__premise",
     *(f"device__{name}" for name in _DEVICE),
 )
@@ -61,8 +63,8 @@ class Order:
     opened_at: datetime
     due_at: datetime | None
     closed_at: datetime | None
-    asked: dict[str, Any]
-    result: dict[str, Any]
+    asked: JsonObject
+    result: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class OpenOrder:
     number: str
     """Serial of the meter; the consumer number where the order names no meter."""
     opened_at: datetime
-    asked: dict[str, Any]
+    asked: JsonObject
 
 
 def open_orders(limit: int, *, but_for: Iterable[str]) -> list[OpenOrder]:

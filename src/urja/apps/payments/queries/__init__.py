@@ -1,10 +1,10 @@
 """Queries on payments: pending orders, recharges, settlements, differences, and the gateways' health."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
@@ -20,6 +20,7 @@ from urja.apps.payments.models import (
     Unmatched,
 )
 from urja.apps.payments.queries import gateways
+from urja.base.untyped_values import JsonObject
 
 type UnmatchedRow = Unmatched
 """A row of `payments_unmatched`, for annotations outside this app."""
@@ -154,6 +155,16 @@ def settlement_rows(settlement_id: str) -> list[SettlementRow]:
     return list(SettlementRow.objects.filter(settlement_id=settlement_id).order_by("id"))
 
 
+def payout_references(references: Iterable[str]) -> set[str]:
+    """Return those of these bank references that are a payout's in a gateway's report."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT upper(btrim(utr)) FROM payments_settlement_row WHERE utr <> '' AND upper(btrim(utr)) = ANY(%s)",
+            [list(references)],
+        )
+        return {reference for (reference,) in cursor.fetchall()}
+
+
 def settlement_report() -> SettlementReport | None:
     """Return the oldest report whose last request failed, else that of the newest day."""
     failing = SettlementReport.objects.filter(closed_at=None).exclude(last_error="").order_by("day").first()
@@ -195,7 +206,7 @@ def difference(difference_id: int) -> Unmatched | None:
     return Unmatched.objects.filter(id=difference_id).first()
 
 
-def notes(difference: DifferenceRow) -> list[dict[str, Any]]:
+def notes(difference: DifferenceRow) -> list[JsonObject]:
     """Return the notes of a difference, oldest first, each with `at`, `by`, `text` and `operation`."""
     return list(difference.detail.get("notes", ()))
 
@@ -220,3 +231,37 @@ def counts() -> dict[str, int]:
     from django.db.models import Count
 
     return dict(Order.objects.values_list("state").annotate(Count("id")).order_by("state"))
+
+
+@dataclass(frozen=True, slots=True)
+class DayTaking:
+    """Credited payments less debited refunds of one local day in one settlement, or in none, in minor units."""
+
+    on: date
+    settlement_id: str | None
+    amount_minor: int
+    fee_minor: int
+    net_minor: int
+
+
+def takings(zone: str) -> list[DayTaking]:
+    """Return what is credited and debited by gateways, by local day and settlement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKINGS, {"zone": zone})
+        return [DayTaking(*row) for row in cursor.fetchall()]
+
+
+_TAKINGS: Final = """
+WITH taken AS (
+    SELECT provider, payment_id AS entity_id, 'payment' AS kind, captured_at AS at, amount_minor AS amount
+    FROM payments_payment WHERE credit_id IS NOT NULL
+    UNION ALL
+    SELECT f.provider, f.refund_id, f.kind, c.requested_at, -f.amount_minor
+    FROM payments_refund f JOIN books.debit_request c ON c.id = f.debit_id
+)
+SELECT (t.at AT TIME ZONE %(zone)s)::date, r.settlement_id, sum(t.amount)::bigint,
+    coalesce(sum(r.fee_minor), 0)::bigint, coalesce(sum(r.credit_minor - r.debit_minor), 0)::bigint
+FROM taken t
+LEFT JOIN payments_settlement_row r ON r.provider = t.provider AND r.entity_id = t.entity_id AND r.kind = t.kind
+GROUP BY 1, 2 ORDER BY 1, 2
+"""

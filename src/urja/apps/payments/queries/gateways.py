@@ -3,7 +3,8 @@
 A gateway's names, states and signatures are translated inside of its package; no other part of Urja knows them.
 """
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from django.conf import settings
 
@@ -14,12 +15,25 @@ from urja.apps.payments.config import (
     PaymentsConfig as PaymentsConfig,  # noqa: PLC0414 - callers name it
 )
 from urja.apps.payments.errors import NoGatewayError
-from urja.apps.payments.port import Page
+from urja.apps.payments.port import (
+    Checkout as Checkout,  # noqa: PLC0414 - callers name it
+    Page,
+    Settings,
+)
+
+LONGEST_RETURNED: Final = 200
+"""Characters of a field with which a payer returns; a signature has 64."""
+
+
+def settings_of_payments() -> PaymentsConfig:
+    """Return the payment settings, whether a gateway is configured or not."""
+    return cast("PaymentsConfig | None", getattr(settings, "URJA_PAYMENTS", None)) or PaymentsConfig(())
 
 
 def config() -> PaymentsConfig | None:
     """Return the payment settings; None without a gateway."""
-    return cast("PaymentsConfig | None", getattr(settings, "URJA_PAYMENTS", None))
+    given = settings_of_payments()
+    return given if given.gateways else None
 
 
 def names() -> list[str]:
@@ -36,6 +50,18 @@ def headers(name: str) -> tuple[str, ...]:
 def page(given: GatewayConfig) -> Page:
     """Return the module for the payment page of a gateway."""
     return cast("Page", part(given, "page"))
+
+
+def returned(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what payers of the configured gateways return with, of the fields of a form or an address."""
+    given = config()
+    names = {name for gateway in given.gateways for name in page(gateway).RETURNED} if given else set()
+    return {name: query[name][:LONGEST_RETURNED] for name in sorted(names) if name in query}
+
+
+def why_no_money_moves(given: GatewayConfig) -> str:
+    """Return why payments over a gateway move no money (test keys, a stand-in); empty for a live account."""
+    return cast("Settings", part(given, "settings")).why_no_money_moves(given.options)
 
 
 def configured(name: str) -> GatewayConfig:

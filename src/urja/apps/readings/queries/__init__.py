@@ -19,7 +19,7 @@ from django.db import connection
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings import accrual
 from urja.apps.readings.accrual import PERIOD_ENERGY_COLUMNS, PeriodEnergy
-from urja.apps.readings.kinds import BLOCK_LOAD_D1
+from urja.apps.readings.kinds import Series
 from urja.apps.readings.unassigned import Unassigned, find as find_unassigned
 from urja.base.sentences import from_plain
 from urja.core.calendar import Period, midnight, month_of as calendar_month
@@ -214,12 +214,12 @@ def health() -> ReadingsHealth:
 # register's advance.
 _BLOCKS = """
     SELECT (extract(epoch FROM shown.start_at)::bigint - %(midnight)s) / 3600 AS hour,
-        sum(shown.import_wh)::bigint, coalesce(sum(shown.import_wh) FILTER (WHERE shown.status = 3), 0)::bigint
+        sum(shown.counted)::bigint, coalesce(sum(shown.counted) FILTER (WHERE shown.status = 3), 0)::bigint
     FROM (
         SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at,
-            i.import_wh * p.ratio_primary / p.ratio_secondary AS import_wh, i.status
+            i.values[1]::bigint * p.ratio_primary / p.ratio_secondary AS counted, i.status
         FROM assets.device_period p JOIN readings_interval i
-            ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+            ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.series = 1
             AND i.start_at >= greatest(p.valid_from, p.in_service_at)
             AND i.start_at < coalesce(p.valid_to, 'infinity')
         WHERE p.service_point_id = %(place)s AND p.role = 1 AND p.in_service_at IS NOT NULL
@@ -231,7 +231,7 @@ _BLOCKS = """
 
 _REGISTERS = """
     SELECT DISTINCT ON (r.read_at, p.id) p.id, (extract(epoch FROM r.read_at) * 1000000)::bigint,
-        r.import_wh * p.ratio_primary / p.ratio_secondary
+        r.values[1] * p.ratio_primary / p.ratio_secondary
     FROM assets.device_period p JOIN readings_register r
         ON r.service_point_id = p.service_point_id AND r.device_id = p.device_id AND r.kind IN (2, 3, 5)
         AND r.read_at >= greatest(p.valid_from, p.in_service_at) AND r.read_at <= coalesce(p.valid_to, 'infinity')
@@ -282,8 +282,8 @@ def last_interval_ends(service_point_id: int, device_ids: Iterable[int]) -> dict
         cursor.execute(
             "SELECT d.id, i.start_at + make_interval(secs => i.length_s) FROM unnest(%s::bigint[]) AS d (id) "
             "CROSS JOIN LATERAL (SELECT start_at, length_s FROM readings_interval "
-            "WHERE service_point_id = %s AND device_id = d.id AND channel_set = %s ORDER BY start_at DESC LIMIT 1) i",
-            [list(device_ids), service_point_id, BLOCK_LOAD_D1],
+            "WHERE service_point_id = %s AND device_id = d.id AND series = %s ORDER BY start_at DESC LIMIT 1) i",
+            [list(device_ids), service_point_id, Series.COUNTED],
         )
         return dict(cursor.fetchall())
 

@@ -13,6 +13,7 @@ from django.db import connection
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import ENERGY_WH
+from urja.quantities.catalogue import BY_NAME
 
 LONGEST: Final = timedelta(days=31)
 """Longest time that one call returns."""
@@ -32,10 +33,12 @@ class Interval:
 
 _INTERVALS = """
 SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.length_s,
-    i.import_wh * p.ratio_primary / p.ratio_secondary, i.export_wh * p.ratio_primary / p.ratio_secondary, i.status, i.device_id
+    i.values[1]::bigint * p.ratio_primary / p.ratio_secondary,
+    i.values[array_position(c.quantities, %(export)s)]::bigint * p.ratio_primary / p.ratio_secondary, i.status, i.device_id
 FROM assets.device_period p JOIN readings_interval i
-    ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+    ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.series = 1
     AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+JOIN readings_channel_set c ON c.id = i.channel_set
 WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.in_service_at IS NOT NULL
     AND i.start_at >= %(begins)s AND i.start_at < %(ends)s
 ORDER BY i.start_at, i.device_id, i.version DESC
@@ -51,6 +54,7 @@ def intervals(agreement: Agreement, begins: datetime, ends: datetime) -> list[In
             {
                 "place": agreement.service_point_id,
                 "billing": DeviceRole.BILLING,
+                "export": BY_NAME["interval_export_wh"].id,
                 "begins": max(begins, agreement.valid_from),
                 "ends": ends if agreement.valid_to is None else min(ends, agreement.valid_to),
             },
@@ -79,11 +83,11 @@ WITH place AS (
     WHERE a.period = %(month)s GROUP BY 1
 ), shown AS (
     SELECT DISTINCT ON (i.service_point_id, i.start_at, i.device_id) i.service_point_id, i.status,
-        i.import_wh * p.ratio_primary / p.ratio_secondary AS wh
+        i.values[1]::bigint * p.ratio_primary / p.ratio_secondary AS wh
     FROM place JOIN assets.device_period p ON p.service_point_id = place.id AND p.role = ANY(%(roles)s)
         AND p.in_service_at IS NOT NULL
     JOIN readings_interval i
-        ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.channel_set = 1
+        ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.series = 1
         AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
     WHERE NOT place.agreed AND i.start_at >= %(month)s::timestamp AT TIME ZONE %(zone)s
         AND i.start_at < (%(month)s::date + interval '1 month')::timestamp AT TIME ZONE %(zone)s
@@ -112,3 +116,51 @@ def month_by_service_point(service_point_ids: Collection[int], month: date) -> l
             },
         )
         return [ServicePointMonth(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class BilledIntervals:
+    """What the intervals of a time say: each in its newest version that was known, times the ratio, rounded down."""
+
+    energy_wh: int
+    correlations: tuple[int, ...]
+    """Correlation numbers of what they came with, at most 200."""
+
+
+_BILLED = """
+SELECT coalesce(sum(b.wh), 0)::bigint, (array_agg(DISTINCT b.correlation ORDER BY b.correlation)
+    FILTER (WHERE b.start_at >= %(shown_from)s AND b.correlation <> 0))[:200]
+FROM (
+    SELECT DISTINCT ON (i.start_at, i.device_id) i.start_at, i.correlation,
+        i.values[1]::bigint * p.ratio_primary / p.ratio_secondary AS wh
+    FROM assets.device_period p JOIN readings_interval i
+        ON i.service_point_id = p.service_point_id AND i.device_id = p.device_id AND i.series = 1
+        AND i.start_at >= greatest(p.valid_from, p.in_service_at) AND i.start_at < coalesce(p.valid_to, 'infinity')
+    WHERE p.service_point_id = %(place)s AND p.role = %(billing)s AND p.in_service_at IS NOT NULL
+        AND i.start_at >= %(begins)s AND i.start_at < %(ends)s AND i.received_at <= %(known_at)s
+    ORDER BY i.start_at, i.device_id, i.version DESC
+) b
+"""
+
+
+def billed_intervals(
+    service_point_id: int, begins: datetime, ends: datetime, *, shown_from: datetime, known_at: datetime
+) -> BilledIntervals:
+    """Return what the intervals of a service point in [begins, ends) say, of those received by `known_at` (all UTC).
+
+    Correlation numbers are of intervals that begin at `shown_from` or later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BILLED,
+            {
+                "place": service_point_id,
+                "billing": DeviceRole.BILLING,
+                "begins": begins,
+                "ends": ends,
+                "shown_from": shown_from,
+                "known_at": known_at,
+            },
+        )
+        energy_wh, correlations = cursor.fetchone()
+    return BilledIntervals(energy_wh, tuple(correlations or ()))

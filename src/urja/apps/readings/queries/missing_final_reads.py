@@ -66,7 +66,7 @@ def of_device(device_id: int) -> list[MissingFinalRead]:
 
 
 def in_bucket(bucket: int, until: datetime) -> list[MissingFinalRead]:
-    """Return those of a bucket that were removed by `until`."""
+    """Return those of a bucket that were removed by `until` (UTC)."""
     return _find("p.id >= %s AND p.id < %s AND p.valid_to <= %s", [bucket << 40, (bucket + 1) << 40, until])
 
 

@@ -5,13 +5,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.apps.network.kinds import Purpose
-from urja.apps.readings.kinds import BLOCK_LOAD_D1
+from urja.apps.meter_types import queries as meter_types
+from urja.apps.network.kinds import Level
+from urja.apps.readings.kinds import Series
+from urja.base.untyped_values import JsonObject
+from urja.quantities.catalogue import BY_NAME
 
 LOSS_LIMIT_PERCENT: Final = 20
 """Lines and a distribution transformer lose up to this share of what they carry; more needs an inspection."""
@@ -30,18 +33,20 @@ NOT_COMMUNICATING_AFTER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class TransformerBalance:
-    """Energy measured by a transformer's meter and by its consumers' meters, over the same intervals.
+class NodeBalance:
+    """Energy measured by the meter of a transformer or feeder and by the meters behind it, over the same intervals.
 
-    An interval counts once the transformer and every consumer on it have reported it: a missing meter would look like a
-    loss.
+    An interval is as long as the longest among those meters. It counts once the node and every meter behind it have
+    reported all of it: a missing meter would look like a loss.
     """
 
-    transformer: str
+    code: str
     feeder: str
+    """Of a transformer."""
     metered: bool
-    """Whether the transformer has a meter of its own."""
+    """Whether the node has a meter of its own."""
     consumers: int
+    """Service points whose meters are counted behind it; of a feeder also its metered transformers."""
     intervals: int
     """Number of complete intervals that the energies are over."""
     known_to_at: datetime | None
@@ -79,117 +84,148 @@ class TransformerBalance:
 
 
 _INTERVALS = """
-WITH RECURSIVE fed AS (
-    -- The transformer of each service point and when, by the grid as it was then.
-    SELECT p.service_point_id, t.id AS transformer_id, t.code AS transformer, tstzrange(
-            greatest(p.valid_from, up.valid_from),
-            least(coalesce(p.valid_to, 'infinity'), coalesce(up.valid_to, 'infinity'))) AS during
-    FROM network.placement p
+WITH RECURSIVE below AS (
+    -- Every node of one level with the nodes under it, and when they were there: the grid as it was then.
+    SELECT n.id AS top_id, n.id AS node_id, CASE n.level WHEN 'transformer' THEN n.id END AS transformer_id,
+        tstzrange(%(begins)s, %(ends)s) AS during
+    FROM network.node n
+    WHERE n.tree = 'grid' AND n.level = %(level)s AND (%(only)s::text IS NULL OR n.code = %(only)s::text)
+    UNION ALL
+    SELECT b.top_id, n.id, coalesce(b.transformer_id, CASE n.level WHEN 'transformer' THEN n.id END),
+        b.during * tstzrange(p.valid_from, p.valid_to)
+    FROM below b
+    JOIN network.node_period p ON p.parent_id = b.node_id AND b.during && tstzrange(p.valid_from, p.valid_to)
     JOIN network.node n ON n.id = p.node_id
-    LEFT JOIN network.node_period up ON n.level = 'pole' AND up.node_id = n.id
-        AND up.valid_from < coalesce(p.valid_to, 'infinity') AND coalesce(up.valid_to, 'infinity') > p.valid_from
-    JOIN network.node t ON t.id = CASE n.level WHEN 'pole' THEN up.parent_id ELSE n.id END AND t.level = 'transformer'
-    WHERE p.tree = 'grid' AND p.valid_from < %(ends)s AND coalesce(p.valid_to, 'infinity') > %(begins)s
-        AND (%(only)s::text IS NULL OR t.code = %(only)s::text)
 ), chosen AS (
-    -- The transformer's own meter, and the billing meter of every other service point, vacant ones included. A check
-    -- meter beside it measures the same energy.
-    SELECT f.transformer_id, m.service_point_id, m.device_id, s.premise_id, s.purpose,
-        m.ratio_primary, m.ratio_secondary, s.purpose <> %(transformer)s AS consumer,
-        f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) AS during
-    FROM assets.device_period m
-    JOIN fed f ON f.service_point_id = m.service_point_id
-    JOIN network.service_point s ON s.id = m.service_point_id
-    WHERE f.during && tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity'))
-        AND f.during * tstzrange(m.valid_from, coalesce(m.valid_to, 'infinity')) && tstzrange(%(begins)s, %(ends)s)
-        AND (m.role = CASE WHEN s.purpose = %(transformer)s THEN %(source)s ELSE %(billing)s END
-            -- A bulk supply without a billing meter counts by the one that measures what goes in.
-            OR (s.purpose = %(bulk)s AND m.role = %(source)s AND NOT EXISTS (
-                SELECT FROM assets.device_period b WHERE b.service_point_id = m.service_point_id
-                    AND b.role = %(billing)s AND b.valid_from < coalesce(m.valid_to, 'infinity')
-                    AND coalesce(b.valid_to, 'infinity') > m.valid_from)))
+    -- The node's own meter, the meters of the transformers under it, and the billing meter of every other service point,
+    -- vacant ones included. A check meter beside it measures the same energy.
+    SELECT b.top_id, b.transformer_id, m.service_point_id, m.device_id, s.premise_id, s.purpose,
+        m.ratio_primary, m.ratio_secondary, s.purpose <> %(level)s AS consumer,
+        b.during * tstzrange(p.valid_from, p.valid_to) * tstzrange(m.valid_from, m.valid_to) AS during
+    FROM below b
+    JOIN network.placement p ON p.node_id = b.node_id AND p.tree = 'grid' AND b.during && tstzrange(p.valid_from, p.valid_to)
+    JOIN assets.device_period m ON m.service_point_id = p.service_point_id
+        AND b.during * tstzrange(p.valid_from, p.valid_to) && tstzrange(m.valid_from, m.valid_to)
+    JOIN network.service_point s ON s.id = p.service_point_id AND s.commodity = 'electricity'
+    WHERE m.role = CASE WHEN s.purpose IN ('transformer', 'feeder') THEN %(source)s ELSE %(billing)s END
+        -- A bulk supply without a billing meter counts by the one that measures what goes in.
+        OR (s.purpose = 'bulk' AND m.role = %(source)s AND NOT EXISTS (
+            SELECT FROM assets.device_period b WHERE b.service_point_id = m.service_point_id
+                AND b.role = %(billing)s AND b.valid_from < coalesce(m.valid_to, 'infinity')
+                AND coalesce(b.valid_to, 'infinity') > m.valid_from))
 ), inside (bulk_id, premise_id) AS (
-    SELECT service_point_id, premise_id FROM chosen WHERE purpose = %(bulk)s
+    SELECT service_point_id, premise_id FROM chosen WHERE purpose = 'bulk'
     UNION SELECT i.bulk_id, p.id FROM inside i JOIN network.premise p ON p.parent_id = i.premise_id
 ), hidden AS (
-    -- A bulk supply's meter has already counted what its flats take: while it is installed they are left out.
-    SELECT c.transformer_id, c.service_point_id, range_agg(b.during) AS during
-    FROM chosen c
-    JOIN inside i ON i.premise_id = c.premise_id AND i.bulk_id <> c.service_point_id
-    JOIN chosen b ON b.service_point_id = i.bulk_id AND b.transformer_id = c.transformer_id
-    WHERE c.consumer GROUP BY 1, 2
+    -- A bulk supply's meter has already counted what its flats take, and under a feeder a transformer's meter what it
+    -- gives: while it is installed those behind it are left out.
+    SELECT top_id, service_point_id, range_agg(during) AS during
+    FROM (
+        SELECT c.top_id, c.service_point_id, b.during
+        FROM chosen c
+        JOIN inside i ON i.premise_id = c.premise_id AND i.bulk_id <> c.service_point_id
+        JOIN chosen b ON b.service_point_id = i.bulk_id AND b.top_id = c.top_id
+        WHERE c.consumer
+        UNION ALL
+        SELECT c.top_id, c.service_point_id, t.during
+        FROM chosen c
+        JOIN chosen t ON t.top_id = c.top_id AND t.transformer_id = c.transformer_id AND t.purpose = 'transformer'
+        WHERE %(level)s <> 'transformer' AND c.purpose <> 'transformer'
+    ) metered_before GROUP BY top_id, service_point_id
 ), counted AS (
-    SELECT c.transformer_id, c.service_point_id, c.device_id, c.ratio_primary, c.ratio_secondary, c.consumer,
+    SELECT c.top_id, c.service_point_id, c.device_id, c.ratio_primary, c.ratio_secondary, c.consumer,
         lower(piece) AS valid_from, upper(piece) AS valid_to
     FROM chosen c
-    LEFT JOIN hidden h ON h.transformer_id = c.transformer_id AND h.service_point_id = c.service_point_id
+    LEFT JOIN hidden h ON h.top_id = c.top_id AND h.service_point_id = c.service_point_id
     CROSS JOIN LATERAL unnest(tstzmultirange(c.during) - coalesce(h.during, '{}'::tstzmultirange)) AS piece
 ), measured AS (
     SELECT DISTINCT ON (i.service_point_id, i.device_id, i.start_at)
-        c.transformer_id, c.consumer, i.start_at, i.length_s,
-        i.import_wh * c.ratio_primary / c.ratio_secondary AS import_wh,
-        coalesce(i.export_wh, 0) * c.ratio_primary / c.ratio_secondary AS export_wh
+        c.top_id, c.consumer, i.start_at, i.length_s,
+        i.values[1]::bigint * c.ratio_primary / c.ratio_secondary AS import_wh,
+        coalesce(i.values[array_position(t.quantities, %(export)s)], 0)::bigint * c.ratio_primary / c.ratio_secondary AS export_wh
     FROM counted c JOIN readings_interval i
-        ON i.service_point_id = c.service_point_id AND i.device_id = c.device_id AND i.channel_set = %(channels)s
+        ON i.service_point_id = c.service_point_id AND i.device_id = c.device_id AND i.series = %(series)s
+    JOIN readings_channel_set t ON t.id = i.channel_set
     WHERE i.start_at >= %(begins)s AND i.start_at < %(ends)s
         AND i.start_at >= c.valid_from AND i.start_at + make_interval(secs => i.length_s) <= c.valid_to
     ORDER BY i.service_point_id, i.device_id, i.start_at, i.version DESC
+), grid AS (
+    -- Meters of 15, 30 and 60 minutes are compared over the longest interval among them, which begins where the meter
+    -- with that length begins one.
+    SELECT DISTINCT ON (top_id) top_id, start_at AS origin_at, length_s FROM measured ORDER BY top_id, length_s DESC, start_at
 ), interval AS (
-    SELECT transformer_id, start_at, length_s,
-        sum(CASE WHEN consumer THEN export_wh ELSE import_wh END) AS supplied_wh,
-        sum(CASE WHEN consumer THEN import_wh ELSE export_wh END) AS consumed_wh,
-        count(*) FILTER (WHERE consumer) AS reported, bool_or(NOT consumer) AS metered
-    FROM measured GROUP BY transformer_id, start_at, length_s
+    SELECT m.top_id, date_bin(make_interval(secs => g.length_s), m.start_at, g.origin_at) AS start_at, g.length_s,
+        sum(CASE WHEN m.consumer THEN m.export_wh ELSE m.import_wh END) AS supplied_wh,
+        sum(CASE WHEN m.consumer THEN m.import_wh ELSE m.export_wh END) AS consumed_wh,
+        sum(m.length_s) FILTER (WHERE m.consumer) AS consumers_s, sum(m.length_s) FILTER (WHERE NOT m.consumer) AS own_s
+    FROM measured m JOIN grid g ON g.top_id = m.top_id
+    GROUP BY m.top_id, 2, g.length_s
 ), place AS (
-    SELECT transformer_id, bool_or(NOT consumer) AS metered,
+    SELECT top_id, bool_or(NOT consumer) AS metered,
         count(DISTINCT service_point_id) FILTER (WHERE consumer) AS consumers
-    FROM counted WHERE valid_from < %(ends)s AND valid_to > %(begins)s GROUP BY transformer_id
+    FROM counted GROUP BY top_id
 ), complete AS (
-    -- An interval in which a meter was installed or exchanged, or a service point moved, is reported whole by none:
-    -- it is not complete and does not count.
-    SELECT i.* FROM interval i LEFT JOIN counted c ON c.transformer_id = i.transformer_id AND c.consumer
+    -- Each meter has reported all of its time in it. An interval in whose course a meter was installed or exchanged, or a
+    -- service point moved, is reported whole by none: it is not complete and does not count.
+    SELECT i.* FROM interval i JOIN counted c ON c.top_id = i.top_id
         AND c.valid_from < i.start_at + make_interval(secs => i.length_s) AND c.valid_to > i.start_at
-    WHERE i.metered
-    GROUP BY i.transformer_id, i.start_at, i.length_s, i.supplied_wh, i.consumed_wh, i.reported, i.metered
-    HAVING count(c.device_id) = i.reported
+    CROSS JOIN LATERAL (
+        SELECT extract(epoch FROM least(c.valid_to, i.start_at + make_interval(secs => i.length_s))
+            - greatest(c.valid_from, i.start_at)) AS seconds
+    ) here
+    GROUP BY i.top_id, i.start_at, i.length_s, i.supplied_wh, i.consumed_wh, i.consumers_s, i.own_s
+    HAVING coalesce(sum(here.seconds) FILTER (WHERE c.consumer), 0) = coalesce(i.consumers_s, 0)
+        AND sum(here.seconds) FILTER (WHERE NOT c.consumer) = i.own_s AND i.own_s >= i.length_s
 )
 """
 
 _BALANCE = f"""{_INTERVALS}
-SELECT t.code, t.feeder, coalesce(p.metered, false), coalesce(p.consumers, 0), count(i.start_at),
+SELECT n.code, coalesce(t.feeder, ''), coalesce(p.metered, false), coalesce(p.consumers, 0), count(i.start_at),
     max(i.start_at + i.length_s * interval '1 second'),
     coalesce(sum(i.supplied_wh), 0)::bigint, coalesce(sum(i.consumed_wh), 0)::bigint,
     coalesce(sum(i.length_s), 0)::bigint
-FROM network.transformer t
-LEFT JOIN place p ON p.transformer_id = t.id
-LEFT JOIN complete i ON i.transformer_id = t.id
-WHERE %(only)s::text IS NULL OR t.code = %(only)s::text
-GROUP BY t.code, t.feeder, p.metered, p.consumers
-ORDER BY t.feeder, t.code
+FROM network.node n
+LEFT JOIN network.transformer t ON t.id = n.id
+LEFT JOIN place p ON p.top_id = n.id
+LEFT JOIN complete i ON i.top_id = n.id
+WHERE n.tree = 'grid' AND n.level = %(level)s AND (%(only)s::text IS NULL OR n.code = %(only)s::text)
+GROUP BY n.code, t.feeder, p.metered, p.consumers
+ORDER BY t.feeder, n.code
 """
 
 
-def transformer_balance(
-    from_at: datetime, to_at: datetime, code: str | None = None
-) -> list[TransformerBalance]:
+def transformer_balance(from_at: datetime, to_at: datetime, code: str | None = None) -> list[NodeBalance]:
     """Return the balance in Wh of every transformer, or of one, over [from_at, to_at), by feeder and code.
 
-    Over the complete intervals that begin in that time.
+    Over the complete intervals within that time.
     """
+    return _balances(Level.TRANSFORMER, from_at, to_at, code)
+
+
+def feeder_balance(from_at: datetime, to_at: datetime, code: str | None = None) -> list[NodeBalance]:
+    """Return the balance in Wh of every feeder, or of one, over [from_at, to_at), by code.
+
+    It consumes what its transformers' meters measure. Where a transformer has no meter, its consumers' meters stand for
+    it; so does the meter of a consumer who is supplied by the feeder itself.
+    """
+    return _balances(Level.FEEDER, from_at, to_at, code)
+
+
+def _balances(level: Level, from_at: datetime, to_at: datetime, code: str | None) -> list[NodeBalance]:
     with connection.cursor() as cursor:
-        cursor.execute(_BALANCE, _window(from_at, to_at) | {"only": code})
-        return [TransformerBalance(*row) for row in cursor.fetchall()]
+        cursor.execute(_BALANCE, _window(from_at, to_at) | {"level": level, "only": code})
+        return [NodeBalance(*row) for row in cursor.fetchall()]
 
 
-def _window(from_at: datetime, to_at: datetime) -> dict[str, Any]:
+def _window(from_at: datetime, to_at: datetime) -> JsonObject:
     return {
         "begins": from_at,
         "ends": to_at,
         "billing": DeviceRole.BILLING,
         "source": DeviceRole.SOURCE,
-        "transformer": Purpose.TRANSFORMER,
-        "bulk": Purpose.BULK,
-        "channels": BLOCK_LOAD_D1,
+        "level": Level.TRANSFORMER,
+        "series": Series.COUNTED,
+        "export": BY_NAME["interval_export_wh"].id,
         "only": None,
     }
 
@@ -209,7 +245,7 @@ class LosingTransformer:
 
 _LOSING = f"""{_INTERVALS}
 SELECT t.code, t.feeder, i.start_at, i.length_s, i.supplied_wh::bigint, (i.supplied_wh - i.consumed_wh)::bigint
-FROM complete i JOIN network.transformer t ON t.id = i.transformer_id
+FROM complete i JOIN network.transformer t ON t.id = i.top_id
 WHERE 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
     AND 3600 * (i.supplied_wh - i.consumed_wh) > %(watts)s * i.length_s
 ORDER BY t.code, i.start_at
@@ -270,25 +306,31 @@ LEFT JOIN readings_accrual a ON a.agreement_id = g.id AND a.latest
 LEFT JOIN LATERAL (
     SELECT i.start_at + make_interval(secs => i.length_s) AS ended FROM readings_interval i
     WHERE g.id IS NULL AND i.service_point_id = m.service_point_id AND i.device_id = m.device_id
-        AND i.channel_set = %(channels)s AND i.start_at < %(now)s
+        AND i.series = %(series)s AND i.start_at < %(now)s
     ORDER BY i.start_at DESC LIMIT 1
 ) last ON true
-CROSS JOIN LATERAL (SELECT greatest(a.latest_end_at, last.ended, m.valid_from) AS at) since
-WHERE m.valid_from <= %(now)s AND coalesce(m.valid_to, 'infinity') > %(now)s AND since.at <= %(since)s
+CROSS JOIN LATERAL (SELECT greatest(a.latest_end_at, last.ended, m.valid_from, m.in_service_at) AS at) since
+-- A meter that sleeps has sent its data at its last wake-up at the earliest, so that it is judged after the next one.
+LEFT JOIN unnest(%(sleeping)s::text[], %(asleep)s::int[]) AS plan (device_type, asleep_s) ON plan.device_type = d.device_type
+-- A consumer's meter that is not in service yet owes no data.
+WHERE m.valid_from <= %(now)s AND (m.role <> %(billing)s OR m.in_service_at <= %(now)s) AND coalesce(m.valid_to, 'infinity') > %(now)s AND since.at <= %(since)s - make_interval(secs => coalesce(plan.asleep_s, 0))
 ORDER BY since.at, d.serial
 """
 
 
 def not_communicating(now: datetime) -> list[NotCommunicating]:
-    """Return the installed meters without data for a day, longest first."""
+    """Return the installed meters without data for a day, or for a day more than they sleep; longest first."""
+    sleeping = meter_types.sleeping_types(now)
     with connection.cursor() as cursor:
         cursor.execute(
             _NOT_COMMUNICATING,
             {
                 "now": now,
                 "since": now - NOT_COMMUNICATING_AFTER,
+                "sleeping": list(sleeping.names),
+                "asleep": list(sleeping.longest_asleep_s),
                 "billing": DeviceRole.BILLING,
-                "channels": BLOCK_LOAD_D1,
+                "series": Series.COUNTED,
             },
         )
         return [NotCommunicating(*row) for row in cursor.fetchall()]

@@ -8,7 +8,8 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
-from urja.core.power import LastMessage, PowerAtMeter, is_overdue, outage_since, power_at_meter
+from urja.apps.meter_types import queries as meter_types
+from urja.core.power import ALWAYS_AWAKE, LastMessage, PowerAtMeter, is_overdue, outage_since, power_at_meter
 
 HEARD: Final = f"""
 LEFT JOIN readings.heard h ON h.device_id = m.device_id
@@ -51,16 +52,23 @@ def outage_at(service_point_id: int, now: datetime) -> datetime | None:
 
 
 def power_at(
-    service_point_id: int, heard: LastMessage | None, interval: timedelta, now: datetime
+    service_point_id: int,
+    heard: LastMessage | None,
+    interval: timedelta,
+    now: datetime,
+    asleep: timedelta = ALWAYS_AWAKE,
 ) -> PowerAtMeter:
-    """Return what is known of the power at a service point's meter; neighbours count where its own data are overdue."""
+    """Return what is known of the power at a service point's meter; neighbours count where its own data are overdue.
+
+    `asleep` is the longest sleep by its type's plan.
+    """
     # Neighbours are read only where the meter itself is overdue: the query goes over a whole feeder.
-    outage = outage_at(service_point_id, now) if heard and is_overdue(heard, interval, now) else None
-    return power_at_meter(heard, interval, now, outage)
+    outage = outage_at(service_point_id, now) if heard and is_overdue(heard, interval, now, asleep) else None
+    return power_at_meter(heard, interval, now, outage, asleep)
 
 
 _BILLING_METER: Final = f"""
-SELECT d.interval_s, {HEARD_AT}, {LAST_GASP} FROM assets.device_period m
+SELECT d.interval_s, {HEARD_AT}, {LAST_GASP}, d.device_type FROM assets.device_period m
 JOIN assets.device d ON d.id = m.device_id
 {HEARD}
 WHERE m.service_point_id = %(place)s AND m.role = {DeviceRole.BILLING.value} AND m.valid_to IS NULL
@@ -74,6 +82,8 @@ def billing_meter_power(service_point_id: int, now: datetime) -> PowerAtMeter | 
         row = cursor.fetchone()
     if row is None:
         return None
-    interval_s, heard_at, last_gasp = row
+    interval_s, heard_at, last_gasp, device_type = row
     heard = LastMessage(heard_at, last_gasp) if heard_at else None
-    return power_at(service_point_id, heard, timedelta(seconds=interval_s), now)
+    return power_at(
+        service_point_id, heard, timedelta(seconds=interval_s), now, meter_types.longest_asleep(device_type)
+    )

@@ -13,13 +13,29 @@ from django.db.models import QuerySet
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.models import TariffVersion
 from urja.core.calendar import ONE_DAY
-from urja.core.rating import Tariff, parse_tariff
+from urja.core.rating import Commodity, Tariff, parse_tariff
 
 
 @lru_cache(maxsize=256)
 def _parsed(sha256: str) -> Tariff:
     """Return a stored tariff. Versions never change, so each is read and parsed once per process."""
     return parse_tariff(TariffVersion.objects.filter(sha256=sha256).values_list("text", flat=True)[0])
+
+
+def version_with_hash(sha256: str) -> Tariff:
+    """Return the stored version whose text has this SHA-256 (hexadecimal).
+
+    Raises UnknownTariffError where none is stored, or where the stored text has another hash.
+    """
+    try:
+        found = _parsed(sha256)
+    except IndexError:
+        raise UnknownTariffError(f"no tariff whose text has the SHA-256 {sha256} is stored") from None
+    if found.sha256 != sha256:
+        raise UnknownTariffError(
+            f"the stored text of tariff {found.code} {found.version} has another hash than {sha256}"
+        )
+    return found
 
 
 def _texts_of(code: str) -> list[str]:
@@ -82,6 +98,12 @@ def in_force(code: str, day: date) -> Tariff | None:
         return None
 
 
+def commodity_of(code: str) -> Commodity | None:
+    """Return what the versions of a code price, all of them the same; None where none is stored."""
+    versions = _versions(code)
+    return versions[0].commodity if versions else None
+
+
 type VersionRow = TariffVersion
 
 
@@ -89,6 +111,11 @@ def versions(code: str | None = None) -> QuerySet[VersionRow]:
     """Return the query for versions of a code, or of all, without their texts."""
     rows = TariffVersion.objects.defer("text")
     return rows if code is None else rows.filter(code=code)
+
+
+def codes() -> list[str]:
+    """Return the codes of the loaded tariffs, in order."""
+    return sorted(set(TariffVersion.objects.values_list("code", flat=True)))
 
 
 def version(id_: int) -> VersionRow | None:

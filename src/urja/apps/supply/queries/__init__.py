@@ -19,6 +19,8 @@ from django.db import connection
 
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.apps.supply.models import Hold, State
+from urja.apps.work.kinds import WorkOrderKind
+from urja.base.untyped_values import JsonObject, SqlRow
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import HOLDS, Health, Reason, sentence_at
 
@@ -56,7 +58,7 @@ class HistoryEntry:
     at: datetime
     kind: str
     what: str
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class ReconnectionChain:
     """Error of the last attempt at the meter."""
     again_at: datetime | None
     expires_at: datetime | None
+    awake_at: datetime | None
+    """The planned wake-up of a sleeping meter; None for one that is always reachable."""
     outcome: str
     """`reconnected`, `never_off`, `not_enough`, `held`, `waiting_for_person`; empty while under way."""
 
@@ -105,6 +109,7 @@ class PlannedCut:
     account_id: int
     service_point_id: int
     consumer_number: str
+    commodity: str
     premise: str
     transformer: str
     not_before_at: datetime
@@ -152,6 +157,8 @@ class AwaitingReconnection:
     last_error: str
     again_at: datetime | None
     expires_at: datetime | None
+    awake_at: datetime | None
+    """The planned wake-up of a sleeping meter; None for one that is always reachable."""
 
 
 def holds(service_point_ids: Iterable[int]) -> dict[int, set[str]]:
@@ -187,7 +194,7 @@ def standings(account_ids: Iterable[int]) -> dict[int, AccountStanding]:
         return {row[0]: _standing(row) for row in cursor.fetchall()}
 
 
-def _standing(row: tuple[Any, ...]) -> AccountStanding:
+def _standing(row: SqlRow) -> AccountStanding:
     account_id, place, name, reason, *times = row
     decided_at, since_at, look_again_at, policy, supply, holds, *rest = times
     return AccountStanding(
@@ -252,7 +259,7 @@ SELECT r.account_id, r.credit_id, q.amount_minor, r.paid_at, r.paid_wall_ms, r.c
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_at
         WHEN r.outcome = 'reconnected' THEN r.closed_at END,
     CASE WHEN c.state IN ('confirmed', 'connected_load_unproven') THEN c.ended_wall_ms END,
-    r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, r.outcome
+    r.command_id, coalesce(c.state, ''), coalesce(c.last_error, ''), c.again_at, c.expires_at, c.awake_at, r.outcome
 FROM supply_reconnection r JOIN books.credit_request q ON q.id = r.credit_id
 LEFT JOIN LATERAL (
     -- A connect that expired or failed is followed by another one: show the newest of them.
@@ -284,7 +291,7 @@ def _reconnections(where: str, parameters: list[Any]) -> list[ReconnectionChain]
         return [_chain(row) for row in cursor.fetchall()]
 
 
-def _chain(row: tuple[Any, ...]) -> ReconnectionChain:
+def _chain(row: SqlRow) -> ReconnectionChain:
     account_id, credit_id, amount_minor = row[:3]
     steps: list[Any] = [Step(at, wall_ms) for at, wall_ms in batched(row[3:17], 2)]
     return ReconnectionChain(account_id, credit_id, amount_minor, *steps, *row[17:])
@@ -297,25 +304,48 @@ _PREMISE_JOINS = """
 """
 
 
+def gas_escapes(service_point_id: int) -> bool:
+    """Return whether a work order for escaping gas is open at a service point."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM work.order WHERE service_point_id = %s AND kind = %s AND closed_at IS NULL)",
+            [service_point_id, WorkOrderKind.GAS_ESCAPES.value],
+        )
+        ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
 def planned_cuts(day: date) -> list[PlannedCut]:
     """Return the disconnections planned for a local day with balances in minor units, largest debt first."""
     begins, ends = _bounds(day)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT s.account_id, s.service_point_id, p.consumer_number, b.name, coalesce(t.transformer, ''), "
-            f"s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_PREMISE_JOINS} "
+            "SELECT s.account_id, s.service_point_id, p.consumer_number, p.commodity, b.name, "
+            f"coalesce(t.transformer, ''), s.planned_from_at, s.planned_to_at, s.balance_minor, s.reason FROM supply_state s {_PREMISE_JOINS} "
             "WHERE s.planned_from_at >= %s AND s.planned_from_at < %s ORDER BY s.balance_minor, s.account_id",
             [begins, ends],
         )
         return [_planned_cut(row) for row in cursor.fetchall()]
 
 
-def _planned_cut(row: tuple[Any, ...]) -> PlannedCut:
-    account, place, number, premise, transformer, not_before_at, not_after_at, balance_minor, reason = row
+def _planned_cut(row: SqlRow) -> PlannedCut:
+    (
+        account,
+        place,
+        number,
+        commodity,
+        premise,
+        transformer,
+        not_before_at,
+        not_after_at,
+        balance_minor,
+        reason,
+    ) = row
     return PlannedCut(
         account,
         place,
         number,
+        commodity,
         premise,
         transformer,
         not_before_at,
@@ -325,7 +355,7 @@ def _planned_cut(row: tuple[Any, ...]) -> PlannedCut:
     )
 
 
-def _switched(row: tuple[Any, ...]) -> Switched:
+def _switched(row: SqlRow) -> Switched:
     command, account, number, premise, kind, cause, reason, ordered_at, state, ended_at = row
     return Switched(
         command, account, number, premise, kind, cause, _reason(reason), ordered_at, state, ended_at
@@ -355,7 +385,7 @@ def today(now: datetime) -> Today:
 
 _AWAITING = f"""
 SELECT s.account_id, p.consumer_number, b.name, s.balance_minor, r.paid_at, coalesce(c.state, ''),
-    coalesce(c.last_error, ''), c.again_at, c.expires_at
+    coalesce(c.last_error, ''), c.again_at, c.expires_at, c.awake_at
 FROM supply_state s {_PREMISE_JOINS}
 LEFT JOIN LATERAL (
     SELECT min(paid_at) AS paid_at FROM supply_reconnection WHERE account_id = s.account_id AND closed_at IS NULL
@@ -386,7 +416,7 @@ def _awaiting(where: str) -> list[AwaitingReconnection]:
 
 
 def paid_to_reconnected_wall_ms(since: datetime) -> list[int]:
-    """Return wall milliseconds from payment to reconnection, of all since an instant, shortest first."""
+    """Return wall milliseconds from payment to reconnection, of all since an instant (UTC), shortest first."""
     found = _reconnections("WHERE r.outcome = 'reconnected' AND r.closed_at >= %s", [since])
     return sorted(
         chain.paid_to_reconnected_wall_ms for chain in found if chain.paid_to_reconnected_wall_ms is not None
@@ -432,9 +462,37 @@ def health() -> Health:
     """Return the last assessment; before the first, everything counts as working."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT collection, payments, messaging FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
+            "SELECT collection, payments, messaging, "
+            "ARRAY(SELECT node_id FROM supply_area_health WHERE until_at IS NULL AND collection), "
+            "ARRAY(SELECT node_id FROM supply_area_health WHERE until_at IS NULL AND NOT collection) "
+            "FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
         )
-        return Health(*cursor.fetchone() or ())
+        row = cursor.fetchone()
+    return Health() if row is None else Health(*row[:3], *map(frozenset, row[3:]))
+
+
+@dataclass(frozen=True, slots=True)
+class IllArea:
+    """An administrative node whose readings do not arrive, with its meters when that began."""
+
+    level: str
+    code: str
+    name: str
+    """Empty where it has none."""
+    meters: int
+    meters_young: int
+    """Those that had fresh data."""
+
+
+def ill_areas() -> list[IllArea]:
+    """Return the areas in which no supply is disconnected for credit because readings do not arrive, the largest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.level, n.code, n.name, h.meters, h.meters_young "
+            "FROM supply_area_health h JOIN network.node n ON n.id = h.node_id "
+            "WHERE h.until_at IS NULL AND NOT h.collection ORDER BY h.meters DESC, n.id"
+        )
+        return [IllArea(*row) for row in cursor.fetchall()]
 
 
 def _zone() -> ZoneInfo:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,6 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.billing import opening_balances
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable_reason
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
@@ -24,6 +26,7 @@ from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
+from urja.apps.supply import area_health
 from urja.apps.supply.account_facts import LastDecision, SwitchCommand, account_facts
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrderKind
@@ -150,7 +153,7 @@ def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Account
     """Return the same for a page that has the account's agreement and terms loaded."""
     policies = policy_book()
     ended = agreement.valid_to is not None and agreement.valid_to <= now
-    if not policies or ended or not agreement.is_supplied(now):
+    if not policies or ended or not _decided_about([agreement], now):
         return None
     with tariffs.cached_versions():
         return next(iter(_Loader([agreement], now, health, policies).known()), None)
@@ -164,13 +167,13 @@ def load(
     held: set[str] | None = None,
 ) -> list[AccountSnapshot]:
     """Return the facts of accounts with an agreement in force and a supply in service at `now` (UTC); others are left
-    out.
+    out, and so are those whose opening balance is not signed off.
 
     With the set `held`, accounts that cannot be rated or have no policy are left out too, and the reason is added to
     it. Without it, accounts without a policy are left out, and UnknownTariffError is raised where one cannot be rated.
     Amounts are in minor units.
     """
-    agreements = [one for one in contracts.in_force(account_ids, now) if one.is_supplied(now)]
+    agreements = _decided_about(contracts.in_force(account_ids, now), now)
     policies = policies or policy_book()
     with tariffs.cached_versions():
         if held is not None:
@@ -178,6 +181,13 @@ def load(
         if not agreements or not policies:
             return []
         return _Loader(agreements, now, health, policies).known(held)
+
+
+def _decided_about(agreements: Iterable[Agreement], now: datetime) -> list[Agreement]:
+    """Return those whose supply is in service and whose opening balance, if any, is signed off."""
+    supplied = [one for one in agreements if one.is_supplied(now)]
+    ready = opening_balances.without_unsigned(one.id for one in supplied)
+    return [one for one in supplied if one.id in ready]
 
 
 def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
@@ -203,6 +213,9 @@ class _Loader:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
         self.zone = ZoneInfo(settings.URJA_TIMEZONE)
         accounts = [agreement.account_id for agreement in agreements]
+        self.in_areas = area_health.of_service_points(
+            [agreement.service_point_id for agreement in agreements], health, now
+        )
         self.own = account_facts(agreements, now)
         # Credits before balances: one that is posted in between counts twice at worst, as pending and as balance, which
         # delays a disconnection by one run. In the other order it would be missed, and a paid supply disconnected.
@@ -301,6 +314,7 @@ class _Loader:
             prepaid=prepaid,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
+            commodity=agreement.commodity,
             category=terms.category,
             arrears_minor=own.arrears_minor,
             instalment=own.instalment,
@@ -309,7 +323,7 @@ class _Loader:
             holds=own.holds,
             notices=tuple(self.notices.get(account_id, ())),
             authorised=self._under_way(account_id),
-            health=self.health,
+            health=self.in_areas.get(agreement.service_point_id, self.health),
         )
 
     def _supply(self, device_id: int | None, executed: SwitchCommand | None) -> Supply:
@@ -406,8 +420,12 @@ def _credits(account_ids: Sequence[int]) -> dict[int, list[Credit]]:
     return found
 
 
+_SWITCH_CONNECTED: Final = 302
+"""The meter's own event (IS 15959): its switch or valve has been closed or opened for supply."""
+
+
 def _turned_on(executed: Iterable[SwitchCommand]) -> set[int]:
-    """Return the devices that waited for their button and through which energy has flowed since."""
+    """Return the devices that waited for their button and have reported since that they are connected, or measured energy."""
     waiting = {c.device_id: c.ended_at for c in executed if c.state == CommandState.WAITING_FOR_PERSON}
     if not waiting:
         return set()
@@ -415,8 +433,11 @@ def _turned_on(executed: Iterable[SwitchCommand]) -> set[int]:
         cursor.execute(
             "SELECT w.device_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS w (device_id, since_at) "
             "JOIN assets.device_period p ON p.device_id = w.device_id AND p.valid_to IS NULL "
-            "WHERE EXISTS (SELECT FROM readings.interval i WHERE i.service_point_id = p.service_point_id "
-            "AND i.device_id = w.device_id AND i.channel_set = 1 AND i.start_at >= w.since_at AND i.import_wh > 0)",
-            [list(waiting), list(waiting.values())],
+            # A meter's clock may be behind; an event that was on its way from before is not meant.
+            "WHERE EXISTS (SELECT FROM readings.event e WHERE e.device_id = w.device_id AND e.code = %s "
+            "AND e.occurred_at >= w.since_at - interval '15 min' AND e.received_at >= w.since_at) "
+            "OR EXISTS (SELECT FROM readings.interval i WHERE i.service_point_id = p.service_point_id "
+            "AND i.device_id = w.device_id AND i.series = 1 AND i.start_at >= w.since_at AND i.values[1] > 0)",
+            [list(waiting), list(waiting.values()), _SWITCH_CONNECTED],
         )
         return {device_id for (device_id,) in cursor.fetchall()}

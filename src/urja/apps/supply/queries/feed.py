@@ -7,9 +7,10 @@ newest few before they are merged, so the cost does not grow with age.
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
+
+from urja.base.untyped_values import JsonObject, SqlRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class FeedEntry:
     service_point_id: int | None
     serial: str
     place: str
-    detail: dict[str, Any]
+    detail: JsonObject
 
 
 _ENTRIES = """
@@ -104,7 +105,7 @@ def newest_entries(limit: int = 30, service_point_id: int | None = None) -> list
         return [_entry(row) for row in cursor.fetchall()]
 
 
-def _entry(row: tuple[Any, ...]) -> FeedEntry:
+def _entry(row: SqlRow) -> FeedEntry:
     at, kind, what, service_point_id, serial, premise, detail = row
     found = json.loads(detail) if isinstance(detail, str) else detail
     return FeedEntry(at, kind, what, service_point_id, serial, premise, found)
@@ -116,11 +117,7 @@ class PlatformFigures:
 
     readings_at: datetime | None
     """End of the newest interval that came in."""
-    energy_wh: int
-    """Energy accrued in the current billing periods, in Wh."""
     postings: int
-    balance_minor: int
-    """Sum over all accounts with an agreement, in minor units."""
     payments: int
     paid_minor: int
     under_way: int
@@ -131,8 +128,7 @@ class PlatformFigures:
 _FIGURES = """
 SELECT
     (SELECT max(latest_end_at) FILTER (WHERE latest_end_at > opened_at) FROM readings.accrual WHERE latest),
-    (SELECT coalesce(sum(energy_wh), 0)::bigint FROM readings.accrual WHERE latest),
-    coalesce(sum(a.last_seq), 0)::bigint, coalesce(sum(a.balance_minor), 0)::bigint,
+    coalesce(sum(a.last_seq), 0)::bigint,
     (SELECT count(*) FROM books.credit_request WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
     (SELECT coalesce(sum(amount_minor), 0)::bigint FROM books.credit_request
         WHERE requested_at >= %(since)s AND kind <> 'opening-credit'),
@@ -144,7 +140,46 @@ FROM books.account a WHERE EXISTS (SELECT FROM contracts.agreement g WHERE g.acc
 
 
 def platform_figures(since: datetime) -> PlatformFigures:
-    """Return the totals since an instant (UTC), in Wh and minor units, by one statement."""
+    """Return the totals since an instant (UTC), in minor units, by one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_FIGURES, {"since": since})
         return PlatformFigures(*cursor.fetchone())
+
+
+@dataclass(frozen=True, slots=True)
+class CommodityFigures:
+    """Totals of one commodity: amounts of different commodities are never added."""
+
+    commodity: str
+    meters: int
+    """Installed meters that an agreement pays for."""
+    sold: int
+    """Metered by agreements since they began, in Wh, of gas in litres."""
+    paid_minor: int
+    """Credits since an instant but opening credits, in minor units."""
+    balance_minor: int
+
+
+_BY_COMMODITY = """
+WITH account AS (
+    SELECT DISTINCT g.account_id, s.commodity FROM contracts.agreement g
+    JOIN network.service_point s ON s.id = g.service_point_id
+)
+SELECT a.commodity,
+    (SELECT count(*) FROM assets.device_period p JOIN network.service_point s ON s.id = p.service_point_id
+        WHERE p.role = 1 AND p.valid_to IS NULL AND s.purpose = 'consumer' AND s.commodity = a.commodity),
+    (SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings.accrual r
+        JOIN network.service_point s ON s.id = r.service_point_id WHERE s.commodity = a.commodity),
+    coalesce(sum((SELECT sum(c.amount_minor) FROM books.credit_request c WHERE c.account_id = a.account_id
+        AND c.requested_at >= %(since)s AND c.kind <> 'opening-credit')), 0)::bigint,
+    coalesce(sum(b.balance_minor), 0)::bigint
+FROM account a JOIN books.account b ON b.id = a.account_id
+GROUP BY a.commodity ORDER BY a.commodity
+"""
+
+
+def commodity_figures(since: datetime) -> list[CommodityFigures]:
+    """Return the totals of each commodity, with what was collected since an instant (UTC)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_COMMODITY, {"since": since})
+        return [CommodityFigures(*row) for row in cursor.fetchall()]

@@ -7,12 +7,13 @@ Everything rests on stored rows: open work orders, intervals, and the age of the
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from django.db import connection
 
 from urja.apps.readings.queries import overview
+from urja.base.untyped_values import JsonObject
 
 
 class FlagKind(StrEnum):
@@ -22,6 +23,10 @@ class FlagKind(StrEnum):
     COVER_OPENED = "cover_opened"
     MAGNET = "magnet"
     NEUTRAL_DISTURBED = "neutral_disturbed"
+    PHASE_MISSING = "phase_missing"
+    CURRENT_REVERSED = "current_reversed"
+    GAS_ESCAPES = "gas_escapes"
+    """Danger to life; comes before all others."""
     LOSS = "loss"
     """A transformer supplies more than its consumers' meters count and it can lose: a bypass."""
     NOT_COMMUNICATING = "not_communicating"
@@ -41,13 +46,16 @@ class Flag:
     place: str
     """Name of the premise; of a loss, the feeder."""
     since_at: datetime
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: JsonObject = field(default_factory=dict)
 
 
 def flagged(now: datetime) -> list[Flag]:
-    """Return everything flagged at `now` (UTC), oldest first."""
+    """Return everything flagged at `now` (UTC): danger to life first, then the oldest."""
     found = [*_by_order(), *_losses(now), *_not_communicating(now)]
-    return sorted(found, key=lambda flag: (flag.since_at, flag.kind, flag.subject))
+    return sorted(
+        found,
+        key=lambda flag: (flag.kind is not FlagKind.GAS_ESCAPES, flag.since_at, flag.kind, flag.subject),
+    )
 
 
 _ORDERS: Final = """
@@ -70,7 +78,7 @@ def _by_order() -> list[Flag]:
         ]
 
 
-def _since(detail: dict[str, Any]) -> datetime | None:
+def _since(detail: JsonObject) -> datetime | None:
     """Return when it began, by the meter's own event; None where the work order does not say."""
     return datetime.fromisoformat(detail["from_at"]) if "from_at" in detail else None
 

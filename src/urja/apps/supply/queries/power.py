@@ -12,15 +12,23 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
+from urja.apps.meter_types import queries as meter_types
 from urja.apps.readings.queries.power import HEARD, HEARD_AT, LAST_GASP
-from urja.core.power import BLOCK_GRACE, MIN_OUTAGE_REPORTS, MIN_WITHOUT_MESSAGE, MISSED_INTERVALS
+from urja.core.power import (
+    BLOCK_GRACE,
+    LATE_AFTER_WAKE_UP,
+    MIN_OUTAGE_REPORTS,
+    MIN_WITHOUT_MESSAGE,
+    MISSED_INTERVALS,
+)
 
 _STATES: Final = f"""
 meter AS MATERIALIZED (
-    SELECT m.service_point_id, m.role, d.interval_s, f.transformer, f.feeder, {HEARD_AT} AS heard_at,
+    SELECT m.service_point_id, m.role, d.interval_s, plan.asleep_s, f.transformer, f.feeder, {HEARD_AT} AS heard_at,
         {LAST_GASP} AS last_gasp
     FROM assets.device_period m
     JOIN assets.device d ON d.id = m.device_id
+    LEFT JOIN unnest(%(sleeping)s::text[], %(asleep)s::int[]) AS plan (device_type, asleep_s) USING (device_type)
     LEFT JOIN network.fed_by f ON f.service_point_id = m.service_point_id
     {HEARD}
     WHERE m.valid_to IS NULL {{of_meters}}
@@ -36,8 +44,9 @@ meter AS MATERIALIZED (
     GROUP BY heard.feeder, heard.transformer HAVING count(*) >= {MIN_OUTAGE_REPORTS}
 ), supplied AS (
     SELECT g.service_point_id, m.transformer, m.feeder, m.heard_at, m.last_gasp, st.supply,
-        %(now)s - m.heard_at > make_interval(secs => m.interval_s + {int(BLOCK_GRACE.total_seconds())}) AS overdue,
-        greatest(m.interval_s * {MISSED_INTERVALS}, {int(MIN_WITHOUT_MESSAGE.total_seconds())}) AS not_heard_after_s,
+        %(now)s - m.heard_at > make_interval(secs => coalesce(m.asleep_s, m.interval_s) + {int(BLOCK_GRACE.total_seconds())}) AS overdue,
+        coalesce(m.asleep_s + {int(LATE_AFTER_WAKE_UP.total_seconds())},
+            greatest(m.interval_s * {MISSED_INTERVALS}, {int(MIN_WITHOUT_MESSAGE.total_seconds())})) AS not_heard_after_s,
         coalesce(
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer = m.transformer),
             (SELECT since FROM failed WHERE failed.feeder = m.feeder AND failed.transformer IS NULL)
@@ -76,6 +85,12 @@ around AS MATERIALIZED (
     )
 }"""
 """The same for the service points in the CTE `place` alone; meters on the same feeder are read as evidence."""
+
+
+def sleeping_parameters(now: datetime) -> dict[str, list[str] | list[int]]:
+    """Return the parameters `sleeping` and `asleep` of `STATES`: types that sleep by a plan, and for how long at most."""
+    sleeping = meter_types.sleeping_types(now)
+    return {"sleeping": list(sleeping.names), "asleep": list(sleeping.longest_asleep_s)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +139,7 @@ FROM state GROUP BY 1, 2 ORDER BY 1, 2
 def power_by_transformer(now: datetime) -> list[TransformerPower]:
     """Return all supplies with an agreement at an instant (UTC), counted by feeder and transformer."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_TRANSFORMER, {"now": now})
+        cursor.execute(_BY_TRANSFORMER, {"now": now, **sleeping_parameters(now)})
         return [
             TransformerPower(feeder, transformer, PowerCounts(*counts), since)
             for feeder, transformer, *counts, since in cursor.fetchall()

@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
-from urja.usecases.loading.cell_formats import Code, Day, Instant, money
+from urja.usecases.loading.cell_formats import Code
+from urja.usecases.loading.date_formats import Day, Instant
 from urja.usecases.loading.fields import Field, Kind
+from urja.usecases.loading.number_formats import money
 
 
 class Balances(Kind):

@@ -2,19 +2,11 @@
 
 from typing import ClassVar
 
-from urja.usecases.loading.cell_formats import (
-    Choice,
-    Code,
-    Degrees,
-    Instant,
-    Number,
-    Phone,
-    Text,
-    email,
-    watts,
-)
+from urja.usecases.loading.cell_formats import Choice, Code, Phone, Text, email
+from urja.usecases.loading.date_formats import Day, Instant
 from urja.usecases.loading.fields import Field, Kind
 from urja.usecases.loading.kinds.premises import PREMISE_KINDS
+from urja.usecases.loading.number_formats import Degrees, Number, watts
 
 
 class Consumers(Kind):
@@ -69,6 +61,7 @@ class Consumers(Kind):
             Number(1, 28),
             "day of the month on which billing periods begin; empty for the tariff's day",
         ),
+        Field("bill_from", Day(), "first day of fixed charges, if before the meter is in service"),
     )
     example: ClassVar = (
         {
@@ -110,7 +103,7 @@ class Consumers(Kind):
             section.code AS section, transformer.code AS transformer, pole.code AS pole, nullif(grid.phase, '') AS phase,
             c.name AS person_name, x.external_id AS person_id, c.email, c.phone, c.language, c.address AS postal_address,
             a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.category, t.policy,
-            t.payment_mode, t.metering_mode, a.billing_day
+            t.payment_mode, t.metering_mode, a.billing_day, a.bill_from
         FROM network.service_point s
         JOIN network.premise p ON p.id = s.premise_id
         LEFT JOIN network.premise up ON up.id = p.parent_id

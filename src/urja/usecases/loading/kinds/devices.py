@@ -12,20 +12,16 @@ from typing import ClassVar, Final
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.usecases.loading.cell_formats import (
     DEFAULT_MAX_POWER_W,
-    Bytes,
     Choice,
     Code,
-    Instant,
-    Key,
     MeterAddressText,
-    Number,
-    Secret,
     Text,
     YesNo,
-    energy,
-    watts,
 )
+from urja.usecases.loading.date_formats import Instant
 from urja.usecases.loading.fields import Field, Kind
+from urja.usecases.loading.key_formats import Bytes, Key, Secret
+from urja.usecases.loading.number_formats import Number, energy, watts
 
 ROLES: Final = ("billing", "check", "generation", "source")
 
@@ -94,11 +90,11 @@ class Devices(Kind):
             (SELECT string_agg(number, ';' ORDER BY number) FROM assets.seal
                 WHERE device_id = d.id AND removed_at IS NULL) AS seals,
             d.stock, d.held_by, s.consumer_number, (ARRAY{list(ROLES)})[p.role] AS role, p.valid_from AS installed_at,
-            (SELECT import_wh FROM readings.register g WHERE g.service_point_id = p.service_point_id
+            (SELECT values[1] FROM readings.register g WHERE g.service_point_id = p.service_point_id
                 AND g.device_id = p.device_id AND g.read_at = p.valid_from AND g.kind = 5
                 ORDER BY version DESC LIMIT 1) AS register_wh,
             p.ratio_primary, p.ratio_secondary, p.valid_to AS removed_at,
-            (SELECT import_wh FROM readings.register g WHERE g.service_point_id = p.service_point_id
+            (SELECT values[1] FROM readings.register g WHERE g.service_point_id = p.service_point_id
                 AND g.device_id = p.device_id AND g.read_at = p.valid_to AND g.kind = 5
                 ORDER BY version DESC LIMIT 1) AS last_register_wh
         FROM assets.device d

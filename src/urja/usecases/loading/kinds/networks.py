@@ -5,8 +5,10 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from urja.usecases.loading.cell_formats import Choice, Code, Degrees, Instant, Number, Text
+from urja.usecases.loading.cell_formats import Choice, Code, Text
+from urja.usecases.loading.date_formats import Instant
 from urja.usecases.loading.fields import Field, Kind
+from urja.usecases.loading.number_formats import Degrees, Number
 
 LEVELS: Final = (
     "zone", "circle", "division", "subdivision", "section", "substation", "feeder", "transformer", "pole",

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from urja.usecases.loading.cell_formats import Choice, Code, Instant
+from urja.usecases.loading.cell_formats import Choice, Code
+from urja.usecases.loading.date_formats import Instant
 from urja.usecases.loading.fields import Field, Kind
 
 

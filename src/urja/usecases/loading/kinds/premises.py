@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Final
 
-from urja.usecases.loading.cell_formats import Choice, Code, Degrees, Text
+from urja.usecases.loading.cell_formats import Choice, Code, Text
 from urja.usecases.loading.fields import Field, Kind
+from urja.usecases.loading.number_formats import Degrees
 
 PREMISE_KINDS: Final = (
     "house", "flat", "shop", "office", "society", "tower", "complex", "common_area", "network",

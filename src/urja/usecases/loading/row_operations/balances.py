@@ -6,6 +6,7 @@ from typing import Any
 from urja.apps.billing.models import Deposit
 from urja.apps.books.models import CreditRequest
 from urja.apps.journal.operation import Execution, UseCase
+from urja.base.untyped_values import JsonObject
 from urja.usecases.agreements_in_force import in_force_at, newest_agreements_of
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.legacy_takeover import BringBalance, arrears_of
@@ -41,7 +42,7 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
                 "load its consumer with a file of consumers, or correct the number",
             )
         return
-    given: dict[str, Any] = {}
+    given: JsonObject = {}
     for name, known in (("credit", credited(agreement.id)), ("deposit", deposited(agreement.id))):
         if row[name] is None:
             continue

@@ -9,6 +9,7 @@ from urja.apps.journal.models import External, History
 from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.people.models import Person
+from urja.base.sentences import say
 from urja.usecases.agreement_lifecycle import people_of
 from urja.usecases.agreements_in_force import in_force_at, newest_agreements_of
 from urja.usecases.connections import NewConnection, PutLicensee
@@ -79,8 +80,8 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
     if newest is not None and agreement is None and row["person_name"]:
         row.fault(
             "person_name",
-            "the service point had a consumer before",
-            "a new consumer is recorded by the operation move_in, not by a file",
+            say("the service point had a consumer before"),
+            say("a new consumer is recorded by the operation move_in, not by a file"),
         )
     person = _person(load, execution, row, agreement)
     move_in = None if agreement is not None or not row["person_name"] else _move_in(load, row, person)
@@ -136,8 +137,8 @@ def _part_of(execution: Execution, row: Row) -> int | None:
     if row["tower"] and not row["society"]:
         row.fault(
             "tower",
-            "a tower is part of a society, and none is given",
-            "give the society, or leave the tower empty",
+            say("a tower is part of a society, and none is given"),
+            say("give the society, or leave the tower empty"),
         )
     part_of: int | None = None
     for name, many in (("society", "societies"), ("tower", "towers")):
@@ -165,8 +166,11 @@ def _check_part(row: Row, premise: Premise, part_of: int | None) -> None:
     if row["society"] and (part_of is None or premise.parent_id != part_of):
         row.fault(
             "society",
-            f"the premise is part of {premise.parent.name if premise.parent else 'nothing'}",
-            "a premise is moved by a file of premises; otherwise correct the row",
+            say(
+                "the premise is part of {name}",
+                name=premise.parent.name if premise.parent else say("nothing"),
+            ),
+            say("a premise is moved by a file of premises; otherwise correct the row"),
         )
 
 
@@ -242,8 +246,8 @@ def _person(load: Load, execution: Execution, row: Row, agreement: Agreement | N
     ):
         row.fault(
             "email",
-            f"it is the address of {by_email.name}",
-            "write the stored name, or give the person an address of their own",
+            say("it is the address of {name}", name=by_email.name),
+            say("write the stored name, or give the person an address of their own"),
         )
     if by_number is not None and holder is not None and by_number != holder:
         row.fault(
@@ -292,8 +296,8 @@ def _put_person(load: Load, execution: Execution, row: Row, person: Person) -> I
             if column in new:
                 row.fault(
                     name,
-                    "another row has another value for the same person",
-                    "make them the same, or give the people numbers or e-mail addresses of their own",
+                    say("another row has another value for the same person"),
+                    say("make them the same, or give the people numbers or e-mail addresses of their own"),
                 )
     yield PutPerson(consumer_id=person.id, system=load.map.system, **new)
 
@@ -331,6 +335,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
         phone=row["phone"],
         language=load.value(row, "language"),
         billing_day=row["billing_day"],
+        bill_from=row["bill_from"],
         currency=load.currency,
         **{name: load.value(row, name) for name in _TERMS},
     )
@@ -352,8 +357,10 @@ def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
     if row["since"] is not None and agreement.valid_from != row["since"]:
         row.fault(
             "since",
-            f"the agreement is in force since {load.local_day(agreement.valid_from)}",
-            "a change of consumer is done by the operations move_out and move_in; otherwise correct the day",
+            say("the agreement is in force since {day}", day=load.local_day(agreement.valid_from)),
+            say(
+                "a change of consumer is done by the operations move_out and move_in; otherwise correct the day"
+            ),
         )
     if row["billing_day"] is not None and agreement.billing_day != row["billing_day"]:
         said = "the day of its tariff" if agreement.billing_day is None else f"day {agreement.billing_day}"
@@ -362,13 +369,20 @@ def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
             f"billing periods of the agreement begin on {said}",
             "this cannot change: correct the day, or end the agreement (move_out) and begin the next one (move_in)",
         )
+    if row["bill_from"] is not None and agreement.bill_from != row["bill_from"]:
+        said = "with the supply" if agreement.bill_from is None else f"on {agreement.bill_from}"
+        row.fault(
+            "bill_from",
+            f"fixed charges of the agreement begin {said}",
+            "this cannot change: correct the day, or leave it empty",
+        )
     terms = agreement.all_terms[-1]
     for name in _TERMS:
         if row[name] is not None and row[name] != getattr(terms, name):
             row.fault(
                 name,
-                f"the terms have {getattr(terms, name) or 'none'}",
-                "terms change from a day on: use the operation, not a file",
+                say("the terms have {value}", value=getattr(terms, name) or say("none")),
+                say("terms change from a day on: use the operation, not a file"),
             )
 
 

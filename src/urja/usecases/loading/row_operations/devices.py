@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from django.db import connection
 
@@ -122,6 +123,8 @@ def _delivered(load: Load, row: Row) -> Delivered | None:
     _check_interval(row)
     if known is not None and known.associations.needs_secret and row["hls_secret"] is None:
         _secret_is_needed(row, row["type"])
+    if known is not None and row["load_switch"] and not known.relay:
+        row.fault("load_switch", f"meters of type {row['type']} have no relay", "write no, or leave it empty")
     if known is None or any(row[name] is None for name in _NEEDED):
         return None
     return Delivered(
@@ -129,6 +132,7 @@ def _delivered(load: Load, row: Row) -> Delivered | None:
         system_title=row["system_title"],
         device_type=row["type"],
         interval_s=row["interval_s"] or known.interval_s,
+        clock_offset_s=known.clock_offset_s,
         load_switch=known.relay if row["load_switch"] is None else row["load_switch"],
         nameplate={name: row[name] for name in _NAMEPLATE if row[name] is not None},
         **{column: load.value(row, name) for name, column in _COLUMNS.items()},
@@ -194,7 +198,7 @@ def _known(load: Load, execution: Execution, row: Row, device: Device) -> Iterat
     yield PutDevice(serial=device.serial, values=new)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
@@ -247,11 +251,11 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
             )
 
 
-def _read_at(period: DevicePeriod, at: Any) -> int | None:
+def _read_at(period: DevicePeriod, at: datetime | None) -> int | None:
     """Return the register in Wh as read at installation or removal, or None."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT import_wh FROM readings.register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "
+            "SELECT values[1] FROM readings.register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "
             "AND kind = 5 ORDER BY version DESC LIMIT 1",
             [period.service_point_id, period.device_id, at],
         )

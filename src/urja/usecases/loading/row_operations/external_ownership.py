@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Model
+
 from urja.apps.journal.models import External
 from urja.apps.journal.operation import Execution, UseCase
 from urja.base.sentences import say
@@ -44,7 +46,7 @@ class RecordOwnership(UseCase, kw_only=True):
                 made += record_ownership(self.system, kind, called, row.pk, self.owned[kind])
         execution.outcome["external"] = made
 
-    def _link(self, kind: str, row: Any) -> str | None:
+    def _link(self, kind: str, row: Model) -> str | None:
         found = External.objects.filter(system=self.system, kind=kind, object_id=row.pk)
         return found.values_list("external_id", flat=True).first()
 

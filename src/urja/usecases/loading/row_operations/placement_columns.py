@@ -1,11 +1,11 @@
 """Columns that place a service point: its section, its transformer or pole, its phase."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from urja.apps.journal.operation import Execution
 from urja.apps.network.kinds import Tree
 from urja.apps.network.models import Node, NodePeriod, Placement, ServicePoint
+from urja.base.untyped_values import JsonObject
 from urja.usecases.loading.staging import Load, Row
 from urja.usecases.network import nodes_of
 
@@ -67,7 +67,7 @@ def placements(service_point: ServicePoint) -> dict[str, Placement]:
     return {one.tree: one for one in found}
 
 
-def differing(service_point: ServicePoint | None, row: Row) -> dict[str, Any]:
+def differing(service_point: ServicePoint | None, row: Row) -> JsonObject:
     """Return what a row would change, as arguments of `MoveServicePoint`. A pole of the named transformer is no
     change.
     """

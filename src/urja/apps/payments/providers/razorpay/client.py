@@ -12,6 +12,7 @@ from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.port import DisputeFact, OrderFact, PaymentFact, RefundFact, SettlementFact
 from urja.apps.payments.providers.razorpay import words
 from urja.apps.payments.providers.razorpay.settings import Options
+from urja.base.untyped_values import JsonObject
 
 _PAGE: Final = 100
 _SETTLED_PAGE: Final = 500
@@ -76,7 +77,7 @@ class Client:
         return _read(words.dispute, self._call("GET", f"/v1/disputes/{quote(dispute_id, safe='')}"))
 
     def disputes_since(self, since: datetime) -> Sequence[DisputeFact]:
-        """Return disputes since an instant; the API cannot filter by time, but lists the newest first."""
+        """Return disputes since an instant (UTC); the API cannot filter by time, but lists the newest first."""
         found = (_read(words.dispute, item) for item in self._pages("/v1/disputes", {}, _PAGE))
         return list(takewhile(lambda dispute: dispute.created_at >= since, found))
 
@@ -89,7 +90,7 @@ class Client:
     def _refunds(self, since: int) -> Iterator[RefundFact | None]:
         return (_read(words.refund, item) for item in self._pages("/v1/refunds", {"from": since}, _PAGE))
 
-    def _pages(self, path: str, asked: dict[str, Any], count: int) -> Iterator[Any]:
+    def _pages(self, path: str, asked: JsonObject, count: int) -> Iterator[Any]:
         """Yield all items of a list, page by page."""
         skip = 0
         while True:

@@ -1,19 +1,28 @@
-"""The way to Razorpay's payment page and back."""
+"""Razorpay's Hosted Checkout: a form posted to its page, and the form that its page posts back."""
 
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
+from urja.apps.payments.port import Checkout, Opening
 from urja.apps.payments.providers.razorpay.settings import Options
 
-RETURNED: Final = "razorpay_payment_id"
+RETURNED: Final = ("razorpay_payment_id", "razorpay_order_id", "razorpay_signature")
 
 
-def origin(options: Options) -> str:
-    parts = urlsplit(options.public_url or options.base_url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def address(options: Options, provider_order_id: str, callback_url: str, language: str) -> str:
+def opening(options: Options, checkout: Checkout) -> Opening:
     base = (options.public_url or options.base_url).rstrip("/")
-    query = urlencode({"callback_url": callback_url, "lang": language})
-    return f"{base}/pay/{quote(provider_order_id, safe='')}?{query}"
+    fields = {
+        "key_id": options.key_id,
+        "order_id": checkout.provider_order_id,
+        "amount": str(checkout.amount_minor),
+        "currency": checkout.currency,
+        "name": checkout.payee,
+        "prefill[email]": checkout.email,
+        **({"prefill[contact]": checkout.phone} if checkout.phone else {}),
+        "callback_url": checkout.callback_url,
+        "cancel_url": checkout.cancel_url,
+    }
+    parts = urlsplit(base)
+    return Opening(
+        f"{base}/v1/checkout/embedded", fields, {"form-action": (f"{parts.scheme}://{parts.netloc}",)}
+    )

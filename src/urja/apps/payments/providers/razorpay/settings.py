@@ -22,6 +22,11 @@ SECRETS: Final = ("key_secret", "webhook_secret")
 """The first authenticates API calls and signs returns from the payment page, the second signs webhooks."""
 
 
+PROVEN: Final = (
+    "Urja was run against a stand-in of Razorpay's published interface, never against Razorpay itself"
+)
+
+
 def why_no_money_moves(options: Options) -> str:
     """Return why payments over this account move no money: test keys or a stand-in; empty for a live account."""
     if options.base_url.rstrip("/") != "https://api.razorpay.com":

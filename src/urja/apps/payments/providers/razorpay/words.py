@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -106,13 +106,13 @@ class _Settled(Struct):
     dispute_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
-def order(entity: Any) -> OrderFact:
+def order(entity: object) -> OrderFact:
     """Return an order as a fact. Raises ValueError (msgspec.ValidationError) for a missing or invalid field."""
     read = msgspec.convert(entity, _Order)
     return OrderFact(read.id, read.receipt or "", read.amount, read.currency)
 
 
-def payment(entity: Any) -> PaymentFact:
+def payment(entity: object) -> PaymentFact:
     """Return a payment as a fact, its amount in minor units. Raises ValueError for an invalid field or an unknown
     state.
     """
@@ -129,7 +129,7 @@ def payment(entity: Any) -> PaymentFact:
     )
 
 
-def refund(entity: Any) -> RefundFact | None:
+def refund(entity: object) -> RefundFact | None:
     """Return a refund as a fact; None while it is not processed. Raises ValueError for an invalid field."""
     read = msgspec.convert(entity, _Refund)
     if read.status != "processed":
@@ -137,7 +137,7 @@ def refund(entity: Any) -> RefundFact | None:
     return RefundFact(read.id, read.payment_id, read.amount, datetime.fromtimestamp(read.created_at, UTC))
 
 
-def dispute(entity: Any) -> DisputeFact:
+def dispute(entity: object) -> DisputeFact:
     """Return a dispute as a fact (minor units). Raises ValueError for an invalid field or an unknown state."""
     read = msgspec.convert(entity, _Dispute)
     return DisputeFact(
@@ -154,7 +154,7 @@ def dispute(entity: Any) -> DisputeFact:
     )
 
 
-def settlement(entity: Any) -> SettlementFact | None:
+def settlement(entity: object) -> SettlementFact | None:
     """Return a settlement row as a fact; None while it is not settled. Raises ValueError for an invalid field."""
     read = msgspec.convert(entity, _Settled)
     if not (read.settled and read.settlement_id and read.settled_at is not None):

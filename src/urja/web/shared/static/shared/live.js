@@ -9,7 +9,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && document.getElementById("live")) htmx.trigger("#live", "look");
 });
 
-// What a reader has opened stays open when the part around it is drawn anew.
+// What a reader has opened stays open when the part around it is drawn again.
 let open = [];
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.target.id === "live") {

@@ -1,0 +1,325 @@
+"""Accounts per second of a day's close, with determinants and evidence, and what an account-day takes in the database.
+
+Agreements of three tariff lines, 1,000 in a bucket, are seeded by plain SQL with their readings. Then days are closed as the
+pipeline closes them (the stages `post` and `determine`), and the median day counts. Beside it, in the same run, a plain
+double-entry table in PostgreSQL takes the same entries: a COPY and an update of balances for each bucket, in one transaction,
+without a check, a hash or evidence.
+
+    uv run python bench/close.py [--accounts N] [--days N] [--intervals N] [--processes N] [--profile]
+
+Two processes close side by side, each the buckets that the other has not locked. `--profile` closes in this one and prints to
+standard error where the processor time of each day goes. `cpu_ms_per_account` is of the processes and their sessions of the
+database together.
+"""
+
+import argparse
+import cProfile
+import json
+import multiprocessing
+import os
+import pstats
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from decide import load_rules
+from ingest import PASSWORD, prepare
+from urja.base import log
+
+START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+"""Midnight of 2 March in the utility's zone: agreements begin, and the first day to be closed."""
+ZONE = "Asia/Kolkata"
+DAY = timedelta(days=1)
+CLOSED_AFTER = timedelta(minutes=5)
+BAR_ACCOUNTS_PER_S, GOAL_ACCOUNTS_PER_S = 2500, 6000
+BAR_BYTES, GOAL_BYTES = 2400, 1600
+LINES = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
+    parser.add_argument("--processes", type=int, default=2, help="that close side by side")
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    log.configure("bench", "error", json=True)
+    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
+        from urja.site.supervisor.postgres import Cluster, find_binaries
+
+        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
+        cluster.start()
+        try:
+            print(json.dumps(measure(cluster, options), indent=2))
+        finally:
+            from django.db import connections
+
+            connections.close_all()
+            cluster.stop()
+
+
+def measure(cluster, options) -> dict:
+    owner = prepare(cluster)
+    # As superuser: rows are seeded with the database's checks off.
+    with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
+        seed(connection, options.accounts, options.days)
+        load_rules()
+        before = sizes(connection)
+        with workers(owner, 0 if options.profile else options.processes) as pools:
+            days = []
+            for number in range(1, options.days + 1):
+                read_a_day(connection, number, options.intervals)
+                days.append(close(pools, number, options.accounts))
+        (entries,) = connection.execute("SELECT count(*) FROM books_entry").fetchone()
+        assert entries == options.accounts * options.days * LINES, entries
+        connection.execute("VACUUM ANALYZE")
+        after = sizes(connection)
+        account_days = options.accounts * options.days
+        grown = {
+            name: round((size - before.get(name, 0)) / account_days, 1)
+            for name, size in after.items()
+            if size > before.get(name, 0) and not name.startswith("readings_")
+        }
+        plain_s = plain(connection)
+        broken = examine(connection, options.days)
+    whole_s, cpu_s_of_day = (statistics.median(column) for column in zip(*days, strict=True))
+    stored = round(sum(grown.values()))
+    rate = round(options.accounts / whole_s)
+    return {
+        "benchmark": "close",
+        "accounts": options.accounts,
+        "lines": LINES,
+        "days": options.days,
+        "intervals_per_day": options.intervals,
+        "accounts_per_s": rate,
+        "bar_accounts_per_s": BAR_ACCOUNTS_PER_S,
+        "goal_accounts_per_s": GOAL_ACCOUNTS_PER_S,
+        "bar_met": rate >= BAR_ACCOUNTS_PER_S and stored <= BAR_BYTES,
+        "processes": 1 if options.profile else options.processes,
+        "cpu_ms_per_account": round(cpu_s_of_day * 1000 / options.accounts, 3),
+        "day_s": [round(seconds, 2) for seconds, _ in days],
+        "plain_accounts_per_s": round(account_days / plain_s),
+        "ratio_to_plain": round(plain_s / options.days / whole_s, 3),
+        "bytes_per_account_day": stored,
+        "bar_bytes": BAR_BYTES,
+        "goal_bytes": GOAL_BYTES,
+        "bytes_by_relation": dict(sorted(grown.items(), key=lambda item: -item[1])),
+        "broken_laws": broken,
+    }
+
+
+def seed(connection: psycopg.Connection, accounts: int, days: int) -> None:
+    """Insert agreements with their meters and an opening register read: key `n`, 1,000 in each bucket."""
+    connection.execute("SET session_replication_role = replica")
+    connection.execute(
+        "CREATE TEMP TABLE n AS SELECT n, ((n - 1) / 1000)::bigint << 40 | n AS key, %s::timestamptz AS since"
+        " FROM generate_series(1, %s) AS n",
+        [START, accounts],
+    )
+    with connection.transaction():
+        for statement in SEED.split(";"):
+            connection.execute(statement)
+    connection.execute("RESET session_replication_role")
+    connection.execute("SELECT setval('books_number', %s)", [accounts])
+    connection.execute("SELECT readings_make_days(%s, %s)", [START.date(), (START + (days + 1) * DAY).date()])
+    connection.execute("VACUUM ANALYZE")
+
+
+SEED = """
+    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
+    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
+        SELECT key, key, 'electricity', n::text, since, 'bench' FROM n;
+    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
+            max_power_w, recorded_at, actor)
+        SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
+        FROM n;
+    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
+            recorded_at, actor)
+        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
+    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
+            opened_at)
+        SELECT key, key >> 40, 'consumer', '', 'INR', 0, 0, decode(repeat('00', 32), 'hex'), 0, since FROM n;
+    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
+        SELECT key, key, key, since, since, 'bench' FROM n;
+    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
+            actor)
+        SELECT key, key, 'demo-domestic', 5000, since, since, 'bench' FROM n;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
+            kind, version, status, source, clock_status, recorded_in)
+        SELECT key, key, since, 2, '{1000,1000,0,0,0}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
+    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
+            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+        SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
+        FROM n
+"""
+
+
+def read_a_day(connection: psycopg.Connection, number: int, intervals: int) -> None:
+    """Insert the intervals of the n-th day and the register read of its midnight, with the accruals that they make."""
+    begins = START + (number - 1) * DAY
+    given = {
+        "begins": begins,
+        "ends": begins + DAY,
+        "intervals": intervals,
+        "length_s": 86_400 // intervals,
+        "counted": number * intervals,
+    }
+    with connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for statement in READ.split(";"):
+            connection.execute(statement, given)
+    connection.execute("VACUUM ANALYZE")
+
+
+READ = """
+    INSERT INTO readings_interval (service_point_id, device_id, start_at, channel_set, values, correlation, received_at,
+            length_s, version, status, source, series, clock_status, recorded_in)
+        SELECT key, key, %(begins)s::timestamptz + i * make_interval(secs => %(length_s)s), 1,
+            ARRAY[40 + (n * 7 + i * 13) %% 200, 42 + (n * 7 + i * 13) %% 200, 0, 0, 23000, 400, 400], n * 1000 + i,
+            %(ends)s::timestamptz, %(length_s)s, 1, 1, 1, 1, 0, 1
+        FROM n CROSS JOIN generate_series(0, %(intervals)s - 1) AS i;
+    UPDATE readings_accrual a SET anchor_at = %(ends)s, anchor_wh = a.anchor_wh + u.wh, watermark_at = %(ends)s,
+            latest_end_at = %(ends)s
+        FROM (SELECT service_point_id, sum(values[1]) AS wh FROM readings_interval
+            WHERE start_at >= %(begins)s AND start_at < %(ends)s GROUP BY 1) u WHERE u.service_point_id = a.service_point_id;
+    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
+            kind, version, status, source, clock_status, recorded_in)
+        SELECT service_point_id, device_id, %(ends)s, 2, ARRAY[anchor_wh, anchor_wh + 2 * %(counted)s, 0, 0, 0], agreement_id, %(ends)s, 2, 1, 1, 2, 0, 1
+        FROM readings_accrual
+"""
+
+
+@contextmanager
+def workers(owner: str, count: int) -> Iterator[list[ProcessPoolExecutor]]:
+    """Processes of their own for closing; none where this one closes."""
+    spawned = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                ProcessPoolExecutor(1, mp_context=spawned, initializer=connect, initargs=(owner,))
+            )
+            for _ in range(count)
+        ]
+
+
+def connect(owner: str) -> None:
+    from urja.site.django import options as django_options
+
+    log.configure("bench", "error", json=True)
+    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
+    cpu_s()
+
+
+def close(pools: list[ProcessPoolExecutor], number: int, accounts: int) -> tuple[float, float]:
+    """Close the n-th day as the pipeline does, in all processes; return its seconds and the processors' seconds."""
+    for pool in pools:
+        pool.submit(cpu_s).result()
+    began = time.perf_counter()
+    done = (
+        [each.result() for each in [pool.submit(close_here, number) for pool in pools]]
+        if pools
+        else [profiled(number)]
+    )
+    took_s = time.perf_counter() - began
+    days, entries, provisional, used_s = map(sum, zip(*done, strict=True))
+    assert (days, entries, provisional) == (accounts, accounts * LINES, 0), done
+    return took_s, used_s
+
+
+def close_here(number: int) -> tuple[int, int, int, float]:
+    """Close the n-th day; return days, entries, provisional days and processor seconds."""
+    from urja.pipeline import close as closing
+    from urja.pipeline.determine import Determine
+
+    used, now = cpu_s(), START + number * DAY + CLOSED_AFTER
+    done = closing.close_days(now)
+    Determine().run_once(now)
+    assert not done.problems, done.problems
+    return done.days, done.entries, done.provisional, cpu_s() - used
+
+
+def profiled(number: int) -> tuple[int, int, int, float]:
+    profile = cProfile.Profile(time.process_time)
+    found = profile.runcall(close_here, number)
+    pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(45)
+    return found
+
+
+def cpu_s() -> float:
+    """Return the processor seconds of this process and of its session of the database: they tell on a shared machine too."""
+    from django.db import connection
+
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        fields = Path(f"/proc/{cursor.fetchone()[0]}/stat").read_text().rpartition(") ")[2].split()
+    return own.ru_utime + own.ru_stime + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def sizes(connection: psycopg.Connection) -> dict[str, int]:
+    """Return the bytes of each table, with its tuples that are stored apart, and of each index."""
+    return dict(
+        connection.execute(
+            "SELECT c.relname, CASE c.relkind WHEN 'i' THEN pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END"
+            " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i')"
+        ).fetchall()
+    )
+
+
+def plain(connection: psycopg.Connection) -> float:
+    """Return the seconds in which a plain double-entry table takes the same entries, a transaction for each bucket and day."""
+    rows = connection.execute(
+        "SELECT bucket, account_id, contra_id, amount_minor, line, service_date, posted_at FROM books_entry"
+        " ORDER BY service_date, bucket, account_id, seq"
+    ).fetchall()
+    connection.execute(
+        "CREATE TABLE plain_account (id bigint PRIMARY KEY, balance_minor bigint NOT NULL);"
+        "CREATE TABLE plain_entry (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account_id bigint NOT NULL,"
+        " contra_id bigint NOT NULL, amount_minor bigint NOT NULL, line text NOT NULL, day date NOT NULL,"
+        " posted_at timestamptz NOT NULL);"
+        "CREATE INDEX ON plain_entry (account_id, day);"
+        "INSERT INTO plain_account SELECT id, 0 FROM books_account"
+    )
+    batches: dict[tuple[date, int], list[tuple]] = {}
+    for bucket, *row in rows:
+        batches.setdefault((row[4], bucket), []).append(row)
+    began = time.perf_counter()
+    for batch in batches.values():
+        moved: dict[int, int] = {}
+        for account_id, contra_id, amount, *_ in batch:
+            moved[account_id] = moved.get(account_id, 0) + amount
+            moved[contra_id] = moved.get(contra_id, 0) - amount
+        with connection.transaction(), connection.cursor() as cursor:
+            with cursor.copy(
+                "COPY plain_entry (account_id, contra_id, amount_minor, line, day, posted_at) FROM STDIN"
+            ) as copy:
+                for row in batch:
+                    copy.write_row(row)
+            cursor.execute(
+                "UPDATE plain_account a SET balance_minor = balance_minor + m.amount"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS m (id, amount) WHERE a.id = m.id",
+                [list(moved), list(moved.values())],
+            )
+    return time.perf_counter() - began
+
+
+def examine(connection: psycopg.Connection, days: int) -> dict[str, list[str]]:
+    """Return the laws that do not hold of what was closed."""
+    from urja.laws import verify
+
+    found = verify.examine(connection, START + days * DAY + CLOSED_AFTER, ZONE)
+    return {one.law: list(one.contradictions[:2]) for one in found if not one.holds}
+
+
+if __name__ == "__main__":
+    main()

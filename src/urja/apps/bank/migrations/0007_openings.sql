@@ -1,0 +1,36 @@
+-- No statement is of days to come: claims are judged by the days that statements cover. The day is the installation's, a
+-- day ahead of UTC at most. Statements that were loaded before stay.
+ALTER TABLE bank_statement ADD CONSTRAINT bank_statement_is_of_the_past
+    CHECK (through_on <= (loaded_at AT TIME ZONE 'UTC')::date + 1) NOT VALID;
+
+-- A statement was accepted by its actor's own passkey, over the hash that it has. Where statements of its account are
+-- stored and none has the balance with which it begins, a second person's passkey accepted it as well, or the delay that
+-- replaces it is over. While no supply is in service the only person needs neither, and the approval says that it needed
+-- both.
+CREATE OR REPLACE FUNCTION bank_statement_is_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    approval approvals_waiting;
+BEGIN
+    SELECT w.* INTO approval FROM approvals_waiting w
+        JOIN approvals_credential c ON c.id = w.actor_credential_id AND c.revoked_at IS NULL
+        JOIN journal_request r ON r.id = w.request_id
+        WHERE w.request_id = NEW.approval_id AND w.ended_at IS NULL AND r.kind = 'load_statement'
+            AND r.actor = NEW.actor AND r.actor ~ ('^user ' || c.user_id || '( |$)') AND r.content->>'sha256' = NEW.sha256;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'statement % is not accepted by the passkey of its actor', NEW.sha256
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF approval.second_credential_id IS NULL AND coalesce(approval.due_at > NEW.loaded_at, EXISTS (
+            SELECT FROM assets_device_period WHERE commissioned_at IS NOT NULL OR taken_over_at IS NOT NULL))
+        AND EXISTS (SELECT FROM bank_statement s WHERE s.bank_account_id = NEW.bank_account_id)
+        AND NOT EXISTS (SELECT FROM bank_statement s WHERE s.bank_account_id = NEW.bank_account_id
+            AND (NEW.from_on BETWEEN s.from_on AND s.through_on
+                OR s.through_on < NEW.from_on AND s.closing_minor = NEW.opening_minor AND s.through_on = (
+                    SELECT max(l.through_on) FROM bank_statement l
+                    WHERE l.bank_account_id = NEW.bank_account_id AND l.through_on < NEW.from_on)))
+    THEN
+        RAISE EXCEPTION 'statement % adjoins no statement of its account, and no second person has approved it', NEW.sha256
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;

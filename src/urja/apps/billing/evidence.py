@@ -1,0 +1,348 @@
+"""Evidence of charges: what an entry names, and the whole calculation made again from it.
+
+The first entry of a posting on an agreement's period has the calculation; the other lines of the same posting say how many
+entries before them it stands, in the same chain of hashes. Entries of 0.1 have the whole arithmetic as JSON, and are shown
+as they were stored. docs/adr/0034 has the reasons.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from urja.apps.billing import usage
+from urja.apps.billing.kinds import Cause
+from urja.apps.books.chain import parse_json
+from urja.apps.contracts import queries as contracts
+from urja.apps.determinants import queries as determinants
+from urja.apps.readings.queries.intervals import BilledIntervals, billed_intervals
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
+from urja.base.ids import bucket_of
+from urja.base.untyped_values import JsonObject
+from urja.core.calendar import ONE_DAY, midnight
+from urja.core.rating import (
+    Calculation,
+    RatedLine,
+    RatedPeriod,
+    RatingError,
+    Tariff,
+    UnknownRulesError,
+    rated_state,
+    recalculate,
+    rows_between,
+)
+from urja.core.rating.priced_quantities import BILLED
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_READ: Final = ("device_id", "read_at", "kind", "status", "source", "version", "register_wh", "correlation")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the charges of one posting on an agreement's period rest on."""
+
+    calculation: Calculation
+    determinants: tuple[int, str] | None
+    """Version and SHA-256 of the determinants of the days before `calculation.through`; None where there is no such row."""
+    opening: JsonObject | None
+    """Register read at the beginning of the period; None where the agreement had no meter."""
+    closing: JsonObject | None
+    meters: Sequence[JsonObject]
+    """Use by meter, where the period had several or one with a ratio."""
+    provisional: bool
+
+    def to_json(self) -> JsonObject:
+        """Return it as stored with the first entry of a posting."""
+        optional = {
+            "determinants": self.determinants and list(self.determinants),
+            "opening": self.opening and _packed(self.opening),
+            "closing": self.closing and _packed(self.closing),
+            "meters": self.meters and list(self.meters),
+            "provisional": self.provisional,
+        }
+        return {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> "Evidence":
+        """Return what `to_json` stored. Raises LookupError, TypeError or ValueError for anything else."""
+        named = stored.get("determinants")
+        return cls(
+            Calculation.from_json(stored),
+            None if named is None else (named[0], named[1]),
+            _unpacked(stored["opening"]) if "opening" in stored else None,
+            _unpacked(stored["closing"]) if "closing" in stored else None,
+            stored.get("meters", ()),
+            stored.get("provisional", False),
+        )
+
+
+def _packed(read: JsonObject) -> list[object]:
+    """Return a read without the names of its facts; its instant in microseconds."""
+    return [
+        (read["read_at"] - _EPOCH) // timedelta(microseconds=1) if name == "read_at" else read[name]
+        for name in _READ
+    ]
+
+
+def _unpacked(stored: Sequence[Any]) -> JsonObject:
+    read = dict(zip(_READ, stored, strict=True))
+    return {**read, "read_at": (_EPOCH + timedelta(microseconds=read["read_at"])).isoformat()}
+
+
+class ChargeEntry(NamedTuple):
+    """An entry on a line of an agreement's period."""
+
+    account_id: int
+    seq: int
+    agreement_id: int
+    period_start: date
+    service_date: date
+    line: str
+    amount_minor: int
+    batch: int
+    posted_at: datetime
+    inputs: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class FullCharge:
+    """The facts of a charge in the form that entries of 0.1 store them, with what is wrong with them."""
+
+    inputs: JsonObject
+    faults: tuple[str, ...] = ()
+    """What the entry says and what the calculation comes to, where they differ; none where the amount is proven."""
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a line was charged from by an entry."""
+
+    standing: JsonObject
+    closing: JsonObject | None
+    energy_wh: int
+    evidence: Evidence | None
+    """None for an entry that has the whole arithmetic."""
+
+
+class _FaultError(ValueError):
+    """An entry's calculation cannot be made again."""
+
+
+def full_charge(account_id: int, seq: int, inputs: JsonObject) -> FullCharge:
+    """Return the facts of an entry: as stored where it has them, else calculated again from what it names.
+
+    A calculation that cannot be made again, or that comes to another amount, is a fault.
+    """
+    if not is_named(inputs):
+        return FullCharge(inputs)
+    entry = _entry(account_id, seq)
+    try:
+        return _full(entry)
+    except _FaultError as error:
+        return FullCharge(inputs, (str(error),))
+
+
+def is_named(inputs: JsonObject) -> bool:
+    """Return whether an entry names its calculation, or another entry that does."""
+    return "calculation" in inputs or "calculated_with" in inputs
+
+
+def _entry(account_id: int, seq: int) -> ChargeEntry:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT account_id, seq, agreement_id, period_start, service_date, line, amount_minor, batch, posted_at, inputs "
+            "FROM books.entry WHERE bucket = %s AND account_id = %s AND seq = %s AND origin = 'engine'",
+            [bucket_of(account_id), account_id, seq],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        raise _FaultError(f"entry {seq} of the account, which is named here, is no charge")
+    entry = ChargeEntry(*found)
+    return entry._replace(inputs=parse_json(entry.inputs))
+
+
+def _evidence(entry: ChargeEntry) -> Evidence:
+    holder = entry
+    if "calculated_with" in entry.inputs:
+        holder = _entry(entry.account_id, entry.seq - entry.inputs["calculated_with"])
+        same = ("agreement_id", "period_start", "batch")
+        if any(getattr(holder, name) != getattr(entry, name) for name in same):
+            raise _FaultError(f"entry {entry.seq} names the calculation of another posting")
+    try:
+        return Evidence.from_json(holder.inputs["calculation"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise _FaultError(f"entry {holder.seq} has no calculation that can be read: {error!r}") from None
+
+
+def _rated(evidence: Evidence) -> RatedPeriod:
+    try:
+        return recalculate(evidence.calculation, tariffs.version_with_hash)
+    except (UnknownRulesError, UnknownTariffError, RatingError) as error:
+        raise _FaultError(str(error)) from None
+
+
+def _line(rated: RatedPeriod, name: str, title: str) -> RatedLine:
+    # A tariff version may have dropped the line: then its whole amount is reversed.
+    return next((line for line in rated.lines if line.name == name), RatedLine(name, title, 0, ()))
+
+
+def _state(entry: ChargeEntry) -> _State:
+    if not is_named(entry.inputs):
+        stored = entry.inputs
+        return _State(
+            stored.get("standing", {}), stored.get("closing"), int(stored.get("energy_wh", 0)), None
+        )
+    evidence = _evidence(entry)
+    line = _line(_rated(evidence), entry.line, entry.line)
+    return _State(rated_state(line), evidence.closing, evidence.calculation.energy_wh, evidence)
+
+
+def _full(entry: ChargeEntry) -> FullCharge:
+    evidence = _evidence(entry)
+    rated = _rated(evidence)
+    title = str(entry.inputs.get("title", entry.line))
+    line = _line(rated, entry.line, title)
+    charged_minor, before_seq = _before(entry)
+    faults = []
+    if line.amount_minor - charged_minor != -entry.amount_minor:
+        faults.append(
+            f"the calculation comes to {line.amount_minor} of which {charged_minor} were charged before, in minor "
+            f"units; the entry charges {-entry.amount_minor}"
+        )
+    if before_seq != entry.inputs.get("before"):
+        faults.append(
+            f"the entry names {entry.inputs.get('before')} as the one before it, it is {before_seq}"
+        )
+    faults += _determinants_faults(entry, evidence)
+    before = (
+        _state(_entry(entry.account_id, before_seq)) if before_seq is not None else _State({}, None, 0, None)
+    )
+    calculation, energy_wh = evidence.calculation, evidence.calculation.energy_wh
+    previous = before.closing or evidence.opening
+    seen = _intervals(entry, evidence)
+    rows = rows_between(before.standing, line, -entry.amount_minor)
+    inputs = {
+        "title": title,
+        "rows": [row.to_json() for row in rows],
+        "reads": [read for read in (previous, evidence.closing) if read],
+        "opening": evidence.opening,
+        "meters": evidence.meters,
+        "tariffs": [_named(version) for version in rated.versions],
+        "advance_wh": energy_wh - before.energy_wh,
+        "energy_wh": energy_wh,
+        "blocks_wh": seen.energy_wh,
+        "residual_wh": energy_wh - seen.energy_wh,
+        "provisional": evidence.provisional,
+        "notes": [*rated.notes, *_notes(entry, calculation, evidence)],
+        "correlations": seen.correlations,
+    }
+    return FullCharge(inputs, tuple(faults), _cause(entry, evidence, before))
+
+
+def _before(entry: ChargeEntry) -> tuple[int, int | None]:
+    """Return what was charged on the line of the period before an entry, and the number of the last entry that did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(-sum(amount_minor), 0), max(seq) FROM books.entry WHERE origin = 'engine' "
+            "AND agreement_id = %s AND period_start = %s AND line = %s AND seq < %s",
+            [entry.agreement_id, entry.period_start, entry.line, entry.seq],
+        )
+        charged_minor, seq = cursor.fetchone()
+    return int(charged_minor), seq
+
+
+def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
+    if evidence.determinants is None:
+        return []
+    version, sha256 = evidence.determinants
+    as_of = evidence.calculation.through - ONE_DAY
+    stored = determinants.named_row(entry.agreement_id, entry.period_start, as_of, version)
+    name = f"determinants from {entry.period_start} to {as_of}, version {version}"
+    if stored is None or stored.sha256 != sha256:
+        return [f"the {name} that the entry names are not stored"]
+    billed = next((stored.values[name] for name in BILLED.values() if name in stored.values), None)
+    if billed != evidence.calculation.energy_wh:
+        return [f"the {name} have {billed}; the entry was calculated from {evidence.calculation.energy_wh}"]
+    return [
+        f"the {name} have {stored.values.get(each)} of {each}; the entry was calculated from {value}"
+        for each, value in evidence.calculation.measured_totals.items()
+        if stored.values.get(each) != value
+    ]
+
+
+def _intervals(entry: ChargeEntry, evidence: Evidence) -> BilledIntervals:
+    """Return what the intervals of the period that were known at the posting say beside the register."""
+    if evidence.closing is None and not evidence.meters:
+        return BilledIntervals(evidence.calculation.energy_wh, ())
+    (agreement,) = contracts.agreements([entry.agreement_id])
+    zone = usage.zone()
+    ends_at = midnight(evidence.calculation.through, zone)
+    return billed_intervals(
+        agreement.service_point_id,
+        max(agreement.valid_from, midnight(entry.period_start, zone)),
+        ends_at if agreement.valid_to is None else min(ends_at, agreement.valid_to),
+        shown_from=midnight(entry.service_date, zone),
+        known_at=entry.posted_at,
+    )
+
+
+def _named(version: Tariff) -> JsonObject:
+    return {
+        "code": version.code,
+        "version": version.version,
+        "title": version.title,
+        "valid_from": version.valid_from.isoformat(),
+        "sha256": version.sha256,
+    }
+
+
+def _notes(entry: ChargeEntry, calculation: Calculation, evidence: Evidence) -> list[str]:
+    notes = []
+    if _corrects(entry, calculation):
+        notes.append(f"correction of the period from {entry.period_start}")
+    if evidence.provisional:
+        notes.append("provisional: closed without the register read of its midnight")
+    return notes
+
+
+def _corrects(entry: ChargeEntry, calculation: Calculation) -> bool:
+    """Return whether an entry was posted on a day after all days that it charges."""
+    return entry.service_date >= calculation.through
+
+
+def _cause(entry: ChargeEntry, evidence: Evidence, before: _State) -> Cause | None:
+    """Return why an entry changes what was charged before; None where it charges another day."""
+    earlier = before.evidence
+    if earlier is None:
+        return None
+    now, then = evidence.calculation, earlier.calculation
+    if now.billed != then.billed or now.by_day_from != then.by_day_from:
+        return Cause.MOVED_DAYS
+    if _terms_before(now, then.through) != _terms_before(then, then.through):
+        same_loads = [each.load_w for each in now.terms] == [each.load_w for each in then.terms]
+        return Cause.BACKDATED_TARIFF if same_loads else Cause.CHANGED_TERMS
+    closing, former = evidence.closing, earlier.closing
+    if closing and former and closing["device_id"] != former["device_id"]:
+        return Cause.EXCHANGE
+    if closing and closing["status"] == "edited":
+        return Cause.EDITED_READING
+    if earlier.provisional or _corrects(entry, now):
+        return Cause.LATE_READING
+    return None
+
+
+def _terms_before(calculation: Calculation, day: date) -> list[object]:
+    """Return the terms that rated the days before a day: with versions that were in force by then."""
+    return [
+        (
+            each.first,
+            each.load_w,
+            [version for version in each.versions if tariffs.version_with_hash(version).valid_from < day],
+        )
+        for each in calculation.terms
+        if each.first < day
+    ]

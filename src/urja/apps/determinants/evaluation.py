@@ -1,0 +1,350 @@
+"""Determinants of agreements from their stored readings, with everything that a row says of its derivation."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from urja.apps.determinants.gas_rules import GasRules, register_text, registers_of
+from urja.apps.determinants.own_totals import own_periods, registers_beside
+from urja.apps.readings.kinds import Status
+from urja.apps.readings.queries.columns import (
+    Block,
+    MeterTime,
+    Read,
+    Window,
+    by_quantity,
+    reading_columns,
+)
+from urja.base.sql_cursor import Cursor
+from urja.core.calendar import ONE_DAY, Period
+from urja.core.calendars import Calendar
+from urja.core.determinants import (
+    ENERGIES,
+    Determinants,
+    GasTotals,
+    Intervals,
+    Origin,
+    Question,
+    Reads,
+    RegisterDay,
+    Rules,
+    Segments,
+    calculate,
+    gas_totals,
+)
+from urja.core.gas import RegisterConditions
+from urja.core.vee import NULL
+from urja.quantities.catalogue import BY_NAME, Commodity
+from urja.quantities.channel_sets import ChannelSet, channel_set
+
+RULES_VERSION: Final = "determinants 2"
+"""Of the arithmetic in `urja.core.determinants`: another one is another version, and rows name theirs."""
+
+_ORDER: Final = {
+    name: n for n, name in enumerate([*(name for name, *_ in ENERGIES), "standard_volume_l", "gas_energy_wh"])
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Determinants that are asked for: of an agreement, from the first day of a period to `as_of`, both included."""
+
+    agreement_id: int
+    period: Period
+    as_of: date
+    calendars: tuple[Calendar, ...] = ()
+    """Versions of its tariff's calendar."""
+    rules: Rules = field(default_factory=Rules)
+    gas: GasRules | None = None
+    """By which its gas is converted; None for electricity."""
+
+    @property
+    def rules_text(self) -> str:
+        """All that the result rests on besides readings and meters: rules version, demand period, reactive energy, calendars,
+        heat values.
+        """
+        calendars = [
+            f"calendar {one.code} {one.version}:{one.sha256[:16]}"
+            for one in self.calendars
+            if one.valid_from <= self.as_of
+        ]
+        return "; ".join(
+            [
+                RULES_VERSION,
+                f"demand {self.rules.demand_s} s",
+                f"reactive {self.rules.reactive}",
+                *calendars,
+                *([] if self.gas is None else [self.gas.text]),
+            ]
+        )
+
+    def made_by(self, rules: str) -> bool:
+        """Return whether a row with these rules was calculated by the ones wanted now."""
+        return rules.partition("; register ")[0] == self.rules_text
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The determinants of one agreement, as a row stores them."""
+
+    wanted: Wanted
+    channels: ChannelSet
+    values: tuple[int, ...]
+    origins: tuple[int, ...]
+    estimated: tuple[int, ...]
+    known_from_at: datetime
+    known_to_at: datetime | None
+    reads: str
+    intervals: int
+    intervals_hash: bytes
+    notes: tuple[str, ...]
+    """Why the meter's own totals or maxima were not used."""
+    meters: str = ""
+    """What is said of its meters besides the rules: which of several served when, the ratio behind which each counts, of
+    gas each register's conditions, and why an energy is not known.
+    """
+
+    @property
+    def rules(self) -> str:
+        """The rules that the row names."""
+        return self.wanted.rules_text + self.meters
+
+    def sha256(self, version: int) -> bytes:
+        """Return the hash of a row with this content and version."""
+        known = None if self.known_to_at is None else int(self.known_to_at.timestamp())
+        return row_hash(
+            [
+                self.wanted.agreement_id,
+                self.wanted.period.first.isoformat(),
+                self.wanted.period.end.isoformat(),
+                self.wanted.as_of.isoformat(),
+                version,
+                list(self.channels.ids),
+                list(self.values),
+                list(self.origins),
+                list(self.estimated),
+                int(self.known_from_at.timestamp()),
+                known,
+                self.reads,
+                self.intervals,
+                self.intervals_hash.hex(),
+                self.rules,
+                # Rows from before there were any hash alike.
+                *([list(self.notes)] if self.notes else []),
+            ]
+        )
+
+
+def row_hash(content: Sequence[object]) -> bytes:
+    """Return the SHA-256 of a row's columns, in the order of `Evaluated.sha256`, as compact JSON."""
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+
+
+def evaluate(cursor: Cursor, wanted: Sequence[Wanted], zone: ZoneInfo) -> list[Evaluated]:
+    """Return the determinants (in the units of their quantities) of agreements that have a billing meter with a register read.
+
+    Agreements that ask alike are calculated together. Raises UncoveredDayError for a day before an agreement's calendar.
+    """
+    found: list[Evaluated] = []
+
+    def alike(one: Wanted) -> tuple[date, date, date, str]:
+        return one.period.first, one.period.end, one.as_of, one.rules_text
+
+    for _, group in groupby(sorted(wanted, key=alike), key=alike):
+        found += _together(cursor, list(group), zone)
+    return sorted(found, key=lambda one: (one.wanted.agreement_id, one.wanted.period, one.wanted.as_of))
+
+
+def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Evaluated]:
+    first = wanted[0]
+    asked = Period(first.period.first, first.as_of + ONE_DAY)
+    begins, ends = asked.bounds(zone)
+    columns = reading_columns(cursor, [Window(one.agreement_id, begins, ends) for one in wanted])
+    number = {one.agreement_id: n for n, one in enumerate(wanted)}
+    segments = Segments(
+        _integers(number[meter.agreement_id] for meter in columns.meters),
+        *(
+            _integers(getattr(meter, name) for meter in columns.meters)
+            for name in ("from_at", "to_at", "ratio_primary", "ratio_secondary")
+        ),
+    )
+    reads = [*columns.reads, *registers_beside(columns)]
+    # A meter's own totals are of a whole period.
+    own_totals = None
+    if asked == first.period:
+        own_totals = own_periods(cursor, columns, asked, (begins, ends), first.calendars)
+    found = calculate(
+        len(wanted),
+        segments,
+        Reads(
+            _integers(row.number for row in reads),
+            _integers(row.read_at for row in reads),
+            by_quantity(reads),
+        ),
+        Intervals(
+            _integers(row.number for row in columns.blocks),
+            _integers(row.start_at for row in columns.blocks),
+            _integers(row.length_s for row in columns.blocks),
+            np.array([row.status == Status.ESTIMATED for row in columns.blocks], np.bool_),
+            by_quantity(columns.blocks),
+        ),
+        Question(asked, zone, first.calendars, first.rules),
+        own_totals,
+    )
+    inputs: dict[int, _Inputs] = {}
+    for meter in columns.meters:
+        own = inputs.setdefault(number[meter.agreement_id], _Inputs(meter.from_at, [], [], []))
+        own.known_from = min(own.known_from, meter.from_at)
+        own.meters.append(meter)
+    owners = [number[meter.agreement_id] for meter in columns.meters]
+    for read in (*columns.reads, *columns.billing):
+        inputs[owners[read.number]].reads.append(read)
+    for block in columns.blocks:
+        inputs[owners[block.number]].blocks.append(block)
+    gas = _gas(cursor, wanted, columns.meters, owners, found, asked)
+    rows = (_row(wanted[n], n, found, own, gas.get(n)) for n, own in inputs.items())
+    return [row for row in rows if row is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gas:
+    """The conversion of one agreement's gas: its totals, and what its row says of it."""
+
+    totals: GasTotals
+    text: str
+
+
+def _gas(
+    cursor: Cursor,
+    wanted: Sequence[Wanted],
+    meters: Sequence[MeterTime],
+    owners: Sequence[int],
+    found: Determinants,
+    days: Period,
+) -> dict[int, _Gas]:
+    """Return the conversions by the agreements' numbers; none of agreements of other commodities."""
+    metered: dict[int, list[int]] = {}
+    for segment, owner in enumerate(owners):
+        if wanted[owner].gas is not None:
+            metered.setdefault(owner, []).append(segment)
+    if not metered or "volume_l" not in found.of_period:
+        return {}
+    registers = registers_of(cursor, (meters[n].device_id for segments in metered.values() for n in segments))
+    return {
+        owner: _converted(
+            wanted[owner].gas, [meters[n] for n in segments], found.volumes[segments], registers, days
+        )
+        for owner, segments in metered.items()
+    }
+
+
+def _converted(
+    rules: GasRules | None,
+    meters: Sequence[MeterTime],
+    volumes: np.typing.NDArray[np.int64],
+    registers: Mapping[int, RegisterConditions],
+    days: Period,
+) -> _Gas:
+    assert rules is not None
+    by = {day: rules.on(day) for day in days}
+    totals = gas_totals(
+        RegisterDay(day, int(litres), registers.get(meter.device_id), by[day])
+        for meter, counted in zip(meters, volumes, strict=True)
+        for day, litres in zip(days, counted, strict=True)
+    )
+    said = sorted({register_text(meter.device_id, registers.get(meter.device_id)) for meter in meters})
+    return _Gas(
+        totals, "".join(f"; {one}" for one in [*said, *([f"not known: {totals.why}"] if totals.why else [])])
+    )
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """The readings of one agreement, and the Unix second from which it has a meter in the period."""
+
+    known_from: int
+    meters: list[MeterTime]
+    reads: list[Read]
+    blocks: list[Block]
+
+
+def _integers(values: Iterable[int]) -> np.typing.NDArray[np.int64]:
+    return np.fromiter(values, np.int64)
+
+
+def _row(
+    wanted: Wanted, number: int, found: Determinants, inputs: _Inputs, gas: _Gas | None
+) -> Evaluated | None:
+    """Return an agreement's row; None where its meters have no reading of what it is supplied with."""
+    commodity = Commodity.ELECTRICITY if wanted.gas is None else Commodity.GAS
+    # Readings of another commodity than the agreement's bill nothing, and must not stop the close of others.
+    determined = {
+        name: (int(one.values[number]), int(one.origin[number]), int(one.estimated[number]))
+        for name, one in found.of_period.items()
+        if name in BY_NAME and BY_NAME[name].commodity is commodity and one.values[number] != NULL
+    }
+    if not determined:
+        return None
+    if gas is not None:
+        volume_l, _, estimated_l = determined.get("volume_l", (0, 0, 0))
+        for name, total in (
+            ("standard_volume_l", gas.totals.standard_l),
+            ("gas_energy_wh", gas.totals.energy_wh),
+        ):
+            if total is not None and "volume_l" in determined:
+                estimated = total * estimated_l // volume_l if volume_l else 0
+                determined[name] = (total, Origin.DERIVED, estimated)
+    names = sorted(determined, key=_place)
+    known_to = int(found.known_to[number])
+    keys = sorted({(row.device_id, row.read_at, row.kind, row.version) for row in inputs.reads})
+    return Evaluated(
+        wanted,
+        channel_set("determinants", names),
+        tuple(determined[name][0] for name in names),
+        tuple(determined[name][1] for name in names),
+        tuple(determined[name][2] for name in names),
+        datetime.fromtimestamp(inputs.known_from, UTC),
+        None if known_to == NULL else datetime.fromtimestamp(known_to, UTC),
+        json.dumps(keys, separators=(",", ":")),
+        len(inputs.blocks),
+        _hash_of(inputs.blocks),
+        tuple(sentence for agreement, sentence in found.notes if agreement == number),
+        _meters_text(inputs.meters) + ("" if gas is None else gas.text),
+    )
+
+
+def _meters_text(meters: Sequence[MeterTime]) -> str:
+    """Return what a row says of its meters: nothing of one meter without a ratio."""
+    if len(meters) == 1 and meters[0].ratio_primary == meters[0].ratio_secondary:
+        return ""
+    return "".join(
+        f"; register of meter {one.device_id} from {datetime.fromtimestamp(one.from_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        f" to {datetime.fromtimestamp(one.to_at, UTC):%Y-%m-%dT%H:%M:%SZ} times {one.ratio_primary}/{one.ratio_secondary}"
+        for one in sorted(meters, key=lambda one: one.from_at)
+    )
+
+
+def _place(name: str) -> tuple[int, int, str, int, bool]:
+    """Return the place of a determinant in its row: energies first, each with its zones, each maximum with its instant."""
+    quantity = BY_NAME[name]
+    total = name.removesuffix("_at").removesuffix(f"_z{quantity.zone}")
+    base = total.removesuffix("_at")
+    energy = _ORDER.get(base)
+    return (energy is None, energy or 0, base, quantity.zone, name.endswith("_at"))
+
+
+def _hash_of(blocks: Sequence[Block]) -> bytes:
+    """Return the SHA-256 of intervals, in the order of device and time: keys, versions, states and values."""
+    content: list[int] = []
+    for row in sorted(blocks, key=lambda row: (row.device_id, row.start_at)):
+        content += (row.device_id, row.start_at, row.length_s, row.version, row.status)
+        content += row.channels.ids
+        content += [NULL if value is None else value for value in row.values]
+    return hashlib.sha256(np.array(content, "<i8").tobytes()).digest()

@@ -1,0 +1,199 @@
+"""Columns of many agreements for determinants: meters in time, register reads and intervals, as meters count."""
+
+# ruff: noqa: S608  (statements are put together from constants of this package; values travel as parameters)
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from urja.apps.readings import channel_sets
+from urja.apps.readings.kinds import ANCHOR_KINDS
+from urja.base.sql_cursor import Cursor
+from urja.quantities.channel_sets import ChannelSet
+from urja.stream.records import NULL, RegisterKind
+
+
+class Window(NamedTuple):
+    """The time of an agreement that is asked for, UTC, half-open."""
+
+    agreement_id: int
+    from_at: datetime
+    to_at: datetime
+
+
+class MeterTime(NamedTuple):
+    """The time of a billing meter under one ratio within a window; instants in Unix seconds."""
+
+    agreement_id: int
+    service_point_id: int
+    device_id: int
+    from_at: int
+    to_at: int
+    ratio_primary: int
+    ratio_secondary: int
+    opening_at: int
+    """The last register read at or before `from_at`."""
+    device_type: str
+    interval_s: int
+
+
+class Read(NamedTuple):
+    """A register read that the meter froze, in its newest version."""
+
+    number: int
+    """Number of the meter time."""
+    device_id: int
+    read_at: int
+    kind: int
+    version: int
+    channels: ChannelSet
+    values: tuple[int | None, ...]
+
+
+class Block(NamedTuple):
+    """An interval in its newest version."""
+
+    number: int
+    """Number of the meter time."""
+    device_id: int
+    start_at: int
+    length_s: int
+    version: int
+    status: int
+    channels: ChannelSet
+    values: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingColumns:
+    """Everything that the determinants of some windows are calculated from."""
+
+    meters: list[MeterTime]
+    reads: list[Read]
+    blocks: list[Block]
+    billing: list[Read]
+    """Billing profiles: of each meter time those in it and at its end, and the last one at or before its beginning."""
+
+
+_METERS: Final = f"""
+SELECT a.id, p.service_point_id, p.device_id, floor(extract(epoch FROM g.from_at))::bigint, floor(extract(epoch FROM g.to_at))::bigint,
+    p.ratio_primary, p.ratio_secondary, floor(extract(epoch FROM o.read_at))::bigint, d.device_type, d.interval_s
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS w (agreement_id, from_at, to_at)
+JOIN contracts.agreement a ON a.id = w.agreement_id
+JOIN assets.device_period p ON p.service_point_id = a.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL
+JOIN assets.device d ON d.id = p.device_id
+CROSS JOIN LATERAL (
+    SELECT greatest(w.from_at, a.valid_from, p.valid_from, p.in_service_at) AS from_at,
+        least(w.to_at, coalesce(a.valid_to, 'infinity'), coalesce(p.valid_to, 'infinity')) AS to_at
+) g
+-- Without a read before it a meter bills nothing, as in accruals.
+CROSS JOIN LATERAL (
+    SELECT max(r.read_at) AS read_at FROM readings_register r
+    WHERE r.service_point_id = p.service_point_id AND r.device_id = p.device_id
+        AND r.kind IN ({", ".join(str(kind.value) for kind in ANCHOR_KINDS)}) AND r.read_at <= g.from_at
+) o
+WHERE g.from_at < g.to_at AND o.read_at IS NOT NULL
+ORDER BY a.id, g.from_at
+"""
+
+_MEASURED: Final = (
+    "unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
+    " AS m (number, service_point_id, device_id, opening_at, to_at)"
+)
+
+# Up to the first read at or after the end: it closes what is before it.
+_READS: Final = f"""
+SELECT DISTINCT ON (m.number, r.read_at) m.number, r.device_id, floor(extract(epoch FROM r.read_at))::bigint, r.kind, r.version,
+    r.channel_set, r.values
+FROM {_MEASURED} JOIN readings_register r
+    ON r.service_point_id = m.service_point_id AND r.device_id = m.device_id
+    AND r.kind IN ({", ".join(str(kind.value) for kind in ANCHOR_KINDS)})
+    AND r.read_at >= to_timestamp(m.opening_at)
+    AND r.read_at <= coalesce(
+        (SELECT min(n.read_at) FROM readings_register n WHERE n.service_point_id = m.service_point_id
+            AND n.device_id = m.device_id AND n.kind IN ({", ".join(str(kind.value) for kind in ANCHOR_KINDS)})
+            AND n.read_at >= to_timestamp(m.to_at)),
+        'infinity')
+ORDER BY m.number, r.read_at, r.version DESC, r.kind
+"""
+
+# The three kinds are the condition of the index on anchors.
+_BILLING: Final = f"""
+SELECT DISTINCT ON (m.number, r.read_at) m.number, r.device_id, floor(extract(epoch FROM r.read_at))::bigint, r.kind, r.version,
+    r.channel_set, r.values
+FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS m (number, service_point_id, device_id, from_at, to_at)
+JOIN readings_register r ON r.service_point_id = m.service_point_id AND r.device_id = m.device_id
+    AND r.kind IN ({", ".join(str(kind.value) for kind in ANCHOR_KINDS)}) AND r.kind = {RegisterKind.BILLING}
+    AND r.read_at <= to_timestamp(m.to_at)
+    AND r.read_at >= coalesce(
+        (SELECT max(n.read_at) FROM readings_register n WHERE n.service_point_id = m.service_point_id
+            AND n.device_id = m.device_id AND n.kind IN ({", ".join(str(kind.value) for kind in ANCHOR_KINDS)})
+            AND n.kind = {RegisterKind.BILLING} AND n.read_at <= to_timestamp(m.from_at)),
+        to_timestamp(m.from_at))
+ORDER BY m.number, r.read_at, r.version DESC
+"""
+
+_BLOCKS: Final = f"""
+SELECT DISTINCT ON (m.number, i.start_at) m.number, i.device_id, floor(extract(epoch FROM i.start_at))::bigint, i.length_s, i.version,
+    i.status, i.channel_set, i.values
+FROM {_MEASURED} JOIN readings_interval i
+    ON i.service_point_id = m.service_point_id AND i.device_id = m.device_id AND i.series = 1
+    AND i.start_at >= to_timestamp(m.opening_at) AND i.start_at < to_timestamp(m.to_at)
+ORDER BY m.number, i.start_at, i.version DESC
+"""
+
+
+def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns:
+    """Return meters, reads and intervals (base units of their channel sets) of some windows, each in its order.
+
+    An agreement has one window. Rows are in Wh, VAh and so on as meters count, before any transformer ratio.
+    """
+    cursor.execute(
+        _METERS, [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []]
+    )
+    meters = [MeterTime(*row) for row in cursor.fetchall()]
+    measured = [
+        list(range(len(meters))),
+        *(
+            [getattr(meter, name) for meter in meters]
+            for name in ("service_point_id", "device_id", "opening_at", "to_at")
+        ),
+    ]
+    sets = channel_sets.load(cursor)
+    cursor.execute(_READS, measured)
+    reads = [
+        Read(number, device, at, kind, version, sets[channels], tuple(values))
+        for number, device, at, kind, version, channels, values in cursor.fetchall()
+    ]
+    cursor.execute(_BLOCKS, measured)
+    blocks = [
+        Block(number, device, at, length_s, version, status, sets[channels], tuple(values))
+        for number, device, at, length_s, version, status, channels, values in cursor.fetchall()
+    ]
+    measured[3] = [meter.from_at for meter in meters]
+    cursor.execute(_BILLING, measured)
+    billing = [
+        Read(number, device, at, kind, version, sets[channels], tuple(values))
+        for number, device, at, kind, version, channels, values in cursor.fetchall()
+    ]
+    return ReadingColumns(meters, reads, blocks, billing)
+
+
+def by_quantity(rows: Sequence[Read | Block]) -> dict[str, NDArray[np.int64]]:
+    """Return the values of rows as a column for each quantity; rows of other sets have `NULL` there."""
+    found: dict[str, NDArray[np.int64]] = {}
+    alike: dict[int, list[int]] = {}
+    for n, row in enumerate(rows):
+        alike.setdefault(id(row.channels), []).append(n)
+    for numbers in alike.values():
+        names = rows[numbers[0]].channels.names
+        for name, values in zip(names, zip(*(rows[n].values for n in numbers), strict=True), strict=True):
+            column = np.array([NULL if value is None else value for value in values], np.int64)
+            if (column != NULL).any():
+                found.setdefault(name, np.full(len(rows), NULL, np.int64))[numbers] = column
+    return found

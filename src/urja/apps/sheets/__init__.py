@@ -1,0 +1,1 @@
+"""Spreadsheets that people upload in the browser: the unchanged bytes, and the pipeline's findings."""

@@ -1,0 +1,303 @@
+"""A tariff document in sentences: what each line prices, by what, when it is charged, and how it is rounded."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import assert_never
+
+from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.tariff import (
+    Band,
+    BaseLine,
+    BilledDemand,
+    ChargeLine,
+    Demand,
+    FactorStep,
+    Minimum,
+    MoneyBase,
+    MoneyRebate,
+    OnChange,
+    Percent,
+    PerTime,
+    PowerFactor,
+    Prorate,
+    RoundingScope,
+    RoundOff,
+    Scaling,
+    Settlement,
+    Settles,
+    Slab,
+    Slabs,
+    SlabTable,
+    Tariff,
+    UsePercent,
+    ZonePercents,
+    Zones,
+    ZonesAndSlabs,
+)
+from urja.core.units import RoundingStep, exact_text
+
+_PRORATE = {
+    Prorate.MONTH_FRACTION: "each day counts as one part of its calendar month",
+    Prorate.DAYS_OF_30: "each day counts as one thirtieth",
+    Prorate.NONE: "for each period, however long",
+}
+_SETTLES = {
+    Settles.PROGRESSIVE: "It is charged with what the period has so far.",
+    Settles.PER_DAY: "It is charged by the elapsed days.",
+    Settles.AT_CLOSE: "It is charged once the period is over; until then it is in the reserve.",
+}
+_ON_CHANGE = {
+    OnChange.CONTINUE: "A version that begins inside a period continues the bill: only the lines that it changes have another price.",
+    OnChange.BY_DAYS: "A version that begins inside a period divides it into bills, with a share of the energy by days.",
+    OnChange.BY_READS: "A version that begins inside a period divides it into bills, with the energy read on their days.",
+}
+
+
+def explain(tariff: Tariff) -> tuple[list[str], dict[str, list[str]]]:
+    """Return sentences about a document as a whole, and about each line by its name. Prices are in major units."""
+    named = f"{tariff.title}: tariff {tariff.code}, version {tariff.version}, of {tariff.commodity}"
+    whole = [
+        f"{named}, in {tariff.currency} with {tariff.exponent} decimals, in force from {tariff.valid_from}.",
+        f"A billing period is {tariff.cycle}"
+        + (f" from day {tariff.period_starts_on}." if tariff.cycle.months else "."),
+        _ON_CHANGE[tariff.on_change] + _rounding("The energy before the change", tariff.round_units),
+    ]
+    if tariff.modelled_on:
+        whole.append(f"It is modelled on: {tariff.modelled_on}.")
+    if tariff.calendar:
+        zones = ", ".join(f"{name} ({number})" for name, number in tariff.zones)
+        whole.append(
+            f"Its time zones are those of the calendar {tariff.calendar}: {zones or 'none is priced'}."
+        )
+    if tariff.net_metering is not None:
+        bank = (
+            "each zone has a bank of units"
+            if tariff.net_metering.by_zones
+            else "one bank has the units of all times"
+        )
+        month = tariff.net_metering.settlement_month
+        settled = f"it is settled in month {month}" if month else "it is never settled"
+        whole.append(f"Export is set off against import: {bank}; {settled}.")
+    if tariff.needs:
+        whole.append(f"Besides the billed energy it needs: {', '.join(sorted(tariff.needs))}.")
+    return whole, {line.name: [*_Line(tariff, line).sentences()] for line in tariff.lines}
+
+
+def _percent(fraction: Fraction) -> str:
+    return f"{exact_text(abs(fraction) * 100)} %"
+
+
+def _rounding(what: str, step: RoundingStep | None, unit: str = "") -> str:
+    return f" {what} is rounded {step.mode} to {exact_text(step.to)}{unit and ' ' + unit}." if step else ""
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "; ".join(parts) + "."
+
+
+class _Line:
+    """One line of a document, and what its sentences need of the whole."""
+
+    def __init__(self, tariff: Tariff, line: ChargeLine) -> None:
+        self._tariff, self._line = tariff, line
+        self._scale = 10**tariff.exponent
+        self._unit = line.measure.unit
+
+    def sentences(self) -> Iterator[str]:
+        line = self._line
+        yield from self._accrual()
+        yield _SETTLES[line.settles]
+        each = "each part" if line.each is RoundingScope.PART else "the amount"
+        if not isinstance(line.accrual, RoundOff):
+            step = RoundingStep(line.step.to / self._scale, line.step.mode)
+            yield _rounding(f"Of money, {each}", step, self._tariff.currency).strip()
+        account = f"It is posted to the contra account of {line.book}"
+        yield f"{account}; {line.claim_on} owes it." if line.claim_on else f"{account}."
+
+    def _accrual(self) -> Iterator[str]:
+        accrual = self._line.accrual
+        match accrual:
+            case Slabs():
+                yield from self._slabs(accrual)
+            case PerTime():
+                yield f"It is a price for each {self._time(accrual)}"
+            case Percent():
+                yield from self._percentage(accrual)
+            case Minimum():
+                yield f"It is the amount by which the sum of {self._bases(accrual.on)} is below a minimum for each {self._time(accrual.price)}"
+            case RoundOff():
+                step = RoundingStep(accrual.to.to / self._scale, accrual.to.mode)
+                yield _rounding(f"The sum of {self._bases(accrual.on)}", step, self._tariff.currency).strip()
+            case Zones():
+                yield from self._zones(accrual)
+            case ZonePercents():
+                yield from self._zone_percents(accrual)
+            case Demand():
+                yield from self._demand(accrual)
+            case PowerFactor():
+                yield from self._factor(accrual)
+            case Settlement():
+                yield f"It pays {self._money(accrual.rate)} for each kWh that a bank of units settles."
+            case MoneyRebate():
+                of = "recharges" if accrual.of is MoneyBase.RECHARGES else "the balance by the month"
+                cap = (
+                    f", at most {self._money(accrual.at_most)} a month" if accrual.at_most is not None else ""
+                )
+                yield f"It gives back {_percent(accrual.fraction)} of {of}{cap}."
+            case _:
+                assert_never(accrual)
+
+    def _money(self, minor: Fraction) -> str:
+        return f"{exact_text(abs(minor) / self._scale)} {self._tariff.currency}"
+
+    def _quantity(self) -> str:
+        measure = self._line.measure
+        name = measure.quantity or BILLED[self._tariff.commodity]
+        return f"{name}, by the {measure.unit}" + (
+            f", as the agreement's share by {measure.share}" if measure.share else ""
+        )
+
+    def _slab(self, slab: Slab) -> str:
+        bounds = (
+            f"from {exact_text(slab.from_kwh)} to {exact_text(slab.up_to_kwh)} {self._unit}"
+            if slab.up_to_kwh is not None
+            else f"above {exact_text(slab.from_kwh)} {self._unit}"
+        )
+        gives = "gives back " if slab.rate < 0 else ""
+        return f"{bounds} {gives}{self._money(slab.rate)}"
+
+    def _slab_list(self, slabs: Sequence[Slab]) -> str:
+        if len(slabs) == 1:
+            return f"each {self._unit} {'gives back' if slabs[0].rate < 0 else 'costs'} {self._money(slabs[0].rate)}"
+        return "of a month, " + ", ".join(self._slab(slab) for slab in slabs)
+
+    def _slabs(self, accrual: Slabs) -> Iterator[str]:
+        yield f"It prices {self._quantity()}: {_joined([self._table(table) for table in accrual.tables])}"
+        if len(accrual.tables) > 1 or len(accrual.tables[0].slabs) > 1:
+            yield self._scaling("Bounds", accrual.scaling)
+        if accrual.round_energy:
+            yield _rounding("The quantity", accrual.round_energy, self._unit).strip()
+
+    def _table(self, table: SlabTable) -> str:
+        use = (
+            ""
+            if table.up_to_kwh is None
+            else f"for a use of at most {exact_text(table.up_to_kwh)} {self._unit} a month, "
+        )
+        return use + self._slab_list(table.slabs)
+
+    def _scaling(self, what: str, scaling: Scaling) -> str:
+        return f"{what} by the month are scaled to the period: {_PRORATE[scaling.prorate]}." + _rounding(
+            "A width", scaling.round_width, self._unit
+        )
+
+    def _time(self, price: PerTime) -> str:
+        unit = "kVA" if price.apparent else "kW"
+        time = "month" if price.monthly else "day"
+        of = f" and each {unit} of {price.load} load" if price.per_kw else ""
+        scaled = f" ({_PRORATE[price.scaling.prorate]})" if price.monthly else ""
+        rounded = _rounding("The load", price.round_load, unit)
+        return f"{time}{of}{scaled}: {self._bands(price.bands, unit)}.{rounded}"
+
+    def _bands(self, bands: Sequence[Band], unit: str) -> str:
+        return ", ".join(self._band(band, unit) for band in bands)
+
+    def _band(self, band: Band, unit: str) -> str:
+        bound, of = (
+            (band.up_to_kw, unit)
+            if band.up_to_kw is not None
+            else (band.up_to_kwh, self._tariff.commodity.unit)
+        )
+        return self._money(band.rate) + ("" if bound is None else f" up to {exact_text(bound)} {of}")
+
+    def _bases(self, bases: Sequence[BaseLine]) -> str:
+        return ", ".join(
+            base.line if base.share == 1 else f"{_percent(base.share)} of {base.line}" for base in bases
+        )
+
+    def _percentage(self, accrual: Percent) -> Iterator[str]:
+        fractions = [rate.fraction for rate in accrual.rates] + [use.fraction for use in accrual.by_use]
+        verb = "gives back" if any(fraction < 0 for fraction in fractions) else "adds"
+        of = self._bases(accrual.on)
+        dated = [
+            _percent(rate.fraction) + (f" from {rate.from_day}" if rate.from_day else "")
+            for rate in accrual.rates
+        ]
+        by_use = [self._use_percent(use) for use in accrual.by_use]
+        cap = f" It is at most {self._money(accrual.at_most)} a month." if accrual.at_most is not None else ""
+        yield f"It {verb} {', '.join(dated + by_use)} of {of}.{cap}"
+
+    def _use_percent(self, use: UsePercent) -> str:
+        bound = (
+            ""
+            if use.up_to_kwh is None
+            else f" for a use of at most {exact_text(use.up_to_kwh)} {self._tariff.commodity.unit} a month"
+        )
+        cap = "" if use.at_most is None else f" (at most {self._money(use.at_most)} a month)"
+        return _percent(use.fraction) + cap + bound
+
+    def _zones(self, accrual: Zones) -> Iterator[str]:
+        prices = [f"in {price.zone}, {self._slab_list(price.slabs)}" for price in accrual.prices]
+        yield f"It prices {self._quantity()}, by time zones: {_joined(prices)}"
+        if accrual.zones_and_slabs is ZonesAndSlabs.WITHIN_ZONES:
+            yield "The slabs of a zone are filled by the energy of that zone alone."
+            yield self._scaling("Bounds", accrual.scaling)
+        yield f"Energy that is in no zone is calculated as {accrual.otherwise}."
+
+    def _zone_percents(self, accrual: ZonePercents) -> Iterator[str]:
+        each = [
+            f"in {one.zone} {'a rebate' if one.fraction < 0 else 'a surcharge'} of {_percent(one.fraction)}"
+            for one in accrual.percents
+        ]
+        base = (
+            "of the period's average price, on the energy of the zone"
+            if accrual.zones_and_slabs is ZonesAndSlabs.AVERAGE
+            else "of what the lines come to in the zone"
+        )
+        yield f"It takes, on {self._bases(accrual.on)}: {', '.join(each)}, {base}."
+
+    def _demand(self, accrual: Demand) -> Iterator[str]:
+        unit = "kVA" if accrual.apparent else "kW"
+        names = {number: name for name, number in self._tariff.zones}
+        inside = f" in {', '.join(names[number] for number in accrual.zones)}" if accrual.zones else ""
+        what = {
+            BilledDemand.RECORDED: f"the maximum demand{inside}",
+            BilledDemand.SANCTIONED: "the sanctioned load",
+            BilledDemand.CONTRACTED: "the contracted load",
+            BilledDemand.EXCESS: "what is recorded above a load",
+        }[accrual.billed]
+        yield f"It is a price for each month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit)}."
+        if accrual.kva_fraction is not None:
+            yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
+        if accrual.at_least is not None:
+            yield f"It is at least {_percent(accrual.at_least.fraction)} of the {accrual.at_least.load} load."
+        if accrual.ratchet is not None:
+            yield (
+                f"It is at least {_percent(accrual.ratchet.fraction)} of the highest demand of the last "
+                f"{accrual.ratchet.periods} periods."
+            )
+        if accrual.round_demand:
+            yield _rounding("Demand", accrual.round_demand, unit).strip()
+        if accrual.excess is not None:
+            above = accrual.excess.above
+            price = (
+                f"{_percent(accrual.excess.fraction)} of the price"
+                if accrual.excess.rate is None
+                else f"{self._money(accrual.excess.rate)} a month"
+            )
+            free = "" if above.fraction == 1 else f"{_percent(above.fraction)} of "
+            yield f"Each {unit} recorded above {free}the {above.load} load costs {price} besides."
+
+    def _factor(self, accrual: PowerFactor) -> Iterator[str]:
+        yield f"It goes by the mean power factor, from active energy and {', '.join(accrual.by)}, on {self._bases(accrual.on)}."
+        steps = _joined([self._factor_step(step) for step in accrual.steps])
+        yield steps[:1].upper() + steps[1:]
+        yield _rounding("The power factor", accrual.round_factor).strip()
+
+    def _factor_step(self, step: FactorStep) -> str:
+        bound = "above that" if step.up_to is None else f"up to {exact_text(step.up_to)}"
+        if not step.fraction:
+            return f"{bound} nothing"
+        kind = "an incentive" if step.fraction < 0 else "a penalty"
+        per = f" for each {exact_text(step.per)} from {exact_text(step.counted_from)}" if step.per else ""
+        return f"{bound} {kind} of {_percent(step.fraction)}{per}"

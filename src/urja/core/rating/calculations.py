@@ -1,0 +1,158 @@
+"""Calculations that entries name: everything that the target of a period was rated from, as JSON, and rating it again.
+
+An entry stores no result but its amount. A calculation names texts by their hashes and the rules by their version, so that
+the same engine comes to the same amounts at any later time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Final
+
+from urja.core.calendar import Period
+from urja.core.rating.engine import rate_period
+from urja.core.rating.inputs_and_results import EnergyUse, Measured, QuantityUse, RatedPeriod, RatingTerms
+from urja.core.rating.tariff import Tariff
+
+RATING_RULES: Final = "rating 1"
+"""Version of the arithmetic in `engine`. Other arithmetic is another version, and the function of this one stays."""
+
+_ENGINES: Final = {RATING_RULES: rate_period}
+
+
+class UnknownRulesError(ValueError):
+    """A calculation names rules that this program does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTerms:
+    """Terms of an agreement from `first` on, with the SHA-256 of each version of its tariff in hexadecimal."""
+
+    first: date
+    load_w: int
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """What the target of a period up to `through` (exclusive) is calculated from."""
+
+    billed: Period
+    through: date
+    by_day_from: date
+    """First day with charges by day."""
+    terms: tuple[NamedTerms, ...]
+    uses: tuple[EnergyUse, ...]
+    """Energy in Wh, part by part from the first billed day, without a gap."""
+    measured: tuple[QuantityUse, ...] = ()
+    """Determinants that its tariffs need, part by part from the first billed day, without a gap."""
+    rules: str = RATING_RULES
+
+    @property
+    def energy_wh(self) -> int:
+        """Energy of all parts, in Wh."""
+        return sum(use.energy_wh for use in self.uses)
+
+    @property
+    def measured_totals(self) -> dict[str, int]:
+        """Determinants of all parts (Wh, VAh, varh, litres), by name; energies and volumes alone, which add up."""
+        found: Counter[str] = Counter()
+        for use in self.measured:
+            found.update(use.values)
+        return dict(found)
+
+    @property
+    def tariffs(self) -> tuple[str, ...]:
+        """SHA-256 of each version of a tariff, in hexadecimal."""
+        return tuple(dict.fromkeys(version for each in self.terms for version in each.versions))
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as stored with an entry; `from_json` reads it."""
+        late = {"by_day_from": self.by_day_from} if self.by_day_from != self.billed.first else {}
+        # The usual calculation is charged to the end of its energy.
+        through = {} if self.uses and self.uses[-1].days.end == self.through else {"through": self.through}
+        return {
+            "rules": self.rules,
+            "billed": [self.billed.first, self.billed.end],
+            **through,
+            **late,
+            "terms": [[each.first, each.load_w, *each.versions] for each in self.terms],
+            # Each part begins where the one before it ends.
+            "uses": [[use.days.end, use.energy_wh] for use in self.uses],
+            **(
+                {"measured": [[use.days.end, dict(use.values)] for use in self.measured]}
+                if self.measured
+                else {}
+            ),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Calculation":
+        """Return the calculation that `to_json` stored. Raises LookupError, TypeError or ValueError for anything else."""
+        first, end = map(date.fromisoformat, stored["billed"])
+        ends = [date.fromisoformat(day) for day, _ in stored["uses"]]
+        measured = stored.get("measured", [])
+        measured_ends = [date.fromisoformat(day) for day, _ in measured]
+        return cls(
+            Period(first, end),
+            date.fromisoformat(stored["through"]) if "through" in stored else ends[-1],
+            date.fromisoformat(stored.get("by_day_from", stored["billed"][0])),
+            tuple(
+                NamedTerms(date.fromisoformat(begins), load_w, tuple(versions))
+                for begins, load_w, *versions in stored["terms"]
+            ),
+            tuple(
+                EnergyUse(Period(begin, until), wh)
+                for (begin, until), (_, wh) in zip(pairwise([first, *ends]), stored["uses"], strict=True)
+            ),
+            tuple(
+                QuantityUse(Period(begin, until), values)
+                for (begin, until), (_, values) in zip(
+                    pairwise([first, *measured_ends]), measured, strict=True
+                )
+            ),
+            stored["rules"],
+        )
+
+
+def calculation_of(
+    terms: Sequence[RatingTerms],
+    uses: Sequence[EnergyUse],
+    *,
+    billed: Period,
+    through: date,
+    by_day_from: date,
+    measured: Sequence[QuantityUse] = (),
+) -> Calculation:
+    """Return the calculation that names what `rate_period` is given."""
+    named = tuple(
+        NamedTerms(each.first, each.load_w, tuple(version.sha256 for version in each.versions))
+        for each in terms
+    )
+    return Calculation(billed, through, by_day_from, named, tuple(uses), tuple(measured))
+
+
+def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatedPeriod:
+    """Return the charges of a named calculation; `tariff_of` returns the version with a SHA-256.
+
+    Raises UnknownRulesError for rules of another program, RatingError for contradicting inputs, and what `tariff_of`
+    raises.
+    """
+    engine = _ENGINES.get(calculation.rules)
+    if engine is None:
+        raise UnknownRulesError(
+            f"the calculation names rules {calculation.rules!r}; this program has {', '.join(_ENGINES)}"
+        )
+    return engine(
+        [
+            RatingTerms(each.first, tuple(map(tariff_of, each.versions)), each.load_w)
+            for each in calculation.terms
+        ],
+        calculation.uses,
+        billed=calculation.billed,
+        through=calculation.through,
+        by_day_from=calculation.by_day_from,
+        measured=Measured(calculation.measured),
+    )

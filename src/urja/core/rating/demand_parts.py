@@ -1,0 +1,151 @@
+"""The parts of charge lines that go by maximum demand and by power factor."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import isqrt
+from typing import assert_never
+
+from urja.core.calendar import Period
+from urja.core.rating.bills import ChargeSpan, MeasuredPiece, weights_within
+from urja.core.rating.inputs_and_results import ZERO, LinePart, RatedLine, RatingError, RatingTerms, rounded
+from urja.core.rating.parts import band_rate, part_of, times, told_apart
+from urja.core.rating.tariff import BilledDemand, ChargeLine, Demand, LoadBasis, PowerFactor
+from urja.core.units import exact_text
+
+
+def demand_parts(span: ChargeSpan, line: ChargeLine, accrual: Demand, notes: list[str]) -> Iterator[LinePart]:
+    """Yield the parts of a demand charge, in minor units: for each month and load the billed demand, then the excess.
+
+    Raises RatingError where no determinants have a demand that the line needs, or the terms a load.
+    """
+    unit = "kVA" if accrual.apparent else "kW"
+    recorded = rounded(
+        _recorded(span, line, accrual), accrual.round_demand, f"{line.name}: demand", unit, notes
+    )
+    begun: set[str] = set()
+    for days, demand, rate, above in _priced(span, accrual, recorded):
+        priced = []
+        if accrual.billed is not BilledDemand.EXCESS:
+            priced.append(("", f"{exact_text(demand)} {unit}", demand * rate))
+        if above and accrual.excess is not None:
+            excess = accrual.excess
+            price = rate * excess.fraction if excess.rate is None else excess.rate
+            priced.append(
+                ("excess/", f"{exact_text(above)} {unit} above the {excess.above.load} load", above * price)
+            )
+        for key, label, run, of in times(span, days, accrual.scaling.prorate):
+            for prefix, what, price in priced:
+                name = f"{prefix}{key}@{run.first}" if prefix + key in begun else prefix + key
+                begun.add(prefix + key)
+                product = (Fraction(run.days), "day", price / of)
+                weights = ((run, Fraction(run.days)),)
+                yield part_of(span, line, name, f"{label}, {what}", product, weights=weights)
+
+
+type _Priced = tuple[Period, Fraction, Fraction, Fraction]
+"""Days, their billed demand, its rate in minor units, and the demand in excess; demands in kW or kVA."""
+
+
+def _priced(span: ChargeSpan, accrual: Demand, recorded: Fraction) -> list[_Priced]:
+    """Return the days in runs of one price; an estimate has the days to come as well."""
+    runs: list[_Priced] = []
+    for days, terms in (*span.loads, *span.bill.coming):
+        if not days.days:
+            continue
+        demand = _billed(span, accrual, recorded, terms)
+        priced = (demand, band_rate(accrual.bands, demand), _excess(accrual, recorded, terms))
+        first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
+        runs.append((Period(first, days.end), *priced))
+    return runs
+
+
+def _recorded(span: ChargeSpan, line: ChargeLine, accrual: Demand) -> Fraction:
+    """Return the recorded maximum demand since the line is as it is, in kW or kVA."""
+    needs = accrual.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or accrual.excess
+    pieces = [piece for piece in span.bill.measured if piece.touches(span.elapsed)]
+    if not needs or not pieces:
+        return ZERO
+    demand = _highest(span, line, pieces, accrual.quantities)
+    if accrual.kva_fraction is None:
+        return demand
+    return max(demand, accrual.kva_fraction * _highest(span, line, pieces, accrual.apparent_quantities))
+
+
+def _highest(
+    span: ChargeSpan, line: ChargeLine, pieces: list[MeasuredPiece], names: tuple[str, ...]
+) -> Fraction:
+    """Return the highest of some maxima, in kW or kVA."""
+    captured = span.bill.captured
+    if captured is not None and captured.isdisjoint(names):
+        raise RatingError(
+            f"line {line.name}: no determinants of the period have {' or '.join(names)}; "
+            "give the agreement a tariff without demand, or a meter that records it"
+        )
+    # A day of an outage has no whole demand period: what was not measured is no maximum.
+    known = [piece.values[name] for piece in pieces for name in names if name in piece.values]
+    return max(known, default=ZERO) / 1000
+
+
+def _billed(span: ChargeSpan, accrual: Demand, recorded: Fraction, terms: RatingTerms) -> Fraction:
+    match accrual.billed:
+        case BilledDemand.SANCTIONED | BilledDemand.CONTRACTED:
+            demand = terms.load(LoadBasis(accrual.billed.value), apparent=accrual.apparent)
+        case BilledDemand.RECORDED | BilledDemand.EXCESS:
+            demand = recorded
+        case _:
+            assert_never(accrual.billed)
+    if accrual.at_least is not None:
+        load = terms.load(accrual.at_least.load, apparent=accrual.apparent)
+        demand = max(demand, load * accrual.at_least.fraction)
+    if accrual.ratchet is not None:
+        known = [past for past in span.bill.past_demands if past.name in accrual.quantities]
+        ends = sorted({past.period.end for past in known if past.period.end <= span.days.first})
+        latest = ends[-accrual.ratchet.periods :]
+        powers = [past.power for past in known if past.period.end in latest]
+        demand = max(demand, Fraction(max(powers, default=0), 1000) * accrual.ratchet.fraction)
+    return accrual.round_demand.apply(demand) if accrual.round_demand else demand
+
+
+def _excess(accrual: Demand, recorded: Fraction, terms: RatingTerms) -> Fraction:
+    if accrual.excess is None:
+        return ZERO
+    above = accrual.excess.above
+    return max(ZERO, recorded - terms.load(above.load, apparent=accrual.apparent) * above.fraction)
+
+
+def factor_parts(
+    span: ChargeSpan, line: ChargeLine, accrual: PowerFactor, bases: dict[str, RatedLine], notes: list[str]
+) -> Iterator[LinePart]:
+    """Yield the penalty or incentive for the mean power factor, in minor units: one part for each base.
+
+    There is none without energy. Raises RatingError where determinants do not have the energies.
+    """
+    pieces = [piece.within(span.elapsed) for piece in span.bill.measured if piece.touches(span.elapsed)]
+    active = (
+        sum((kwh for piece in pieces for _, kwh in weights_within(span.uses, piece.days)), ZERO)
+        * line.measure.size
+    )
+    others = [sum((piece.value(name) for piece in pieces), ZERO) for name in accrual.by]
+    apparent = others[0] if accrual.by == ("import_vah",) else _apparent(active, sum(others, ZERO))
+    if apparent <= 0 or active <= 0:
+        return
+    factor = accrual.round_factor.apply(min(active / apparent, Fraction(1)))
+    step = next(step for step in accrual.steps if step.up_to is None or factor <= step.up_to)
+    fraction = step.fraction
+    if step.per is not None:
+        fraction *= abs(factor - step.counted_from) / step.per
+    notes.append(f"{line.name}: mean power factor {exact_text(factor)}")
+    for base, again in told_apart(accrual.on):
+        quantity = Fraction(bases[base.line].amount_minor) * base.share
+        if quantity and fraction:
+            share = "" if base.share == 1 else f"{exact_text(base.share * 100)} % of "
+            label = f"power factor {exact_text(factor)}: {exact_text(fraction * 100)} % of {share}{bases[base.line].title}"
+            weights = ((span.elapsed, Fraction(span.elapsed.days)),)
+            yield part_of(
+                span, line, f"{base.line}{again}@", label, (quantity, "minor", fraction), weights=weights
+            )
+
+
+def _apparent(active: Fraction, reactive: Fraction) -> Fraction:
+    """Return the apparent energy in VAh, rounded down, from active energy in Wh and reactive energy in varh."""
+    return Fraction(isqrt(int(active) ** 2 + int(reactive) ** 2))

@@ -1,0 +1,139 @@
+"""The law of evidence: each charge that names its calculation is what that calculation comes to, when it is made again.
+
+The tariff texts, the determinants and the entry before are those that the entry names, by their hashes and numbers. The rules
+are those of the named version. Whether the rules are right is the second rater's question, whether entries were changed that of
+their chain.
+"""
+
+# ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cache
+from typing import Any, Final, LiteralString, NamedTuple
+
+from urja.core.calendar import ONE_DAY
+from urja.core.rating import (
+    Calculation,
+    RatedPeriod,
+    RatingError,
+    Tariff,
+    parse_tariff,
+    recalculate,
+)
+from urja.laws.connections import Connection
+
+_BILLED: Final = ("import_wh", "volume_l")
+_NEW: Final = "origin = 'engine' AND NOT inputs ? 'rows'"
+"""Entries of 0.1 have their whole arithmetic: the law `arithmetic` sums it."""
+_SINCE: LiteralString = f"""
+SELECT DISTINCT agreement_id, period_start FROM books_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND {_NEW}
+"""
+_CHARGES: LiteralString = f"""
+SELECT * FROM (
+    SELECT e.account_id, e.seq, e.batch, e.agreement_id, e.period_start, e.line, e.amount_minor, e.inputs,
+        -sum(e.amount_minor) OVER w AS charged_minor, lag(e.seq) OVER w AS before
+    FROM books_entry e WHERE e.bucket = %(bucket)s AND e.origin = 'engine'
+        AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
+    WINDOW w AS (PARTITION BY e.agreement_id, e.period_start, e.line ORDER BY e.seq)
+) charge WHERE batch > %(proven)s AND NOT inputs ? 'rows' ORDER BY account_id, seq
+"""
+_DETERMINANTS: LiteralString = """
+SELECT r.sha256, s.quantities, r.values FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
+WHERE r.agreement_id = %s AND r.period = %s AND r.as_of = %s AND r.version = %s
+"""
+
+
+class _Charge(NamedTuple):
+    account_id: int
+    seq: int
+    batch: int
+    agreement_id: int
+    period_start: date
+    line: str
+    amount_minor: int
+    inputs: Mapping[str, Any]
+    charged_minor: int
+    """On the line of the period, with this entry."""
+    before: int | None
+    """The entry before on the line of the period."""
+
+    @property
+    def name(self) -> str:
+        return f"entry {self.seq} of account {self.account_id}"
+
+    @property
+    def posting(self) -> tuple[int, int, int, date]:
+        return self.account_id, self.batch, self.agreement_id, self.period_start
+
+
+def examine(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
+    """Yield the charges of a bucket, posted after the batch `proven`, that their calculation does not come to."""
+
+    @cache
+    def tariff_of(sha256: str) -> Tariff:
+        found = connection.execute(
+            "SELECT text FROM rulebook_tariff_version WHERE sha256 = %s", [sha256]
+        ).fetchone()
+        if found is None:
+            raise RatingError(f"no tariff whose text has the SHA-256 {sha256} is stored")
+        tariff = parse_tariff(found[0])
+        if tariff.sha256 != sha256:
+            raise RatingError(
+                f"the text of tariff {tariff.code} {tariff.version} has another hash than {sha256}"
+            )
+        return tariff
+
+    held: _Charge | None = None
+    rated: RatedPeriod | None = None
+    # A server-side cursor: a plain one would load all charges of a bucket at once.
+    with connection.transaction(), connection.cursor(name="charges") as cursor:
+        cursor.execute(_CHARGES, {"bucket": bucket, "proven": proven})
+        for row in cursor:
+            charge = _Charge(*row)
+            if "calculation" in charge.inputs:
+                held, rated = charge, None
+                try:
+                    calculation = Calculation.from_json(charge.inputs["calculation"])
+                    rated = recalculate(calculation, tariff_of)
+                except (LookupError, TypeError, ValueError) as error:
+                    yield f"{charge.name} names a calculation that cannot be made again: {error}"
+                    continue
+                yield from _determinants(connection, charge, calculation)
+            elif (
+                held is None
+                or held.posting != charge.posting
+                or charge.seq - held.seq != charge.inputs.get("calculated_with")
+            ):
+                yield f"{charge.name} has no calculation"
+                continue
+            if rated is not None and rated.amount(charge.line) != charge.charged_minor:
+                yield (
+                    f"{charge.name} makes {charge.line} {charge.charged_minor}, its calculation comes to "
+                    f"{rated.amount(charge.line)}"
+                )
+            if charge.inputs.get("before") != charge.before:
+                yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
+
+
+def _determinants(connection: Connection, charge: _Charge, calculation: Calculation) -> Iterator[str]:
+    from urja.quantities.catalogue import BY_ID
+
+    named = charge.inputs["calculation"].get("determinants")
+    if named is None:
+        return
+    version, sha256 = named
+    as_of = calculation.through - ONE_DAY
+    found = connection.execute(
+        _DETERMINANTS, [charge.agreement_id, charge.period_start, as_of, version]
+    ).fetchone()
+    if found is None or bytes(found[0]).hex() != sha256:
+        yield f"{charge.name} names determinants to {as_of}, version {version}, that are not stored"
+        return
+    values = {BY_ID[number].name: value for number, value in zip(found[1], found[2], strict=True)}
+    billed = next((values[name] for name in _BILLED if name in values), None)
+    if billed != calculation.energy_wh:
+        yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
+    for name, value in calculation.measured_totals.items():
+        if values.get(name) != value:
+            yield f"{charge.name} was calculated from {value} of {name}, its determinants have {values.get(name)}"

@@ -1,0 +1,151 @@
+"""The pipeline's stage `determine`: after a day's close it stores the determinants of the day's billing period so far; late
+data make the next version.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import connection, transaction
+
+from urja.apps.billing import usage
+from urja.apps.contracts import queries as contracts
+from urja.apps.determinants import operations, queries
+from urja.apps.determinants.evaluation import Wanted
+from urja.apps.determinants.queries import NewestRow
+from urja.apps.readings import changes
+from urja.apps.readings.changes import Change
+from urja.apps.rulebook import queries as rulebook
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
+from urja.core.calendar import ONE_DAY, local_day
+from urja.core.calendars import UncoveredDayError
+from urja.pipeline.determined_rows import gas_supplies, store, wanted_of
+from urja.pipeline.stage import Report
+
+log = structlog.get_logger()
+
+CHECK_EVERY: Final = timedelta(hours=1)
+"""How often the stage works, by the business clock: intervals that come one by one make one version."""
+LOOKED_BACK: Final = timedelta(days=62)
+"""How long after a period's end late data make another version: meters hold 35 days."""
+CHANGES: Final = 20_000
+"""Changes of readings that are taken in one run."""
+
+
+@dataclass(slots=True)
+class Determine:
+    """The stage, synchronous."""
+
+    _checked_at: datetime | None = field(default=None, init=False)
+    _compared: tuple[date, str] | None = field(default=None, init=False)
+    """The local day and the rulebook for which the rules of all rows were compared."""
+
+    def run_once(self, now: datetime) -> Report:
+        """Store the determinants of each closed day that has none, and the next version where data came late or rules changed."""
+        if self._checked_at is not None and now < self._checked_at + CHECK_EVERY:
+            # The close stores each day's row itself; late data wait for the full hour.
+            return Report(0)
+        problems: list[str] = []
+        compared = local_day(now, usage.zone()), rulebook.version()
+        with tariffs.cached_versions():
+            stored = store(list(_of_closed_days(problems)), now)
+            with connection.cursor() as cursor:
+                taken = changes.oldest(cursor, CHANGES)
+            if taken:
+                stored += _of_late_data(taken, now, problems)
+            if compared != self._compared:
+                stored += _of_other_rules(now, problems)
+        if len(taken) < CHANGES:
+            self._checked_at = now
+        self._compared = compared
+        if stored:
+            log.info("determined", rows=stored)
+        return Report(stored, detail="; ".join(problems[:3]), ill=bool(problems))
+
+
+def _of_closed_days(problems: list[str]) -> Iterator[Wanted]:
+    """Yield what is wanted of each closed day without determinants; of an agreement without any, of its current period."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT agreement_id, closed_through FROM billing.close ORDER BY agreement_id")
+        closed = dict(cursor.fetchall())
+    determined = queries.last_days(list(closed))
+    due = {
+        agreement_id: day
+        for agreement_id, day in closed.items()
+        if determined.get(agreement_id, date.min) < day
+    }
+    agreements = contracts.agreements(due)
+    gas = gas_supplies(agreements)
+    for agreement in agreements:
+        last = determined.get(agreement.id)
+        through = due[agreement.id]
+        try:
+            first = (
+                last + ONE_DAY
+                if last
+                else max(usage.period_of(agreement, through).first, usage.days_of(agreement).first)
+            )
+            for n in range((through - first).days + 1):
+                yield wanted_of(agreement, first + n * ONE_DAY, gas)
+        except (UnknownTariffError, UncoveredDayError) as error:
+            problems.append(f"agreement {agreement.id} has no determinants: {error}")
+
+
+def _of_other_rules(now: datetime, problems: list[str]) -> int:
+    """Store the next versions of rows whose rules have changed, bucket by bucket; return how many are new."""
+    oldest = local_day(now - LOOKED_BACK, usage.zone())
+    return sum(
+        store(
+            [
+                again
+                for row, again in _again(queries.newest_rows(bucket, oldest), problems)
+                if again and not again.made_by(row.rules)
+            ],
+            now,
+        )
+        for bucket in queries.buckets()
+    )
+
+
+def _of_late_data(taken: Sequence[Change], now: datetime, problems: list[str]) -> int:
+    """Store the next versions of rows that rest on changed readings, and delete the changes; return how many are new.
+
+    Changes are put back where a row cannot be calculated. A run that is killed takes the same ones again.
+    """
+    by_place = dict[int, list[Change]]()
+    for change in taken:
+        by_place.setdefault(change.service_point_id, []).append(change)
+    oldest = local_day(now - LOOKED_BACK, usage.zone())
+    stored = 0
+    unable: set[int] = set()
+    for bucket, places in queries.buckets_at(by_place).items():
+        with transaction.atomic():
+            # Locked before the rows are looked up: a close that has read the readings before they changed, and has not
+            # committed its row yet, is waited for. One that comes later reads them as they are now.
+            operations.lock([bucket])
+            rows = queries.newest_rows_resting_on(
+                [change for place in places for change in by_place[place]], bucket, oldest, usage.zone().key
+            )
+            again = list(_again(rows, problems))
+            stored += store([one for _, one in again if one], now)
+        unable |= {row.agreement_id for row, one in again if one is None}
+    lacking = {one.service_point_id for one in contracts.agreements(unable)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        changes.put_back(cursor, [one.id for one in taken if one.service_point_id in lacking])
+        changes.delete(cursor, [one.id for one in taken])
+    return stored
+
+
+def _again(rows: Sequence[NewestRow], problems: list[str]) -> Iterator[tuple[NewestRow, Wanted | None]]:
+    """Yield rows with what is wanted in their place; a row whose tariff or calendar is not there is a problem, with None."""
+    agreements = {one.id: one for one in contracts.agreements({row.agreement_id for row in rows})}
+    gas = gas_supplies(agreements.values())
+    for row in rows:
+        try:
+            yield row, wanted_of(agreements[row.agreement_id], row.as_of, gas)
+        except (UnknownTariffError, UncoveredDayError) as error:
+            problems.append(f"agreement {row.agreement_id} has no determinants: {error}")
+            yield row, None

@@ -1,0 +1,107 @@
+"""Rows of determinants that are made for an agreement's day, and what a posting is rated by of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Final
+
+from django.db import connection
+
+from urja.apps.billing import usage
+from urja.apps.billing.usage import Basis
+from urja.apps.contracts.kinds import Agreement
+from urja.apps.determinants import operations, queries
+from urja.apps.determinants.evaluation import Wanted, evaluate
+from urja.apps.determinants.gas_rules import GasSupplies
+from urja.apps.determinants.queries import NamedRow
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import calendars, heat_values, tariffs
+from urja.core.calendar import ONE_DAY, Period, midnight
+from urja.core.calendars import UncoveredDayError
+from urja.core.rating import Measured, uses_of_rows
+from urja.core.rating.priced_quantities import BILLED
+from urja.quantities.catalogue import BY_ID, Commodity
+
+TOGETHER: Final = 100
+"""Rows that are calculated together: a month of each has 1,440 intervals in memory."""
+
+
+def gas_supplies(agreements: Iterable[Agreement]) -> GasSupplies:
+    """Return the heat values of those agreements that are supplied with gas."""
+    places = {one.id: one.service_point_id for one in agreements if one.commodity == Commodity.GAS}
+    with connection.cursor() as cursor:
+        return GasSupplies(cursor, heat_values.all_versions() if places else (), places, usage.zone())
+
+
+def wanted_of(agreement: Agreement, day: date, gas: GasSupplies) -> Wanted:
+    """Return what is wanted of a day. Raises UnknownTariffError, UncoveredDayError where its calendar begins later."""
+    period = usage.period_of(agreement, day)
+    code = agreement.terms_at(midnight(day, usage.zone())).tariff_code
+    calendar = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1].calendar
+    if not calendar and len(agreement.all_terms) > 1:
+        # Earlier days of the period may have had a tariff with zones.
+        calendar = next(iter(usage.basis_for(agreement, period).calendars), "")
+    versions = tuple(calendars.versions_of(calendar)) if calendar else ()
+    if calendar and not any(version.valid_from <= period.first for version in versions):
+        raise UncoveredDayError(
+            f"no version of calendar {calendar!r} is in force on {period.first}: load one"
+        )
+    rules = gas.rules(agreement.id, Period(period.first, day + ONE_DAY))
+    return Wanted(agreement.id, period, day, versions, gas=rules)
+
+
+def store(wanted: Sequence[Wanted], now: datetime) -> int:
+    """Calculate and store determinants; return how many rows are new."""
+    return sum(
+        operations.determine(wanted[n : n + TOGETHER], usage.zone(), now)
+        for n in range(0, len(wanted), TOGETHER)
+    )
+
+
+def stored_rows(
+    charged: Sequence[tuple[Agreement, date]], period: Period, now: datetime
+) -> dict[int, NamedRow]:
+    """Return the determinants of a period up to a day of each agreement, the last that is charged; store them first.
+
+    An agreement without a calendar, or without a meter, has none. The law `determinants` holds them to the readings.
+    """
+    by_day: dict[date, list[Agreement]] = {}
+    for agreement, as_of in charged:
+        by_day.setdefault(as_of, []).append(agreement)
+    gas = gas_supplies(agreement for agreement, _ in charged)
+    found: dict[int, NamedRow] = {}
+    for as_of, group in by_day.items():
+        store([one for agreement in group for one in _wanted_if_covered(agreement, as_of, period, gas)], now)
+        found |= queries.newest_named([agreement.id for agreement in group], period.first, as_of)
+    return found
+
+
+def billed_value(row: NamedRow) -> int | None:
+    """Return what a row has of the quantity that is billed by a register, in Wh or litres."""
+    return next((row.values[name] for name in BILLED.values() if name in row.values), None)
+
+
+def measured_of(agreement: Agreement, basis: Basis, through: date, row: NamedRow) -> Measured:
+    """Return the determinants that the tariffs of a period need, split where a price changes, from the row of all its days.
+
+    What days before a change have is calculated from their readings as they are now, by the rules of the row.
+    """
+    rows = {through - ONE_DAY: {name: row.values[name] for name in basis.needs}}
+    if cuts := basis.changes_before(through):
+        wanted = wanted_of(agreement, through - ONE_DAY, gas_supplies([agreement]))
+        with connection.cursor() as cursor:
+            parts = evaluate(cursor, [replace(wanted, as_of=day - ONE_DAY) for day in cuts], usage.zone())
+        for part in parts:
+            names = (BY_ID[number].name for number in part.channels.ids)
+            known = dict(zip(names, part.values, strict=True))
+            rows[part.wanted.as_of] = {name: known[name] for name in basis.needs if name in known}
+    return Measured(uses_of_rows(basis.billed.first, rows))
+
+
+def _wanted_if_covered(agreement: Agreement, day: date, period: Period, gas: GasSupplies) -> list[Wanted]:
+    try:
+        wanted = wanted_of(agreement, day, gas)
+    except (UnknownTariffError, UncoveredDayError):
+        # The stage `determine` reports it; an agreement whose tariff needs them is held back.
+        return []
+    return [wanted] if wanted.period == period else []

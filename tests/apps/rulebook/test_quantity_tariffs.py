@@ -1,0 +1,45 @@
+"""What the rulebook refuses of documents that price by quantities and time zones."""
+
+from importlib import resources
+
+import pytest
+from tests.apps.town import START
+
+TOD = resources.files("urja.core.calendars").joinpath("documents", "demo-tod-2026-04.toml").read_text()
+TARIFF = """
+format = 1
+code = "shop"
+version = "1"
+title = "Shop"
+currency = "INR"
+valid_from = 2026-05-01
+calendar = "demo-tod"
+zones = {solar = 2}
+[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{from = 0, rate = 6}]
+"""
+
+
+def test_zones_are_the_calendars_and_what_the_close_cannot_rate_is_refused(database):
+    from urja.apps.rulebook.errors import UnlikeVersionError, UnratedTariffError
+    from urja.apps.rulebook.operations import load_calendar, load_tariff
+
+    load_calendar(TOD, recorded_at=START, actor="test")
+    with pytest.raises(UnlikeVersionError, match="has no zone sun; its zones are"):
+        load_tariff(TARIFF.replace("solar", "sun"), START)
+    with pytest.raises(UnlikeVersionError, match="zone 'solar' is 3 in it and 2"):
+        load_tariff(TARIFF.replace("solar = 2", "solar = 3"), START)
+    at_close = TARIFF.replace('"slabs"', '"slabs"\nsettles = "at-close"')
+    with pytest.raises(
+        UnratedTariffError, match="needs a reserve for line energy, which settles at close, which the"
+    ):
+        load_tariff(at_close, START)
+    with pytest.raises(UnratedTariffError, match="needs a bank of units, which"):
+        load_tariff(TARIFF + '[net_metering]\nbank = "total"\n', START)
+    common = '"slabs"\nquantity = "common_import_wh"\nshare = "flat"'
+    with pytest.raises(UnratedTariffError, match="needs common_import_wh, share by flat"):
+        load_tariff(TARIFF.replace('"slabs"', common), START)
+    priced = TARIFF.replace('"slabs"', '"slabs"\nquantity = "import_vah"')
+    assert load_tariff(priced, START).code == "shop"

@@ -1,0 +1,234 @@
+"""Evidence of charges: made again from what entries name, with its cause, and every falsehood in it a fault."""
+
+import json
+from datetime import date
+
+import pytest
+from tests.apps import town as town_rows
+from tests.apps.town import seconds
+from tests.pipeline.test_post import CUT, load, town  # noqa: F401
+
+from urja.stream.records import Source
+
+
+def live(town):  # noqa: F811
+    town.run(0)
+    town.register(1, 18)
+    town.run(1)
+    town.register(2, 23)
+    town.run(2)
+
+
+def why(town, line, day):  # noqa: F811
+    return next(
+        found
+        for found in reversed(town.whys())
+        if found.entry.line == line and found.entry.service_date == date(2026, 3, day)
+    )
+
+
+def broken(town):  # noqa: F811
+    return {law for law, holds in town.laws().items() if not holds}
+
+
+def falsify(town, change, line="energy", day=3):  # noqa: F811
+    """Change the inputs of one entry in place; the chain of hashes sees that too."""
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    town.connection.execute(
+        f"UPDATE books_entry SET inputs = {change} WHERE line = %s AND service_date = %s",
+        [line, date(2026, 3, day)],
+    )
+    town.connection.commit()
+
+
+def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
+    live(town)
+    rows = town.connection.execute(
+        "SELECT line, inputs FROM books_entry WHERE service_date = '2026-03-03' ORDER BY seq"
+    ).fetchall()
+    energy, fixed, duty = (inputs for _, inputs in rows)
+    assert set(energy) == {"title", "calculation", "before"}
+    assert fixed == {"title": "Fixed charge", "calculated_with": 1, "before": 3}
+    assert duty == {"title": "Electricity duty", "calculated_with": 2, "before": 4}
+    named = energy["calculation"]
+    assert (named["rules"], named["uses"]) == ("rating 1", [["2026-03-04", 13_000]])
+    (version, sha256), stored = (
+        named["determinants"],
+        town.connection.execute(
+            "SELECT version, encode(sha256, 'hex') FROM determinants_row WHERE as_of = '2026-03-03'"
+        ).fetchone(),
+    )
+    assert (version, sha256) == stored
+    assert sum(len(json.dumps(inputs)) for _, inputs in rows) < 700
+    duties = why(town, "duty", 3)
+    assert [(row.label, str(row.quantity), row.amount_minor) for row in duties.rows] == [
+        ("5 % of Energy charge", "2100", -105),
+        ("5 % of Fixed charge", "200", -10),
+    ]
+    assert (duties.faults, duties.cause, broken(town)) == ((), None, set())
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            """jsonb_set(inputs, '{calculation,uses,0,1}', '12999')""",
+            "comes to 4500",
+        ),
+        (
+            """jsonb_set(inputs, '{calculation,determinants,1}', '"00"')""",
+            "are not stored",
+        ),
+        (
+            """jsonb_set(inputs, '{calculation,rules}', '"rating 0"')""",
+            "names rules 'rating 0'; this program has rating 1",
+        ),
+        (
+            """jsonb_set(inputs, '{calculation,terms,0,2}', '"ab"')""",
+            "no tariff whose text has the SHA-256 ab is stored",
+        ),
+        ("""jsonb_set(inputs, '{before}', '1')""", "names 1 as the one before it, it is 2"),
+        (
+            """inputs - 'calculation' || '{"calculated_with": 3}'""",
+            "names the calculation of another posting",
+        ),
+        ("""jsonb_set(inputs, '{calculation}', '{}')""", "has no calculation that can be read"),
+    ],
+)
+def test_a_falsehood_is_a_fault_and_breaks_the_law(town, change, fault):  # noqa: F811
+    live(town)
+    falsify(town, change)
+    found = why(town, "energy", 3)
+    if fault == "comes to 4500":
+        # One Wh less: still the same amount to the paisa would be no proof of its energy, the determinants are.
+        assert any("were calculated" in one or "determinants" in one for one in found.faults), found.faults
+    else:
+        assert any(fault in one for one in found.faults), found.faults
+    assert broken(town) == {"evidence", "chains"}
+
+
+def test_an_amount_that_was_changed_is_a_fault(town):  # noqa: F811
+    """The account's whole chain is made again by a thief with the owner's rights: the calculation still tells."""
+    live(town)
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    town.connection.execute(
+        "UPDATE books_entry SET amount_minor = amount_minor + 100 WHERE line = 'energy' AND service_date = '2026-03-03'"
+    )
+    town.connection.commit()
+    assert why(town, "energy", 3).faults == (
+        "the calculation comes to 4500 of which 2400 were charged before, in minor units; the entry charges 2000",
+    )
+    assert "evidence" in broken(town)
+
+
+def test_a_tariff_text_that_was_changed_is_a_fault(town):  # noqa: F811
+    from urja.apps.rulebook.queries import tariffs
+
+    live(town)
+    town.connection.execute("ALTER TABLE rulebook_tariff_version DISABLE TRIGGER USER")
+    town.connection.execute("UPDATE rulebook_tariff_version SET text = replace(text, '5.00', '5.50')")
+    town.connection.commit()
+    tariffs._parsed.cache_clear()
+    try:
+        (fault,) = why(town, "energy", 3).faults
+        assert "has another hash than" in fault
+        assert "evidence" in broken(town)
+    finally:
+        tariffs._parsed.cache_clear()
+
+
+def test_an_entry_of_before_is_shown_as_it_was_stored(town):  # noqa: F811
+    """A ledger that was begun by 0.1: the next entry on its line goes on from the state stored there."""
+    live(town)
+    stored = {
+        "title": "Energy charge",
+        "book": "revenue",
+        "energy_wh": 8000,
+        "standing": {"1/energy/0": {"label": "slab 1", "quantity": "8", "unit": "kWh", "rate": "300"}},
+        "rows": [
+            {
+                "key": "1/energy/0",
+                "label": "slab 1",
+                "quantity": "8",
+                "unit": "kWh",
+                "rate_minor": "300",
+                "amount_minor": -2400,
+            }
+        ],
+        "notes": ["as it was stored"],
+    }
+    plain = "jsonb_build_object('key', line, 'label', line, 'quantity', '1', 'unit', 'kWh', 'rate_minor', '1', 'amount_minor', amount_minor)"
+    for line in ("fixed", "duty"):
+        falsify(town, f"jsonb_build_object('title', line, 'rows', jsonb_build_array({plain}))", line, day=2)
+    falsify(town, f"'{json.dumps(stored)}'", day=2)
+    assert why(town, "energy", 2).notes == ("as it was stored",)
+    assert why(town, "energy", 2).faults == ()
+    assert broken(town) == {"chains"}
+    falsify(town, f"'{json.dumps(stored | {'rows': []})}'", day=2)
+    assert broken(town) == {"arithmetic", "chains"}
+    after = why(town, "energy", 3)
+    assert [str(row.quantity) for row in after.rows] == ["2", "3"]
+    assert (after.advance_wh, after.faults) == (5000, ())
+
+
+def test_a_reading_that_came_late_is_the_cause(town):  # noqa: F811
+    town.run(0)
+    town.blocks(1, *[100] * 48)
+    town.run(1, CUT)
+    town.register(1, 14.82)
+    town.register(2, 17.3)
+    town.run(2)
+    assert why(town, "energy", 2).cause is None
+    assert why(town, "energy", 3).cause == "late-reading"
+    assert broken(town) == set()
+
+
+def test_a_tariff_for_past_days_is_the_cause(town):  # noqa: F811
+    live(town)
+    load("2", "2026-03-03", "3.20")
+    town.register(3, 24)
+    town.run(3)
+    load("3", "2026-03-05", "3.30")
+    town.register(4, 25)
+    town.run(4)
+    assert why(town, "energy", 4).cause == "backdated-tariff"
+    assert why(town, "energy", 5).cause is None
+    assert broken(town) == set()
+
+
+def test_the_intervals_are_those_that_were_known(town):  # noqa: F811
+    town.run(0)
+    town.blocks(1, *[100] * 48)
+    town.register(1, 14.9)
+    town.run(1)
+    found = why(town, "energy", 2)
+    assert (found.blocks_wh, found.residual_wh) == (4800, 100)
+    late = town_rows.blocks(town.adopted, (town.midnight(0), 900))
+    late["received_at"] = seconds(town.midnight(5)) * 1000
+    late["source"] = Source.PULL
+    town_rows.store_blocks(
+        town.connection,
+        late,
+    )
+    assert why(town, "energy", 2).blocks_wh == 4800
+
+
+def test_the_command_calculates_again_and_fails_on_a_fault(town, monkeypatch):  # noqa: F811
+    from types import SimpleNamespace
+
+    from click.testing import CliRunner
+
+    from urja.site.admin import Administration
+    from urja.site.cli.why import why as command
+
+    monkeypatch.setattr(Administration, "of", lambda _: SimpleNamespace(setup_django=lambda: None))
+    live(town)
+    entry = why(town, "energy", 3).entry
+    asked = [str(entry.account_id), str(entry.seq)]
+    shown = CliRunner().invoke(command, asked)
+    assert (shown.exit_code, "slab 2: above 10 kWh: 3 kWh × 500 = -1500" in shown.output) == (0, True)
+    assert json.loads(CliRunner().invoke(command, [*asked, "--json"]).output)["faults"] == []
+    falsify(town, """jsonb_set(inputs, '{calculation,uses,0,1}', '12000')""")
+    shown = CliRunner().invoke(command, asked)
+    assert (shown.exit_code, "FAULT: the calculation comes to" in shown.output) == (1, True)
+    assert "has no entry 99" in str(CliRunner().invoke(command, [asked[0], "99"]).exception)

@@ -1,0 +1,370 @@
+"""`urja bill` reproduces worked bills from CSV, and says what is wrong with usage by row and column."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tests.core.test_quantity_bills import MAHARASHTRA_HT, line, one_price
+from tests.core.test_quantity_tariffs import document
+
+import urja.core.calendars
+from urja.core.calendars import parse_calendar, zone_numbers
+from urja.site.cli.main import urja as command
+from urja.site.command_errors import CommandError
+
+ONTARIO = Path(urja.core.calendars.__file__).parent / "documents" / "ontario-tou-2025-11.toml"
+MAHARASHTRA = """format = 1
+code = "maharashtra"
+version = "1"
+title = "Zones A to D"
+valid_from = 2020-01-01
+zone = [{number = 1, name = "A", title = "A"}, {number = 2, name = "B", title = "B"},
+        {number = 3, name = "C", title = "C"}, {number = 4, name = "D", title = "D"}]
+[[day]]
+name = "all"
+zones = [{from = "00:00", to = "06:00", zone = "A"}, {from = "06:00", to = "09:00", zone = "B"},
+         {from = "09:00", to = "12:00", zone = "C"}, {from = "12:00", to = "18:00", zone = "B"},
+         {from = "18:00", to = "22:00", zone = "D"}, {from = "22:00", to = "24:00", zone = "A"}]
+[[season]]
+name = "year"
+weekdays = "all"
+weekend = "all"
+"""
+
+
+def shared(total, count):
+    """A total as integers, the first ones one larger where it does not divide."""
+    return [total // count + (n < total % count) for n in range(count)]
+
+
+def by_zones(calendar, zone, first, end, minutes, wh):
+    """Interval starts in UTC and their energies, so that each zone has its total."""
+    begin, stop = (
+        datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).astimezone(UTC) for day in (first, end)
+    )
+    starts = [
+        begin + timedelta(minutes=n) for n in range(0, int((stop - begin).total_seconds() / 60), minutes)
+    ]
+    numbers = zone_numbers([calendar], np.array([int(at.timestamp()) for at in starts]), ZoneInfo(zone))
+    pools = {number: iter(shared(total, int((numbers == number).sum()))) for number, total in wh.items()}
+    return starts, [next(pools[int(number)]) for number in numbers]
+
+
+def bill(tmp_path, tariff, usage, *options, as_json=True):
+    """The result of the command; each text becomes a file."""
+    arguments = ["bill", *options, *(["--json"] if as_json else [])]
+    for option, texts in (("--tariff", [tariff]), ("--usage", usage)):
+        for n, text in enumerate(texts):
+            path = tmp_path / f"{option[2:]}{n}"
+            path.write_text(text)
+            arguments += [option, str(path)]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output) if as_json else result.output
+
+
+def refused(tmp_path, tariff, usage, *options):
+    with pytest.raises(CommandError) as error:
+        bill(tmp_path, tariff, usage, *options)
+    return str(error.value)
+
+
+def amounts(each):
+    return {line["name"]: f"{line['amount_minor'] / 100:.2f}" for line in each["lines"]}
+
+
+def test_the_high_tension_bill_from_half_hours(tmp_path):
+    """The published bill of `test_quantity_bills`, from 1,440 intervals with kWh and kVAh."""
+    wh = {1: 16_035_000, 2: 35_015_000, 3: 14_665_000, 4: 10_180_000}
+    starts, energies = by_zones(
+        parse_calendar(MAHARASHTRA), "Asia/Kolkata", date(2026, 4, 1), date(2026, 5, 1), 30, wh
+    )
+    apparent = [110_000, *shared(76_047_000 - 110_000, len(starts) - 1)]
+    rows = [
+        f"{at.astimezone(ZoneInfo('Asia/Kolkata')):%Y-%m-%dT%H:%M},30,{energy},{va}"
+        for at, energy, va in zip(starts, energies, apparent, strict=True)
+    ]
+    usage = "\n".join(["start,length_min,interval_import_wh,interval_import_vah", *rows])
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(MAHARASHTRA)
+    text = document(MAHARASHTRA_HT, 'calendar = "maharashtra"\nzones = {A = 1, B = 2, C = 3, D = 4}\n')
+    told = bill(tmp_path, text, [usage], "--calendar", str(calendar))
+    (april,) = told["bills"]
+    assert amounts(april) == {
+        "demand": "64900.00",
+        "energy": "638276.95",
+        "fac": "21091.22",
+        "tod": "22930.00",
+        "tod-night": "-24052.50",
+        "tax-on-sale": "6860.91",
+        "factor": "-50620.20",
+    }
+    assert (april["total_minor"], april["complete"], april["reserve"]) == (67_938_638, True, [])
+    assert april["determinants"]["mean_power_factor_permille"] == 998
+    # Ten days earlier nothing that settles at close is charged, and the reserve has it.
+    (so_far,) = bill(tmp_path, text, [usage], "--calendar", str(calendar), "--to", "2026-04-21")["bills"]
+    assert (so_far["complete"], so_far["through"]) == (False, "2026-04-21")
+    assert amounts(so_far)["demand"] == "0.00"
+    assert {line["name"] for line in so_far["reserve"]} == {"demand", "factor"}
+
+
+def test_ontario_from_hours_over_the_end_of_summer_time(tmp_path):
+    """The bill of `test_quantity_bills` in November 2025: its second day has 25 hours."""
+    calendar = parse_calendar(ONTARIO.read_text())
+    starts, energies = by_zones(
+        calendar,
+        "America/Toronto",
+        date(2025, 11, 1),
+        date(2025, 12, 1),
+        60,
+        {1: 448_000, 2: 126_000, 3: 126_000},
+    )
+    assert len(starts) == 721
+    local = [
+        f"{at.astimezone(ZoneInfo('America/Toronto')).isoformat()},{wh}"
+        for at, wh in zip(starts, energies, strict=True)
+    ]
+    usage = "\n".join(["start,interval_import_wh", *local])
+    prices = ", ".join(
+        f"{{zone = '{zone}', rate = '{rate}'}}"
+        for zone, rate in (("off-peak", "0.076"), ("mid-peak", "0.122"), ("on-peak", "0.158"))
+    )
+    text = document(
+        line(
+            "electricity",
+            "zones",
+            "otherwise = 'off-peak'",
+            f"prices = [{prices}]",
+            'round = {to = "0.01", each = "part"}',
+        )
+        + line("rebate", "rebate", 'percent = "13.1"', 'on = ["electricity"]'),
+        'calendar = "ontario-tou"\nzones = {off-peak = 1, mid-peak = 2, on-peak = 3}\n',
+    ).replace('"INR"', '"CAD"')
+    options = ["--calendar", str(ONTARIO), "--timezone", "America/Toronto", "--interval-min", "60"]
+    (november,) = bill(tmp_path, text, [usage], *options)["bills"]
+    assert amounts(november) == {"electricity": "69.33", "rebate": "-9.08"}
+    said = bill(tmp_path, text, [usage], *options, as_json=False)
+    assert "off-peak: 448 kWh x 0.076 = 34.05" in said
+    assert "60.25" in said
+    twice = refused(tmp_path, text, ["start,interval_import_wh\n2025-11-02T01:00,1\n"], *options)
+    assert "row 2, column start: 2025-11-02T01:00 occurs twice in America/Toronto" in twice
+    assert "2025-11-02T01:00-04:00 or 2025-11-02T01:00-05:00" in twice
+
+
+ONE_PRICE = document(line("energy", "slabs", one_price("5")))
+
+
+def test_registers_from_month_to_month_and_a_period_so_far(tmp_path):
+    reads = "at,import_wh\n2026-04-01,1000000\n2026-05-01,1200000\n2026-05-11,1260000\n"
+    told = bill(tmp_path, ONE_PRICE, [reads])
+    assert [(each["from"], each["through"], each["total_minor"]) for each in told["bills"]] == [
+        ("2026-04-01", "2026-05-01", 100_000),
+        ("2026-05-01", "2026-05-11", 30_000),
+    ]
+    assert told["total_minor"] == 130_000
+    (one,) = bill(tmp_path, ONE_PRICE, [reads], "--as-one")["bills"]
+    assert one["total_minor"] == 130_000
+    (behind,) = bill(tmp_path, ONE_PRICE, [reads], "--to", "2026-05-01", "--ratio", "40/1")["bills"]
+    assert behind["total_minor"] == 4_000_000
+
+
+def test_a_missing_interval_is_what_the_registers_leave(tmp_path):
+    hours = [f"2026-04-01T{hour:02}:00,60,1000" for hour in range(24) if hour != 5]
+    intervals = "\n".join(["start,length_min,interval_import_wh", *hours])
+    assert "row 7, column start: 60 minutes are missing" in refused(tmp_path, ONE_PRICE, [intervals])
+    reads = "at,import_wh\n2026-04-01,0\n2026-04-02,30000\n"
+    (day,) = bill(tmp_path, ONE_PRICE, [intervals, reads], "--as-one")["bills"]
+    assert day["total_minor"] == 15_000
+
+
+def test_banks_and_demands_are_carried_from_bill_to_bill(tmp_path):
+    text = document(
+        line("energy", "slabs", 'quantity = "netted_import_wh"', one_price("5"))
+        + line(
+            "demand", "demand", 'unit = "kVA"', 'billed = "recorded"', "rate = 100", "ratchet = {periods = 1}"
+        ),
+        'net_metering = {bank = "total"}\n',
+    )
+    reads = (
+        "at,import_wh,export_wh,max_import_va\n2026-04-01,0,0,\n2026-05-01,100000,150000,9000\n"
+        "2026-06-01,300000,180000,4000\n"
+    )
+    april, may = bill(tmp_path, text, [reads], "--bank", "10000")["bills"]
+    assert amounts(april) == {"energy": "0.00", "demand": "900.00"}
+    assert april["bank"][0]["closing_wh"] == may["bank"][0]["opening_wh"] == 60_000
+    # 200 kWh less 30 exported and 60 banked; 4 kVA recorded, 9 of the month before.
+    assert amounts(may) == {"energy": "550.00", "demand": "900.00"}
+
+
+def test_days_have_what_no_meter_counts(tmp_path):
+    text = document(
+        line("energy", "slabs", one_price("5"))
+        + line("common", "slabs", 'quantity = "common_import_wh"', 'share = "flat"', one_price("7"))
+    )
+    reads = "at,import_wh\n2026-04-01,0\n2026-04-03,10000\n"
+    days = "day,common_import_wh\n2026-04-01,300000\n2026-04-02,100000\n"
+    (told,) = bill(tmp_path, text, [reads, days], "--as-one", "--share", "flat=1/200")["bills"]
+    assert amounts(told) == {"energy": "50.00", "common": "14.00"}
+    lacking = refused(
+        tmp_path, text, [reads, days.rpartition("2026-04-02")[0]], "--as-one", "--share", "flat=1/200"
+    )
+    assert "common_import_wh of 2026-04-01 to 2026-04-03 is not known" in lacking
+
+
+HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-01T01:00,60,1000\n"
+
+
+@pytest.mark.parametrize(
+    ("usage", "words"),
+    [
+        (HOURS.replace("T01:00", "T00:30"), "row 3, column start: the interval from 2026-04-01T00:30+05:30 overlaps the one of"),
+        (HOURS.replace("interval_import_wh", "import_kwh"), "row 1, column import_kwh: is not known; is it interval_import_wh?"),
+        (HOURS.replace("1000", "1.5"), "row 2, column interval_import_wh: is '1.5', which is no integer: write whole Wh, as 1500 for 1.5 kWh"),
+        (HOURS.replace("60", "0"), "row 2, column length_min: is '0'"),
+        (HOURS.replace(",1000", ","), "row 2, column interval_import_wh: is empty"),
+        (HOURS.replace("2026-04-01T00:00", "1/4/2026"), "row 2, column start: is '1/4/2026'"),
+        (HOURS.replace("2026-04-01T00:00", "0001-01-01T00:00"), "row 2, column start: is 0001-01-01T00:00, outside the years"),
+        (HOURS.replace("length_min,", "").replace(",60", ""), "row 1, column length_min: is missing: add it, or give --interval-min"),
+        (HOURS.replace("interval_import_wh", "interval_volume_l"), "is a tariff of electricity: leave these columns out"),
+        ("when,wh\n", "row 1: the first column is 'when'; it is start (intervals), at (registers) or day (days)"),
+        ("at,import_wh\n2026-04-01,5000\n2026-05-01,4000\n", "row 3, column import_wh: 4000 is below 5000 of the read before it"),
+        ("at,import_wh\n2026-04-01,5000\n2026-05-03T10:34,6000\n", "nothing is known of the midnight at which the period ends"),
+        ("at,export_wh\n2026-04-01,5000\n2026-05-01,6000\n", "the usage has no import_wh of 2026-04-01 to 2026-05-01: add the column"),
+        ("day,recharge_minor\n2026-04-01,5\n", "neither intervals nor register reads"),
+        (HOURS + "2026-04-01T02:00,60\n", "row 4: has 2 cells, and the first row has 3"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_usage_has_its_place_and_what_to_do(tmp_path, usage, words):
+    assert words in refused(tmp_path, ONE_PRICE, [usage])
+
+
+def test_options_that_contradict_the_documents(tmp_path):
+    reads = "at,import_wh\n2026-04-01,0\n2026-05-01,5000\n"
+    assert "does not cover 2026-03-01" in refused(tmp_path, ONE_PRICE, [reads], "--from", "2026-03-01")
+    assert "does not name the calendar ontario-tou" in refused(
+        tmp_path, ONE_PRICE, [reads], "--calendar", str(ONTARIO)
+    )
+    assert "no zone of the IANA" in refused(tmp_path, ONE_PRICE, [reads], "--timezone", "Delhi")
+    assert "--share flat=x" in refused(tmp_path, ONE_PRICE, [reads], "--share", "flat=x")
+    zoned = document(line("energy", "slabs", one_price("5")), 'calendar = "industry"\nzones = {peak = 1}\n')
+    assert "give its document with --calendar" in refused(tmp_path, zoned, [reads])
+
+
+# Two tariffs over samples, and a document in sentences
+
+
+def tariff_command(*arguments):
+    result = CliRunner().invoke(command, ["tariff", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_who_pays_how_much_more(tmp_path):
+    """A dearer price above 100 kWh and no fixed charge: 50 kWh pay less, 300 kWh more, and none the same."""
+    fixed = line("fixed", "per-month", "rate = 40")
+    before, after = tmp_path / "a.toml", tmp_path / "b.toml"
+    before.write_text(document(line("energy", "slabs", one_price("5")) + fixed))
+    slabs = "slabs = [{from = 0, up_to = 100, rate = 5}, {from = 100, rate = 7}]"
+    # It is in force later than the samples: the comparison asks what they would pay.
+    after.write_text(document(line("energy", "slabs", slabs)).replace("2020-01-01", "2027-01-01"))
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    for name, kwh in (("small", 50), ("large", 300), ("middle", 120)):
+        (folder / f"{name}.registers.csv").write_text(
+            f"at,import_wh\n2026-04-01,0\n2026-05-01,{kwh * 1000}\n"
+        )
+    told = json.loads(tariff_command("diff", before, after, "--sample", folder, "--json"))
+    assert [(Path(each["sample"]).name, each["more_minor"]) for each in told["samples"]] == [
+        ("large", 36_000),
+        ("middle", 0),
+        ("small", -4_000),
+    ]
+    assert told["samples"][0]["more_by_line_minor"] == {"energy": 40_000, "fixed": -4_000}
+    assert (told["pay_more"], told["pay_less"], told["pay_the_same"]) == (1, 1, 1)
+    assert told["more_by_line_minor"] == {"energy": 44_000, "fixed": -12_000}
+    assert told["more_minor"] == 32_000
+    said = tariff_command("diff", before, after, "--sample", folder)
+    assert "1 pay more, 1 less, 1 the same; in total 320.00 INR" in said
+    for problem, arguments in (
+        ("has no file that ends in .csv", ["--sample", tmp_path]),
+        ("sample", ["--sample", before]),
+    ):
+        with pytest.raises(CommandError, match=problem if problem != "sample" else "the first column"):
+            tariff_command("diff", before, after, *arguments)
+    after.write_text(after.read_text().replace('"INR"', '"BDT"'))
+    with pytest.raises(CommandError, match="amounts of one currency can be compared"):
+        tariff_command("diff", before, after, "--sample", folder)
+
+
+def test_a_document_in_sentences(tmp_path):
+    path = tmp_path / "ht.toml"
+    path.write_text(
+        document(MAHARASHTRA_HT, 'calendar = "maharashtra"\nzones = {A = 1, B = 2, C = 3, D = 4}\n')
+    )
+    said = tariff_command("explain", path)
+    for sentence in (
+        "Its time zones are those of the calendar maharashtra: A (1), B (2), C (3), D (4).",
+        "It is a price for each month and each kVA of the maximum demand (each day counts as one part of its calendar month): 295 INR.",
+        "It is charged once the period is over; until then it is in the reserve.",
+        "It prices import_wh, by the kWh: each kWh costs 8.41 INR.",
+        "in C, each kWh costs 0.8 INR",
+        "Energy that is in no zone is calculated as B.",
+        "in A, each kWh gives back 1.5 INR",
+        "Up to 0.994 nothing; above that an incentive of 7 %.",
+        "Of money, the amount is rounded half-up to 0.01 INR.",
+    ):
+        assert sentence in said
+    told = json.loads(tariff_command("explain", path, "--json"))
+    assert told["lines"][0]["name"] == "demand"
+    assert told["lines"][0]["settles"] == "at-close"
+
+
+EVERY_KIND = (
+    line("energy", "slabs", "by_use = [{up_to = 50, slabs = [{from = 0, rate = 1}]}, {slabs = [{from = 0, up_to = 75, rate = 2}, {from = 75, rate = 3}]}]", 'round_energy = {to = "1"}')
+    + line("zoned", "zones", 'zones_and_slabs = "within-zones"', 'otherwise = "night"', "prices = [{zone = 'peak', slabs = [{from = 0, up_to = 10, rate = 4}, {from = 10, rate = 5}]}, {zone = 'night', rate = 2}]")
+    + line("tod", "zone-percent", 'zones_and_slabs = "average"', "percents = [{zone = 'peak', surcharge = 20}, {zone = 'night', rebate = 10}]", 'on = ["energy"]')
+    + line("export", "slabs", 'quantity = "netted_import_wh"', one_price("3"), "credit = true", 'claim_on = "the state"')
+    + line("day", "per-day", "rate = 2")
+    + line("month", "per-month", 'per = "kVA"', 'load = "contracted"', "bands = [{up_to_kva = 5, rate = 20}, {rate = 30}]")
+    + line("duty", "percent", "rates = [{percent = 5}, {from = 2026-06-01, percent = 6}]", 'on = [{line = "energy", percent = 50}]')
+    + line("rebate", "rebate", "by_use = [{up_to = 100, percent = 50, at_most = 80}, {percent = 0}]", 'on = ["energy"]')
+    + line("least", "minimum", "rate = 100", 'on = ["energy"]')
+    + line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', 'zones = ["peak"]', "rate = 10", "kva_percent = 90", "at_least = {percent = 85, of = 'contracted'}", "ratchet = {periods = 3, percent = 75}", "round_demand = {to = 1, mode = 'up'}", "excess = {above = 'sanctioned', percent = 50, beyond_percent = 105}")
+    + line("factor", "power-factor", 'factor_by = "kvarh-lag"', 'table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {up_to = "0.95"}, {incentive = 2}]', 'on = ["energy"]')
+    + line("settled", "settlement", "rate = 2")
+    + line("topped", "recharge-rebate", "percent = 2", "at_most = 10")
+    + line("held", "balance-rebate", "percent = 1")
+    + line("whole", "round-off", "round = {to = 1}", 'on = ["energy"]')
+)  # fmt: skip
+ZONED = (
+    'calendar = "c"\nzones = {peak = 1, night = 2}\nnet_metering = {bank = "zones", settlement_month = 3}\n'
+)
+
+
+def test_each_kind_of_line_in_sentences(tmp_path):
+    path = tmp_path / "all.toml"
+    path.write_text(document(EVERY_KIND, ZONED))
+    said = tariff_command("explain", path)
+    for sentence in (
+        "for a use of at most 50 kWh a month, each kWh costs 1 INR; of a month, from 0 to 75 kWh 2 INR, above 75 kWh 3 INR.",
+        "in peak, of a month, from 0 to 10 kWh 4 INR, above 10 kWh 5 INR; in night, each kWh costs 2 INR.",
+        "in peak a surcharge of 20 %, in night a rebate of 10 %, of the period's average price, on the energy of the zone.",
+        "each kWh gives back 3 INR.",
+        "It is posted to the contra account of receivable; the state owes it.",
+        "each kVA of contracted load (each day counts as one part of its calendar month): 20 INR up to 5 kVA, 30 INR.",
+        "It adds 5 %, 6 % from 2026-06-01 of 50 % of energy.",
+        "It gives back 50 % (at most 80 INR a month) for a use of at most 100 kWh a month, 0 % of energy.",
+        "It is the amount by which the sum of energy is below a minimum for each month (each day counts as one part of its calendar month): 100 INR.",
+        "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
+        "It is at least 75 % of the highest demand of the last 3 periods.",
+        "Up to 0.9 a penalty of 1 % for each 0.01 from 0.9; up to 0.95 nothing; above that an incentive of 2 %.",
+        "It pays 2 INR for each kWh that a bank of units settles.",
+        "It gives back 2 % of recharges, at most 10 INR a month.",
+        "The sum of energy is rounded half-up to 1 INR.",
+        "each zone has a bank of units; it is settled in month 3.",
+    ):
+        assert sentence in said, said

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -401,7 +402,7 @@ def line_of(draw, names, by_measure):
     return draw(st.one_of(kinds))
 
 
-NETTING = 'net_metering = {bank = "zones", settlement_month = 2}\n'
+NETTING = 'net_metering = {bank = "zones", settlement_month = 2, at_end = "settle"}\n'
 BANK = {1: 4_000, 2: 0, 3: 12_500}
 
 
@@ -526,7 +527,8 @@ def inputs(used, agreed, passed, known=None):
         for end, power in PAST
         for name in PAST_NAMES
     )
-    given_all = {"billed": billed, "through": elapsed.end, "measured": Measured(measured, past, BANK)}
+    ends = len(used) % 2 == 0
+    given_all = {"billed": billed, "through": elapsed.end, "measured": Measured(measured, past, BANK, ends)}
     return terms, uses, given_all
 
 
@@ -547,6 +549,7 @@ def of_the_second(agreed, uses, rest, closing=None):
         past_demands=[(end, name, power) for end, power in PAST for name in PAST_NAMES],
         closing=closing,
         bank=BANK,
+        ends=rest["measured"].ends,
     )
 
 
@@ -621,7 +624,11 @@ def test_the_order_of_days_and_of_rows_changes_nothing(text, seed, data):
     ours = rate_period(terms, uses, **rest)
     shuffled = compute(data.draw(st.permutations(used)), agreed, 12)
     assert [line.amount_minor for line in ours.lines] == [line.amount_minor for line in shuffled.lines]
-    measured = Measured(rest["measured"].uses[::-1], rest["measured"].past_demands[::-1], BANK)
+    measured = replace(
+        rest["measured"],
+        uses=rest["measured"].uses[::-1],
+        past_demands=rest["measured"].past_demands[::-1],
+    )
     assert rate_period(terms, uses, **rest | {"measured": measured}) == ours
 
 
@@ -807,7 +814,7 @@ rate = "2.90"
 MARCH = Period(date(2026, 3, 1), date(2026, 4, 1))
 
 
-def roof(text, days_values, bank, billed=MARCH, through=None):
+def roof(text, days_values, bank, billed=MARCH, through=None, *, ends=False):
     """One month of a roof, determinants by days in a row."""
     terms = [RatingTerms(billed.first, (parse_tariff(text),), 0)]
     rows = tuple(
@@ -815,7 +822,7 @@ def roof(text, days_values, bank, billed=MARCH, through=None):
         for n, values in enumerate(days_values)
     )
     through = through or billed.end
-    given_all = {"billed": billed, "through": through, "measured": Measured(rows, bank_wh=bank)}
+    given_all = {"billed": billed, "through": through, "measured": Measured(rows, bank_wh=bank, ends=ends)}
     return rate_period(terms, [], **given_all), reserve_so_far(terms, [], **given_all)
 
 
@@ -832,6 +839,19 @@ def test_net_metering_uses_the_bank_and_settles_in_march():
     april, _ = roof(document(ROOF), values, {0: 40_000}, APRIL)
     assert amounts(april) == {"energy": "0.00", "settlement": "0.00"}
     assert april.bank[0].closing_wh == 60_000
+    # An agreement that ends in April is paid where the document says so.
+    assert roof(document(ROOF), values, {0: 40_000}, APRIL, ends=True)[0].bank == april.bank
+    at_end = ROOF.replace("settlement_month = 3", 'at_end = "settle"')
+    left, _ = roof(document(at_end), values, {0: 40_000}, APRIL, ends=True)
+    assert amounts(left) == {"energy": "0.00", "settlement": "-174.00"}
+    assert roof(document(at_end), values, {0: 40_000}, APRIL)[0].bank == april.bank
+
+
+def test_a_period_of_which_nothing_was_measured_takes_its_bank_on_or_settles_it():
+    settled, _ = roof(document(ROOF), [], {0: 40_000})
+    assert (amounts(settled)["settlement"], settled.bank[0].closing_wh) == ("-116.00", 0)
+    kept, _ = roof(document(ROOF), [], {0: 40_000}, APRIL)
+    assert (kept.bank[0].opening_wh, kept.bank[0].closing_wh) == (40_000, 40_000)
 
 
 def test_a_cloudy_day_is_charged_and_a_sunny_one_gives_it_back():
@@ -893,7 +913,8 @@ def test_gross_metering_and_net_billing_are_lines():
         ('bank = "total"', 'bank = "year"', "net_metering.bank", "one for all times"),
         ('bank = "total"', 'bank = "zones"', "net_metering.bank", "state them at the top"),
         ("settlement_month = 3", "settlement_month = 13", "net_metering.settlement_month", "1 to 12"),
-        (", settlement_month = 3", "", "line settlement.accrues", "nothing is settled without it"),
+        (", settlement_month = 3", "", "line settlement.accrues", "nothing is settled without them"),
+        ("settlement_month = 3", 'at_end = "pay"', "net_metering.at_end", "keep its units unpaid"),
         (
             'net_metering = {bank = "total", settlement_month = 3}',
             "",
@@ -1059,7 +1080,7 @@ def test_rows_and_days_are_rated_alike(situation):
                 max(sums.get(name, 0), value) if name.startswith("max_") else sums.get(name, 0) + value
             )
         rows[FIRST + timedelta(days=n)] = dict(sums)
-    measured = Measured(uses_of_rows(FIRST, rows), rest["measured"].past_demands, BANK)
+    measured = replace(rest["measured"], uses=uses_of_rows(FIRST, rows))
     assert rate_period(terms, uses, **rest | {"measured": measured}) == rate_period(terms, uses, **rest)
 
 

@@ -230,7 +230,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     """And each is seen to fail: arithmetic in `test_evidence`, arrears in `test_arrears`, settled in `test_unread`, service in `test_rollout`, approvals in
     `tests/apps/approvals/test_approval_law.py`, counter in `tests/usecases/test_counter.py`, bank in
     `tests/apps/bank/test_law.py`, determinants in `tests/apps/determinants/test_rows.py`, maintenance in
-    `tests/usecases/test_maintenance.py`, roots in `tests/adversary/test_rewritten_books.py`, the others above."""
+    `tests/usecases/test_maintenance.py`, roots in `tests/adversary/test_rewritten_books.py`, units and
+    unit_banks in `test_unit_banks`, the others above."""
     found = live(town)
     assert set(found) == {law for _mutation, law in MUTATIONS} | {
         "approvals",
@@ -243,6 +244,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
         "roots",
         "service",
         "settled",
+        "unit_banks",
+        "units",
     }
     assert all(found.values()), found
 

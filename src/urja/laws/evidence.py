@@ -8,7 +8,7 @@ their chain.
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -31,7 +31,7 @@ SELECT DISTINCT agreement_id, period_start FROM books_entry WHERE bucket = %(buc
 """
 _CHARGES: LiteralString = f"""
 SELECT * FROM (
-    SELECT e.account_id, e.seq, e.batch, e.agreement_id, e.period_start, e.line, e.amount_minor, e.inputs,
+    SELECT e.account_id, e.seq, e.batch, e.agreement_id, e.period_start, e.line, e.amount_minor, e.posted_at, e.inputs,
         -sum(e.amount_minor) OVER w AS charged_minor, lag(e.seq) OVER w AS before
     FROM books_entry e WHERE e.bucket = %(bucket)s AND e.origin = 'engine'
         AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
@@ -44,6 +44,13 @@ WHERE r.agreement_id = %s AND r.period = %s AND r.as_of = %s AND r.version = %s
 """
 
 
+_UNITS: LiteralString = """
+SELECT DISTINCT ON (zone) zone, opening_wh, imported_wh, exported_wh, used_wh, settled_wh, closing_wh FROM billing_unit_bank
+WHERE agreement_id = %s AND period_start = %s AND recorded_at <= %s ORDER BY zone, version DESC
+"""
+"""The units of a period's banks when an entry was posted."""
+
+
 class _Charge(NamedTuple):
     account_id: int
     seq: int
@@ -52,6 +59,7 @@ class _Charge(NamedTuple):
     period_start: date
     line: str
     amount_minor: int
+    posted_at: datetime
     inputs: Mapping[str, Any]
     charged_minor: int
     """On the line of the period, with this entry."""
@@ -100,6 +108,7 @@ def examine(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
                     yield f"{charge.name} names a calculation that cannot be made again: {error}"
                     continue
                 yield from _determinants(connection, charge, calculation)
+                yield from _units(connection, charge, rated)
             elif (
                 held is None
                 or held.posting != charge.posting
@@ -114,6 +123,19 @@ def examine(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
                 )
             if charge.inputs.get("before") != charge.before:
                 yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
+
+
+def _units(connection: Connection, charge: _Charge, rated: RatedPeriod) -> Iterator[str]:
+    if not rated.bank:
+        return
+    given = [charge.agreement_id, charge.period_start, charge.posted_at]
+    stored = {zone: tuple(units) for zone, *units in connection.execute(_UNITS, given)}
+    for row in rated.bank:
+        units = (
+            row.opening_wh, row.imported_wh, row.exported_wh, row.used_wh, row.settled_wh, row.closing_wh
+        )  # fmt: skip
+        if stored.get(row.zone) != units:
+            yield f"{charge.name} was calculated from the bank {row.zone} with {units}, stored is {stored.get(row.zone)}"
 
 
 def _determinants(connection: Connection, charge: _Charge, calculation: Calculation) -> Iterator[str]:

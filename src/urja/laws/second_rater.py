@@ -60,6 +60,20 @@ class Line:
 
 
 @dataclass
+class Units:
+    """The units of a bank in a period, in Wh, before anything is settled."""
+
+    zone: int
+    opening: int
+    exported: int
+    used: int
+
+    @property
+    def closing(self) -> int:
+        return self.opening + self.exported - self.used
+
+
+@dataclass
 class Bill:
     """Days that are rated together, with the documents that apply from some of them on."""
 
@@ -89,6 +103,7 @@ def charges(
     past_demands: list[Past] | None = None,
     closing: bool | None = None,
     bank: dict[int, int] | None = None,
+    ends: bool = False,
 ) -> dict[str, int]:
     """Return the amount of each line in minor units, for the billed days `first`..`end` as far as `through`.
 
@@ -96,7 +111,7 @@ def charges(
     order; `uses` are (first day, end day, Wh), ends exclusive. Charges by day begin with `by_day_from`. `measured` are
     (first day, end day, determinants by name) and `facts` (first day, what else the terms state). `closing` estimates
     lines that settle at close before the period is over; the reserve is the difference. `bank` has the units banked
-    before the period, in Wh by zone (0: of all times).
+    before the period, in Wh by zone (0: of all times); `ends` says that the agreement ends with the billed days.
     """
     energy: ByDay = {}
     for use_first, use_end, energy_wh in uses:
@@ -105,9 +120,10 @@ def charges(
     loads = {day: terms_on(terms, day)[2] for day in days_between(first, end) if day >= by_day_from}
     bills = bills_of(terms, days_between(first, end))
     give_energy(bills, energy, through)
-    netted, remains, settles_in = set_off(measured or [], terms, bank or {})
+    netted, units, rules = set_off(measured or [], terms, bank or {}, end)
     others = others_by_day(netted)
-    if bills and settles_in == (end - timedelta(days=1)).month:
+    if bills and settled_by(rules, end, ends=ends):
+        remains = sum(row.closing for row in units)
         begun = [bill for bill in bills if bill.days[0] < through] or bills[:1]
         begun[-1].settled = remains
     for bill in bills:
@@ -232,21 +248,20 @@ def set_off(
     measured: list[tuple[date, date, dict[str, int]]],
     terms: list[tuple[date, list[str], int]],
     bank: dict[int, int],
-) -> tuple[list[tuple[date, date, dict[str, int]]], int, int]:
-    """Return determinants with what net metering leaves of import, what remains in the banks (Wh), and their month."""
+    billed_end: date,
+) -> tuple[list[tuple[date, date, dict[str, int]]], list[Units], Table]:
+    """Return determinants with what net metering leaves of import, the units of each bank (Wh), and the rules of the last days."""
     found = []
     imported: dict[int, int] = {}
     exported: dict[int, int] = {}
-    month = 0
+    newest: Table = {}
     for first, end, values in sorted(measured, key=lambda each: each[0]):
         document = read(text_in_force(terms_on(terms, first)[1], first))
         rules = document.get("net_metering")
         added = dict(values)
         if rules:
-            month = rules.get("settlement_month", 0)
-            zones = {0: ""}
-            if rules["bank"] == "zones":
-                zones = {number: f"_z{number}" for number in document["zones"].values()}
+            newest = rules
+            zones = banks_of(document)
             added["netted_import_wh"] = 0
             for zone, suffix in zones.items():
                 left_before = left(bank, zone, imported, exported)
@@ -257,11 +272,32 @@ def set_off(
                 if suffix:
                     added["netted_import_wh" + suffix] = change
         found.append((first, end, added))
-    remains = sum(
-        bank.get(zone, 0) + exported[zone] - imported[zone] + left(bank, zone, imported, exported)
+    if not newest and terms and terms[0][0] < billed_end:
+        last = billed_end - timedelta(days=1)
+        document = read(text_in_force(terms_on(terms, last)[1], last))
+        newest = document.get("net_metering", {})
+        imported = dict.fromkeys(banks_of(document) if newest else {}, 0)
+        exported = dict(imported)
+    units = [
+        Units(zone, bank.get(zone, 0), exported[zone], imported[zone] - left(bank, zone, imported, exported))
         for zone in imported
-    )
-    return found, remains, month
+    ]
+    return found, units, newest
+
+
+def banks_of(document: Table) -> dict[int, str]:
+    """Return the numbers of a document's banks, with the ends of the names of their determinants."""
+    if document["net_metering"]["bank"] == "zones":
+        return {number: f"_z{number}" for number in document["zones"].values()}
+    return {0: ""}
+
+
+def settled_by(rules: Table, end: date, *, ends: bool) -> bool:
+    """Return whether a period that is billed to `end` settles what remains in its banks."""
+    if not rules:
+        return False
+    in_month = rules.get("settlement_month") == (end - timedelta(days=1)).month
+    return in_month or (ends and rules.get("at_end") == "settle")
 
 
 def left(bank: dict[int, int], zone: int, imported: dict[int, int], exported: dict[int, int]) -> int:

@@ -27,6 +27,7 @@ from urja.laws import (
     payments as payment_laws,
     service as service_law,
     signed_log as root_law,
+    units as units_law,
 )
 from urja.laws.connections import Connection
 
@@ -103,6 +104,16 @@ def examine(
             "second_rater",
             "each period was charged what the second rater says",
             _by_bucket(_second_rater, connection, buckets),
+        ),
+        (
+            "units",
+            "units are conserved: what was banked and exported is used, settled or still banked, and rests on its determinants",
+            _by_bucket(_units, connection, buckets),
+        ),
+        (
+            "unit_banks",
+            "each bank of units follows from the one before, version by version and period by period",
+            _by_bucket(units_law.following, connection, buckets),
         ),
         (
             "credits",
@@ -309,6 +320,8 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
             uses=period.uses,
             by_day_from=period.by_day_from,
             measured=period.measured,
+            bank=period.bank,
+            ends=period.ends,
         )
         expected = {line: amount for line, amount in expected.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
@@ -336,6 +349,22 @@ class _RatedPeriod:
     by_day_from: date
     measured: list[tuple[date, date, dict[str, int]]]
     """First day, end day and determinants by name, of each part of the period."""
+    bank: dict[int, int]
+    """Units that were banked before, in Wh by the number of the bank."""
+    ends: bool
+    """Whether the agreement was known to end with the billed days; said only where a bank is stored."""
+
+
+def _units(connection: Connection, bucket: int, _proven: int) -> Iterator[str]:
+    # All of them, not only what came since: the ledger of units is not in the signed log.
+    for period in _rated_periods(connection, {"bucket": bucket, "proven": 0}):
+        yield from units_law.conserved(
+            connection,
+            (period.agreement_id, period.start),
+            period.terms,
+            (period.first, period.end, period.through),
+            period.measured,
+        )
 
 
 def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[_RatedPeriod]:
@@ -345,6 +374,15 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
         "SELECT code, version, sha256, text FROM rulebook_tariff_version ORDER BY valid_from, id"
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
+    banks: dict[tuple[int, date], tuple[dict[int, int], bool]] = {}
+    for agreement_id, start, zone, opening_wh, ends in connection.execute(
+        "SELECT DISTINCT ON (agreement_id, period_start, zone) agreement_id, period_start, zone, opening_wh, ends "
+        "FROM billing_unit_bank WHERE agreement_id >= %(bucket)s::bigint << 40 "
+        "AND agreement_id < (%(bucket)s::bigint + 1) << 40 ORDER BY agreement_id, period_start, zone, version DESC",
+        given,
+    ):
+        known = banks.get((agreement_id, start), ({}, False))
+        banks[agreement_id, start] = ({**known[0], zone: opening_wh}, ends)
     rows = connection.execute(
         "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured FROM billing_rated "  # noqa: S608 - a constant
         "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
@@ -367,6 +405,8 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
             measured=[
                 (date.fromisoformat(a), date.fromisoformat(b), values) for a, b, values in measured or ()
             ],
+            bank=banks.get((agreement_id, start), ({}, False))[0],
+            ends=banks.get((agreement_id, start), ({}, False))[1],
         )
 
 

@@ -6,8 +6,8 @@ formula.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import Self
@@ -16,6 +16,7 @@ from django.db import connection
 
 from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.billing.evidence import Evidence
+from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
@@ -106,14 +107,26 @@ class ChargeDifferences:
 
     drafts: list[books.Draft] = field(default_factory=list)
     rated: list[billing.Rated] = field(default_factory=list)
+    units: list[StoredUnits] = field(default_factory=list)
+    """What the periods add to the ledger of units."""
     held: dict[int, str] = field(default_factory=dict)
     """Agreements that wait for determinants: why, and what to do; empty where readings have just come."""
 
     def __iadd__(self, other: "ChargeDifferences") -> Self:
         self.drafts += other.drafts
         self.rated += other.rated
+        self.units += other.units
         self.held |= other.held
         return self
+
+    def without(self, agreement_ids: Collection[int]) -> "ChargeDifferences":
+        """Return the differences of other agreements than these, with all that are held."""
+        return ChargeDifferences(
+            [draft for draft in self.drafts if draft.agreement_id not in agreement_ids],
+            [rated for rated in self.rated if rated.agreement_id not in agreement_ids],
+            [units for units in self.units if units.agreement_id not in agreement_ids],
+            self.held,
+        )
 
 
 def period_differences(
@@ -122,11 +135,12 @@ def period_differences(
     day: date,
     known: dict[int, PeriodEnergy],
     now: datetime,
+    banks: UnitBanks,
     key_suffix: str = "",
 ) -> ChargeDifferences:
     """The differences of a period at `now`, to be posted on `day`, which may be after the period. Amounts in minor units.
 
-    A day has one close; a caller that posts on it more than once gives each time another `key_suffix`.
+    What they add to the ledger of units is in `banks` afterwards, so that the next period opens with it. A day has one close; a caller that posts on it more than once gives each time another `key_suffix`.
     """
     settled = ChargeDifferences()
     ids = [agreement.id for agreement in members]
@@ -149,6 +163,12 @@ def period_differences(
                 continue
             assert row is not None
             measured = determined_rows.measured_of(agreement, basis, through[agreement.id], row)
+        if basis.net_metered:
+            measured = replace(
+                measured,
+                bank_wh=banks.opening_wh(agreement.id, period.first),
+                ends=basis.billed.end == usage.days_of(agreement).end,
+            )
         energy_at = usage.energy_at(agreement.id, period)
         rating = usage.rate_on(basis, through[agreement.id], energy_wh, energy_at, measured)
         # Readings that come in between the two statements make another row: it is not named.
@@ -167,6 +187,9 @@ def period_differences(
             if difference:
                 builder.add(name, lines.get(name), difference, last)
         settled.drafts += builder.drafts
+        settled.units += banks.go_on(
+            agreement.id, period.first, rating.target, ends=rating.measured.ends, determinants=named
+        )
         settled.rated.append(
             billing.Rated(
                 agreement.id,
@@ -203,7 +226,14 @@ def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_w
     return None
 
 
-def corrections(members: Sequence[Agreement], day: date, now: datetime) -> ChargeDifferences:
+def banks_of(members: Sequence[Agreement], day: date) -> UnitBanks:
+    """Return the banks of units of agreements, as far back as the close of a day corrects periods."""
+    return UnitBanks.of([agreement.id for agreement in members], usage.oldest_corrected(day))
+
+
+def corrections(
+    members: Sequence[Agreement], day: date, now: datetime, banks: UnitBanks
+) -> ChargeDifferences:
     """Differences of periods before that of `day` whose inputs have changed since they were rated."""
     by_id = {agreement.id: agreement for agreement in members}
     earlier = [
@@ -211,7 +241,7 @@ def corrections(members: Sequence[Agreement], day: date, now: datetime) -> Charg
         for rated in _rated(list(by_id), day)
         if rated.through <= day and day not in usage.period_of(by_id[rated.agreement_id], rated.period_start)
     ]
-    return changed_period_differences(earlier, day, now)
+    return changed_period_differences(earlier, day, now, banks)
 
 
 def corrections_after_the_end(
@@ -220,16 +250,27 @@ def corrections_after_the_end(
     """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
     return changed_period_differences(
-        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)], day, now, key_suffix
+        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)],
+        day,
+        now,
+        banks_of(members, day),
+        key_suffix,
     )
 
 
 def changed_period_differences(
-    known: Sequence[tuple[Agreement, billing.Rated]], day: date, now: datetime, key_suffix: str = ""
+    known: Sequence[tuple[Agreement, billing.Rated]],
+    day: date,
+    now: datetime,
+    banks: UnitBanks,
+    key_suffix: str = "",
 ) -> ChargeDifferences:
-    """Settle again the periods whose energy, prices, terms or days have changed since they were rated."""
+    """Settle again the periods whose energy, prices, terms, days or opening bank have changed since they were rated.
+
+    An agreement with a period that is held has no differences in any: what a period leaves in the bank, the next one takes on.
+    """
     settled = ChargeDifferences()
-    changed: dict[Period, list[Agreement]] = {}
+    asked: dict[Period, list[tuple[Agreement, bool]]] = {}
     periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
     bases = [
         usage.basis_for(agreement, period) for (agreement, _), period in zip(known, periods, strict=True)
@@ -244,16 +285,20 @@ def changed_period_differences(
         before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
         cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
         # Compared with the stored inputs, not with the amounts: an unchanged period is not rated again at all.
-        if (
+        changed = (
             as_rated != as_known
             or cut != cuts_wh.get((agreement.id, period.first), {})
             or _measured_otherwise(basis, rated)
-        ):
-            changed.setdefault(period, []).append(agreement)
-    for period, group in sorted(changed.items()):
-        energies = usage.energies([agreement.id for agreement in group], period, period.end)
-        settled += period_differences(group, period, day, energies, now, key_suffix)
-    return settled
+        )
+        asked.setdefault(period, []).append((agreement, changed))
+    for period, members in sorted(asked.items()):
+        # Whether its bank opens otherwise is known once the periods before it are settled.
+        group = [one for one, changed in members if changed or not banks.follows(one.id, period.first)]
+        if group:
+            energies = usage.energies([agreement.id for agreement in group], period, period.end)
+            settled += period_differences(group, period, day, energies, now, banks, key_suffix)
+    banks.take_back(settled.held)
+    return settled.without(settled.held)
 
 
 def _measured_otherwise(basis: Basis, rated: billing.Rated) -> bool:

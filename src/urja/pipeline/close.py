@@ -16,7 +16,7 @@ from typing import Self
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing, queries, usage
+from urja.apps.billing import posting as billing, queries, unit_banks, usage
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -164,8 +164,9 @@ class _DayClosed:
 def _close_day(
     bucket: int, members: Sequence[Agreement], day: date, now: datetime, cutoff: timedelta
 ) -> _DayClosed:
-    report, drafts, rated = CloseResult(), list[books.Draft](), list[billing.Rated]()
+    report, settled = CloseResult(), charge_differences.ChargeDifferences()
     closes: dict[int, billing.Close] = {}
+    periods = []
     for period, group in _by_period(members, day):
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
         usage.align_period_borders(known)
@@ -175,18 +176,24 @@ def _close_day(
             for a in group
             if not found[a.id].provisional or now >= charge_differences.end_of(a, day) + cutoff
         ]
-        settled = charge_differences.period_differences(ready, period, day, known, now)
-        ready = [a for a in ready if a.id not in settled.held]
         report.waiting += len(group) - len(ready)
-        report.problems += filter(None, settled.held.values())
-        drafts += settled.drafts
-        rated += settled.rated
+        periods.append((period, ready, known))
         closes |= {agreement.id: found[agreement.id] for agreement in ready}
-    # Corrections of earlier periods carry the service day and accounting month of this close.
-    corrections = charge_differences.corrections([a for a in members if a.id in closes], day, now)
-    report.problems += filter(None, corrections.held.values())
-    posted = books.post_entries(bucket, [*corrections.drafts, *drafts], now)
-    billing.record_rated([*corrections.rated, *rated])
+    ready = [a for a in members if a.id in closes]
+    banks = charge_differences.banks_of(ready, day)
+    # Corrections of earlier periods carry the service day and accounting month of this close. They are first: a bank of
+    # units opens with what the period before has left.
+    corrections = charge_differences.corrections(ready, day, now, banks)
+    for period, group, known in periods:
+        settled += charge_differences.period_differences(group, period, day, known, now, banks)
+    corrections += settled
+    due = corrections.without(settled.held)
+    report.waiting += len(settled.held)
+    report.problems += filter(None, due.held.values())
+    closes = {id_: close for id_, close in closes.items() if id_ not in settled.held}
+    posted = books.post_entries(bucket, due.drafts, now)
+    billing.record_rated(due.rated)
+    unit_banks.record(due.units, now)
     billing.record_closes(closes.values(), now)
     report.entries = len(posted)
     report.days = len(closes)

@@ -15,7 +15,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing, usage
+from urja.apps.billing import posting as billing, unit_banks, usage
 from urja.apps.books import locking, operations as books, posting
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -109,6 +109,7 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
     )
     done.entries += len(posting.post_entries(bucket, settled.drafts, now))
     billing.record_rated(settled.rated)
+    unit_banks.record(settled.units, now)
     done.problems += filter(None, settled.held.values())
     members = [agreement for agreement in members if agreement.id not in settled.held]
     billing.record_closes(_closes(members, now, cutoff), now)

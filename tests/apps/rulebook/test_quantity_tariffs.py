@@ -36,8 +36,6 @@ def test_zones_are_the_calendars_and_what_the_close_cannot_rate_is_refused(datab
         UnratedTariffError, match="needs a reserve for line energy, which settles at close, which the"
     ):
         load_tariff(at_close, START)
-    with pytest.raises(UnratedTariffError, match="needs a bank of units, which"):
-        load_tariff(TARIFF + '[net_metering]\nbank = "total"\n', START)
     common = '"slabs"\nquantity = "common_import_wh"\nshare = "flat"'
     with pytest.raises(UnratedTariffError, match="needs common_import_wh, share by flat"):
         load_tariff(TARIFF.replace('"slabs"', common), START)

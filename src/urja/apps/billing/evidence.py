@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from urja.apps.billing import usage
+from urja.apps.billing import unit_banks, usage
 from urja.apps.billing.kinds import Cause
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts import queries as contracts
@@ -218,6 +218,7 @@ def _full(entry: ChargeEntry) -> FullCharge:
             f"the entry names {entry.inputs.get('before')} as the one before it, it is {before_seq}"
         )
     faults += _determinants_faults(entry, evidence)
+    faults += _units_faults(entry, rated)
     before = (
         _state(_entry(entry.account_id, before_seq)) if before_seq is not None else _State({}, None, 0, None)
     )
@@ -271,6 +272,18 @@ def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
         f"the {name} have {stored.values.get(each)} of {each}; the entry was calculated from {value}"
         for each, value in evidence.calculation.measured_totals.items()
         if stored.values.get(each) != value
+    ]
+
+
+def _units_faults(entry: ChargeEntry, rated: RatedPeriod) -> list[str]:
+    if not rated.bank:
+        return []
+    stored = unit_banks.newest(entry.agreement_id, entry.period_start, entry.posted_at)
+    return [
+        f"the ledger of units has {stored[row.zone].row if row.zone in stored else 'nothing'} for the bank {row.zone} when "
+        f"the entry was posted; its calculation comes to {row}"
+        for row in rated.bank
+        if row.zone not in stored or stored[row.zone].row != row
     ]
 
 

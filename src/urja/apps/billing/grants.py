@@ -4,10 +4,11 @@ _HEADS = "billing_close, billing_rated"
 _AGREED = "billing_deposit, billing_arrear, billing_instalment_plan"
 _OPENING = "billing_opening_balance"
 _PAID = "billing_arrear_payment, billing_instalment"
+_UNITS = "billing_unit_bank"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_HEADS}, {_AGREED}, {_OPENING}, {_PAID}, billing_arrear_left, billing_final_settlement TO urja_web"
+        f"GRANT SELECT ON {_HEADS}, {_AGREED}, {_OPENING}, {_PAID}, {_UNITS}, billing_arrear_left, billing_final_settlement TO urja_web"
     ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT, UPDATE ON {_HEADS} TO urja_pipeline",
@@ -16,6 +17,8 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT SELECT, INSERT ON {_OPENING} TO urja_pipeline",
         # Payments of dues are only added: a reversal is another row.
         f"GRANT SELECT, INSERT ON {_PAID} TO urja_pipeline",
+        # Banked units too: what differs is the next version.
+        f"GRANT SELECT, INSERT ON {_UNITS} TO urja_pipeline",
         "GRANT SELECT ON billing_arrear_left TO urja_pipeline",
         "GRANT SELECT, INSERT, DELETE ON billing_final_settlement TO urja_pipeline",
         "GRANT UPDATE (settled_at, amount_minor) ON billing_final_settlement TO urja_pipeline",

@@ -12,9 +12,11 @@ from django.db.models import Q
 from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, fresh_balance
+from urja.apps.billing.banked_units import BankedUnits, banked_units
 from urja.apps.billing.kinds import Cause, UnsignedList
 from urja.apps.billing.models import InstalmentPlan
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
+from urja.apps.billing.unit_banks import StoredUnits
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
@@ -398,6 +400,7 @@ def _tariff(used: JsonObject) -> TariffUsed:
 __all__ = [
     "ArrearsSource",
     "Balance",
+    "BankedUnits",
     "Entry",
     "EntryExplanation",
     "FinalShare",
@@ -407,7 +410,9 @@ __all__ = [
     "Read",
     "RechargeShare",
     "Row",
+    "StoredUnits",
     "TariffUsed",
+    "banked_units",
     "closed_through",
     "contra_and_title",
     "entries",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from urja.apps.billing import unit_banks
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
 from urja.apps.rulebook.errors import UnknownTariffError
@@ -126,6 +127,11 @@ class Basis:
         return frozenset[str]().union(*(tariff.needs for each in self.terms for tariff in each.versions))
 
     @property
+    def net_metered(self) -> bool:
+        """Whether a tariff of some billed days sets export off against import."""
+        return any(tariff.net_metering for each in self.terms for tariff in each.versions)
+
+    @property
     def calendars(self) -> tuple[str, ...]:
         """Codes of the calendars by which its tariffs put energy into zones."""
         tariffs_of = (tariff for each in self.terms for tariff in each.versions)
@@ -187,7 +193,7 @@ class Rating:
             billed=self.basis.billed,
             through=self.target.through,
             by_day_from=self.basis.by_day_from,
-            measured=self.measured.uses,
+            measured=self.measured,
         )
 
 
@@ -278,12 +284,15 @@ def _as_charged(agreement: Agreement, period: Period, basis: Basis, through: dat
         )
         found = cursor.fetchone()
     uses = measured_from_json(found[0]) if found else ()
+    banks = unit_banks.newest(agreement.id, period.first) if basis.net_metered else {}
     return Measured(
         tuple(
             use
             for use in uses
             if charged.intersection(use.days) == use.days and basis.needs <= use.values.keys()
-        )
+        ),
+        bank_wh={zone: stored.row.opening_wh for zone, stored in banks.items()},
+        ends=any(stored.ends for stored in banks.values()),
     )
 
 

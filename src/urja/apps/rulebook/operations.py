@@ -27,6 +27,7 @@ from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
+from urja.core.rating.tariff import Settlement
 
 _DETERMINED: Final = frozenset({"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES)})
 
@@ -83,12 +84,13 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
     needs = sorted(name for name in tariff.needs if not _is_determined(name))
-    if tariff.net_metering is not None:
-        needs.append("a bank of units")
     if tariff.cycle.months != 1:
         needs.append(f"periods of {tariff.cycle}")
     needs += [
-        f"a reserve for line {line.name}, which settles at close" for line in tariff.lines if line.at_close
+        f"a reserve for line {line.name}, which settles at close"
+        for line in tariff.lines
+        # What a bank is paid is no debt of the consumer's: it needs no reserve.
+        if line.at_close and not isinstance(line.accrual, Settlement)
     ]
     return needs
 

@@ -76,7 +76,9 @@ def explain(tariff: Tariff) -> tuple[list[str], dict[str, list[str]]]:
             else "one bank has the units of all times"
         )
         month = tariff.net_metering.settlement_month
-        settled = f"it is settled in month {month}" if month else "it is never settled"
+        when = [f"in month {month}"] if month else []
+        when += ["when an agreement ends"] if tariff.net_metering.settles_at_end else []
+        settled = f"it is settled {' and '.join(when)}" if when else "it is never settled"
         whole.append(f"Export is set off against import: {bank}; {settled}.")
     if tariff.needs:
         whole.append(f"Besides the billed energy it needs: {', '.join(sorted(tariff.needs))}.")

@@ -214,7 +214,14 @@ def tariff_schema() -> Schema:
             "type": "object",
             "additionalProperties": {"type": "integer", "minimum": 1, "maximum": MOST_ZONES},
         },
-        "net_metering": _table({"bank": _words(["zones", "total"]), "settlement_month": month}, ["bank"]),
+        "net_metering": _table(
+            {
+                "bank": _words(["zones", "total"]),
+                "settlement_month": month,
+                "at_end": _words(["settle", "keep"]),
+            },
+            ["bank"],
+        ),
         "line": _list({"oneOf": [_line(kind, *one) for kind, one in KINDS.items()]}),
     }
     return {

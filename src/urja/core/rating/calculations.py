@@ -6,14 +6,21 @@ the same engine comes to the same amounts at any later time.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from typing import Any, Final
 
 from urja.core.calendar import Period
 from urja.core.rating.engine import rate_period
-from urja.core.rating.inputs_and_results import EnergyUse, Measured, QuantityUse, RatedPeriod, RatingTerms
+from urja.core.rating.inputs_and_results import (
+    NOTHING_MEASURED,
+    EnergyUse,
+    Measured,
+    QuantityUse,
+    RatedPeriod,
+    RatingTerms,
+)
 from urja.core.rating.tariff import Tariff
 
 RATING_RULES: Final = "rating 1"
@@ -48,6 +55,10 @@ class Calculation:
     """Energy in Wh, part by part from the first billed day, without a gap."""
     measured: tuple[QuantityUse, ...] = ()
     """Determinants that its tariffs need, part by part from the first billed day, without a gap."""
+    bank_wh: Mapping[int, int] = field(default_factory=dict)
+    """Units banked before the period, in Wh by the number of the bank."""
+    ends: bool = False
+    """Whether the agreement ends with the billed days; said only of net metering."""
     rules: str = RATING_RULES
 
     @property
@@ -86,6 +97,8 @@ class Calculation:
                 if self.measured
                 else {}
             ),
+            **({"bank": sorted(map(list, self.bank_wh.items()))} if self.bank_wh else {}),
+            **({"ends": True} if self.ends else {}),
         }
 
     @classmethod
@@ -113,6 +126,8 @@ class Calculation:
                     pairwise([first, *measured_ends]), measured, strict=True
                 )
             ),
+            dict(stored.get("bank", [])),
+            stored.get("ends", False),
             stored["rules"],
         )
 
@@ -124,14 +139,16 @@ def calculation_of(
     billed: Period,
     through: date,
     by_day_from: date,
-    measured: Sequence[QuantityUse] = (),
+    measured: Measured = NOTHING_MEASURED,
 ) -> Calculation:
     """Return the calculation that names what `rate_period` is given."""
     named = tuple(
         NamedTerms(each.first, each.load_w, tuple(version.sha256 for version in each.versions))
         for each in terms
     )
-    return Calculation(billed, through, by_day_from, named, tuple(uses), tuple(measured))
+    return Calculation(
+        billed, through, by_day_from, named, tuple(uses), measured.uses, measured.bank_wh, measured.ends
+    )
 
 
 def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatedPeriod:
@@ -154,5 +171,5 @@ def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) ->
         billed=calculation.billed,
         through=calculation.through,
         by_day_from=calculation.by_day_from,
-        measured=Measured(calculation.measured),
+        measured=Measured(calculation.measured, bank_wh=calculation.bank_wh, ends=calculation.ends),
     )

@@ -118,7 +118,7 @@ def _rated(
     elapsed = Period(billed.first, max(billed.first, min(through, billed.end)))
     _check_uses(uses, elapsed)
     _check_measured(measured.uses, elapsed)
-    netted, bank = with_netted(measured.uses, terms, measured.bank_wh, billed)
+    netted, bank = with_netted(measured.uses, terms, measured.bank_wh, billed, ends=measured.ends)
     if bank:
         measured = replace(measured, uses=netted)
     notes: list[str] = []

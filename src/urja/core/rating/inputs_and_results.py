@@ -93,6 +93,8 @@ class Measured:
     """Maximum demands of earlier periods, for ratchets; which of them may be used is for `determinants.ratchet`."""
     bank_wh: Mapping[int, int] = field(default_factory=dict)
     """Units banked by net metering before the period, in Wh by the number of the zone; 0 for a bank of all times."""
+    ends: bool = False
+    """Whether the agreement ends with the billed days."""
 
 
 NOTHING_MEASURED = Measured()

@@ -58,14 +58,23 @@ def net_metering_of(reader: TariffTableReader, zones: dict[str, int]) -> NetMete
     if month is not None and (isinstance(month, bool) or not isinstance(month, int) or not 1 <= month <= 12):
         table.fault(f"must be a month, 1 to 12, not {month!r}", "settlement_month")
         month = None
+    at_end = table.take("at_end", "keep")
+    if at_end not in ("settle", "keep"):
+        table.fault(
+            f"is {at_end!r}; when an agreement ends, its bank may settle, or keep its units unpaid", "at_end"
+        )
     table.finish()
-    return NetMetering(bank == "zones", month)
+    return NetMetering(bank == "zones", month, at_end == "settle")
 
 
 def settlement(reader: TariffTableReader, around: Surroundings) -> Settlement:
     """Return what banked units are paid at their settlement."""
-    if around.net_metering is None or around.net_metering.settlement_month is None:
-        reader.fault("needs net_metering with a settlement_month: nothing is settled without it", "accrues")
+    bank = around.net_metering
+    if bank is None or (bank.settlement_month is None and not bank.settles_at_end):
+        reader.fault(
+            'needs net_metering with a settlement_month or at_end = "settle": nothing is settled without them',
+            "accrues",
+        )
     rate = reader.number("rate")
     return Settlement((rate or Fraction(0)) * around.minor)
 

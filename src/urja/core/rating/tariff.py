@@ -424,6 +424,8 @@ class NetMetering:
     """Whether each zone has a bank of its own."""
     settlement_month: int | None
     """The month (1 to 12) with the last day of the period that settles the bank; None where it never is."""
+    settles_at_end: bool = False
+    """Whether the last period of an agreement settles the bank, whatever its month."""
 
 
 type Accrual = (
@@ -525,8 +527,19 @@ class Tariff:
                 needed |= set(line.accrual.by)
             needed |= set(_facts_of(line))
         if self.net_metering is not None:
-            needed |= {"import_wh", "export_wh"}
+            # What is netted is no determinant: the engine makes it of the import and the export of each bank.
+            needed = {name for name in needed if not name.startswith("netted_import_wh")}
+            needed |= {
+                f"{name}{suffix}" for name in ("import_wh", "export_wh") for suffix in self.banks.values()
+            }
         return frozenset(needed)
+
+    @property
+    def banks(self) -> dict[int, str]:
+        """Numbers of the banks of its net metering (0: of all times), with the ends of the names of their determinants."""
+        if self.net_metering is None:
+            return {}
+        return {number: f"_z{number}" for _, number in self.zones} if self.net_metering.by_zones else {0: ""}
 
     def line(self, name: str) -> ChargeLine:
         """Return the line of a name; raises KeyError where there is none."""

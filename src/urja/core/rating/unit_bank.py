@@ -26,13 +26,18 @@ def bank_row(zone: int, opening_wh: int, imported_wh: int, exported_wh: int, *, 
 
 
 def with_netted(
-    uses: Sequence[QuantityUse], terms: Sequence[RatingTerms], opening_wh: Mapping[int, int], billed: Period
+    uses: Sequence[QuantityUse],
+    terms: Sequence[RatingTerms],
+    opening_wh: Mapping[int, int],
+    billed: Period,
+    *,
+    ends: bool = False,
 ) -> tuple[tuple[QuantityUse, ...], tuple[BankRow, ...]]:
     """Return determinants with the import that net metering leaves, in Wh, and the rows of the banks.
 
     Days count on which a tariff with net metering is in force. What a day adds is the difference of what the period
-    leaves with it and without it; so it may be negative, and days sum to the period. Rows settle in the settlement month. Raises
-    RatingError where import or export of such a day is not known, or banks change from zones to all times.
+    leaves with it and without it; so it may be negative, and days sum to the period. Rows settle in the settlement month, and,
+    where the document says so, if the agreement `ends`. Raises RatingError where import or export of such a day is not known, or banks change from zones to all times.
     """
     if not any(tariff.net_metering for each in terms for tariff in each.versions):
         return tuple(uses), ()
@@ -46,7 +51,7 @@ def with_netted(
             found.append(use)
             continue
         rules = tariff.net_metering
-        suffixes = {number: f"_z{number}" for _, number in tariff.zones} if rules.by_zones else {0: ""}
+        suffixes = tariff.banks
         if names and set(names) != set(suffixes):
             raise RatingError(
                 f"the banks of units change on {use.days.first}: begin the tariff with a new period"
@@ -67,7 +72,12 @@ def with_netted(
             netted[f"{NETTED}{suffix}"] = left[1] - left[0]
         netted[NETTED] = sum(netted.values())
         found.append(replace(use, values={**use.values, **netted}))
-    settles = rules is not None and (billed.end - ONE_DAY).month == rules.settlement_month
+    if not totals and billed.days and (rules := _in_force(terms, billed.end - ONE_DAY).net_metering):
+        # Nothing was measured: what was banked before is still to be settled, or taken on.
+        totals = dict.fromkeys(_in_force(terms, billed.end - ONE_DAY).banks, (0, 0))
+    settles = rules is not None and (
+        (billed.end - ONE_DAY).month == rules.settlement_month or (ends and rules.settles_at_end)
+    )
     rows = tuple(
         bank_row(zone, opening_wh.get(zone, 0), *total, settles=settles) for zone, total in totals.items()
     )

@@ -418,6 +418,37 @@ class Determinants(Shown, frozen=True, kw_only=True):
     items: list[DeterminantsRow]
 
 
+class UnitsOfBank(Shown, frozen=True, kw_only=True):
+    """The units of a bank in a billing period: opening + exported = used + settled + closing."""
+
+    period_from: date
+    as_of: date
+    """The last local day that counts."""
+    zone: str | None
+    """Name of the time zone, or its number where the tariff in force has no name for it; null for a bank of all times."""
+    version: int
+    """Number of the row: what differs from one that is stored is the next version."""
+    opening_wh: int
+    imported_wh: int
+    exported_wh: int
+    used_wh: int
+    """What was set off against import."""
+    settled_wh: int
+    """What was paid for."""
+    closing_wh: int
+
+
+class BankedUnits(Shown, frozen=True, kw_only=True):
+    """What net metering has banked for an agreement in the last thirteen billing periods, newest first."""
+
+    agreement_id: int
+    settles_on: date | None
+    """The last day of the billing period that pays for what is banked; null where the tariff has no such month."""
+    settles_at_end: bool
+    """Whether it is paid for when the agreement ends."""
+    items: list[UnitsOfBank]
+
+
 class Instalments(Shown, frozen=True, kw_only=True):
     """Instalments that pay off dues."""
 

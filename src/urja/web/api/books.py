@@ -33,6 +33,7 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.arrears import total_owed
+from urja.core.calendar import local_day
 from urja.core.power import Powered
 from urja.core.units import exact_text
 from urja.quantities.catalogue import BY_NAME
@@ -132,6 +133,41 @@ def determinants(ask: Ask) -> answers.Determinants:
                 calculated_at=local(row.calculated_at),
             )
             for row in rows
+        ],
+    )
+
+
+def units(ask: Ask) -> answers.BankedUnits:
+    """Return what an agreement has banked, in Wh; nothing before it has any. Raises ProblemError where its tariff is not loaded."""
+    (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
+    _note(ask, agreement)
+    try:
+        return _units(agreement, billing.banked_units(agreement, local_day(ask.now, zone())))
+    except UnknownTariffError as error:
+        raise ProblemError("no-tariff", str(error)) from error
+
+
+def _units(agreement: Agreement, found: billing.BankedUnits | None) -> answers.BankedUnits:
+    if found is None:
+        return answers.BankedUnits(agreement_id=agreement.id, settles_on=None, settles_at_end=False, items=[])
+    return answers.BankedUnits(
+        agreement_id=agreement.id,
+        settles_on=found.settles_on,
+        settles_at_end=found.settles_at_end,
+        items=[
+            answers.UnitsOfBank(
+                period_from=each.period_start,
+                as_of=each.as_of,
+                zone=found.zones.get(each.row.zone, str(each.row.zone)) if each.row.zone else None,
+                version=each.version,
+                opening_wh=each.row.opening_wh,
+                imported_wh=each.row.imported_wh,
+                exported_wh=each.row.exported_wh,
+                used_wh=each.row.used_wh,
+                settled_wh=each.row.settled_wh,
+                closing_wh=each.row.closing_wh,
+            )
+            for each in found.stored
         ],
     )
 

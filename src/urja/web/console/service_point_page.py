@@ -66,6 +66,7 @@ from urja.web.shared import (
 )
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
+from urja.web.shared.unit_words import UnitsView, units_view
 
 _REGISTERS: Final[dict[str, Promise]] = {
     "import_wh": gettext_lazy("energy import"),
@@ -158,6 +159,8 @@ class ServicePointPage:
     residents: list[Resident] | None
     meters: list[MeterView]
     money: MoneyView | None
+    units: UnitsView | None
+    """What net metering has banked; None where it has nothing, or the caller may not read it."""
     notices: list[notice_words.MessageView] | None
     letter: str
     """Address of the letter to print; empty where nothing waits to be served on paper."""
@@ -196,6 +199,7 @@ def service_point_page(
         residents=_residents(agreements, caller, now) if Read.AGREEMENT in may else None,
         meters=_meters(place, current, caller, now) if Read.DEVICE in may else [],
         money=_money(place, last, now) if last and Read.LEDGER in may else None,
+        units=units_view(last, local_day(now, zone())) if Read.LEDGER in may else None,
         notices=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
         letter=_letter(place, current) if current and may_print(caller) else "",
         work=_work(place, now) if Read.WORK_ORDERS in may else [],

@@ -15,6 +15,7 @@ from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.supply import queries as supply
+from urja.core.calendar import local_day
 from urja.web.portal import chain, paying, postings
 from urja.web.portal.balance import BalanceView, asked_once, balance_view, without_power
 from urja.web.portal.energy_use import UseView, uses
@@ -23,6 +24,7 @@ from urja.web.shared import formats, power_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 from urja.web.shared.power_words import PowerView
+from urja.web.shared.unit_words import UnitsView, units_view
 
 RELEASE = installed_version("urja")
 
@@ -64,6 +66,8 @@ class HomePage:
     uses: list[UseView]
     meter: MeterFacts | None
     """Demand, export and phases, or the gas and its valve; None where there is nothing of them."""
+    units: UnitsView | None
+    """What net metering has banked; None where it has nothing."""
     postings: postings.Postings
     unconfirmed: str
     """Of readings that have come and do not count yet; mostly empty."""
@@ -94,6 +98,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         power=power_words.shown(power, now, card.commodity) if power else None,
         uses=uses(card, now),
         meter=meter_facts(card.agreement, known.facts if known else None, now),
+        units=units_view(card.agreement, local_day(now, zone())),
         postings=postings.newest(card),
         unconfirmed=_unconfirmed(card.unconfirmed_until, now),
         standing=standing.text if standing else "",

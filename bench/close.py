@@ -158,7 +158,7 @@ SEED = """
             kind, version, status, source, clock_status, recorded_in)
         SELECT key, key, since, 2, '{1000,1000,0,0,0}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
         SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
         FROM n
 """
@@ -188,13 +188,13 @@ READ = """
             ARRAY[40 + (n * 7 + i * 13) %% 200, 42 + (n * 7 + i * 13) %% 200, 0, 0, 23000, 400, 400], n * 1000 + i,
             %(ends)s::timestamptz, %(length_s)s, 1, 1, 1, 1, 0, 1
         FROM n CROSS JOIN generate_series(0, %(intervals)s - 1) AS i;
-    UPDATE readings_accrual a SET anchor_at = %(ends)s, anchor_wh = a.anchor_wh + u.wh, watermark_at = %(ends)s,
+    UPDATE readings_accrual a SET anchor_at = %(ends)s, anchor_value = a.anchor_value + u.wh, watermark_at = %(ends)s,
             latest_end_at = %(ends)s
         FROM (SELECT service_point_id, sum(values[1]) AS wh FROM readings_interval
             WHERE start_at >= %(begins)s AND start_at < %(ends)s GROUP BY 1) u WHERE u.service_point_id = a.service_point_id;
     INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
             kind, version, status, source, clock_status, recorded_in)
-        SELECT service_point_id, device_id, %(ends)s, 2, ARRAY[anchor_wh, anchor_wh + 2 * %(counted)s, 0, 0, 0], agreement_id, %(ends)s, 2, 1, 1, 2, 0, 1
+        SELECT service_point_id, device_id, %(ends)s, 2, ARRAY[anchor_value, anchor_value + 2 * %(counted)s, 0, 0, 0], agreement_id, %(ends)s, 2, 1, 1, 2, 0, 1
         FROM readings_accrual
 """
 

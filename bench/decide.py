@@ -100,9 +100,9 @@ def everybody_stands(connection: psycopg.Connection) -> None:
     """Store decisions for the accounts that the first run did not reach, like those that it stored."""
     connection.execute(
         "INSERT INTO supply_state (account_id, service_point_id, agreement_id, standing, reason, decided_at, since_at, "
-        "policy, supply, balance_minor, limit_minor, seen_seq, seen_watermark_at, seen_energy_wh) "
+        "policy, supply, balance_minor, limit_minor, seen_seq, seen_watermark_at, seen_billed_value) "
         "SELECT g.account_id, g.service_point_id, g.id, s.standing, s.reason, s.decided_at, s.since_at, s.policy, "
-        "s.supply, s.balance_minor, s.limit_minor, a.last_seq, r.watermark_at, r.energy_wh "
+        "s.supply, s.balance_minor, s.limit_minor, a.last_seq, r.watermark_at, r.billed_value "
         "FROM contracts_agreement g JOIN books_account a ON a.id = g.account_id "
         "JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest "
         "CROSS JOIN (SELECT * FROM supply_state LIMIT 1) s ON CONFLICT DO NOTHING"

@@ -89,7 +89,7 @@ def measure(cluster, options) -> dict:
             "SELECT sum(pg_relation_size(i.inhrelid) + pg_indexes_size(i.inhrelid))::bigint FROM pg_inherits i"
             " WHERE i.inhparent = 'readings_interval'::regclass"
         ).fetchone()
-        (accrued,) = plain.execute("SELECT sum(energy_wh) FROM readings_accrual").fetchone()
+        (accrued,) = plain.execute("SELECT sum(billed_value) FROM readings_accrual").fetchone()
         (stored,) = plain.execute("SELECT sum(values[1]) FROM readings_interval").fetchone()
         assert accrued == stored, "what was stored is not what was accrued"
     session.close()
@@ -164,7 +164,7 @@ SEED = """
             kind, version, status, source, clock_status, recorded_in)
         SELECT key, key, since, 2, '{1000}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
         SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
         FROM n
 """

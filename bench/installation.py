@@ -295,7 +295,7 @@ ADOPTION = """
             kind, version, status, source, clock_status, recorded_in)
         SELECT key, key, %(at)s, 2, ARRAY[%(start)s - used_wh, NULL, NULL, NULL, NULL], 0, %(at)s, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, estimated_wh, watermark_at, latest_end_at, latest)
+            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
         SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,
             (date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
             %(start)s - used_wh, 0, %(at)s, %(start)s, 0, 0, %(at)s, %(at)s, true FROM n;

@@ -82,4 +82,4 @@ def test_thousands_of_sets_use_up_no_number_and_stop_no_meter(database, stage_co
     assert ingester.apply([mine], NOW).stored.inserted == 1
     with database.connect() as connection:
         assert load(connection.cursor()) == SHIPPED
-        assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(70,)]
+        assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(70,)]

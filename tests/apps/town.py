@@ -111,7 +111,7 @@ def store_registers(connection, rows, now=START):
 def accruals(connection):
     """Return (agreement, period, watermark, energy, estimated) of every accrual, in order."""
     return connection.execute(
-        "SELECT agreement_id, period, watermark_at, energy_wh, estimated_wh, anchor_at, latest_end_at"
+        "SELECT agreement_id, period, watermark_at, billed_value, estimated_value, anchor_at, latest_end_at"
         " FROM readings_accrual ORDER BY 1, 2"
     ).fetchall()
 

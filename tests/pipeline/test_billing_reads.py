@@ -191,7 +191,7 @@ def test_a_billing_read_is_stored_once_and_bills(place, database):
     assert (at, values["max_import_w"], values["import_wh_z1"]) == (APRIL, 900, 7_000)
     with database.connect() as connection:
         (march,) = connection.execute(
-            "SELECT energy_wh FROM readings_accrual WHERE period = '2026-03-01'"
+            "SELECT billed_value FROM readings_accrual WHERE period = '2026-03-01'"
         ).fetchone()
     assert march == 2_000
 

@@ -136,7 +136,7 @@ def test_a_three_phase_and_a_gas_meter_are_stored_and_accrued(ingester, connecti
     assert sorted(map(len, rows)) == [3, 3, 15]
     assert dict(zip(D2_BLOCK.ids, phases, strict=True)) in rows
     assert dict(zip(GAS_BLOCK.ids, (120, 251, None), strict=True)) in rows
-    used = "SELECT agreement_id, energy_wh FROM readings_accrual ORDER BY 1"
+    used = "SELECT agreement_id, billed_value FROM readings_accrual ORDER BY 1"
     assert connection.execute(used).fetchall() == sorted(
         [(workshop.agreement_id, 900), (kitchen.agreement_id, 200)]
     )
@@ -164,7 +164,7 @@ def test_a_change_is_reported_by_the_names_of_its_quantities(ingester, connectio
     ingester.apply([batch(Kind.BLOCK, bare, home.device_id, START, (120,))], NOW)
     rows = connection.execute("SELECT version, channel_set FROM readings_interval ORDER BY 1").fetchall()
     assert [version for version, _ in rows] == [1, 2, 3]
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(120,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(120,)]
 
 
 @pytest.mark.parametrize("values", [(-1, 0), (100, 2**31), (100, -(2**31) - 1)])
@@ -202,12 +202,15 @@ def test_what_the_service_point_does_not_supply_is_an_exception_and_bills_nothin
     assert [reason for reason, _ in refused] == [said, said]
     for channels, measured, (_, detail) in zip((block, register), (values, read), refused, strict=True):
         assert detail.items() >= dict(zip(channels.names, measured, strict=True)).items()
-    assert connection.execute("SELECT sum(energy_wh) FROM readings_accrual").fetchall() in ([(None,)], [(0,)])
+    assert connection.execute("SELECT sum(billed_value) FROM readings_accrual").fetchall() in (
+        [(None,)],
+        [(0,)],
+    )
     # A meter of the right type at the same place is not stopped by it.
     mine = D1_BLOCK if device_type == "urja-d1" else GAS_BLOCK
     right = batch(Kind.BLOCK, mine, home.device_id, START, (70,) + (None,) * (len(mine) - 1))
     assert ingester.apply([right], NOW).stored.inserted == 1
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(70,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(70,)]
 
 
 def test_only_sets_of_meter_types_are_numbered(database, connection):

@@ -193,7 +193,8 @@ def test_a_ratio_that_was_recorded_wrongly_is_corrected_since_the_installation(t
     close_and_charge(UNTIL + DAY)
     assert town.charged_wh() >= old_wh + 30 * counted_wh
     assert town.connection.execute(
-        "SELECT energy_wh FROM readings_accrual WHERE agreement_id = %s AND latest", [town.home.agreement_id]
+        "SELECT billed_value FROM readings_accrual WHERE agreement_id = %s AND latest",
+        [town.home.agreement_id],
     ).fetchall() == [(old_wh + 30 * counted_wh,)]
 
 

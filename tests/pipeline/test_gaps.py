@@ -233,7 +233,7 @@ async def test_an_outage_proven_by_the_meters_own_events_is_known_zero(town):
             ).fetchall()
             == [(0, 2, 5)] * 3
         )
-        assert connection.execute("SELECT watermark_at, energy_wh FROM readings_accrual").fetchall() == [
+        assert connection.execute("SELECT watermark_at, billed_value FROM readings_accrual").fetchall() == [
             (at(5), 20)
         ]
     assert [request.profile for request in town.asked.take()] == ["power-events"]
@@ -302,7 +302,7 @@ async def test_data_that_come_after_all_replace_a_known_zero(town):
     town.store(3)
     with town.database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM readings_exception").fetchone() == (0,)
-        assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchone() == (30,)
+        assert connection.execute("SELECT billed_value FROM readings_accrual").fetchone() == (30,)
 
 
 async def test_a_second_run_at_the_same_time_does_nothing(town):

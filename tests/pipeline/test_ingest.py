@@ -105,7 +105,7 @@ def test_blocks_registers_and_events_of_many_meters(ingester, connection):
         sequence=7,
     )
     assert (outcome.stored.inserted, outcome.refused) == (26, 0)
-    assert connection.execute("SELECT DISTINCT energy_wh FROM readings_accrual").fetchall() == [(403,)]
+    assert connection.execute("SELECT DISTINCT billed_value FROM readings_accrual").fetchall() == [(403,)]
     assert connection.execute("SELECT code, service_point_id FROM readings_event").fetchall() == [
         (251, homes[0].service_point_id)
     ]
@@ -193,7 +193,7 @@ def test_a_register_that_runs_back_is_quarantined(ingester, connection):
         "more than the meter can carry, or less than nothing",
         "the register runs back",
     ]
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(600,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(600,)]
 
 
 def test_any_read_is_stored_or_quarantined_with_its_values(ingester, connection):
@@ -230,7 +230,7 @@ def test_any_read_is_stored_or_quarantined_with_its_values(ingester, connection)
         "more than the meter can carry, or less than nothing",
         "no device period holds it",
     }
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(500,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(500,)]
 
 
 def test_a_meter_adopted_since_is_known_at_once(ingester):
@@ -247,7 +247,7 @@ def test_a_check_meter_is_stored_and_not_billed(ingester, connection):
     outcome = ingester.apply([block_batch((home.device_id, START, 100), (other.device_id, START, 98))], NOW)
     assert outcome.stored.inserted == 2
     assert connection.execute(
-        "SELECT energy_wh FROM readings_accrual WHERE agreement_id = %s", [home.agreement_id]
+        "SELECT billed_value FROM readings_accrual WHERE agreement_id = %s", [home.agreement_id]
     ).fetchone() == (100,)
 
 
@@ -303,7 +303,7 @@ async def test_the_stage_acknowledges_what_it_has_committed(
         assert (await stage.run_once(NOW)).done == 0
     finally:
         await admin.close()
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(100,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(100,)]
 
 
 async def test_what_cannot_be_stored_is_given_back_at_once(
@@ -326,7 +326,7 @@ async def test_what_cannot_be_stored_is_given_back_at_once(
         assert (await stage.run_once(NOW)).done == 1
     finally:
         await admin.close()
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(100,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(100,)]
 
 
 def away(*_arguments, **_more):

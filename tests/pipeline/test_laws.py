@@ -115,7 +115,9 @@ def energy_counted_twice(patch):
     real = usage.energies
 
     def energies(*arguments):
-        return {key: replace(found, block_wh=found.block_wh + 1) for key, found in real(*arguments).items()}
+        return {
+            key: replace(found, block_value=found.block_value + 1) for key, found in real(*arguments).items()
+        }
 
     patch.setattr(usage, "energies", energies)
 

@@ -229,7 +229,7 @@ def test_fixed_charges_begin_on_their_own_day_and_nothing_else_does(database, lo
         assert begun(connection)["states"] == ["F-001"]
         assert all(laws(connection, START + 8 * DAY).values())
         connection.execute(
-            "UPDATE billing_rated SET energy_wh = 1000, through = '2026-03-06' WHERE agreement_id IS NOT NULL"
+            "UPDATE billing_rated SET billed_value = 1000, through = '2026-03-06' WHERE agreement_id IS NOT NULL"
         )
         assert laws(connection)["service"] is False
 

@@ -154,7 +154,7 @@ async def _readiness(port):
 
 def _energy(database):
     with database.connect() as connection:
-        return connection.execute("SELECT energy_wh FROM readings_accrual").fetchone()[0]
+        return connection.execute("SELECT billed_value FROM readings_accrual").fetchone()[0]
 
 
 def _posted(database):

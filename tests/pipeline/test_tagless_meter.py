@@ -142,7 +142,7 @@ async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_ma
         assert len(told) == 3
         assert told[-1] == (1,), "the thief was first"
         assert tagless.ask("SELECT count(*) FROM readings_interval") == [(0,)]
-        assert tagless.ask("SELECT block_wh FROM readings_accrual") == [(0,)]
+        assert tagless.ask("SELECT block_value FROM readings_accrual") == [(0,)]
 
         tagless.clock.advance(timedelta(minutes=16))
         await tagless.gaps()
@@ -152,7 +152,7 @@ async def test_it_bills_what_the_meter_says_in_a_session_and_not_what_a_thief_ma
     assert tagless.ask("SELECT source, count(*) FROM readings_interval GROUP BY 1") == [(2, 3)]
     assert tagless.ask("SELECT count(*) FROM readings_unconfirmed") == [(0,)]
     used_wh = sum(energy for (energy,) in tagless.ask("SELECT values[1] FROM readings_interval"))
-    assert tagless.ask("SELECT block_wh FROM readings_accrual") == [(used_wh,)]
+    assert tagless.ask("SELECT block_value FROM readings_accrual") == [(used_wh,)]
     assert 0 <= tagless.register_wh - tagless.began_wh - used_wh < 1000, (
         "the meter's own register says the same"
     )

@@ -47,7 +47,7 @@ def read(home, at, wh, *, source, kind):
 
 def energy(database):
     with database.connect() as connection:
-        rows = connection.execute("SELECT energy_wh FROM readings_accrual ORDER BY 1").fetchall()
+        rows = connection.execute("SELECT billed_value FROM readings_accrual ORDER BY 1").fetchall()
     return [wh for (wh,) in rows]
 
 

@@ -43,7 +43,7 @@ def pulled(batch):
 
 
 def accrued(connection):
-    return connection.execute("SELECT block_wh, watermark_at FROM readings_accrual").fetchall()
+    return connection.execute("SELECT block_value, watermark_at FROM readings_accrual").fetchall()
 
 
 def waiting(connection):

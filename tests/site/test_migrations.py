@@ -39,6 +39,19 @@ RENAMED = {
 }
 """What later migrations have renamed in a table's rows: whole cells, and beginnings of a cell or of the heading."""
 
+COLUMNS = {
+    "readings_accrual": {
+        "anchor_wh": "anchor_value",
+        "block_wh": "block_value",
+        "carried_wh": "carried_value",
+        "estimated_wh": "estimated_value",
+        "opening_wh": "opening_value",
+    },
+    "billing_rated": {"energy_wh": "billed_value"},
+    "supply_state": {"seen_energy_wh": "seen_billed_value"},
+}
+"""Columns that later migrations have renamed, by table."""
+
 
 def upgraded(frozen: str) -> str:
     """The frozen rows as later migrations leave them."""
@@ -72,6 +85,8 @@ def _upgraded(block: str) -> str:
     heading, *lines = block.split("\n")
     if (table := heading.partition("(")[0]) in VALUES:
         return _with_values(table, heading, lines)
+    if table in COLUMNS:
+        return "\n".join([re.sub(r"\w+", lambda name: COLUMNS[table].get(name[0], name[0]), heading), *lines])
     names = RENAMED.get(heading.partition("(")[0])
     if names is None:
         return block

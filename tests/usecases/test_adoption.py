@@ -27,7 +27,7 @@ def test_adoption_makes_everything_in_one_bucket(database):
     assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)
     with database.connect() as connection:
         rows = connection.execute(
-            "SELECT energy_wh, watermark_at, opening_wh FROM readings_accrual"
+            "SELECT billed_value, watermark_at, opening_value FROM readings_accrual"
         ).fetchall()
     assert rows == [(0, START, 10_000)]
 

@@ -30,7 +30,7 @@ def connection(database):
 
 def energy(connection):
     return connection.execute(
-        "SELECT energy_wh, watermark_at FROM readings_accrual ORDER BY period DESC LIMIT 1"
+        "SELECT billed_value, watermark_at FROM readings_accrual ORDER BY period DESC LIMIT 1"
     ).fetchone()
 
 

@@ -253,7 +253,9 @@ class TestMovingOut:
         meter.blocks(NOON, 7, 7)
         first, second = agreements()
         used = dict(
-            connection.execute("SELECT agreement_id, energy_wh FROM readings_accrual ORDER BY 1").fetchall()
+            connection.execute(
+                "SELECT agreement_id, billed_value FROM readings_accrual ORDER BY 1"
+            ).fetchall()
         )
         assert (first.valid_to, second.valid_from) == (NOON, NOON)
         assert used == {first.id: 200, second.id: 14}
@@ -399,7 +401,7 @@ class TestOwnership:
         assert (kept.category, kept.sanctioned_load_w, kept.tariff_code) == ("bpl", 5000, "demo")
         settlement = FinalSettlement.objects.get()
         assert (settlement.way, settlement.to_account_id) == ("transfer", second.account_id)
-        used = dict(connection.execute("SELECT agreement_id, energy_wh FROM readings_accrual").fetchall())
+        used = dict(connection.execute("SELECT agreement_id, billed_value FROM readings_accrual").fetchall())
         assert used == {first.id: 200, second.id: 20}
         assert orders() == [("release", "vacant")]
 

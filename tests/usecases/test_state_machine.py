@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
             for period, begins, ends in _periods(self.now):
                 owed = books.due(self.books, agreed, begins, ends)
                 said = energies_until([agreed.id], period, ends)
-                energy_wh = said[0].energy_wh if said else 0
+                energy_wh = said[0].billed_value if said else 0
                 what = "volume" if agreed.point == town.GAS else "energy"
                 self.seen.update([f"{what} is exact" if owed.least == owed.most else f"{what} is bounded"])
                 assert energy_wh in owed, (

@@ -37,7 +37,7 @@ def lived(connection, made, start_wh, per_block, days=2):
 def used(connection):
     return dict(
         connection.execute(
-            "SELECT agreement_id, sum(energy_wh)::int FROM readings_accrual GROUP BY 1"
+            "SELECT agreement_id, sum(billed_value)::int FROM readings_accrual GROUP BY 1"
         ).fetchall()
     )
 

@@ -86,7 +86,7 @@ def test_the_register_that_was_read_counts(database, home):
     number = opened()
     do(closing(number, register_wh=10_400))
     with database.connect() as connection:
-        rows = connection.execute("SELECT energy_wh, watermark_at FROM readings_accrual").fetchall()
+        rows = connection.execute("SELECT billed_value, watermark_at FROM readings_accrual").fetchall()
     assert rows == [(400, NOON)]
 
 

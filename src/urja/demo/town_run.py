@@ -411,7 +411,7 @@ class TownRun:
         with self._connect() as connection:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM readings.interval) + (SELECT count(*) FROM readings.register), "
-                "(SELECT coalesce(sum(energy_wh), 0) FROM readings.accrual), (SELECT count(*) FROM books.entry)"
+                "(SELECT coalesce(sum(billed_value), 0) FROM readings.accrual), (SELECT count(*) FROM books.entry)"
             ).fetchone()
         assert row is not None
         return dict(zip(("readings", "energy_wh", "entries"), map(int, row), strict=True))

@@ -7,11 +7,11 @@ Ingest updates an accrual by addition as blocks arrive. Here the statement that 
 from collections.abc import Iterator
 from typing import Final
 
-from urja.apps.readings.accrual import ENERGY, ENERGY_WH
+from urja.apps.readings.accrual import BILLED_VALUE, ENERGY
 from urja.base.ids import bucket_of
 from urja.laws.connections import Connection
 
-_COMPARED: Final = ("device_id", "watermark_at", "latest_end_at", "estimated_wh")
+_COMPARED: Final = ("device_id", "watermark_at", "latest_end_at", "estimated_value")
 
 _OTHERWISE: Final = f"""
 WITH stored AS MATERIALIZED (
@@ -20,9 +20,9 @@ WITH stored AS MATERIALIZED (
 ),
 due AS MATERIALIZED (SELECT agreement_id, period, 'infinity'::timestamptz AS until_at FROM stored),
 {ENERGY}
-SELECT s.agreement_id, s.period, s.energy_wh, s.watermark_at, {ENERGY_WH.format("e")}, e.watermark_at
+SELECT s.agreement_id, s.period, s.billed_value, s.watermark_at, {BILLED_VALUE.format("e")}, e.watermark_at
 FROM stored s LEFT JOIN energy e USING (agreement_id, period)
-WHERE s.energy_wh IS DISTINCT FROM {ENERGY_WH.format("e")}
+WHERE s.billed_value IS DISTINCT FROM {BILLED_VALUE.format("e")}
     OR {" OR ".join(f"s.{name} IS DISTINCT FROM e.{name}" for name in _COMPARED)}
 ORDER BY 1, 2
 """  # noqa: S608 - constants of the code
@@ -41,9 +41,9 @@ def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]
         found = connection.execute(
             _OTHERWISE, {"first": bucket << 40, "end": (bucket + 1) << 40, "zone": zone, "since": since}
         )
-        for agreement, period, energy_wh, watermark_at, made_wh, made_at in found:
+        for agreement, period, billed_value, watermark_at, made_wh, made_at in found:
             assert bucket_of(agreement) == bucket, "agreements of a bucket are asked for by their keys"
             yield (
-                f"agreement {agreement} has accrued {energy_wh} Wh in {period:%B %Y} up to {watermark_at}, "
+                f"agreement {agreement} has accrued {billed_value} Wh in {period:%B %Y} up to {watermark_at}, "
                 f"its rows come to {made_wh} Wh up to {made_at}"
             )

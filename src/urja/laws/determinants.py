@@ -201,8 +201,8 @@ def _by_accruals(cursor: Cursor, rows: Sequence[_Row], zone: ZoneInfo) -> Iterat
             values = dict(zip(row.quantities, row.values, strict=True))
             for name in _BILLED:
                 total = values.get(BY_NAME[name].id)
-                if total is not None and total != energy.energy_wh:
-                    yield f"{row.name} have {name} {total}, and the accrual of that time is {energy.energy_wh}"
+                if total is not None and total != energy.billed_value:
+                    yield f"{row.name} have {name} {total}, and the accrual of that time is {energy.billed_value}"
 
 
 def _explained(row: _Row, made: Evaluated) -> bool:

@@ -81,9 +81,9 @@ ORDER BY p.service_point_id, p.valid_from, r.read_at
 """
 
 _USED: Final = """
-SELECT g.service_point_id, a.opened_at, a.closes_at, a.watermark_at, a.energy_wh,
-    a.carried_wh + a.anchor_wh * a.ratio_primary / a.ratio_secondary
-        - a.opening_wh * a.ratio_primary / a.ratio_secondary
+SELECT g.service_point_id, a.opened_at, a.closes_at, a.watermark_at, a.billed_value,
+    a.carried_value + a.anchor_value * a.ratio_primary / a.ratio_secondary
+        - a.opening_value * a.ratio_primary / a.ratio_secondary
 FROM readings_accrual a JOIN contracts_agreement g ON g.id = a.agreement_id
 """
 """Energy of each agreement and period: all of it, and that up to the last register."""
@@ -237,7 +237,7 @@ GROUP BY s.id ORDER BY 1
 """
 
 _OWED: Final = """
-SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings_accrual r JOIN contracts_agreement g ON g.id = r.agreement_id
+SELECT coalesce(sum(r.billed_value), 0)::bigint FROM readings_accrual r JOIN contracts_agreement g ON g.id = r.agreement_id
 WHERE g.service_point_id = %s
 """
 

@@ -213,7 +213,7 @@ def _rated_otherwise(
 def _rated(connection: Connection) -> dict[str, int]:
     """Return what was rated by commodity, in Wh or litres: that of each agreement and period up to the data watermark."""
     rows = connection.execute(
-        "SELECT s.commodity, sum(r.energy_wh)::bigint FROM readings_accrual r "
+        "SELECT s.commodity, sum(r.billed_value)::bigint FROM readings_accrual r "
         "JOIN contracts_agreement g ON g.id = r.agreement_id "
         "JOIN network_service_point s ON s.id = g.service_point_id GROUP BY 1"
     )

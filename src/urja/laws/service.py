@@ -45,7 +45,7 @@ _ENERGY: Final = (
     + """
 SELECT 'agreement ' || r.agreement_id, 'charged for energy up to ' || r.through, place.at
 FROM billing_rated r JOIN contracts_agreement a ON a.id = r.agreement_id JOIN place USING (service_point_id)
-WHERE r.energy_wh <> 0 AND coalesce(r.through <= (place.at AT TIME ZONE %(zone)s)::date, true) ORDER BY 1
+WHERE r.billed_value <> 0 AND coalesce(r.through <= (place.at AT TIME ZONE %(zone)s)::date, true) ORDER BY 1
 """
 )
 

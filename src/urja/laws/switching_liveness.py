@@ -129,7 +129,7 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         AND e.account_id = g.account_id AND e.posted_at <= %(opens)s) < %(floor)s
     AND (k.closed_at IS NULL OR k.closed_at <= %(opens)s OR NOT k.provisional)
     AND NOT coalesce(k.provisional, false)
-    AND r.estimated_wh = 0 AND r.watermark_at >= %(closes)s - make_interval(hours => %(age)s)
+    AND r.estimated_value = 0 AND r.watermark_at >= %(closes)s - make_interval(hours => %(age)s)
     -- Not in a time to pay: below the limit for longer than any of them.
     AND NOT EXISTS (SELECT FROM supply_decision l WHERE l.account_id = g.account_id
         AND l.decided_at > %(opens)s - make_interval(days => %(grace)s)

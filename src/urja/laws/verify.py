@@ -502,7 +502,7 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
     """
     rows = connection.execute(
         "WITH closed AS ("
-        "  SELECT r.agreement_id, r.period_start, r.energy_wh, c.closed_at, a.service_point_id, "
+        "  SELECT r.agreement_id, r.period_start, r.billed_value, c.closed_at, a.service_point_id, "
         "  greatest(a.valid_from, r.period_start::timestamp AT TIME ZONE %(zone)s) AS from_at, "
         "  least(coalesce(a.valid_to, 'infinity'), r.through::timestamp AT TIME ZONE %(zone)s) AS to_at "
         "  FROM billing_rated r JOIN billing_close c USING (agreement_id) "
@@ -519,17 +519,17 @@ def _energy(connection: Connection, zone: str) -> Iterator[str]:
         "  SELECT DISTINCT ON (service_point_id, device_id, read_at) service_point_id, device_id, read_at, values[1] AS register "
         "  FROM readings_register WHERE kind IN (2, 3, 5) "
         "  ORDER BY service_point_id, device_id, read_at, version DESC, kind) "
-        "SELECT agreement_id, period_start, energy_wh, "
+        "SELECT agreement_id, period_start, billed_value, "
         "  sum(z.register * times / over - o.register * times / over)::bigint AS advance_wh FROM metered m "
         "LEFT JOIN reads o ON o.service_point_id = m.service_point_id AND o.device_id = m.device_id "
         "  AND o.read_at = begins_at "
         "LEFT JOIN reads z ON z.service_point_id = m.service_point_id AND z.device_id = m.device_id "
         "  AND z.read_at = ends_at "
-        "GROUP BY agreement_id, period_start, energy_wh "
+        "GROUP BY agreement_id, period_start, billed_value "
         "HAVING count(*) = count(z.register - o.register) AND NOT bool_or(EXISTS ("
         "  SELECT FROM readings_register late WHERE late.service_point_id = m.service_point_id "
         "  AND late.read_at IN (begins_at, ends_at) AND late.received_at > closed_at)) "
-        "  AND energy_wh <> sum(z.register * times / over - o.register * times / over) ORDER BY 1, 2",
+        "  AND billed_value <> sum(z.register * times / over - o.register * times / over) ORDER BY 1, 2",
         {"zone": zone},
     )
     for agreement_id, start, rated, advance in rows:

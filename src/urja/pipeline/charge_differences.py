@@ -155,7 +155,7 @@ def period_differences(
     )
     for agreement in members:
         basis, row = bases[agreement.id], rows.get(agreement.id)
-        energy_wh = known[agreement.id].energy_wh if agreement.id in known else 0
+        energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
         measured = Measured()
         if basis.needs and basis.billed.days and agreement.id in known:
             if (why := _why_held(agreement, basis, row, energy_wh)) is not None:
@@ -278,8 +278,10 @@ def changed_period_differences(
     energies_wh = _energies_wh([agreement.id for agreement, _ in known], periods)
     cuts_wh = _cuts_wh([agreement.id for agreement, _ in known], periods, bases)
     for (agreement, rated), period, basis in zip(known, periods, bases, strict=True):
-        energy_wh = energies_wh.get((agreement.id, period.first), rated.energy_wh if basis.billed.days else 0)
-        as_rated = (rated.energy_wh, rated.versions, rated.billed)
+        energy_wh = energies_wh.get(
+            (agreement.id, period.first), rated.billed_value if basis.billed.days else 0
+        )
+        as_rated = (rated.billed_value, rated.versions, rated.billed)
         as_known = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
         # The part of the same energy that lies before a change of price may have changed.
         before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
@@ -321,7 +323,7 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
             others.setdefault(period, []).append(agreement_id)
     for period, ids in others.items():
         known = usage.energies(ids, period, period.end)
-        found |= {(id_, period.first): known[id_].energy_wh if id_ in known else 0 for id_ in ids}
+        found |= {(id_, period.first): known[id_].billed_value if id_ in known else 0 for id_ in ids}
     return found
 
 
@@ -337,7 +339,7 @@ def _cuts_wh(
     for (period, day), ids in asked.items():
         known = usage.energies(ids, period, day)
         for id_ in ids:
-            found.setdefault((id_, period.first), {})[day] = known[id_].energy_wh if id_ in known else 0
+            found.setdefault((id_, period.first), {})[day] = known[id_].billed_value if id_ in known else 0
     return found
 
 
@@ -404,14 +406,14 @@ class _PostingEvidence:
 
 def _closing(energy: PeriodEnergy, read: dict[str, object] | None) -> dict[str, object] | None:
     """The read that ends the posting's energy: as read, or extended by the intervals after it."""
-    if read is None or not energy.block_wh:
+    if read is None or not energy.block_value:
         return read
     return {
         **read,
         "read_at": energy.watermark_at,
-        "register_wh": energy.anchor_wh + energy.block_wh,
+        "register_wh": energy.anchor_value + energy.block_value,
         "kind": "blocks",
-        "status": "estimated" if energy.estimated_wh else "substituted",
+        "status": "estimated" if energy.estimated_value else "substituted",
     }
 
 

@@ -122,15 +122,15 @@ def _meter(part: MeterEnergy, serial: str, reads: dict[Point, JsonObject]) -> Js
         # The meter was not read at the border of the period: its intervals since the last read were used.
         opening = {**opening, "read_at": part.from_at, "kind": "blocks", "status": "substituted"}
     closing = reads[*point, part.anchor_at]
-    if part.block_wh:
-        status = "estimated" if part.estimated_wh else "substituted"
+    if part.block_value:
+        status = "estimated" if part.estimated_value else "substituted"
         closing = {**closing, "read_at": part.watermark_at, "kind": "blocks", "status": status}
     elif closing["kind"] == "installation" and closing["read_at"] > part.from_at:
         closing = {**closing, "kind": "removal"}
     return {
         "serial": serial,
         "ratio": [part.ratio_primary, part.ratio_secondary],
-        "opening": {**opening, "register_wh": part.opening_wh},
-        "closing": {**closing, "register_wh": part.closing_wh},
-        "energy_wh": part.energy_wh,
+        "opening": {**opening, "register_wh": part.opening_value},
+        "closing": {**closing, "register_wh": part.closing_value},
+        "energy_wh": part.billed_value,
     }

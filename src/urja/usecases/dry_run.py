@@ -337,7 +337,7 @@ def _target(agreement: Agreement, since: datetime, closed_through: date) -> _Tar
 
 def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[RatedLine]:
     energy = usage.energies([agreement.id], period, through).get(agreement.id)
-    energy_wh = energy.energy_wh if energy else 0
+    energy_wh = energy.billed_value if energy else 0
     energy_at = usage.energy_at(agreement.id, period)
     return usage.rate(agreement, period, through, energy_wh, energy_at).target.lines
 

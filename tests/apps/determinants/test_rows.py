@@ -113,7 +113,7 @@ def test_each_closed_day_has_the_determinants_of_its_period_so_far(connection, h
     assert second.load_factor_permille == 1010
     assert "calendar demo-tod 2026-04:" in second.rules
     # The total is what bills are calculated from.
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(970,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(970,)]
 
 
 def test_an_installation_read_within_a_second_is_the_opening(database, connection):
@@ -124,7 +124,7 @@ def test_an_installation_read_within_a_second_is_the_opening(database, connectio
     read(connection, home, 1, 10_000 + 480 + 60)
     assert new_rows(START + DAY + timedelta(minutes=20)) == 1
     assert stored(home)[0].value("import_wh") == 540
-    assert connection.execute("SELECT energy_wh FROM readings_accrual").fetchall() == [(540,)]
+    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(540,)]
 
 
 def test_late_data_make_the_next_version_by_difference(connection, home):

@@ -19,7 +19,7 @@ def connection(database):
 
 def energy(connection):
     return connection.execute(
-        "SELECT energy_wh, watermark_at FROM readings_accrual ORDER BY period DESC LIMIT 1"
+        "SELECT billed_value, watermark_at FROM readings_accrual ORDER BY period DESC LIMIT 1"
     ).fetchone()
 
 
@@ -196,8 +196,8 @@ def test_the_energy_until_an_instant(connection):
             accrual.energies_until(cursor, [home.agreement_id], month, at(halves), ZONE)[0]
             for halves in (48, 55)
         )
-    assert (day.energy_wh, day.watermark_at) == (490, at(48))
-    assert (more.energy_wh, more.watermark_at, more.block_wh) == (560, at(55), 70)
+    assert (day.billed_value, day.watermark_at) == (490, at(48))
+    assert (more.billed_value, more.watermark_at, more.block_value) == (560, at(55), 70)
 
 
 def with_ratio(connection, home, primary, secondary):
@@ -230,7 +230,7 @@ def test_what_one_rounding_takes_the_next_one_gives(connection):
     assert seen == [2, 4, 7, 9, 11, 14]
     with connection.cursor() as cursor:
         (until,) = accrual.energies_until(cursor, [home.agreement_id], date(2026, 3, 1), at(4), ZONE)
-    assert (until.energy_wh, until.block_wh, until.scaled(until.block_wh)) == (9, 4, 9)
+    assert (until.billed_value, until.block_value, until.scaled(until.block_value)) == (9, 4, 9)
 
 
 def test_nothing_is_billed_before_the_meter_is_commissioned(connection):

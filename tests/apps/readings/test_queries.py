@@ -58,9 +58,9 @@ def test_the_accrual_and_the_energy_until_a_days_end(home):
     from urja.apps.readings import queries
 
     kept = queries.accrued(home.agreement_id, date(2026, 3, 1))
-    assert (kept.energy_wh, kept.watermark_at) == (2000, START + timedelta(days=1))
+    assert (kept.billed_value, kept.watermark_at) == (2000, START + timedelta(days=1))
     (until,) = queries.energies_until([home.agreement_id], date(2026, 3, 1), START + timedelta(days=1))
-    assert until.energy_wh == 2000
+    assert until.billed_value == 2000
     assert queries.accrued(home.agreement_id, date(2026, 2, 1)) is None
 
 

@@ -106,8 +106,8 @@ def test_everything_is_somebodys_or_listed(connection, town_with_changes):
     found = laws(connection)
     assert all(finding.holds for finding in found.values()), found
     used = connection.execute(
-        "SELECT sum(carried_wh + anchor_wh * ratio_primary / ratio_secondary"
-        " - opening_wh * ratio_primary / ratio_secondary) FROM readings_accrual"
+        "SELECT sum(carried_value + anchor_value * ratio_primary / ratio_secondary"
+        " - opening_value * ratio_primary / ratio_secondary) FROM readings_accrual"
     ).fetchone()[0]
     assert used + vacant[0].energy_wh == 777 + 400 * 7 // 3 - 5 * 7 // 3
 
@@ -171,7 +171,7 @@ def test_a_check_meter_and_a_common_area_are_nobodys_by_their_nature(connection)
     [
         (
             "metered_is_used_or_listed",
-            "UPDATE readings_accrual SET carried_wh = carried_wh + 1 WHERE carried_wh > 0",
+            "UPDATE readings_accrual SET carried_value = carried_value + 1 WHERE carried_value > 0",
         ),
         (
             "metered_is_used_or_listed",

@@ -163,7 +163,7 @@ def test_meters_come_with_wrapped_keys_registers_and_accruals(loaded, database):
     )  # fmt: skip
     assert sorted(Seal.objects.values_list("number", flat=True)) == ["A17", "A18"]
     with database.connect() as connection:
-        rows = connection.execute("SELECT opening_wh, anchor_at, latest FROM readings_accrual").fetchall()
+        rows = connection.execute("SELECT opening_value, anchor_at, latest FROM readings_accrual").fetchall()
         assert rows == [(12_000, MIDNIGHT, True)]
     assert {due.serial: due.active for due in queries.due_entries(10)} == {
         "URJ00000001": True, "URJ00000002": False,

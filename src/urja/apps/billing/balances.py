@@ -18,7 +18,7 @@ from urja.apps.billing import usage
 from urja.apps.books.errors import UnknownAccountError
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.readings.accrual import ENERGY_WH, PERIOD_ENERGY_COLUMNS, PeriodEnergy
+from urja.apps.readings.accrual import BILLED_VALUE, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
 
@@ -162,7 +162,7 @@ LEFT JOIN LATERAL (
 -- price (one use): the accrual has no energy for the part before a change of price.
 LEFT JOIN billing_rated done ON done.agreement_id = newest.agreement_id AND done.period_start = newest.period
     AND done.through = done.billed_end
-    AND done.energy_wh = {ENERGY_WH.format("newest")} AND jsonb_array_length(done.uses) = 1
+    AND done.billed_value = {BILLED_VALUE.format("newest")} AND jsonb_array_length(done.uses) = 1
 ORDER BY a.id, newest.period
 """
 
@@ -298,10 +298,10 @@ def _open(
             continue
         if days.intersection(Period(period.first, min(period.end, through))).days:
             energy_at = usage.energy_at(agreement.id, period)
-            rating = usage.rate(agreement, period, through, row.energy_wh, energy_at)
+            rating = usage.rate(agreement, period, through, row.billed_value, energy_at)
             rated.append((period, rating.target.total_minor))
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
-    estimated_wh = sum(row.estimated_energy_wh for row in rows)
+    estimated_wh = sum(row.estimated_billed_value for row in rows)
     return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day)
 
 
@@ -323,7 +323,7 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
         return None
     first = local_day(agreement.charged_from, usage.zone())
     period = usage.period_of(agreement, first)
-    energy_wh = used.energy_wh * ONE_DAY // elapsed
+    energy_wh = used.billed_value * ONE_DAY // elapsed
     rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
     return Fraction(rating.target.total_minor)
 
@@ -347,13 +347,13 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) ->
         currency=books.currency,
         last_seq=books.last_seq,
         latest_watermark_at=used[-1].watermark_at if used else None,
-        latest_energy_wh=used[-1].energy_wh if used else None,
+        latest_energy_wh=used[-1].billed_value if used else None,
     )
 
 
 def _estimated_share(rows: Sequence[PeriodEnergy]) -> Fraction:
-    energy_wh = sum(row.scaled(row.block_wh) for row in rows)
-    estimated_wh = sum(row.estimated_energy_wh for row in rows)
+    energy_wh = sum(row.scaled(row.block_value) for row in rows)
+    estimated_wh = sum(row.estimated_billed_value for row in rows)
     return min(Fraction(estimated_wh, energy_wh), Fraction(1)) if energy_wh > 0 else Fraction(0)
 
 

@@ -172,7 +172,7 @@ class Rated:
     """Determinants that the tariffs need, by parts of the period: first day, day after the last, values by name."""
 
     @property
-    def energy_wh(self) -> int:
+    def billed_value(self) -> int:
         """Energy of all parts, in Wh."""
         return sum(energy for _, _, energy in self.uses)
 
@@ -191,7 +191,7 @@ def record_rated(rated: Iterable[Rated]) -> None:
         cursor.executemany(
             "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
-            "through = excluded.through, energy_wh = excluded.energy_wh, uses = excluded.uses, "
+            "through = excluded.through, billed_value = excluded.billed_value, uses = excluded.uses, "
             "versions = excluded.versions, measured = excluded.measured",
             [
                 (
@@ -199,7 +199,7 @@ def record_rated(rated: Iterable[Rated]) -> None:
                     r.period_start,
                     *r.billed,
                     r.through,
-                    r.energy_wh,
+                    r.billed_value,
                     json.dumps(plain_json(r.uses)),
                     r.versions,
                     json.dumps(plain_json(r.measured)) if r.measured else None,

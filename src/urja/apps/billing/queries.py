@@ -221,11 +221,11 @@ def final_balance(agreement: Agreement) -> int | None:
             "  SELECT FROM contracts.agreement g WHERE g.id = %(agreement)s "
             "  AND g.bill_from::timestamp AT TIME ZONE %(zone)s < %(ended)s))) AND NOT EXISTS ("
             "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
-            "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.energy_wh <> r.energy_wh) "
+            "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.billed_value <> r.billed_value) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
             "AND NOT EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = c.agreement_id "
-            "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.energy_wh) <> ("
-            "    SELECT coalesce(sum(x.energy_wh), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
+            "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.billed_value) <> ("
+            "    SELECT coalesce(sum(x.billed_value), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
             "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
             "AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
             {

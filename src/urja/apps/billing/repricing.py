@@ -56,7 +56,7 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
             for agreement in agreements:
                 used = energies.get(agreement.id)
                 found[agreement.id, period.first] = _charged(
-                    agreement, period, through, used.energy_wh if used else 0
+                    agreement, period, through, used.billed_value if used else 0
                 )
     return found
 

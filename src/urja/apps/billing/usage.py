@@ -329,7 +329,7 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
 
     def at(day: date) -> int:
         found = energies([agreement_id], period, day).get(agreement_id)
-        return found.energy_wh if found else 0
+        return found.billed_value if found else 0
 
     return at
 
@@ -353,7 +353,7 @@ def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period, energy_wh FROM readings.accrual WHERE agreement_id = ANY(%s)",
+            "SELECT agreement_id, period, billed_value FROM readings.accrual WHERE agreement_id = ANY(%s)",
             [list(agreement_ids)],
         )
         return {(agreement_id, period): energy for agreement_id, period, energy in cursor.fetchall()}

@@ -54,12 +54,12 @@ ENERGY = """
     ),
     metered AS (
         SELECT g.*,
-            opening.register + lead_in.wh AS opening_wh,
+            opening.register + lead_in.wh AS opening_value,
             greatest(anchor.read_at, g.from_at) AS anchor_at,
             CASE WHEN anchor.read_at < g.from_at THEN opening.register + lead_in.wh ELSE anchor.register END
-                AS anchor_wh,
-            CASE WHEN closed.yes THEN run.all_wh ELSE run.known_wh END AS block_wh,
-            CASE WHEN closed.yes THEN run.all_estimated_wh ELSE run.known_estimated_wh END AS estimated_wh,
+                AS anchor_value,
+            CASE WHEN closed.yes THEN run.all_counted ELSE run.known_counted END AS block_value,
+            CASE WHEN closed.yes THEN run.all_estimated ELSE run.known_estimated END AS estimated_value,
             CASE WHEN closed.yes THEN g.to_at ELSE coalesce(run.known_end_at, anchor.read_at) END
                 AS watermark_at,
             CASE WHEN closed.yes THEN g.to_at ELSE coalesce(run.latest_end_at, anchor.read_at) END
@@ -98,11 +98,11 @@ ENERGY = """
             SELECT
                 max(end_at) FILTER (WHERE holes = 0) AS known_end_at,
                 max(end_at) AS latest_end_at,
-                coalesce(sum(wh) FILTER (WHERE holes = 0 AND inside), 0)::bigint AS known_wh,
-                coalesce(sum(wh) FILTER (WHERE inside), 0)::bigint AS all_wh,
+                coalesce(sum(wh) FILTER (WHERE holes = 0 AND inside), 0)::bigint AS known_counted,
+                coalesce(sum(wh) FILTER (WHERE inside), 0)::bigint AS all_counted,
                 coalesce(sum(wh) FILTER (WHERE holes = 0 AND inside AND status = 3), 0)::bigint
-                    AS known_estimated_wh,
-                coalesce(sum(wh) FILTER (WHERE inside AND status = 3), 0)::bigint AS all_estimated_wh
+                    AS known_estimated,
+                coalesce(sum(wh) FILTER (WHERE inside AND status = 3), 0)::bigint AS all_estimated
             FROM (
                 SELECT end_at, wh, status, start_at >= g.from_at AS inside,
                     count(*) FILTER (WHERE start_at > expected_at) OVER (ORDER BY start_at) AS holes
@@ -138,14 +138,14 @@ ENERGY = """
             -- Energy of the devices before this one in the period.
             coalesce(
                 sum(
-                    (m.anchor_wh + m.block_wh) * m.ratio_primary / m.ratio_secondary
-                    - m.opening_wh * m.ratio_primary / m.ratio_secondary
+                    (m.anchor_value + m.block_value) * m.ratio_primary / m.ratio_secondary
+                    - m.opening_value * m.ratio_primary / m.ratio_secondary
                 ) OVER (
                     PARTITION BY m.agreement_id, m.period ORDER BY m.from_at
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                 ),
                 0
-            )::bigint AS carried_wh,
+            )::bigint AS carried_value,
             -- The first meter with a gap bounds what is known of the period, whatever later meters have sent.
             min(CASE WHEN m.watermark_at < m.to_at THEN m.watermark_at END)
                 OVER (PARTITION BY m.agreement_id, m.period) AS hole_at
@@ -153,8 +153,8 @@ ENERGY = """
         WINDOW w AS (PARTITION BY m.agreement_id, m.period ORDER BY m.from_at DESC)
     ),
     energy AS (
-        SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
-            anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary,
+        SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_value, carried_value,
+            anchor_at, anchor_value, block_value, estimated_value, ratio_primary, ratio_secondary,
             coalesce(hole_at, watermark_at) AS watermark_at,
             greatest(latest_end_at, coalesce(hole_at, watermark_at)) AS latest_end_at
         FROM placed WHERE place = 1
@@ -166,15 +166,15 @@ ENERGY = """
 _LOCK_CLASS = 0x61636372
 """First key of the advisory locks, so that they collide with no other use; "accr" in ASCII."""
 _COLUMNS = (
-    "service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, anchor_at, anchor_wh, block_wh, "
-    "estimated_wh, ratio_primary, ratio_secondary, watermark_at, latest_end_at, latest"
+    "service_point_id, device_id, opened_at, closes_at, opening_value, carried_value, anchor_at, anchor_value, block_value, "
+    "estimated_value, ratio_primary, ratio_secondary, watermark_at, latest_end_at, latest"
 )
 
-ENERGY_WH = (
-    "({0}.carried_wh + ({0}.anchor_wh + {0}.block_wh) * {0}.ratio_primary / {0}.ratio_secondary"
-    " - {0}.opening_wh * {0}.ratio_primary / {0}.ratio_secondary)"
+BILLED_VALUE = (
+    "({0}.carried_value + ({0}.anchor_value + {0}.block_value) * {0}.ratio_primary / {0}.ratio_secondary"
+    " - {0}.opening_value * {0}.ratio_primary / {0}.ratio_secondary)"
 )
-"""SQL expression for the energy in Wh of an accrual row with alias {0}, where only its columns are at hand."""
+"""SQL expression for the billed value of an accrual row with alias {0}, where only its columns are at hand."""
 
 
 def lock_shards(cursor: Cursor, identifiers: Iterable[int]) -> None:
@@ -224,8 +224,8 @@ _RECOMPUTE = f"""
     ),
     {ENERGY}
     INSERT INTO readings_accrual (agreement_id, period, {_COLUMNS})
-    SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh,
-        anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary, watermark_at, latest_end_at, true
+    SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_value, carried_value,
+        anchor_at, anchor_value, block_value, estimated_value, ratio_primary, ratio_secondary, watermark_at, latest_end_at, true
     FROM energy
     ON CONFLICT (agreement_id, period) DO UPDATE SET ({_COLUMNS}) = ROW (
         {", ".join("excluded." + column for column in _COLUMNS.split(", "))})
@@ -252,18 +252,18 @@ def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zon
     register, the read between them was changed without updating its accruals. Rated like that, one period would return
     the energy and the other would not take it. The period before may belong to another agreement.
     """
-    opened = [energy for energy in known if not energy.carried_wh]
+    opened = [energy for energy in known if not energy.carried_value]
     cursor.execute(
         "SELECT a.agreement_id, a.closes_at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])"
-        " AS k (service_point_id, device_id, opened_at, opening_wh)"
+        " AS k (service_point_id, device_id, opened_at, opening_value)"
         " JOIN readings_accrual a USING (service_point_id, device_id)"
         " WHERE a.closes_at = k.opened_at AND a.watermark_at >= a.closes_at"
-        " AND a.anchor_wh + a.block_wh <> k.opening_wh",
+        " AND a.anchor_value + a.block_value <> k.opening_value",
         [
             [energy.service_point_id for energy in opened],
             [energy.device_id for energy in opened],
             [energy.opened_at for energy in opened],
-            [energy.opening_wh for energy in opened],
+            [energy.opening_value for energy in opened],
         ],
     )
     if moved := cursor.fetchall():
@@ -318,8 +318,8 @@ def _columns(touched: Iterable[tuple[int, datetime]]) -> tuple[list[int], list[d
 
 EXTEND = """
     UPDATE readings_accrual a
-    SET watermark_at = r.to_at, latest_end_at = r.to_at, block_wh = a.block_wh + r.counted,
-        estimated_wh = a.estimated_wh + r.estimated
+    SET watermark_at = r.to_at, latest_end_at = r.to_at, block_value = a.block_value + r.counted,
+        estimated_value = a.estimated_value + r.estimated
     FROM stage_run r
     WHERE a.agreement_id = r.agreement_id AND a.period = r.period AND a.device_id = r.device_id
         AND a.latest AND r.gapless
@@ -354,7 +354,7 @@ NEEDS_RECOMPUTE = """
 
 ANCHOR = """
     UPDATE readings_accrual a
-    SET anchor_at = s.read_at, anchor_wh = s.register, block_wh = 0, estimated_wh = 0,
+    SET anchor_at = s.read_at, anchor_value = s.register, block_value = 0, estimated_value = 0,
         watermark_at = s.read_at, latest_end_at = s.read_at
     FROM unnest(%(agreements)s::bigint[], %(devices)s::bigint[], %(instants)s::timestamptz[], %(registers)s::bigint[])
         AS s (agreement_id, device_id, read_at, register)
@@ -370,7 +370,8 @@ ANCHOR = """
 class PeriodEnergy:
     """What an agreement has used in a billing period up to `watermark_at`, and how that is known.
 
-    Registers and intervals are in Wh as the meter counts them; `scaled` applies the transformer ratio.
+    Values are of the billed quantity, in Wh of energy or litres of gas, as the meter counts them; `scaled` applies the
+    transformer ratio.
     """
 
     agreement_id: int
@@ -379,35 +380,39 @@ class PeriodEnergy:
     device_id: int
     opened_at: datetime
     closes_at: datetime
-    opening_wh: int
+    opening_value: int
     """Register at the start of the period (the last read before it plus the intervals since)."""
-    carried_wh: int
-    """Energy in Wh of earlier meters, or under earlier ratios, in the period."""
+    carried_value: int
+    """What earlier meters counted in the period, or this one under earlier ratios; with the ratios applied."""
     anchor_at: datetime
     """Instant of the last register read that the figure rests on, or the period's start."""
-    anchor_wh: int
-    block_wh: int
+    anchor_value: int
+    block_value: int
     """Sum of the intervals from `anchor_at` to `watermark_at`."""
-    estimated_wh: int
-    """How much of `block_wh` is estimated."""
+    estimated_value: int
+    """How much of `block_value` is estimated."""
     ratio_primary: int
     ratio_secondary: int
     watermark_at: datetime
     """End of what is known without a gap; before `opened_at` where nothing of the period is known."""
 
     @property
-    def energy_wh(self) -> int:
-        """Energy in Wh that the agreement has used."""
-        return self.carried_wh + self.scaled(self.anchor_wh + self.block_wh) - self.scaled(self.opening_wh)
+    def billed_value(self) -> int:
+        """What the agreement has used, in Wh or litres."""
+        return (
+            self.carried_value
+            + self.scaled(self.anchor_value + self.block_value)
+            - self.scaled(self.opening_value)
+        )
 
     @property
-    def estimated_energy_wh(self) -> int:
-        """The part of `energy_wh` that rests on estimated intervals, in Wh."""
-        return self.scaled(self.estimated_wh)
+    def estimated_billed_value(self) -> int:
+        """The part of `billed_value` that rests on estimated intervals."""
+        return self.scaled(self.estimated_value)
 
-    def scaled(self, counted_wh: int) -> int:
-        """Return the energy for a register difference counted by the meter, rounded down to 1 Wh."""
-        return counted_wh * self.ratio_primary // self.ratio_secondary
+    def scaled(self, counted: int) -> int:
+        """Return what a difference of registers, as the meter counts, comes to; rounded down to 1 Wh or 1 L."""
+        return counted * self.ratio_primary // self.ratio_secondary
 
     @classmethod
     def from_row(cls, row: SqlRow) -> Self:
@@ -415,51 +420,51 @@ class PeriodEnergy:
 
 
 PERIOD_ENERGY_COLUMNS = (
-    "agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_wh, carried_wh, "
-    "anchor_at, anchor_wh, block_wh, estimated_wh, ratio_primary, ratio_secondary, watermark_at"
+    "agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_value, carried_value, "
+    "anchor_at, anchor_value, block_value, estimated_value, ratio_primary, ratio_secondary, watermark_at"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class MeterEnergy:
-    """What an agreement has used in a billing period through one meter under one ratio; in Wh as the meter counts."""
+    """What an agreement has used in a billing period through one meter under one ratio, as the meter counts."""
 
     agreement_id: int
     service_point_id: int
     device_id: int
     from_at: datetime
-    opening_wh: int
+    opening_value: int
     anchor_at: datetime
-    anchor_wh: int
-    block_wh: int
-    estimated_wh: int
+    anchor_value: int
+    block_value: int
+    estimated_value: int
     ratio_primary: int
     ratio_secondary: int
     watermark_at: datetime
 
     @property
-    def closing_wh(self) -> int:
+    def closing_value(self) -> int:
         """Register at `watermark_at`: as read, or the last read plus the intervals since."""
-        return self.anchor_wh + self.block_wh
+        return self.anchor_value + self.block_value
 
     @property
-    def energy_wh(self) -> int:
-        """Energy in Wh, with the ratio applied."""
+    def billed_value(self) -> int:
+        """What the meter counted, with the ratio applied; in Wh or litres."""
         return (
-            self.closing_wh * self.ratio_primary // self.ratio_secondary
-            - self.opening_wh * self.ratio_primary // self.ratio_secondary
+            self.closing_value * self.ratio_primary // self.ratio_secondary
+            - self.opening_value * self.ratio_primary // self.ratio_secondary
         )
 
 
 def meters_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[MeterEnergy]:
-    """Return the energy in Wh as `energies_until` does, split by meter and ratio in the order of time."""
+    """Return what was used as `energies_until` does, split by meter and ratio in the order of time."""
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"
         f" FROM unnest(%(agreements)s::bigint[]) AS agreement_id), {ENERGY}"
-        " SELECT agreement_id, service_point_id, device_id, from_at, opening_wh, anchor_at, anchor_wh, block_wh,"
-        " estimated_wh, ratio_primary, ratio_secondary, watermark_at FROM placed ORDER BY agreement_id, from_at",
+        " SELECT agreement_id, service_point_id, device_id, from_at, opening_value, anchor_at, anchor_value, block_value,"
+        " estimated_value, ratio_primary, ratio_secondary, watermark_at FROM placed ORDER BY agreement_id, from_at",
         {"agreements": list(agreement_ids), "period": period, "until": until_at, "zone": zone},
     )
     return [MeterEnergy(*row) for row in cursor.fetchall()]
@@ -468,10 +473,10 @@ def meters_until(
 def energies_until(
     cursor: Cursor, agreement_ids: Sequence[int], period: date, until_at: datetime, zone: str
 ) -> list[PeriodEnergy]:
-    """Return each agreement's energy in Wh in a period up to `until_at` or its watermark, from the rows themselves.
+    """Return what each agreement used in a period up to `until_at` or its watermark, from the rows themselves.
 
-    `period` is the first day of a local month, `until_at` is UTC. Agreements that do not exist in that time, or have no
-    opening read, are left out.
+    Values are Wh or litres. `period` is the first day of a local month, `until_at` is UTC. Agreements that do not exist in
+    that time, or have no opening read, are left out.
     """
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"

@@ -27,8 +27,8 @@ FROM readings_event;
 
 -- Energy by agreement and billing period (a local calendar month).
 CREATE VIEW readings.accrual WITH (security_invoker) AS
-SELECT agreement_id, service_point_id, device_id, period, opened_at, closes_at, anchor_at, anchor_wh, opening_wh, block_wh,
-    carried_wh, ratio_primary, ratio_secondary, energy_wh, estimated_wh, watermark_at, latest, latest_end_at
+SELECT agreement_id, service_point_id, device_id, period, opened_at, closes_at, anchor_at, anchor_value, opening_value, block_value,
+    carried_value, ratio_primary, ratio_secondary, billed_value, estimated_value, watermark_at, latest, latest_end_at
 FROM readings_accrual;
 
 CREATE VIEW readings.heard WITH (security_invoker) AS

@@ -15,7 +15,7 @@ from urja.core import policy as core
 # NULL-safe: before the first read an account has neither watermark nor energy, and must not be due in every run.
 _SEEN = (
     "s.seen_seq = a.last_seq AND s.seen_watermark_at IS NOT DISTINCT FROM r.watermark_at "
-    "AND s.seen_energy_wh IS NOT DISTINCT FROM r.energy_wh"
+    "AND s.seen_billed_value IS NOT DISTINCT FROM r.billed_value"
 )
 
 _DUE = f"""
@@ -160,7 +160,7 @@ _UPDATED = [
     "paid_due_minor",
     "seen_seq",
     "seen_watermark_at",
-    "seen_energy_wh",
+    "seen_billed_value",
 ]
 
 
@@ -190,7 +190,7 @@ def _state(item: AccountDecision, now: datetime) -> State:
         paid_due_minor=paid.due_minor if paid else None,
         seen_seq=balance.last_seq,
         seen_watermark_at=balance.latest_watermark_at,
-        seen_energy_wh=balance.latest_energy_wh,
+        seen_billed_value=balance.latest_energy_wh,
     )
 
 

@@ -110,7 +110,7 @@ class State(models.Model):
     paid_due_minor = models.BigIntegerField(null=True)
     seen_seq = models.BigIntegerField()
     seen_watermark_at = models.DateTimeField(null=True)
-    seen_energy_wh = models.BigIntegerField(null=True)
+    seen_billed_value = models.BigIntegerField(null=True)
 
     class Meta:
         indexes: ClassVar = [

@@ -28,7 +28,7 @@ SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
     device.interval_s, device.device_type, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
         g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM rulebook.tariff_version v),
-        array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.energy_wh, r.block_wh, r.estimated_wh), 0)
+        array(SELECT hash_record_extended(ROW(r.period, r.watermark_at, r.billed_value, r.block_value, r.estimated_value), 0)
             FROM readings.accrual r WHERE r.agreement_id = g.id ORDER BY r.period DESC LIMIT 2),
         (SELECT max(c.id) FROM supply.changed c WHERE c.account_id = x.account_id),
         state.decided_at, state.standing, state.supply, latest.id, latest.state, h.heard_at, h.last_gasp, told.until_at

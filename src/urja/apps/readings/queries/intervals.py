@@ -12,7 +12,7 @@ from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.readings.accrual import ENERGY_WH
+from urja.apps.readings.accrual import BILLED_VALUE
 from urja.quantities.catalogue import BY_NAME
 
 LONGEST: Final = timedelta(days=31)
@@ -77,8 +77,8 @@ _MONTHS = f"""
 WITH place AS (
     SELECT id, purpose = 'consumer' AS agreed FROM network.service_point WHERE id = ANY(%(places)s)
 ), accrued AS (
-    SELECT a.service_point_id, sum({ENERGY_WH.format("a")})::bigint AS wh,
-        sum(a.estimated_wh * a.ratio_primary / a.ratio_secondary)::bigint AS estimated_wh
+    SELECT a.service_point_id, sum({BILLED_VALUE.format("a")})::bigint AS wh,
+        sum(a.estimated_value * a.ratio_primary / a.ratio_secondary)::bigint AS estimated_wh
     FROM readings_accrual a JOIN place ON place.id = a.service_point_id AND place.agreed
     WHERE a.period = %(month)s GROUP BY 1
 ), shown AS (

@@ -168,7 +168,7 @@ WITH account AS (
 SELECT a.commodity,
     (SELECT count(*) FROM assets.device_period p JOIN network.service_point s ON s.id = p.service_point_id
         WHERE p.role = 1 AND p.valid_to IS NULL AND s.purpose = 'consumer' AND s.commodity = a.commodity),
-    (SELECT coalesce(sum(r.energy_wh), 0)::bigint FROM readings.accrual r
+    (SELECT coalesce(sum(r.billed_value), 0)::bigint FROM readings.accrual r
         JOIN network.service_point s ON s.id = r.service_point_id WHERE s.commodity = a.commodity),
     coalesce(sum((SELECT sum(c.amount_minor) FROM books.credit_request c WHERE c.account_id = a.account_id
         AND c.requested_at >= %(since)s AND c.kind <> 'opening-credit')), 0)::bigint,

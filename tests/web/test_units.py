@@ -63,6 +63,18 @@ def test_the_same_in_hindi_on_both_pages(roof, in_hindi):
     assert "अब बैंक में" in render_to_string("shared/units.html", {"units": view_of(roof)})
 
 
+def test_the_page_of_a_charge_says_what_its_bank_had(roof):
+    from urja.web.shared.unit_words import of_charge
+
+    read(roof, 3, 29_800, 11_500)
+    roof.run(3)
+    charge = next(one for one in reversed(roof.whys()) if one.entry.line == "energy")
+    (said,) = of_charge(charge.units)
+    assert said.endswith(
+        "5.6 kWh at the beginning, 1.1 kWh fed into the grid, 6.7 kWh set off against use, 0 kWh settled in money, 0 kWh left."
+    )
+
+
 def test_each_zone_by_its_name(database):
     load_calendar("demo-tod")
     load(ZONED)

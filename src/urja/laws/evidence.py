@@ -51,6 +51,22 @@ WHERE agreement_id = %s AND period_start = %s AND recorded_at <= %s ORDER BY zon
 """The units of a period's banks when an entry was posted."""
 
 
+_MONEY: Final[dict[str, LiteralString]] = {
+    "recharge_minor": """
+SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM books_entry e JOIN books_account c ON c.id = e.contra_id
+WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s AND c.code IN ('clearing:recharge', 'clearing:payment')
+    AND e.service_date >= %(first)s AND e.service_date < %(end)s
+""",
+    "balance_minor": """
+SELECT coalesce(sum(greatest(0, (SELECT e.balance_after_minor FROM books_entry e WHERE e.bucket = %(bucket)s
+    AND e.account_id = %(account)s AND e.posted_at < (day + interval '1 day')::timestamp AT TIME ZONE %(zone)s
+    ORDER BY e.seq DESC LIMIT 1))), 0)::bigint
+FROM generate_series(%(first)s::timestamp, %(end)s::timestamp - interval '1 day', interval '1 day') AS day
+""",
+}
+"""The money of an account on days, as the posted entries have it."""
+
+
 class _Charge(NamedTuple):
     account_id: int
     seq: int
@@ -75,8 +91,11 @@ class _Charge(NamedTuple):
         return self.account_id, self.batch, self.agreement_id, self.period_start
 
 
-def examine(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
-    """Yield the charges of a bucket, posted after the batch `proven`, that their calculation does not come to."""
+def examine(connection: Connection, bucket: int, proven: int, zone: str | None = None) -> Iterator[str]:
+    """Yield the charges of a bucket, posted after the batch `proven`, that their calculation does not come to.
+
+    The balances of days, of which some are calculated, are compared only with the utility's `zone`.
+    """
 
     @cache
     def tariff_of(sha256: str) -> Tariff:
@@ -109,6 +128,7 @@ def examine(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
                     continue
                 yield from _determinants(connection, charge, calculation)
                 yield from _units(connection, charge, rated)
+                yield from _money(connection, charge, calculation, zone)
             elif (
                 held is None
                 or held.posting != charge.posting
@@ -138,6 +158,22 @@ def _units(connection: Connection, charge: _Charge, rated: RatedPeriod) -> Itera
             yield f"{charge.name} was calculated from the bank {row.zone} with {units}, stored is {stored.get(row.zone)}"
 
 
+def _money(
+    connection: Connection, charge: _Charge, calculation: Calculation, zone: str | None
+) -> Iterator[str]:
+    for use in calculation.measured:
+        for name, value in use.values.items():
+            if name not in _MONEY or (name == "balance_minor" and zone is None):
+                continue
+            given = {
+                "account": charge.account_id, "bucket": charge.account_id >> 40, "zone": zone,
+                "first": use.days.first, "end": use.days.end,
+            }  # fmt: skip
+            (posted,) = connection.execute(_MONEY[name], given).fetchone() or (None,)
+            if posted != value:
+                yield f"{charge.name} was calculated from {value} of {name} from {use.days.first}, the account has {posted}"
+
+
 def _determinants(connection: Connection, charge: _Charge, calculation: Calculation) -> Iterator[str]:
     from urja.quantities.catalogue import BY_ID
 
@@ -157,5 +193,5 @@ def _determinants(connection: Connection, charge: _Charge, calculation: Calculat
     if billed != calculation.energy_wh:
         yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
     for name, value in calculation.measured_totals.items():
-        if values.get(name) != value:
+        if name not in _MONEY and values.get(name) != value:
             yield f"{charge.name} was calculated from {value} of {name}, its determinants have {values.get(name)}"

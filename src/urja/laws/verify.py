@@ -7,6 +7,7 @@ with the first. docs/money.md names each law and what would break it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString
 
@@ -98,7 +99,7 @@ def examine(
         (
             "evidence",
             "each charge that names its calculation is what that comes to when it is made again",
-            _by_bucket(evidence_law.examine, connection, buckets),
+            _by_bucket(partial(evidence_law.examine, zone=zone), connection, buckets),
         ),
         (
             "second_rater",

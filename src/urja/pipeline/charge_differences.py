@@ -14,7 +14,7 @@ from typing import Self
 
 from django.db import connection
 
-from urja.apps.billing import posting as billing, queries, usage
+from urja.apps.billing import day_money, posting as billing, queries, usage
 from urja.apps.billing.evidence import Evidence
 from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.billing.usage import Basis, Rating
@@ -163,6 +163,11 @@ def period_differences(
                 continue
             assert row is not None
             measured = determined_rows.measured_of(agreement, basis, through[agreement.id], row)
+        if basis.money and basis.billed.days:
+            elapsed = Period(basis.billed.first, through[agreement.id])
+            cuts = basis.changes_before(through[agreement.id])
+            uses = day_money.with_money(measured.uses, agreement.account_id, basis.money, elapsed, cuts)
+            measured = replace(measured, uses=uses)
         if basis.net_metered:
             measured = replace(
                 measured,
@@ -309,7 +314,9 @@ def _measured_otherwise(basis: Basis, rated: billing.Rated) -> bool:
         return False
     rows = newest_named([rated.agreement_id], rated.period_start, rated.through - ONE_DAY)
     row = rows.get(rated.agreement_id)
-    return row is not None and rated.measured_totals != {name: row.values.get(name) for name in basis.needs}
+    return row is not None and any(
+        rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs
+    )
 
 
 def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:

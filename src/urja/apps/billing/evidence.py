@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from urja.apps.billing import unit_banks, usage
+from urja.apps.billing import day_money, unit_banks, usage
 from urja.apps.billing.kinds import Cause
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts import queries as contracts
@@ -35,6 +35,7 @@ from urja.core.rating import (
     rows_between,
 )
 from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.tariff import MONEY
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _READ: Final = ("device_id", "read_at", "kind", "status", "source", "version", "register_wh", "correlation")
@@ -219,6 +220,7 @@ def _full(entry: ChargeEntry) -> FullCharge:
         )
     faults += _determinants_faults(entry, evidence)
     faults += _units_faults(entry, rated)
+    faults += _money_faults(entry, evidence.calculation)
     before = (
         _state(_entry(entry.account_id, before_seq)) if before_seq is not None else _State({}, None, 0, None)
     )
@@ -240,8 +242,14 @@ def _full(entry: ChargeEntry) -> FullCharge:
         "provisional": evidence.provisional,
         "notes": [*rated.notes, *_notes(entry, calculation, evidence)],
         "correlations": seen.correlations,
+        "units": [(_zone_name(rated, row.zone), row) for row in rated.bank],
     }
     return FullCharge(inputs, tuple(faults), _cause(entry, evidence, before))
+
+
+def _zone_name(rated: RatedPeriod, zone: int) -> str:
+    """Return the name of a zone by its number; empty for a bank of all times."""
+    return next((name for version in rated.versions for name, number in version.zones if number == zone), "")
 
 
 def _before(entry: ChargeEntry) -> tuple[int, int | None]:
@@ -271,8 +279,20 @@ def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
     return [
         f"the {name} have {stored.values.get(each)} of {each}; the entry was calculated from {value}"
         for each, value in evidence.calculation.measured_totals.items()
-        if stored.values.get(each) != value
+        if each not in MONEY and stored.values.get(each) != value
     ]
+
+
+def _money_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:
+    faults = []
+    for use in calculation.measured:
+        named = {name: value for name, value in use.values.items() if name in MONEY}
+        posted = day_money.money_of(entry.account_id, named, use.days) if named else {}
+        if posted != named:
+            faults.append(
+                f"the account has {posted} of {use.days.first} to {use.days.end}; the entry was calculated from {named}"
+            )
+    return faults
 
 
 def _units_faults(entry: ChargeEntry, rated: RatedPeriod) -> list[str]:

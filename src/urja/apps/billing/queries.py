@@ -23,6 +23,7 @@ from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.arrears import Due
 from urja.core.rating import ROUNDING
+from urja.core.rating.inputs_and_results import BankRow
 
 
 class Entry(NamedTuple):
@@ -166,6 +167,8 @@ class EntryExplanation:
     """Where the calculation that the entry names comes to something else; none where the amount is proven."""
     cause: Cause | None = None
     """Why a charge changes what was charged before; None where it charges another day."""
+    units: tuple[tuple[str, BankRow], ...] = ()
+    """What net metering has banked in the period up to this entry: the zone's name, empty for a bank of all times, and Wh."""
 
 
 def is_unratable(agreement: Agreement, now: datetime) -> bool:
@@ -345,6 +348,7 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
         provisional=inputs.get("provisional", False),
         notes=tuple(inputs.get("notes", [])),
         correlations=tuple(inputs.get("correlations", [])),
+        units=tuple(inputs.get("units", [])),
         reference=inputs.get("reference", ""),
         faults=charge.faults,
         cause=charge.cause,

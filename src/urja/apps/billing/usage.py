@@ -32,6 +32,7 @@ from urja.core.rating import (
     rate_period,
     uses_between,
 )
+from urja.core.rating.tariff import MONEY
 
 CORRECTED_PERIODS = 12
 """How many earlier months a close still corrects; older ones are adjusted by a person."""
@@ -124,6 +125,15 @@ class Basis:
     @property
     def needs(self) -> frozenset[str]:
         """Names of the determinants that its tariffs need besides the billed quantity."""
+        return self._needs - MONEY
+
+    @property
+    def money(self) -> frozenset[str]:
+        """Names of the account's money of days that its tariffs need (`day_money`)."""
+        return self._needs & MONEY
+
+    @property
+    def _needs(self) -> frozenset[str]:
         return frozenset[str]().union(*(tariff.needs for each in self.terms for tariff in each.versions))
 
     @property
@@ -255,7 +265,7 @@ def rate(
     a price changes. Determinants are those that the period was last charged by. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
-    measured = _as_charged(agreement, period, basis, through) if basis.needs else Measured()
+    measured = _as_charged(agreement, period, basis, through) if basis.needs or basis.money else Measured()
     return rate_on(basis, through, energy_wh, energy_at, measured)
 
 
@@ -275,7 +285,7 @@ def rate_on(
 
 
 def _as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
-    """Return the determinants that a period was last charged by; days without those that are needed have none yet."""
+    """Return what a period was last charged by besides its energy; days without determinants that are needed have none yet."""
     charged = Period(basis.billed.first, basis.charged_through(through))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -289,7 +299,7 @@ def _as_charged(agreement: Agreement, period: Period, basis: Basis, through: dat
         tuple(
             use
             for use in uses
-            if charged.intersection(use.days) == use.days and basis.needs <= use.values.keys()
+            if charged.intersection(use.days) == use.days and basis.needs | basis.money <= use.values.keys()
         ),
         bank_wh={zone: stored.row.opening_wh for zone, stored in banks.items()},
         ends=any(stored.ends for stored in banks.values()),

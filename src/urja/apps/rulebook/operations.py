@@ -27,7 +27,7 @@ from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
-from urja.core.rating.tariff import Settlement
+from urja.core.rating.tariff import MONEY, Settlement
 
 _DETERMINED: Final = frozenset({"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES)})
 
@@ -83,7 +83,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
-    needs = sorted(name for name in tariff.needs if not _is_determined(name))
+    needs = sorted(name for name in tariff.needs - MONEY if not _is_determined(name))
     if tariff.cycle.months != 1:
         needs.append(f"periods of {tariff.cycle}")
     needs += [

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from typing import Final
 
 from urja.core.rating.priced_quantities import BILLED
 from urja.core.units import RoundingStep
@@ -387,6 +388,10 @@ class MoneyBase(StrEnum):
     """Recharges of the days, in minor units."""
     BALANCES = "balance_minor"
     """Sum of the days' balances, in minor units; none below zero."""
+
+
+MONEY: Final = frozenset(base.value for base in MoneyBase)
+"""Names of the money of days, which is given beside their determinants."""
 
 
 @dataclass(frozen=True, slots=True)

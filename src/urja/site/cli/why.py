@@ -1,6 +1,7 @@
 """`urja why`: what an entry of the ledger was calculated from, calculated again."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ def _as_json(found: "EntryExplanation") -> dict[str, object]:
             }
             for row in found.rows
         ],
+        "units": [{"zone_name": zone, **asdict(row)} for zone, row in found.units],
         "tariffs": [f"{used.code} {used.version} {used.sha256}" for used in found.tariffs],
         "notes": list(found.notes),
         "cause": found.cause,
@@ -68,6 +70,11 @@ def _as_text(found: "EntryExplanation") -> str:
             *(
                 f"  {row.label}: {exact_text(row.quantity)} {row.unit} × {exact_text(row.rate)} = {row.amount_minor}"
                 for row in found.rows
+            ),
+            *(
+                f"  units{zone and f' of {zone}'}, Wh: opening {row.opening_wh} + exported {row.exported_wh} = used {row.used_wh} "
+                f"+ settled {row.settled_wh} + closing {row.closing_wh}"
+                for zone, row in found.units
             ),
             *(f"  by {used.code} {used.version}, SHA-256 {used.sha256}" for used in found.tariffs),
             *(f"  note: {note}" for note in found.notes),

@@ -559,6 +559,19 @@ class TariffUsed(Shown, frozen=True, kw_only=True):
     sha256: str
 
 
+class UnitsOfCharge(Shown, frozen=True, kw_only=True):
+    """The units of a bank that a charge was calculated from, of its period so far: opening + exported = used + settled + closing."""
+
+    zone: str | None
+    """Name of the time zone; null for a bank of all times."""
+    opening_wh: int
+    imported_wh: int
+    exported_wh: int
+    used_wh: int
+    settled_wh: int
+    closing_wh: int
+
+
 class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     """A ledger entry with the reads, rows and tariffs from which it was calculated."""
 
@@ -577,6 +590,8 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     volume_l: int | None
     blocks_l: int | None
     residual_l: int | None
+    units: list[UnitsOfCharge]
+    """Empty without net metering."""
     provisional: bool
     notes: list[str]
     cause: str | None

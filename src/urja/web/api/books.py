@@ -481,6 +481,18 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
         volume_l=_litres(why.energy_wh, commodity),
         blocks_l=_litres(why.blocks_wh, commodity),
         residual_l=_litres(why.residual_wh, commodity),
+        units=[
+            answers.UnitsOfCharge(
+                zone=zone_name or None,
+                opening_wh=row.opening_wh,
+                imported_wh=row.imported_wh,
+                exported_wh=row.exported_wh,
+                used_wh=row.used_wh,
+                settled_wh=row.settled_wh,
+                closing_wh=row.closing_wh,
+            )
+            for zone_name, row in why.units
+        ],
         provisional=why.provisional,
         notes=list(why.notes),
         cause=why.cause,

@@ -15,7 +15,7 @@ from urja.apps.billing.kinds import Cause
 from urja.apps.contracts import queries as contracts
 from urja.core.calendar import midnight
 from urja.core.rating import Commodity
-from urja.web.shared import formats, gas_words, ledger_words as wording
+from urja.web.shared import formats, gas_words, ledger_words as wording, unit_words
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 
@@ -121,7 +121,13 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
         unit=formats.billed_unit(card.commodity),
         energy=formats.billed_number(why.energy_wh, card.commodity),
         advance=formats.billed_number(why.advance_wh, card.commodity) if len(reads) > 1 or why.meters else "",
-        notes=[*_notes(why, card.commodity), *_gas(card, posted.service_date)] if reads else [],
+        notes=[
+            *_notes(why, card.commodity),
+            *unit_words.of_charge(why.units),
+            *_gas(card, posted.service_date),
+        ]
+        if reads
+        else [],
         tariffs=[_tariff(tariff) for tariff in why.tariffs],
         posted=_posted(posted),
     )

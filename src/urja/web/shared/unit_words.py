@@ -1,5 +1,6 @@
 """What net metering has banked, in figures and sentences for a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,6 +9,7 @@ from django.utils.translation import gettext as _
 from urja.apps.billing.queries import BankedUnits, StoredUnits, banked_units
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.errors import UnknownTariffError
+from urja.core.rating.inputs_and_results import BankRow
 from urja.web.shared import formats
 
 
@@ -38,6 +40,32 @@ def units_view(agreement: Agreement | None, day: date) -> UnitsView | None:
         [(found.zones.get(each.row.zone, ""), _figures(each)) for each in newest],
         [_("Billing period from %(first)s, up to the end of %(last)s.") % counted, *_settlement(found)],
     )
+
+
+def of_charge(units: Sequence[tuple[str, BankRow]]) -> list[str]:
+    """Return what each bank had, got and gave in the period up to a charge, as sentences."""
+    said = []
+    for zone, row in units:
+        values = {
+            "zone": zone,
+            "opening": formats.energy(row.opening_wh),
+            "exported": formats.energy(row.exported_wh),
+            "used": formats.energy(row.used_wh),
+            "settled": formats.energy(row.settled_wh),
+            "closing": formats.energy(row.closing_wh),
+        }
+        said.append(
+            _(
+                "Bank of units: %(opening)s at the beginning, %(exported)s fed into the grid, %(used)s set off against use, %(settled)s settled in money, %(closing)s left."
+            )
+            % values
+            if not zone
+            else _(
+                "Bank of units, %(zone)s: %(opening)s at the beginning, %(exported)s fed into the grid, %(used)s set off against use, %(settled)s settled in money, %(closing)s left."
+            )
+            % values
+        )
+    return said
 
 
 def _figures(units: StoredUnits) -> list[tuple[str, str]]:

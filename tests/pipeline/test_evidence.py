@@ -51,7 +51,9 @@ def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
     assert fixed == {"title": "Fixed charge", "calculated_with": 1, "before": 3}
     assert duty == {"title": "Electricity duty", "calculated_with": 2, "before": 4}
     named = energy["calculation"]
-    assert (named["rules"], named["uses"]) == ("rating 1", [["2026-03-04", 13_000]])
+    # What it shares with the first posting of the period is stored there.
+    assert set(named) == {"like", "uses", "closing", "determinants"}
+    assert (named["like"], named["uses"]) == (2, [["2026-03-04", 13_000]])
     (version, sha256), stored = (
         named["determinants"],
         town.connection.execute(
@@ -59,7 +61,7 @@ def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
         ).fetchone(),
     )
     assert (version, sha256) == stored
-    assert sum(len(json.dumps(inputs)) for _, inputs in rows) < 700
+    assert sum(len(json.dumps(inputs)) for _, inputs in rows) < 450
     duties = why(town, "duty", 3)
     assert [(row.label, str(row.quantity), row.amount_minor) for row in duties.rows] == [
         ("5 % of Energy charge", "2100", -105),
@@ -68,9 +70,32 @@ def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
     assert (duties.faults, duties.cause, broken(town)) == ((), None, set())
 
 
+def test_a_posting_with_other_terms_has_a_whole_calculation(town):  # noqa: F811
+    live(town)
+    load("2", "2026-03-04", "3.20")
+    for day, register in ((3, 24), (4, 25)):
+        town.register(day, register)
+        town.run(day)
+    stored = [
+        inputs["calculation"]
+        for (inputs,) in town.connection.execute(
+            "SELECT inputs FROM books_entry WHERE inputs ? 'calculation' ORDER BY seq"
+        )
+    ]
+    assert ["terms" in one for one in stored] == [True, False, True, False]
+    assert [one.get("like") for one in stored] == [None, 2, None, 8]
+    assert [why(town, "energy", day).faults for day in (2, 3, 4, 5)] == [()] * 4
+    assert broken(town) == set()
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
+        (
+            """jsonb_set(inputs, '{calculation,like}', '1')""",
+            "entry 1 of the account, which is named here, is no charge",
+        ),
+        ("""jsonb_set(inputs, '{calculation,like}', '3')""", "has no calculation that can be read"),
         (
             """jsonb_set(inputs, '{calculation,uses,0,1}', '12999')""",
             "comes to 4500",
@@ -82,10 +107,6 @@ def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
         (
             """jsonb_set(inputs, '{calculation,rules}', '"rating 0"')""",
             "names rules 'rating 0'; this program has rating 1",
-        ),
-        (
-            """jsonb_set(inputs, '{calculation,terms,0,2}', '"ab"')""",
-            "no tariff whose text has the SHA-256 ab is stored",
         ),
         ("""jsonb_set(inputs, '{before}', '1')""", "names 1 as the one before it, it is 2"),
         (
@@ -104,6 +125,14 @@ def test_a_falsehood_is_a_fault_and_breaks_the_law(town, change, fault):  # noqa
         assert any("were calculated" in one or "determinants" in one for one in found.faults), found.faults
     else:
         assert any(fault in one for one in found.faults), found.faults
+    assert broken(town) == {"evidence", "chains"}
+
+
+def test_what_postings_share_is_a_fault_of_each(town):  # noqa: F811
+    live(town)
+    falsify(town, """jsonb_set(inputs, '{calculation,terms,0,2}', '"ab"')""", day=2)
+    for day in (2, 3):
+        assert "no tariff whose text has the SHA-256 ab is stored" in why(town, "energy", day).faults[0]
     assert broken(town) == {"evidence", "chains"}
 
 
@@ -139,7 +168,9 @@ def test_a_tariff_text_that_was_changed_is_a_fault(town):  # noqa: F811
 
 def test_an_entry_of_before_is_shown_as_it_was_stored(town):  # noqa: F811
     """A ledger that was begun by 0.1: the next entry on its line goes on from the state stored there."""
-    live(town)
+    town.run(0)
+    town.register(1, 18)
+    town.run(1)
     stored = {
         "title": "Energy charge",
         "book": "revenue",
@@ -161,6 +192,8 @@ def test_an_entry_of_before_is_shown_as_it_was_stored(town):  # noqa: F811
     for line in ("fixed", "duty"):
         falsify(town, f"jsonb_build_object('title', line, 'rows', jsonb_build_array({plain}))", line, day=2)
     falsify(town, f"'{json.dumps(stored)}'", day=2)
+    town.register(2, 23)
+    town.run(2)
     assert why(town, "energy", 2).notes == ("as it was stored",)
     assert why(town, "energy", 2).faults == ()
     assert broken(town) == {"chains"}

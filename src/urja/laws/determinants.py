@@ -105,7 +105,7 @@ class _Row:
         known = None if self.known_to_at is None else int(self.known_to_at.timestamp())
         return [
             self.agreement_id, self.period.isoformat(), self.period_end.isoformat(), self.as_of.isoformat(), self.version,
-            self.quantities, self.values, self.origins, self.estimated,
+            self.quantities, self.values, self.origins, self.estimated or [0] * len(self.values),
             int(self.known_from_at.timestamp()), known, self.reads, self.intervals,
             bytes(self.intervals_hash).hex(), self.rules, *([self.notes] if self.notes else []),
         ]  # fmt: skip

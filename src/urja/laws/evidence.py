@@ -9,7 +9,7 @@ their chain.
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, LiteralString, NamedTuple
 
 from urja.core.calendar import ONE_DAY
@@ -20,6 +20,7 @@ from urja.core.rating import (
     Tariff,
     parse_tariff,
     recalculate,
+    with_shared,
 )
 from urja.laws.connections import Connection
 
@@ -37,6 +38,10 @@ SELECT * FROM (
         AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
     WINDOW w AS (PARTITION BY e.agreement_id, e.period_start, e.line ORDER BY e.seq)
 ) charge WHERE batch > %(proven)s AND NOT inputs ? 'rows' ORDER BY account_id, seq
+"""
+_WHOLE: LiteralString = """
+SELECT inputs -> 'calculation' FROM books_entry WHERE bucket = %s AND account_id = %s AND seq = %s AND origin = 'engine'
+    AND agreement_id = %s AND period_start = %s AND inputs ? 'calculation'
 """
 _DETERMINANTS: LiteralString = """
 SELECT r.sha256, s.quantities, r.values FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
@@ -111,6 +116,23 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
             )
         return tariff
 
+    @lru_cache(maxsize=16)
+    def calculation_of_entry(account_id: int, seq: int, agreement_id: int, period: date) -> Mapping[str, Any]:
+        found = connection.execute(_WHOLE, [bucket, account_id, seq, agreement_id, period]).fetchone()
+        if found is None:
+            raise LookupError(f"entry {seq} of account {account_id} has no calculation of the period")
+        stored: Mapping[str, Any] = found[0]
+        return stored
+
+    def whole(charge: _Charge) -> Mapping[str, Any]:
+        stored: Mapping[str, Any] = charge.inputs["calculation"]
+        if "like" not in stored:
+            return stored
+        earlier = calculation_of_entry(
+            charge.account_id, int(stored["like"]), charge.agreement_id, charge.period_start
+        )
+        return with_shared(stored, earlier)
+
     held: _Charge | None = None
     rated: RatedPeriod | None = None
     # A server-side cursor: a plain one would load all charges of a bucket at once.
@@ -121,7 +143,7 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
             if "calculation" in charge.inputs:
                 held, rated = charge, None
                 try:
-                    calculation = Calculation.from_json(charge.inputs["calculation"])
+                    calculation = Calculation.from_json(whole(charge))
                     rated = recalculate(calculation, tariff_of)
                 except (LookupError, TypeError, ValueError) as error:
                     yield f"{charge.name} names a calculation that cannot be made again: {error}"

@@ -148,6 +148,7 @@ def period_differences(
     proof = _PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
     bases = {agreement.id: usage.basis_for(agreement, period) for agreement in members}
     through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
+    earlier = _whole_calculations(members, posted)
     rows = determined_rows.stored_rows(
         [(a, through[a.id] - ONE_DAY) for a in members if a.id in known and bases[a.id].billed.days],
         period,
@@ -179,7 +180,9 @@ def period_differences(
         # Readings that come in between the two statements make another row: it is not named.
         named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
         evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
-        builder = _DraftBuilder(agreement, period, day, key_suffix, rating, evidence)
+        builder = _DraftBuilder(
+            agreement, period, day, key_suffix, rating, evidence, earlier.get(agreement.id)
+        )
         lines = {line.name: line for line in rating.target.lines}
         before = posted.get(agreement.id, {})
         # The target is calculated for the whole period and the posted sum is taken off: a slab that is crossed, a
@@ -207,6 +210,19 @@ def period_differences(
             )
         )
     return settled
+
+
+def _whole_calculations(
+    members: Sequence[Agreement], posted: Mapping[int, Mapping[str, queries.LinePosted]]
+) -> dict[int, tuple[int, JsonObject]]:
+    """Return the last calculation of each agreement's period that names no earlier one, with its entry's number."""
+    seqs = {
+        agreement_id: max((line.whole_seq for line in lines.values() if line.whole_seq), default=0)
+        for agreement_id, lines in posted.items()
+    }
+    entries = {a.id: (a.account_id, seqs[a.id]) for a in members if seqs.get(a.id)}
+    found = queries.calculations(list(entries.values()))
+    return {agreement_id: (entry[1], found[entry]) for agreement_id, entry in entries.items()}
 
 
 def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_wh: int) -> str | None:
@@ -434,6 +450,8 @@ class _DraftBuilder:
     key_suffix: str
     rating: Rating
     evidence: Evidence
+    earlier: tuple[int, JsonObject] | None
+    """A calculation of the period that this one may name, with its entry's number."""
     drafts: list[books.Draft] = field(default_factory=list)
 
     def add(
@@ -451,7 +469,7 @@ class _DraftBuilder:
         if self.drafts:
             inputs["calculated_with"] = len(self.drafts)
         else:
-            inputs["calculation"] = self.evidence.to_json()
+            inputs["calculation"] = self.evidence.to_json(self.earlier)
         self.drafts.append(
             books.Draft(
                 account_id=self.agreement.account_id,

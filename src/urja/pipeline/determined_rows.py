@@ -22,8 +22,8 @@ from urja.core.rating import Measured, uses_of_rows
 from urja.core.rating.priced_quantities import BILLED
 from urja.quantities.catalogue import BY_ID, Commodity
 
-TOGETHER: Final = 100
-"""Rows that are calculated together: a month of each has 1,440 intervals in memory."""
+TOGETHER: Final = 1000
+"""Rows that are made together, nearly all from the day before and one day's readings."""
 
 
 def gas_supplies(agreements: Iterable[Agreement]) -> GasSupplies:

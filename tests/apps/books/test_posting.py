@@ -97,6 +97,41 @@ def test_a_replay_gives_the_first_answer_and_other_content_is_refused(database, 
     assert book(database) == before
 
 
+def test_a_replay_is_compared_in_all_that_was_asked_for(ledger):
+    from dataclasses import replace
+
+    from urja.apps.books.errors import IdempotencyError
+
+    account = opened(ledger)
+    asked = draft(
+        ledger,
+        account,
+        -10,
+        "k",
+        origin="engine",
+        inputs={"at": NOW, "day": APRIL, "rows": ({"wh": 2**60, "note": None, "text": "₹ ä"},)},
+        agreement_id=5,
+        period_start=APRIL,
+        service_date=APRIL,
+    )
+    ledger.post_entries(7, [asked], NOW)
+    assert ledger.post_entries(7, [asked], NOW)[0].replayed
+    for change in (
+        {"account_id": opened(ledger)},
+        {"contra": "duty:energy"},
+        {"amount_minor": -11},
+        {"origin": "manual"},
+        {"line": "duty"},
+        {"accounting_month": date(2026, 5, 1)},
+        {"inputs": {**asked.inputs, "rows": ()}},
+        {"agreement_id": 6},
+        {"period_start": date(2026, 3, 1)},
+        {"service_date": None},
+    ):
+        with pytest.raises(IdempotencyError):
+            ledger.post_entries(7, [replace(asked, **change)], NOW)
+
+
 def test_what_is_not_an_entry_is_refused(ledger):
     from urja.apps.books.errors import LedgerError, UnknownAccountError
 

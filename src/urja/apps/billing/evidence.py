@@ -14,7 +14,7 @@ from django.db import connection
 
 from urja.apps.billing import day_money, unit_banks, usage
 from urja.apps.billing.kinds import Cause
-from urja.apps.books.chain import parse_json
+from urja.apps.books.chain import parse_json, plain_json
 from urja.apps.contracts import queries as contracts
 from urja.apps.determinants import queries as determinants
 from urja.apps.readings.queries.intervals import BilledIntervals, billed_intervals
@@ -33,6 +33,8 @@ from urja.core.rating import (
     rated_state,
     recalculate,
     rows_between,
+    with_shared,
+    without_shared,
 )
 from urja.core.rating.priced_quantities import BILLED
 from urja.core.rating.tariff import MONEY
@@ -55,8 +57,8 @@ class Evidence:
     """Use by meter, where the period had several or one with a ratio."""
     provisional: bool
 
-    def to_json(self) -> JsonObject:
-        """Return it as stored with the first entry of a posting."""
+    def to_json(self, earlier: tuple[int, JsonObject] | None = None) -> JsonObject:
+        """Return it as stored with the first entry of a posting; `earlier` is a whole one of the period, with its entry."""
         optional = {
             "determinants": self.determinants and list(self.determinants),
             "opening": self.opening and _packed(self.opening),
@@ -64,7 +66,12 @@ class Evidence:
             "meters": self.meters and list(self.meters),
             "provisional": self.provisional,
         }
-        return {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
+        stored = {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
+        if earlier is None:
+            return stored
+        plain = plain_json(stored)
+        assert isinstance(plain, dict)
+        return without_shared(plain, *earlier)
 
     @classmethod
     def from_json(cls, stored: JsonObject) -> "Evidence":
@@ -174,9 +181,22 @@ def _evidence(entry: ChargeEntry) -> Evidence:
         if any(getattr(holder, name) != getattr(entry, name) for name in same):
             raise _FaultError(f"entry {entry.seq} names the calculation of another posting")
     try:
-        return Evidence.from_json(holder.inputs["calculation"])
+        return Evidence.from_json(_whole(holder))
+    except _FaultError:
+        raise
     except (LookupError, TypeError, ValueError) as error:
         raise _FaultError(f"entry {holder.seq} has no calculation that can be read: {error!r}") from None
+
+
+def _whole(holder: ChargeEntry) -> JsonObject:
+    """Return the calculation of an entry, with what it has in common with the one that it names."""
+    stored: JsonObject = holder.inputs["calculation"]
+    if "like" not in stored:
+        return stored
+    earlier = _entry(holder.account_id, int(stored["like"]))
+    if (earlier.agreement_id, earlier.period_start) != (holder.agreement_id, holder.period_start):
+        raise _FaultError(f"entry {holder.seq} names the calculation of another period")
+    return with_shared(stored, earlier.inputs["calculation"])
 
 
 def _rated(evidence: Evidence) -> RatedPeriod:

@@ -187,24 +187,25 @@ class Rated:
 
 def record_rated(rated: Iterable[Rated]) -> None:
     """Store what periods were rated from, in the transaction that posts them."""
+    # Of a period that was rated twice, the last.
+    newest = {(r.agreement_id, r.period_start): r for r in rated}.values()
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO billing_rated VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (agreement_id, period_start) "
+        cursor.execute(
+            "INSERT INTO billing_rated SELECT * FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::date[], "
+            "%s::bigint[], %s::jsonb[], %s::text[], %s::jsonb[]) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
             "through = excluded.through, billed_value = excluded.billed_value, uses = excluded.uses, "
             "versions = excluded.versions, measured = excluded.measured",
             [
-                (
-                    r.agreement_id,
-                    r.period_start,
-                    *r.billed,
-                    r.through,
-                    r.billed_value,
-                    json.dumps(plain_json(r.uses)),
-                    r.versions,
-                    json.dumps(plain_json(r.measured)) if r.measured else None,
-                )
-                for r in rated
+                [r.agreement_id for r in newest],
+                [r.period_start for r in newest],
+                [r.billed[0] for r in newest],
+                [r.billed[1] for r in newest],
+                [r.through for r in newest],
+                [r.billed_value for r in newest],
+                [json.dumps(plain_json(r.uses)) for r in newest],
+                [r.versions for r in newest],
+                [json.dumps(plain_json(r.measured)) if r.measured else None for r in newest],
             ],
         )
 
@@ -224,14 +225,20 @@ class Close:
 
 def record_closes(closes: Iterable[Close], closed_at: datetime) -> None:
     """Store the last closed local day of agreements."""
+    stored = list(closes)
     with connection.cursor() as cursor:
-        cursor.executemany(
+        cursor.execute(
             "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional, ended_at) "
-            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (agreement_id) DO UPDATE SET "
+            "SELECT id, through, %s, provisional, ended_at "
+            "FROM unnest(%s::bigint[], %s::date[], %s::boolean[], %s::timestamptz[]) AS c (id, through, provisional, ended_at) "
+            "ON CONFLICT (agreement_id) DO UPDATE SET "
             "closed_through = excluded.closed_through, closed_at = excluded.closed_at, "
             "provisional = excluded.provisional, ended_at = excluded.ended_at",
             [
-                (close.agreement_id, close.through, closed_at, close.provisional, close.ended_at)
-                for close in closes
+                closed_at,
+                [close.agreement_id for close in stored],
+                [close.through for close in stored],
+                [close.provisional for close in stored],
+                [close.ended_at for close in stored],
             ],
         )

@@ -261,20 +261,38 @@ class LinePosted(NamedTuple):
     charged_minor: int
     seq: int
     """Sequence number of the last entry."""
+    whole_seq: int | None
+    """Of the last entry with a calculation that names no earlier one."""
 
 
 def posted_lines(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, LinePosted]]:
     """Return what the engine has posted for a period, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, line, -sum(amount_minor), max(seq) FROM books.entry WHERE origin = 'engine' "
-            "AND agreement_id = ANY(%s) AND period_start = %s GROUP BY agreement_id, line ORDER BY max(seq)",
+            "SELECT agreement_id, line, -sum(amount_minor), max(seq), max(seq) FILTER (WHERE inputs->'calculation' ? 'terms') "
+            "FROM books.entry WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
+            "GROUP BY agreement_id, line ORDER BY max(seq)",
             [list(agreement_ids), period_start],
         )
         posted: dict[int, dict[str, LinePosted]] = {}
-        for agreement_id, line, charged_minor, seq in cursor.fetchall():
-            posted.setdefault(agreement_id, {})[line] = LinePosted(int(charged_minor), seq)
+        for agreement_id, line, charged_minor, seq, whole_seq in cursor.fetchall():
+            posted.setdefault(agreement_id, {})[line] = LinePosted(int(charged_minor), seq, whole_seq)
     return posted
+
+
+def calculations(entries: Sequence[tuple[int, int]]) -> dict[tuple[int, int], JsonObject]:
+    """Return the calculations as entries have them, by account and sequence number."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.account_id, e.seq, e.inputs->'calculation' FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[]) "
+            "AS g (bucket, account_id, seq) JOIN books.entry e USING (bucket, account_id, seq)",
+            [
+                [bucket_of(account_id) for account_id, _ in entries],
+                [account_id for account_id, _ in entries],
+                [seq for _, seq in entries],
+            ],
+        )
+        return {(account_id, seq): parse_json(stored) for account_id, seq, stored in cursor.fetchall()}
 
 
 def contra_and_title(account_id: int, seq: int) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from urja.apps.books.chain import content_hash, entry_hash, plain_json
+from urja.apps.books.chain import entry_hash, parse_json, plain_json
 from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
 from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
@@ -36,13 +36,6 @@ class Draft:
     period_start: date | None = None
     service_date: date | None = None
 
-    def digest(self) -> bytes:
-        """Return the SHA-256 (32 bytes) of everything but the posting time.
-
-        A replay with the same digest is the same request.
-        """
-        return content_hash({name: getattr(self, name) for name in self.__slots__})
-
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -68,8 +61,7 @@ class _Head:
 
 _ENTRY_COLUMNS = (
     "bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line, agreement_id, "
-    "period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key, input_hash, "
-    "previous_hash, hash"
+    "period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key, previous_hash, hash"
 )
 
 
@@ -131,15 +123,23 @@ def _replays(bucket: int, drafts: Sequence[Draft]) -> dict[str, Posted]:
     by_key = {draft.idempotency_key: draft for draft in drafts}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id, seq, idempotency_key, input_hash FROM books_entry "
-            "WHERE bucket = %s AND idempotency_key = ANY(%s)",
+            "SELECT e.seq, e.account_id, a.code, e.amount_minor, e.origin, e.line, e.accounting_month, "
+            "e.idempotency_key, e.inputs, e.agreement_id, e.period_start, e.service_date "
+            "FROM books_entry e JOIN books_account a ON a.id = e.contra_id "
+            "WHERE e.bucket = %s AND e.idempotency_key = ANY(%s)",
             [bucket, list(by_key)],
         )
-        known = cursor.fetchall()
-    for _, _, key, input_hash in known:
-        if bytes(input_hash) != by_key[key].digest():
-            raise IdempotencyError(key)
-    return {key: Posted(account_id, seq, key, replayed=True) for account_id, seq, key, _ in known}
+        known = [(seq, Draft(*content)) for seq, *content in cursor.fetchall()]
+    for _, posted in known:
+        asked = by_key[posted.idempotency_key]
+        # Compared as stored: an entry is its own record of what was asked for.
+        same_inputs = parse_json(posted.inputs) == plain_json(asked.inputs)
+        if not same_inputs or replace(posted, inputs={}) != replace(asked, inputs={}):
+            raise IdempotencyError(posted.idempotency_key)
+    return {
+        posted.idempotency_key: Posted(posted.account_id, seq, posted.idempotency_key, replayed=True)
+        for seq, posted in known
+    }
 
 
 def _lock(
@@ -217,7 +217,6 @@ def _append(
         "batch": batch,
         "inputs": plain_json(draft.inputs),
         "idempotency_key": draft.idempotency_key,
-        "input_hash": draft.digest(),
         "previous_hash": head.last_hash,
     }
     row["hash"] = head.last_hash = entry_hash(head.last_hash, row)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import reduce
 from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,7 +25,7 @@ from urja.apps.readings.queries.columns import (
     reading_columns,
 )
 from urja.base.sql_cursor import Cursor
-from urja.core.calendar import ONE_DAY, Period
+from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.calendars import Calendar
 from urja.core.determinants import (
     ENERGIES,
@@ -36,6 +38,7 @@ from urja.core.determinants import (
     RegisterDay,
     Rules,
     Segments,
+    Value,
     calculate,
     gas_totals,
 )
@@ -44,8 +47,8 @@ from urja.core.vee import NULL
 from urja.quantities.catalogue import BY_NAME, Commodity
 from urja.quantities.channel_sets import ChannelSet, channel_set
 
-RULES_VERSION: Final = "determinants 2"
-"""Of the arithmetic in `urja.core.determinants`: another one is another version, and rows name theirs."""
+RULES_VERSION: Final = "determinants 3"
+"""Of the arithmetic in `urja.core.determinants` and of the hash of readings: rows name theirs."""
 
 _ORDER: Final = {
     name: n for n, name in enumerate([*(name for name, *_ in ENERGIES), "standard_volume_l", "gas_energy_wh"])
@@ -64,6 +67,11 @@ class Wanted:
     rules: Rules = field(default_factory=Rules)
     gas: GasRules | None = None
     """By which its gas is converted; None for electricity."""
+
+    @property
+    def key(self) -> tuple[int, date, date]:
+        """Agreement, first day of the period, and last day: what a row has versions of."""
+        return self.agreement_id, self.period.first, self.as_of
 
     @property
     def rules_text(self) -> str:
@@ -102,14 +110,24 @@ class Evaluated:
     known_from_at: datetime
     known_to_at: datetime | None
     reads: str
+    """Keys of the register reads as JSON: all on the first and on the last day of a period, on others of the day alone."""
     intervals: int
     intervals_hash: bytes
+    """Of all readings: the digests of the time before the period and of each day, each chained to the one before."""
+    last_digest: bytes
+    """The last day's digest in it; not stored."""
     notes: tuple[str, ...]
     """Why the meter's own totals or maxima were not used."""
     meters: str = ""
     """What is said of its meters besides the rules: which of several served when, the ratio behind which each counts, of
     gas each register's conditions, and why an energy is not known.
     """
+
+    @property
+    def values_by_name(self) -> dict[str, Value]:
+        """Its determinants by the names of their quantities."""
+        columns = zip(self.values, self.origins, self.estimated, strict=True)
+        return dict(zip(self.channels.names, map(Value._make, columns), strict=True))
 
     @property
     def rules(self) -> str:
@@ -209,7 +227,8 @@ def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Eval
     for block in columns.blocks:
         inputs[owners[block.number]].blocks.append(block)
     gas = _gas(cursor, wanted, columns.meters, owners, found, asked)
-    rows = (_row(wanted[n], n, found, own, gas.get(n)) for n, own in inputs.items())
+    borders = [int(midnight(day, zone).timestamp()) for day in (*asked, asked.end)]
+    rows = (_row(wanted[n], n, found, own, gas.get(n), borders) for n, own in inputs.items())
     return [row for row in rows if row is not None]
 
 
@@ -280,7 +299,12 @@ def _integers(values: Iterable[int]) -> np.typing.NDArray[np.int64]:
 
 
 def _row(
-    wanted: Wanted, number: int, found: Determinants, inputs: _Inputs, gas: _Gas | None
+    wanted: Wanted,
+    number: int,
+    found: Determinants,
+    inputs: _Inputs,
+    gas: _Gas | None,
+    borders: Sequence[int],
 ) -> Evaluated | None:
     """Return an agreement's row; None where its meters have no reading of what it is supplied with."""
     commodity = Commodity.ELECTRICITY if wanted.gas is None else Commodity.GAS
@@ -301,20 +325,25 @@ def _row(
             if total is not None and "volume_l" in determined:
                 estimated = total * estimated_l // volume_l if volume_l else 0
                 determined[name] = (total, Origin.DERIVED, estimated)
-    names = sorted(determined, key=_place)
+    channels = channels_of(determined)
+    names = channels.names
     known_to = int(found.known_to[number])
-    keys = sorted({(row.device_id, row.read_at, row.kind, row.version) for row in inputs.reads})
+    digests = _digests(inputs, borders)
+    reads = inputs.reads
+    if wanted.period.first < wanted.as_of < wanted.period.end - ONE_DAY:
+        reads = _last_reads(inputs, borders[-2])
     return Evaluated(
         wanted,
-        channel_set("determinants", names),
+        channels,
         tuple(determined[name][0] for name in names),
         tuple(determined[name][1] for name in names),
         tuple(determined[name][2] for name in names),
         datetime.fromtimestamp(inputs.known_from, UTC),
         None if known_to == NULL else datetime.fromtimestamp(known_to, UTC),
-        json.dumps(keys, separators=(",", ":")),
+        json.dumps(sorted({read.key for read in reads}), separators=(",", ":")),
         len(inputs.blocks),
-        _hash_of(inputs.blocks),
+        reduce(chained, digests),
+        digests[-1],
         tuple(sentence for agreement, sentence in found.notes if agreement == number),
         _meters_text(inputs.meters) + ("" if gas is None else gas.text),
     )
@@ -331,6 +360,11 @@ def _meters_text(meters: Sequence[MeterTime]) -> str:
     )
 
 
+def channels_of(names: Iterable[str]) -> ChannelSet:
+    """Return the channel set of a row with these determinants, in their order."""
+    return channel_set("determinants", sorted(names, key=_place))
+
+
 def _place(name: str) -> tuple[int, int, str, int, bool]:
     """Return the place of a determinant in its row: energies first, each with its zones, each maximum with its instant."""
     quantity = BY_NAME[name]
@@ -340,11 +374,43 @@ def _place(name: str) -> tuple[int, int, str, int, bool]:
     return (energy is None, energy or 0, base, quantity.zone, name.endswith("_at"))
 
 
-def _hash_of(blocks: Sequence[Block]) -> bytes:
-    """Return the SHA-256 of intervals, in the order of device and time: keys, versions, states and values."""
-    content: list[int] = []
-    for row in sorted(blocks, key=lambda row: (row.device_id, row.start_at)):
-        content += (row.device_id, row.start_at, row.length_s, row.version, row.status)
-        content += row.channels.ids
-        content += [NULL if value is None else value for value in row.values]
-    return hashlib.sha256(np.array(content, "<i8").tobytes()).digest()
+def chained(earlier: bytes, digest: bytes) -> bytes:
+    """Return the SHA-256 of readings with one more day, from that of the days before and the day's digest."""
+    return hashlib.sha256(earlier + digest).digest()
+
+
+def _digests(inputs: _Inputs, borders: Sequence[int]) -> list[bytes]:
+    """Return the SHA-256 of the readings before the first border, and of those between each border and the next one.
+
+    Of reads the keys, of intervals keys, versions, states and values, each in the order of device and time. A read at a border
+    is the day's that begins with it; what closes the last day is the next one's.
+    """
+    content: list[list[int]] = [[] for _ in borders]
+    for key in sorted({read.key for read in inputs.reads}):
+        if key[1] < borders[-1]:
+            content[bisect_right(borders, key[1])] += key
+    for row in sorted(inputs.blocks, key=lambda row: (row.device_id, row.start_at)):
+        of_day = content[bisect_right(borders, row.start_at)]
+        of_day += (row.device_id, row.start_at, row.length_s, row.version, row.status)
+        of_day += row.channels.ids
+        of_day += [NULL if value is None else value for value in row.values]
+    return [hashlib.sha256(np.array(of_day, "<i8").tobytes()).digest() for of_day in content]
+
+
+def _last_reads(inputs: _Inputs, begins: int) -> list[Read]:
+    """Return the reads of the day that `begins` at a Unix second, with the last one of each meter before it."""
+    since = {
+        meter.device_id: max(
+            (
+                read.read_at
+                for read in inputs.reads
+                if read.device_id == meter.device_id and read.read_at <= max(meter.from_at, begins)
+            ),
+            default=meter.from_at,
+        )
+        for meter in inputs.meters
+        if meter.to_at > begins
+    }
+    return [
+        read for read in inputs.reads if read.device_id in since and read.read_at >= since[read.device_id]
+    ]

@@ -1,14 +1,18 @@
 """Storing determinants: the first version of a row, and the next one where its inputs have changed."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from urja.apps.determinants.added_day import of_days_before
 from urja.apps.determinants.evaluation import Evaluated, Wanted, evaluate
 from urja.base.ids import bucket_of
+
+TOGETHER: Final = 100
+"""Rows that are calculated from all readings together: a month of each has 1,440 intervals in memory."""
 
 
 def determine(wanted: Sequence[Wanted], zone: ZoneInfo, now: datetime) -> int:
@@ -19,15 +23,28 @@ def determine(wanted: Sequence[Wanted], zone: ZoneInfo, now: datetime) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         lock({bucket_of(one.agreement_id) for one in wanted})
-        found = evaluate(cursor, wanted, zone)
-        newest = _newest(found)
-        fresh = []
-        for one in found:
-            version, sha256 = newest.get(
-                (one.wanted.agreement_id, one.wanted.period.first, one.wanted.as_of), (0, b"")
-            )
-            if not version or one.sha256(version) != sha256:
-                fresh.append((one, version + 1))
+        newest = _newest(wanted)
+
+        def is_newest(one: Evaluated) -> bool:
+            version, sha256 = newest.get(one.wanted.key, (0, b""))
+            return version > 0 and one.sha256(version) == sha256
+
+        # A row that is there may be confirmed by the day before: another one may rest on readings that came since, of days
+        # before it, and is calculated from all.
+        by_day = {
+            one.wanted.key: one
+            for one in of_days_before(cursor, wanted, zone)
+            if one.wanted.key not in newest or is_newest(one)
+        }
+        found = list(by_day.values())
+        of_all = [one for one in wanted if one.key not in by_day]
+        for n in range(0, len(of_all), TOGETHER):
+            found += evaluate(cursor, of_all[n : n + TOGETHER], zone)
+        fresh = [
+            (one, newest.get(one.wanted.key, (0, b""))[0] + 1)
+            for one in sorted(found, key=lambda one: one.wanted.key)
+            if not is_newest(one)
+        ]
         _insert(fresh, now)
     return len(fresh)
 
@@ -43,7 +60,7 @@ def lock(buckets: Collection[int]) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, bucket])
 
 
-def _newest(found: Sequence[Evaluated]) -> dict[tuple[object, ...], tuple[int, bytes]]:
+def _newest(wanted: Sequence[Wanted]) -> dict[tuple[int, date, date], tuple[int, bytes]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT ON (r.agreement_id, r.period, r.as_of) r.agreement_id, r.period, r.as_of, r.version, r.sha256"
@@ -51,12 +68,15 @@ def _newest(found: Sequence[Evaluated]) -> dict[tuple[object, ...], tuple[int, b
             " JOIN determinants_row r USING (agreement_id, period, as_of)"
             " ORDER BY r.agreement_id, r.period, r.as_of, r.version DESC",
             [
-                [one.wanted.agreement_id for one in found],
-                [one.wanted.period.first for one in found],
-                [one.wanted.as_of for one in found],
+                [one.agreement_id for one in wanted],
+                [one.period.first for one in wanted],
+                [one.as_of for one in wanted],
             ],
         )
-        return {tuple(row[:3]): (row[3], bytes(row[4])) for row in cursor.fetchall()}
+        return {
+            (agreement_id, period, as_of): (version, bytes(sha256))
+            for agreement_id, period, as_of, version, sha256 in cursor.fetchall()
+        }
 
 
 def _insert(fresh: Sequence[tuple[Evaluated, int]], now: datetime) -> None:
@@ -67,31 +87,31 @@ def _insert(fresh: Sequence[tuple[Evaluated, int]], now: datetime) -> None:
                 "INSERT INTO determinants_channel_set (hash, quantities) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                 [name, ids],
             )
-        cursor.executemany(
-            'INSERT INTO determinants_row (agreement_id, period, as_of, period_end, version, channel_set, "values", origins,'
-            " estimated, known_from_at, known_to_at, reads, intervals, intervals_hash, rules, notes, sha256, calculated_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s::bigint[], %s::smallint[], %s::bigint[], %s, %s, %s, %s, %s, %s, %s::text[], %s, %s)",
-            [
-                (
-                    one.wanted.agreement_id,
-                    one.wanted.period.first,
-                    one.wanted.as_of,
-                    one.wanted.period.end,
-                    version,
-                    one.channels.hash,
-                    list(one.values),
-                    list(one.origins),
-                    list(one.estimated),
-                    one.known_from_at,
-                    one.known_to_at,
-                    one.reads,
-                    one.intervals,
-                    one.intervals_hash,
-                    one.rules,
-                    list(one.notes),
-                    one.sha256(version),
-                    now,
+        with cursor.copy(
+            'COPY determinants_row (agreement_id, period, as_of, period_end, version, channel_set, "values", origins, estimated,'
+            " known_from_at, known_to_at, reads, intervals, intervals_hash, rules, notes, sha256, calculated_at) FROM STDIN"
+        ) as copy:
+            for one, version in fresh:
+                copy.write_row(
+                    [
+                        one.wanted.agreement_id,
+                        one.wanted.period.first,
+                        one.wanted.as_of,
+                        one.wanted.period.end,
+                        version,
+                        one.channels.hash,
+                        list(one.values),
+                        list(one.origins),
+                        # Nearly always zeros, and then none is stored.
+                        list(one.estimated) if any(one.estimated) else [],
+                        one.known_from_at,
+                        one.known_to_at,
+                        one.reads,
+                        one.intervals,
+                        one.intervals_hash,
+                        one.rules,
+                        list(one.notes),
+                        one.sha256(version),
+                        now,
+                    ]
                 )
-                for one, version in fresh
-            ],
-        )

@@ -142,7 +142,9 @@ def _stored(row: SqlRow) -> StoredDeterminants:
     quantities, values, origins, estimated = row[5:9]
     before = {} if row[17] is None else dict(zip(row[17], row[18], strict=True))
     determinants = []
-    for number, value, origin, part in zip(quantities, values, origins, estimated, strict=True):
+    for number, value, origin, part in zip(
+        quantities, values, origins, estimated or [0] * len(values), strict=True
+    ):
         quantity = BY_ID[number]
         # Two instants or two ratios have no difference that says anything.
         adds_up = (

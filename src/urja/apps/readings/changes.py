@@ -95,6 +95,17 @@ def oldest(cursor: Cursor, most: int) -> list[Change]:
     return [Change(*row) for row in cursor.fetchall()]
 
 
+def changed_until(cursor: Cursor, until: Iterable[tuple[int, datetime]]) -> set[int]:
+    """Return the service points of which a reading from before an instant (UTC) each, or a register read at it, has changed."""
+    points = list(until)
+    cursor.execute(
+        "SELECT DISTINCT c.service_point_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS u (place, at)"
+        " JOIN readings_change c ON c.service_point_id = u.place AND (c.at < u.at OR c.is_register AND c.at = u.at)",
+        [[place for place, _ in points], [at for _, at in points]],
+    )
+    return {place for (place,) in cursor.fetchall()}
+
+
 def put_back(cursor: Cursor, ids: Iterable[int]) -> None:
     """Append changes once more, behind all others: what rests on them cannot be calculated yet."""
     cursor.execute(

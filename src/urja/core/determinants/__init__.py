@@ -1,9 +1,10 @@
 """Determinants: what a bill is calculated from, in integers, for many agreements at once. Pure: columns in, columns out.
 
 `inputs` has the columns, `shaping` puts a register's advance on its intervals, `demand` finds maxima, `gas` converts volumes,
-`calculation` puts all of it together.
+`calculation` puts all of it together, `added_day` adds a day to what was calculated before.
 """
 
+from urja.core.determinants.added_day import Value, with_day
 from urja.core.determinants.calculation import ENERGIES, Question, calculate
 from urja.core.determinants.demand import RecordedDemand, ratchet, usable_for_ratchet
 from urja.core.determinants.gas import GasDay, GasTotals, RegisterDay, gas_totals
@@ -36,9 +37,11 @@ __all__ = [
     "RegisterDay",
     "Rules",
     "Segments",
+    "Value",
     "allocate",
     "calculate",
     "gas_totals",
     "ratchet",
     "usable_for_ratchet",
+    "with_day",
 ]

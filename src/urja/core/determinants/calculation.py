@@ -54,6 +54,11 @@ _ZONED: Final = frozenset(
 )
 
 
+def permille[T: (int, Integers)](part: T, whole: T) -> T:
+    """Return a ratio in thousandths, rounded half up; `whole` is above zero."""
+    return (2000 * part + whole) // (2 * whole)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """The period and the rules of a calculation, shared by its agreements."""
@@ -322,7 +327,7 @@ class _Calculation:
         energy = self._of_period["import_wh"].values
         apparent = self._apparent()
         known = (energy != NULL) & (apparent > 0)
-        factor = (2000 * energy + apparent) // np.maximum(2 * apparent, 1)
+        factor = permille(energy, np.maximum(apparent, 1))
         # Registers are truncated apart from each other, so that the quotient of small ones may exceed one.
         self._add(
             "mean_power_factor_permille",
@@ -337,7 +342,7 @@ class _Calculation:
         seconds = self._seconds()
         possible = highest_w.values * seconds
         known = (energy != NULL) & (highest_w.values > 0) & (seconds > 0)
-        factor = (2000 * 3600 * energy + possible) // np.maximum(2 * possible, 1)
+        factor = permille(3600 * energy, np.maximum(possible, 1))
         self._add("load_factor_permille", factor, np.full(self._count, Origin.DERIVED), None, known)
 
     def _apparent(self) -> Integers:

@@ -14,6 +14,8 @@ from urja.core.rating.calculations import (
     UnknownRulesError,
     calculation_of,
     recalculate,
+    with_shared,
+    without_shared,
 )
 from urja.core.rating.document import TariffError, parse_tariff
 from urja.core.rating.engine import rate_period, reserve_so_far
@@ -77,4 +79,6 @@ __all__ = [
     "rows_between",
     "uses_between",
     "uses_of_rows",
+    "with_shared",
+    "without_shared",
 ]

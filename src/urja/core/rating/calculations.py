@@ -29,6 +29,10 @@ RATING_RULES: Final = "rating 1"
 _ENGINES: Final = {RATING_RULES: rate_period}
 
 
+_SHARED: Final = ("rules", "billed", "by_day_from", "terms", "opening")
+"""What the calculations of one period have in common until its terms, its days or its first read change."""
+
+
 class UnknownRulesError(ValueError):
     """A calculation names rules that this program does not have."""
 
@@ -130,6 +134,20 @@ class Calculation:
             stored.get("ends", False),
             stored["rules"],
         )
+
+
+def without_shared(stored: dict[str, Any], earlier_seq: int, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a calculation as JSON that names an earlier one in place of what both have; whole where something differs."""
+    if any(stored.get(name) != earlier.get(name) for name in _SHARED):
+        return stored
+    return {"like": earlier_seq} | {name: value for name, value in stored.items() if name not in _SHARED}
+
+
+def with_shared(stored: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a calculation as JSON with what it shares with the one that it names. Raises ValueError for one that names a third."""
+    if "like" in earlier:
+        raise ValueError(f"it is like one that is like that of entry {earlier['like']}")
+    return {name: value for name, value in earlier.items() if name in _SHARED} | dict(stored)
 
 
 def calculation_of(

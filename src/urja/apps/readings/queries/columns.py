@@ -53,6 +53,11 @@ class Read(NamedTuple):
     channels: ChannelSet
     values: tuple[int | None, ...]
 
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """Device, instant, kind and version."""
+        return self.device_id, self.read_at, self.kind, self.version
+
 
 class Block(NamedTuple):
     """An interval in its newest version."""
@@ -148,15 +153,20 @@ ORDER BY m.number, i.start_at, i.version DESC
 """
 
 
+def meter_times(cursor: Cursor, windows: Sequence[Window]) -> list[MeterTime]:
+    """Return the billing meters of some windows that have a register read before their time, in the order of time."""
+    cursor.execute(
+        _METERS, [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []]
+    )
+    return [MeterTime(*row) for row in cursor.fetchall()]
+
+
 def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns:
     """Return meters, reads and intervals (base units of their channel sets) of some windows, each in its order.
 
     An agreement has one window. Rows are in Wh, VAh and so on as meters count, before any transformer ratio.
     """
-    cursor.execute(
-        _METERS, [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []]
-    )
-    meters = [MeterTime(*row) for row in cursor.fetchall()]
+    meters = meter_times(cursor, windows)
     measured = [
         list(range(len(meters))),
         *(

@@ -232,8 +232,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     """And each is seen to fail: arithmetic in `test_evidence`, arrears in `test_arrears`, settled in `test_unread`, service in `test_rollout`, approvals in
     `tests/apps/approvals/test_approval_law.py`, counter in `tests/usecases/test_counter.py`, bank in
     `tests/apps/bank/test_law.py`, determinants in `tests/apps/determinants/test_rows.py`, maintenance in
-    `tests/usecases/test_maintenance.py`, roots in `tests/adversary/test_rewritten_books.py`, units and
-    unit_banks in `test_unit_banks`, the others above."""
+    `tests/usecases/test_maintenance.py`, statements and statement_differences in `test_statements`, roots in
+    `tests/adversary/test_rewritten_books.py`, units and unit_banks in `test_unit_banks`, the others above."""
     found = live(town)
     assert set(found) == {law for _mutation, law in MUTATIONS} | {
         "approvals",
@@ -246,6 +246,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
         "roots",
         "service",
         "settled",
+        "statement_differences",
+        "statements",
         "unit_banks",
         "units",
     }

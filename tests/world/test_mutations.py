@@ -223,6 +223,8 @@ ONLY_OF_THE_BOOKS = {
     "counter",
     "maintenance",
     "settled",
+    "statement_differences",
+    "statements",
     "terms",
     "unit_banks",
     "units",

@@ -56,6 +56,22 @@ def report(ground, findings) -> str:
     return "\n".join([*figures, *money]) + "\n"
 
 
+STATED = """
+SELECT count(*), count(DISTINCT s.agreement_id), min(s.period_start)::text, max(s.period_end)::text,
+    bool_and(s.total_minor = (SELECT -sum(amount_minor) FROM books_entry e WHERE e.agreement_id = s.agreement_id
+        AND e.period_start = s.period_start AND e.origin = 'engine'))
+FROM statements_statement s WHERE NOT EXISTS (SELECT FROM statements_statement r WHERE r.revises_id = s.id)
+"""
+
+
+async def test_each_supply_has_a_statement_after_a_months_end(ground):
+    await lived(ground, 3, start=MONTH_END, stride=4)
+    with ground.database.connect() as connection:
+        (agreements,) = connection.execute("SELECT count(*) FROM contracts_agreement").fetchone()
+        found = connection.execute(STATED).fetchone()
+    assert found == (agreements, agreements, "2026-03-01", "2026-04-01", True)
+
+
 async def test_on_calm_days_every_push_is_accepted_and_stored(ground, oracle):
     town, findings = await lived(ground, 1)
     oracle("worlds/calm.txt", report(ground, findings))

@@ -28,6 +28,7 @@ from urja.laws import (
     payments as payment_laws,
     service as service_law,
     signed_log as root_law,
+    statements as statements_law,
     units as units_law,
 )
 from urja.laws.connections import Connection
@@ -146,6 +147,16 @@ def examine(
             "maintenance",
             "dues less payments are what is outstanding, apart from electricity and from every decision",
             maintenance_law.examine(connection),
+        ),
+        (
+            "statements",
+            "each statement of account is the ledger's, under its number and hash",
+            _by_bucket(statements_law.examine, connection, buckets),
+        ),
+        (
+            "statement_differences",
+            "each difference of a stated period is stated within 24 hours",
+            _by_bucket(statements_law.unstated, connection, buckets),
         ),
         (
             "roots",

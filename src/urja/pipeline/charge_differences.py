@@ -101,6 +101,16 @@ def _unmetered(members: Sequence[Agreement], day: date) -> set[int]:
         return {id_ for (id_,) in cursor.fetchall()}
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodBill:
+    """What an agreement's period comes to, with what it was calculated from."""
+
+    rating: Rating
+    evidence: Evidence
+    determinants: Mapping[str, int]
+    """Determinants of the charged days by name; empty where there are none."""
+
+
 @dataclass(slots=True)
 class ChargeDifferences:
     """Differences to be posted, and the inputs from which the periods are then rated."""
@@ -109,6 +119,8 @@ class ChargeDifferences:
     rated: list[billing.Rated] = field(default_factory=list)
     units: list[StoredUnits] = field(default_factory=list)
     """What the periods add to the ledger of units."""
+    bills: dict[int, PeriodBill] = field(default_factory=dict)
+    """By agreement; of several periods the last one's."""
     held: dict[int, str] = field(default_factory=dict)
     """Agreements that wait for determinants: why, and what to do; empty where readings have just come."""
 
@@ -116,6 +128,7 @@ class ChargeDifferences:
         self.drafts += other.drafts
         self.rated += other.rated
         self.units += other.units
+        self.bills |= other.bills
         self.held |= other.held
         return self
 
@@ -125,6 +138,7 @@ class ChargeDifferences:
             [draft for draft in self.drafts if draft.agreement_id not in agreement_ids],
             [rated for rated in self.rated if rated.agreement_id not in agreement_ids],
             [units for units in self.units if units.agreement_id not in agreement_ids],
+            {id_: bill for id_, bill in self.bills.items() if id_ not in agreement_ids},
             self.held,
         )
 
@@ -137,10 +151,14 @@ def period_differences(
     now: datetime,
     banks: UnitBanks,
     key_suffix: str = "",
+    *,
+    one_bill: bool = False,
 ) -> ChargeDifferences:
     """The differences of a period at `now`, to be posted on `day`, which may be after the period. Amounts in minor units.
 
-    What they add to the ledger of units is in `banks` afterwards, so that the next period opens with it. A day has one close; a caller that posts on it more than once gives each time another `key_suffix`.
+    What they add to the ledger of units is in `banks` afterwards, so that the next period opens with it. A day has one close;
+    a caller that posts on it more than once gives each time another `key_suffix`. Entries say so where they are posted with
+    the statement of the period (`one_bill`).
     """
     settled = ChargeDifferences()
     ids = [agreement.id for agreement in members]
@@ -180,8 +198,16 @@ def period_differences(
         # Readings that come in between the two statements make another row: it is not named.
         named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
         evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
+        settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
         builder = _DraftBuilder(
-            agreement, period, day, key_suffix, rating, evidence, earlier.get(agreement.id)
+            agreement,
+            period,
+            day,
+            key_suffix,
+            rating,
+            evidence,
+            earlier.get(agreement.id),
+            one_bill=one_bill,
         )
         lines = {line.name: line for line in rating.target.lines}
         before = posted.get(agreement.id, {})
@@ -452,6 +478,7 @@ class _DraftBuilder:
     evidence: Evidence
     earlier: tuple[int, JsonObject] | None
     """A calculation of the period that this one may name, with its entry's number."""
+    one_bill: bool
     drafts: list[books.Draft] = field(default_factory=list)
 
     def add(
@@ -470,6 +497,8 @@ class _DraftBuilder:
             inputs["calculated_with"] = len(self.drafts)
         else:
             inputs["calculation"] = self.evidence.to_json(self.earlier)
+        if self.one_bill:
+            inputs["one_bill"] = True
         self.drafts.append(
             books.Draft(
                 account_id=self.agreement.account_id,

@@ -23,7 +23,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import charge_differences, ended_agreements
+from urja.pipeline import charge_differences, ended_agreements, statements
 
 CUTOFF = timedelta(hours=1)
 """Time after midnight, by the business clock; overridden by the setting `pipeline.close_cutoff_s`."""
@@ -195,6 +195,7 @@ def _close_day(
     billing.record_rated(due.rated)
     unit_banks.record(due.units, now)
     billing.record_closes(closes.values(), now)
+    statements.record_periods(members, closes, due.drafts, now)
     report.entries = len(posted)
     report.days = len(closes)
     report.provisional = sum(close.provisional for close in closes.values())

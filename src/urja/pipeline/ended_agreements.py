@@ -23,7 +23,7 @@ from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import charge_differences, unmetered_service_points, unread_removals
+from urja.pipeline import charge_differences, statements, unmetered_service_points, unread_removals
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
 """SQL for the last local day of agreement `a` (`usage.last_day`)."""
@@ -112,7 +112,9 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
     unit_banks.record(settled.units, now)
     done.problems += filter(None, settled.held.values())
     members = [agreement for agreement in members if agreement.id not in settled.held]
-    billing.record_closes(_closes(members, now, cutoff), now)
+    closes = _closes(members, now, cutoff)
+    billing.record_closes(closes, now)
+    statements.record_periods(members, {close.agreement_id: close for close in closes}, settled.drafts, now)
 
 
 def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[billing.Close]:

@@ -1,11 +1,11 @@
-"""The pipeline's stage `post`: requested credits, days that can be closed, instalments and final settlements."""
+"""The pipeline's stage `post`: requested credits, days that can be closed, instalments, final settlements and statements."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from urja.pipeline import instalments
+from urja.pipeline import instalments, statements
 from urja.pipeline.close import CUTOFF, CloseResult, close_days
 from urja.pipeline.credits import post_credits
 from urja.pipeline.final_settlements import settle_ended_accounts
@@ -22,6 +22,8 @@ class Posted:
     closed: CloseResult
     dues: int = 0
     """Entries by which something other than a recharge has paid old dues."""
+    statements: int = 0
+    """Statements of account that were made."""
 
     @property
     def entries(self) -> int:
@@ -47,13 +49,16 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
         # Its refunds and transfers are credit and debit requests: they are posted in this run, not in the next one.
         posted.credits += post_credits(now)
         posted.dues += settled.entries
-    if posted.entries or posted.closed.days:
+    # Last: what is posted for days that are closed by now is stated.
+    posted.statements = statements.make_due(now)
+    if posted.entries or posted.closed.days or posted.statements:
         log.info(
             "posted",
             credits=posted.credits,
             days_closed=posted.closed.days,
             provisional=posted.closed.provisional,
             dues=posted.dues,
+            statements=posted.statements,
             entries=posted.entries,
             waiting=posted.closed.waiting,
         )

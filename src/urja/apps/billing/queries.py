@@ -169,6 +169,8 @@ class EntryExplanation:
     """Why a charge changes what was charged before; None where it charges another day."""
     units: tuple[tuple[str, BankRow], ...] = ()
     """What net metering has banked in the period up to this entry: the zone's name, empty for a bank of all times, and Wh."""
+    one_bill: bool = False
+    """Whether it was posted with the statement of its period, because the period as one bill came to more or less."""
 
 
 def is_unratable(agreement: Agreement, now: datetime) -> bool:
@@ -253,6 +255,16 @@ def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
             [list(agreement_ids)],
         )
         return [agreement_id for (agreement_id,) in cursor.fetchall()]
+
+
+def charged_after(agreement_ids: Sequence[int], period_start: date) -> set[int]:
+    """Return those of these agreements that are charged for a later period than the one that begins on a day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT agreement_id FROM billing_rated WHERE agreement_id = ANY(%s) AND period_start > %s",
+            [list(agreement_ids), period_start],
+        )
+        return {agreement_id for (agreement_id,) in cursor.fetchall()}
 
 
 class LinePosted(NamedTuple):
@@ -348,7 +360,8 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
     if found is None:
         return None
     entry = Entry(*found[:-1])
-    charge = evidence.full_charge(account_id, seq, parse_json(found[-1]))
+    stored = parse_json(found[-1])
+    charge = evidence.full_charge(account_id, seq, stored)
     inputs = charge.inputs
     opening = inputs.get("opening")
     return EntryExplanation(
@@ -370,6 +383,7 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
         reference=inputs.get("reference", ""),
         faults=charge.faults,
         cause=charge.cause,
+        one_bill=stored.get("one_bill", False),
     )
 
 

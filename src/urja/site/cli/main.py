@@ -63,6 +63,9 @@ COMMANDS: Final = {
         "urja.site.cli.determinants:determinants", "Show what an agreement's bills are calculated from."
     ),
     "why": Lazy("urja.site.cli.why:why", "Calculate an entry of the ledger again, and show from what."),
+    "statement": Lazy(
+        "urja.site.cli.statement:statement", "Show statements of account, as text and as data."
+    ),
     "policy": Lazy("urja.site.cli.policy:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.cli.staff:staff", "Add, change, list and remove staff and their roles."),
     "passkey": Lazy(

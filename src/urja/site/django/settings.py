@@ -30,6 +30,7 @@ URJA_APPS = [
         "urja.apps.determinants",
         "urja.apps.billing",
         "urja.apps.maintenance",
+        "urja.apps.statements",
         "urja.apps.proofs",
         "urja.apps.work",
         "urja.apps.commands",

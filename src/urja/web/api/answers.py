@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from msgspec import UNSET, Struct, UnsetType
 
+from urja.apps.statements.kinds import StatementContent
 from urja.base.untyped_values import JsonObject
 
 
@@ -600,6 +601,47 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     faults: list[str]
     """What the entry says and what its calculation comes to when it is made again, where they differ. Empty where the
     amount is proven."""
+
+
+class StatementOfAccount(Shown, frozen=True, kw_only=True):
+    """A numbered statement of an agreement's billing period, without what it consists of. Amounts are in minor units."""
+
+    number: str
+    """Series and number in it, such as 7-42; numbers of a series have no gap."""
+    account_id: int
+    agreement_id: int
+    period_from: date
+    """First day of the billing period."""
+    period_to: date
+    """The day after the last one that it states."""
+    total_minor: int
+    """What was charged for the period."""
+    opening_minor: int
+    closing_minor: int
+    made_at: datetime
+    revises: str | None
+    """Number of the statement that it revises."""
+    revised_by: str | None
+    """Number of the statement that revises it; null for the newest of a period."""
+
+
+class StatementsOfAccount(Shown, frozen=True, kw_only=True):
+    """The statements of an account, the newest period first."""
+
+    account_id: int
+    currency: str
+    items: list[StatementOfAccount]
+
+
+class WholeStatement(Shown, frozen=True, kw_only=True):
+    """A statement with everything that it states, as it was frozen; its instants are in UTC."""
+
+    statement: StatementOfAccount
+    content: StatementContent
+    sha256: str
+    """SHA-256 over the 32 bytes of `previous_sha256` and the content as canonical JSON: sorted keys, no spaces, UTF-8."""
+    previous_sha256: str
+    """Hash of the statement before it in its series."""
 
 
 class ServicePointTotals(Shown, frozen=True, kw_only=True):

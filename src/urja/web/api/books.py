@@ -8,6 +8,7 @@ from django.db.models import Q
 from msgspec import Meta
 
 from urja.apps.billing import queries as billing
+from urja.apps.books.queries import currencies
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import GasConversion, calendars_of_meters, gas_conversion, of_period
@@ -30,6 +31,7 @@ from urja.apps.readings.queries.billing_profiles import billing_profiles
 from urja.apps.readings.queries.intervals import LONGEST, ServicePointMonth, intervals, month_by_service_point
 from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.statements import queries as statements
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.arrears import total_owed
@@ -522,6 +524,46 @@ def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> proofs.Rec
     if receipt is None:
         raise ask.missing(thing)
     return receipt
+
+
+def statements_of_account(ask: Ask) -> answers.StatementsOfAccount:
+    """Return the statements of an account."""
+    account_id = _account(ask).account_id
+    return answers.StatementsOfAccount(
+        account_id=account_id,
+        currency=currencies([account_id])[account_id],
+        items=[_statement_of(one) for one in statements.statements_of(account_id)],
+    )
+
+
+def whole_statement(ask: Ask) -> answers.WholeStatement:
+    """Return one statement of an account with its content."""
+    account_id, number = _account(ask).account_id, ask.parts["number"]
+    found = statements.statement(account_id, number)
+    if found is None:
+        raise ask.missing(f"statement {number} of account {account_id}")
+    return answers.WholeStatement(
+        statement=_statement_of(found.summary),
+        content=found.content,
+        sha256=found.summary.sha256,
+        previous_sha256=found.previous_sha256,
+    )
+
+
+def _statement_of(one: statements.StatementSummary) -> answers.StatementOfAccount:
+    return answers.StatementOfAccount(
+        number=one.number,
+        account_id=one.account_id,
+        agreement_id=one.agreement_id,
+        period_from=one.period_from,
+        period_to=one.period_to,
+        total_minor=one.total_minor,
+        opening_minor=one.opening_minor,
+        closing_minor=one.closing_minor,
+        made_at=local(one.made_at),
+        revises=one.revises,
+        revised_by=one.revised_by,
+    )
 
 
 def entry_of(one: billing.Entry) -> answers.Entry:

@@ -12,6 +12,7 @@ from urja.apps.identity.queries.roles import Read
 from urja.apps.overviews.queries.history import PageStart
 from urja.apps.overviews.queries.premises import premise as premise_of
 from urja.apps.overviews.queries.service_points import was_paid_by
+from urja.apps.statements import queries as statements
 from urja.base.storable import is_in_calendar
 from urja.web.console import society_page
 from urja.web.console.access import for_staff, refusal, render_page, requires
@@ -25,6 +26,7 @@ from urja.web.console.society_money_page import may_see_money
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 from urja.web.shared.entry_page import entry_page
+from urja.web.shared.statement_page import statement_page
 
 
 @require_safe
@@ -104,6 +106,24 @@ def entry(
     if page is None:
         raise refusal(request)
     return render(request, "shared/entry.html", {"page": page})
+
+
+@require_safe
+@private
+@requires(Read.LEDGER)
+def statement(
+    request: HttpRequest, caller: Caller, account_id: int, series: int, number: int, consumer_number: str
+) -> HttpResponse:
+    """Show a statement of account, as its consumer sees it."""
+    place = service_point_of(consumer_number, caller, Read.LEDGER, business_now())
+    if place is None or not was_paid_by(place.id, account_id):
+        raise refusal(request)
+    found = statements.statement(account_id, f"{series}-{number}")
+    if found is None:
+        raise refusal(request)
+    card = account_card(place, account_id)
+    context = {"page": statement_page(card, found), "back": card.href, "back_title": card.title}
+    return render(request, "shared/statement.html", context)
 
 
 @require_safe

@@ -44,6 +44,7 @@ from urja.apps.readings.queries.channel_values import MeasuredSoFar, measured_so
 from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
 from urja.apps.rulebook.queries.policies import name_of, policy_book
+from urja.apps.statements.queries import statements_of
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import AccountStanding
 from urja.apps.work import queries as work
@@ -66,6 +67,7 @@ from urja.web.shared import (
 )
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
+from urja.web.shared.statement_page import StatementItem, statement_item
 from urja.web.shared.unit_words import UnitsView, units_view
 
 _REGISTERS: Final[dict[str, Promise]] = {
@@ -76,6 +78,7 @@ _REGISTERS: Final[dict[str, Promise]] = {
 }
 """Registers that have zones; another has the name of its quantity."""
 POSTINGS: Final = 8
+STATEMENTS: Final = 12
 MESSAGES: Final = 5
 
 
@@ -143,6 +146,8 @@ class MoneyView:
     low: bool
     parts: list[tuple[str, str]]
     postings: list[Posting]
+    statements: list[tuple[StatementItem, str]]
+    """The newest statements of account, each with its address."""
     arrears: list[tuple[str, str]]
 
 
@@ -685,6 +690,16 @@ def _money(place: ServicePointRow, agreement: Agreement, now: datetime) -> Money
                 href=entry_address(place.consumer_number, entry.account_id, entry.seq),
             )
             for entry in billing.entries(agreement.account_id, POSTINGS)
+        ],
+        statements=[
+            (
+                statement_item(one, currency),
+                reverse(
+                    "console:statement",
+                    args=[one.account_id, *one.number.split("-"), place.consumer_number],
+                ),
+            )
+            for one in statements_of(agreement.account_id, STATEMENTS)
         ],
         arrears=[
             (

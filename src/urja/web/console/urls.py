@@ -68,6 +68,11 @@ urlpatterns = [
     path("requests/<key:request_id>/", operation_views.answer, name="request"),
     path("requests/<key:request_id>/do/", operation_views.do, name="do"),
     path("entries/<key:account_id>/<key:seq>/<path:consumer_number>/", registry_views.entry, name="entry"),
+    path(
+        "statements/<key:account_id>/<key:series>-<key:number>/<path:consumer_number>/",
+        registry_views.statement,
+        name="statement",
+    ),
     path("letters/<path:consumer_number>/", registry_views.letter, name="letter"),
     path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

@@ -8,6 +8,7 @@ from urja.web.portal import (
     messages,
     pay_views,
     receipts,
+    statement_views,
     transfer_views,
     views,
 )
@@ -25,6 +26,17 @@ urlpatterns = [
     path("accounts/<key:account_id>/entries/<key:seq>/proof/", views.entry_proof, name="entry-proof"),
     path("accounts/<key:account_id>/proof/", views.statement_proof, name="statement-proof"),
     path("accounts/<key:account_id>/messages/", messages.messages, name="messages"),
+    path("accounts/<key:account_id>/statements/", statement_views.statements, name="statements"),
+    path(
+        "accounts/<key:account_id>/statements/<key:series>-<key:number>/",
+        statement_views.one,
+        name="statement",
+    ),
+    path(
+        "accounts/<key:account_id>/statements/<key:series>-<key:number>/data.json",
+        statement_views.data,
+        name="statement-data",
+    ),
     path("accounts/<key:account_id>/receipts/", receipts.receipts, name="receipts"),
     path("accounts/<key:account_id>/receipts/<key:receipt_id>/", receipts.receipt, name="receipt"),
     path(

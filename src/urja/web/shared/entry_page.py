@@ -71,6 +71,8 @@ class EntryPage:
     check: str
     cause: str
     """Why a charge changes what was charged before; empty where it charges another day."""
+    one_bill: str
+    """That it was posted with a statement of account; empty otherwise."""
     share: str
     """How an amount that goes to old dues, or comes back from them, was found."""
     opening: ReadView | None
@@ -104,14 +106,19 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
         amount=formats.money(posted.amount_minor, posted.currency, signed=True),
         amount_minor=posted.amount_minor,
         credit=posted.amount_minor > 0,
-        rows=[_row(row, posted.currency) for row in why.rows]
+        rows=[row_view(row, posted.currency) for row in why.rows]
         if posted.origin == "engine" or why.arrears
         else [],
         sum=formats.money(total, posted.currency, signed=True),
         sum_minor=total,
         adds_up=total == posted.amount_minor and not why.faults,
         check=_check(total, posted.amount_minor, why.faults),
-        cause=_cause(why.cause),
+        cause=cause_sentence(why.cause),
+        one_bill=_(
+            "The period as one bill came to a different amount than its days. This entry was posted with the statement of account."
+        )
+        if why.one_bill
+        else "",
         share=_share(why.arrears, posted) if why.arrears else _ground(posted, why.reference),
         opening=_read(why.opening, card.commodity)
         if reads and why.opening and why.opening != reads[0]
@@ -143,7 +150,8 @@ def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:
     return _("These rows do not add up to the amount of this entry. Please tell your electricity office.")
 
 
-def _cause(cause: Cause | None) -> str:
+def cause_sentence(cause: Cause | None) -> str:
+    """Return why an entry changes what was charged before; empty where it charges another day."""
     match cause:
         case None:
             return ""
@@ -218,7 +226,8 @@ def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
     ) % {"percent": found.percent, "amount": amount, "owed": money(found.owed_minor)}
 
 
-def _row(row: billing.Row, currency: str) -> RowView:
+def row_view(row: billing.Row, currency: str) -> RowView:
+    """Return a row of arithmetic in words, its amount with its sign."""
     return RowView(
         key=row.key,
         label=_capital(wording.label(row.label)),

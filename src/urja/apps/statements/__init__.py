@@ -1,0 +1,1 @@
+"""Statements of account: what an agreement's billing period came to, numbered and frozen."""

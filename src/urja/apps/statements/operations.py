@@ -1,0 +1,236 @@
+"""Statements of account that are due, and their making, in the caller's transaction."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+from django.db import connection
+
+from urja.apps.billing.queries import explain_entry
+from urja.apps.books.chain import canonical
+from urja.apps.statements.composing import compose
+from urja.apps.statements.kinds import NO_SHA256, OneBill, StatementContent, number_of
+from urja.apps.statements.ledger import Stated, charges_of, consumer_numbers, movements_of
+from urja.apps.statements.models import Statement
+from urja.base.ids import bucket_of, compose_id
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriod:
+    """A billing period whose last day was closed."""
+
+    agreement_id: int
+    period_start: date
+    due_at: datetime
+    """When its statement is made at the earliest."""
+
+
+def record_closed(periods: Iterable[ClosedPeriod]) -> None:
+    """Record that statements of these periods are to be made."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO statements_due AS d (agreement_id, period_start, bucket, closed, due_at) "
+            "VALUES (%s, %s, %s, true, %s) ON CONFLICT (agreement_id, period_start) "
+            "DO UPDATE SET closed = true, due_at = least(d.due_at, excluded.due_at)",
+            [
+                (one.agreement_id, one.period_start, bucket_of(one.agreement_id), one.due_at)
+                for one in periods
+            ],
+        )
+
+
+def record_charged(periods: Iterable[tuple[int, date]], at: datetime) -> None:
+    """Record that agreements' periods, by their first days, were charged at `at`: those that are stated may be revised."""
+    pairs = sorted(set(periods))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at) "
+            "SELECT p.agreement_id, p.period_start, (p.agreement_id >> 40)::smallint, false, %s "
+            "FROM unnest(%s::bigint[], %s::date[]) AS p (agreement_id, period_start) "
+            "WHERE EXISTS (SELECT FROM statements_statement s WHERE s.agreement_id = p.agreement_id "
+            "AND s.period_start = p.period_start) ON CONFLICT DO NOTHING",
+            [at, [agreement_id for agreement_id, _ in pairs], [start for _, start in pairs]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DuePeriod:
+    """A period that a statement is due for, with the newest one that it has."""
+
+    agreement_id: int
+    period_start: date
+    closed: bool
+    newest: Stated | None
+
+
+def due_buckets(now: datetime) -> list[int]:
+    """Return the buckets in which statements are due at an instant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT bucket FROM statements_due WHERE due_at <= %s ORDER BY 1", [now])
+        return [bucket for (bucket,) in cursor.fetchall()]
+
+
+_DUE: Final = """
+SELECT d.agreement_id, d.period_start, d.closed, s.id, s.bucket, s.number, s.sha256, s.period_end, s.through_seq, s.content
+FROM statements_due d
+LEFT JOIN LATERAL (
+    SELECT * FROM statements_statement s WHERE s.agreement_id = d.agreement_id AND s.period_start = d.period_start
+    ORDER BY s.number DESC LIMIT 1
+) s ON true
+-- Periods are stated in their order.
+WHERE d.bucket = %(bucket)s AND d.due_at <= %(now)s AND NOT EXISTS (
+    SELECT FROM statements_due e WHERE e.agreement_id = d.agreement_id AND e.period_start < d.period_start AND e.closed)
+ORDER BY d.period_start, d.agreement_id LIMIT %(limit)s
+"""
+
+
+def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
+    """Return the oldest periods of a bucket, which the caller has locked, that statements are due for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, {"bucket": bucket, "now": now, "limit": limit})
+        return [
+            DuePeriod(
+                agreement_id,
+                period_start,
+                closed,
+                None
+                if id_ is None
+                else Stated(
+                    id_,
+                    number_of(series, number),
+                    bytes(sha256),
+                    end,
+                    seq,
+                    msgspec.json.decode(content, type=StatementContent),
+                ),
+            )
+            for agreement_id, period_start, closed, id_, series, number, sha256, end, seq, content in cursor.fetchall()
+        ]
+
+
+def postpone(periods: Iterable[DuePeriod], until: datetime) -> None:
+    """Let statements be made later: their accounts are held back."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE statements_due SET due_at = %s WHERE agreement_id = %s AND period_start = %s",
+            [(until, one.agreement_id, one.period_start) for one in periods],
+        )
+
+
+def remove(periods: Iterable[DuePeriod]) -> None:
+    """Remove periods whose statements stand."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "DELETE FROM statements_due WHERE agreement_id = %s AND period_start = %s",
+            [(one.agreement_id, one.period_start) for one in periods],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodToState:
+    """A period with everything that a statement says of it beside the ledger."""
+
+    due: DuePeriod
+    account_id: int
+    service_point_id: int
+    commodity: str
+    period_end: date
+    """The day after its last one, or after the agreement's."""
+    bill: OneBill
+
+
+def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> int:
+    """Make the statements of periods of a bucket, which the caller has locked; return how many were made.
+
+    A period that is stated is revised where something was posted for it since, else left as it is.
+    """
+    number, previous = _last(bucket)
+    movements = movements_of([(one.account_id, one.due.period_start, one.period_end) for one in periods])
+    charges = charges_of([(one.due.agreement_id, one.due.period_start) for one in periods])
+    numbers = consumer_numbers([one.service_point_id for one in periods])
+    made = 0
+    for one in periods:
+        posted = charges.get((one.due.agreement_id, one.due.period_start), ())
+        stated = one.due.newest
+        if stated is not None and not any(entry.seq > stated.through_seq for entry in posted):
+            continue
+        number += 1
+        account = movements[one.account_id]
+        content = compose(
+            StatementContent(
+                number=number_of(bucket, number),
+                made_at=made_at,
+                agreement_id=one.due.agreement_id,
+                account_id=one.account_id,
+                consumer_number=numbers[one.service_point_id],
+                commodity=one.commodity,
+                currency=account.currency,
+                period_from=one.due.period_start,
+                period_to=one.period_end,
+                bill=one.bill,
+                total_minor=-sum(entry.amount_minor for entry in posted),
+                opening_minor=account.opening_minor,
+                closing_minor=account.closing_minor,
+                payments=(),
+                adjustments=(),
+                corrections=(),
+                late=(),
+            ),
+            posted,
+            account.entries,
+            stated,
+            partial(_cause, one.account_id),
+        )
+        previous = _insert(bucket, number, content, stated, account.last_seq, previous)
+        made += 1
+    return made
+
+
+def _cause(account_id: int, seq: int) -> str:
+    found = explain_entry(account_id, seq)
+    return "" if found is None or found.cause is None else found.cause.value
+
+
+def _last(bucket: int) -> tuple[int, bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number, sha256 FROM statements_statement WHERE bucket = %s ORDER BY number DESC LIMIT 1",
+            [bucket],
+        )
+        found = cursor.fetchone()
+    return (0, NO_SHA256) if found is None else (found[0], bytes(found[1]))
+
+
+def _insert(
+    bucket: int,
+    number: int,
+    content: StatementContent,
+    stated: Stated | None,
+    through_seq: int,
+    previous: bytes,
+) -> bytes:
+    text = canonical(msgspec.to_builtins(content))
+    sha256 = hashlib.sha256(previous + text).digest()
+    Statement.objects.create(
+        id=compose_id(bucket, number),
+        bucket=bucket,
+        number=number,
+        agreement_id=content.agreement_id,
+        account_id=content.account_id,
+        period_start=content.period_from,
+        period_end=content.period_to,
+        revises_id=None if stated is None else stated.id,
+        through_seq=through_seq,
+        opening_minor=content.opening_minor,
+        closing_minor=content.closing_minor,
+        total_minor=content.total_minor,
+        content=text.decode(),
+        previous_sha256=previous,
+        sha256=sha256,
+        made_at=content.made_at,
+    )
+    return sha256

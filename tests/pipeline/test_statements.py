@@ -1,0 +1,363 @@
+"""Statements of account: a stepped month's end, its revisions, and what the database and the laws refuse."""
+
+import re
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from django.db.utils import IntegrityError
+from tests.apps import town as town_rows
+from tests.pipeline.test_ended import end
+from tests.pipeline.test_post import CUT, load, town  # noqa: F401
+
+MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
+MARCH_ENDS = 30
+"""The 30th day of the town is 31 March."""
+
+
+def days(town, first, last, kwh=3):  # noqa: F811
+    """Live through days with a read of each midnight: 10 kWh at the beginning, then `kwh` a day."""
+    for day in range(first, last + 1):
+        town.register(day, 10 + kwh * day)
+        town.post(day)
+
+
+def newest(town):  # noqa: F811
+    from urja.apps.statements.queries import statement, statements_of
+
+    account = town.adopted.account_id
+    return [statement(account, one.number) for one in reversed(statements_of(account))]
+
+
+def by_number(town):  # noqa: F811
+    return sorted(newest(town), key=lambda one: int(one.summary.number.partition("-")[2]))
+
+
+def charged(town, start=MARCH):  # noqa: F811
+    return town.connection.execute(
+        "SELECT -sum(amount_minor)::bigint FROM books_entry WHERE origin = 'engine' AND period_start = %s",
+        [start],
+    ).fetchone()[0]
+
+
+def broken(town):  # noqa: F811
+    return {law for law, holds in town.laws().items() if not holds}
+
+
+@pytest.fixture
+def march(town):  # noqa: F811
+    """The town on 1 April: March is closed, with a recharge on the 10th and its reversal in part."""
+    days(town, 1, 8)
+    paid = town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(8))
+    town_rows.give_back(paid, 5_000, "rfnd_1", town.midnight(8))
+    days(town, 9, MARCH_ENDS)
+    return town
+
+
+def test_a_statement_is_made_when_its_period_is_closed(march):
+    (found,) = newest(march)
+    content = found.content
+    assert (content.number, content.period_from, content.period_to) == ("7-1", MARCH, APRIL)
+    assert (content.bill.billed_from, content.bill.billed_to) == (date(2026, 3, 2), APRIL)
+    # 90 kWh: 10 at 3.00 and 80 at 5.00; 30 days at 2.00; duty of 5 %.
+    assert [(line.line, line.charged_minor) for line in content.bill.lines] == [
+        ("energy", 43_000),
+        ("fixed", 6_000),
+        ("duty", 2_450),
+    ]
+    assert [(row.label, row.quantity, row.unit, row.charged_minor) for row in content.bill.lines[0].rows] == [
+        ("slab 1: 0 to 10 kWh", "10", "kWh", 3_000),
+        ("slab 2: above 10 kWh", "80", "kWh", 40_000),
+    ]
+    assert content.total_minor == content.bill.total_minor == charged(march) == 51_450
+    assert [(one.line, one.amount_minor, one.day.day) for one in content.payments] == [
+        ("recharge", 20_000, 11),
+        ("reversal", -5_000, 11),
+    ]
+    assert [(one.line, one.amount_minor) for one in content.adjustments] == [("opening-credit", 50_000)]
+    assert (content.opening_minor, content.closing_minor) == (0, 50_000 + 15_000 - 51_450)
+    assert (content.bill.use, content.bill.determinants["import_wh"]) == (90_000, 90_000)
+    assert (content.bill.opening_read.value, content.bill.closing_read.value) == (10_000, 100_000)
+    assert (content.corrections, content.late, content.revises, content.bill.provisional) == (
+        (),
+        (),
+        None,
+        False,
+    )
+    assert broken(march) == set()
+
+
+def test_running_again_makes_no_second_one(march):
+    assert march.post(MARCH_ENDS).statements == 0
+    assert len(newest(march)) == 1
+
+
+def test_the_next_one_begins_where_it_ended(march):
+    town_rows.pay(march.adopted.account_id, 7_000, "pay_2", march.midnight(MARCH_ENDS))
+    days(march, MARCH_ENDS + 1, MARCH_ENDS + 30)
+    former, later = (one.content for one in by_number(march))
+    assert (later.number, later.period_from, later.opening_minor) == ("7-2", APRIL, former.closing_minor)
+    assert [one.amount_minor for one in later.payments] == [7_000]
+    assert later.closing_minor == later.opening_minor + 7_000 - charged(march, APRIL)
+    assert (
+        later.closing_minor
+        == march.connection.execute(
+            "SELECT balance_minor FROM books_account WHERE kind = 'consumer'"
+        ).fetchone()[0]
+    )
+    assert broken(march) == set()
+
+
+def test_a_recharge_after_midnight_is_of_the_next_period_though_the_close_comes_after_it(town):  # noqa: F811
+    days(town, 1, MARCH_ENDS - 1)
+    town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(MARCH_ENDS))
+    assert town.post(MARCH_ENDS).credits == 1
+    days(town, MARCH_ENDS, MARCH_ENDS)
+    assert newest(town)[0].content.payments == ()
+    days(town, MARCH_ENDS + 1, MARCH_ENDS + 30)
+    assert [one.amount_minor for one in by_number(town)[1].content.payments] == [20_000]
+    assert broken(town) == set()
+
+
+def test_daily_charges_come_to_the_period_as_one_bill(town):  # noqa: F811
+    """With roundings each day: thirds of a kWh, and a duty of 5 % of each day's charge."""
+    for day in range(1, MARCH_ENDS + 1):
+        town.register(day, 10 + day * 1.333)
+        town.post(day)
+    (found,) = newest(town)
+    assert found.content.late == ()
+    assert found.content.total_minor == found.content.bill.total_minor == charged(town)
+
+
+def provisional(town):  # noqa: F811
+    """March is closed without the read of its last midnight."""
+    days(town, 1, MARCH_ENDS - 1)
+    town.blocks(MARCH_ENDS, *[50] * 48)
+    assert town.post(MARCH_ENDS, CUT).closed.provisional == 1
+
+
+def test_a_difference_to_one_bill_is_posted_with_the_statement_within_a_day(town):  # noqa: F811
+    provisional(town)
+    assert newest(town) == []
+    before = charged(town)
+    # The blocks had 2.4 kWh; the register, which comes five hours later, has 3.
+    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    assert town.post(MARCH_ENDS, timedelta(hours=11)).statements == 0
+    assert town.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
+    (found,) = newest(town)
+    content = found.content
+    assert [(one.line, one.charged_minor, one.one_bill, one.cause, one.day) for one in content.late] == [
+        ("energy", 300, True, "late-reading", APRIL),
+        ("duty", 15, True, "late-reading", APRIL),
+    ]
+    assert (content.total_minor, content.bill.provisional) == (before + 315, False)
+    assert content.total_minor == content.bill.total_minor == charged(town)
+    # Posted in April: it is in the charges of March, and moves the balance after March.
+    assert content.closing_minor == content.opening_minor + 50_000 - before
+    why = next(why for why in town.whys() if why.entry.seq == content.late[0].seq)
+    assert (why.faults, why.one_bill) == ((), True)
+    days(town, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    assert broken(town) == set()
+    assert len(newest(town)) == 1
+
+
+def test_a_period_whose_read_does_not_come_is_stated_as_provisional_and_revised(town):  # noqa: F811
+    provisional(town)
+    town.post(MARCH_ENDS, timedelta(hours=12))
+    (first,) = newest(town)
+    assert (first.content.bill.provisional, first.content.late) == (True, ())
+    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    days(town, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    first, second = by_number(town)
+    assert (first.summary.revised_by, second.summary.revises) == ("7-2", "7-1")
+    assert second.content.revises.sha256 == first.summary.sha256
+    assert second.content.difference_minor == 315
+    assert [(one.line, one.charged_minor, one.one_bill, one.cause) for one in second.content.late] == [
+        ("energy", 300, False, "late-reading"),
+        ("duty", 15, False, "late-reading"),
+    ]
+    assert (second.content.opening_minor, second.content.closing_minor) == (
+        first.content.opening_minor,
+        first.content.closing_minor,
+    )
+    assert not second.content.bill.provisional
+    days(town, MARCH_ENDS + 2, MARCH_ENDS + 30)
+    april = by_number(town)[2].content
+    assert [(one.period_from, one.line, one.charged_minor) for one in april.corrections] == [
+        (MARCH, "duty", 15),
+        (MARCH, "energy", 300),
+    ]
+    assert april.opening_minor == first.content.closing_minor
+    assert broken(town) == set()
+
+
+def test_a_tariff_for_past_days_revises_the_statement_with_its_cause(march):
+    load("2", "2026-03-02", rate="4.00")
+    days(march, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    revision = by_number(march)[1].content
+    assert (revision.revises.number, revision.difference_minor) == ("7-1", 10 * 100 + 50)
+    assert {one.cause for one in revision.late} == {"backdated-tariff"}
+    assert revision.bill.tariffs[0].version == "2"
+    assert broken(march) == set()
+    days(march, MARCH_ENDS + 2, MARCH_ENDS + 3)
+    assert len(newest(march)) == 2
+
+
+def test_an_agreement_that_ends_has_a_statement_of_its_last_days(town):  # noqa: F811
+    days(town, 1, 9)
+    end(town.adopted.agreement_id, town.midnight(9) + timedelta(hours=10))
+    town.register(10, 10 + 3 * 10)
+    town.post(10)
+    (found,) = newest(town)
+    assert (found.content.period_from, found.content.period_to) == (MARCH, date(2026, 3, 12))
+    assert broken(town) == set()
+
+
+PLANTED = {
+    "another opening balance": ("opening_minor = opening_minor + 1", "states"),
+    "another closing balance": ("closing_minor = closing_minor + 1", "states"),
+    "other charges": ("total_minor = total_minor + 1", "states"),
+    "a number too far": ("number = number + 1", "leaves a gap"),
+    "a number that is used": ("number = number - 1", "leaves a gap"),
+    "another hash": ("sha256 = sha256('x')", "hash of its content"),
+    "another hash before": ("previous_sha256 = sha256('x')", "hash of its content"),
+    "another content": ("content = replace(content, 'energy', 'ENERGY')", "hash of its content"),
+    "entries that it does not reach": ("through_seq = through_seq - 1", "last entry"),
+    "a period that is not closed": (
+        "period_start = '2026-04-01', period_end = '2026-05-01'",
+        "not closed",
+    ),
+    "another period than the one that it revises": ("period_start = '2026-03-02'", "another period"),
+    "days that are stated": ("revises_id = NULL", "days that an earlier one states"),
+}
+
+
+def test_the_database_refuses_a_statement_that_is_not_the_ledgers(march):
+    """The second statement of a town is made by the code, and changed on its way into the table."""
+    load("2", "2026-03-02", rate="4.00")
+    for name, (change, refused) in PLANTED.items():
+        assigned = "; ".join(f"NEW.{one}" for one in qualified(change))
+        march.connection.execute(
+            "CREATE OR REPLACE FUNCTION statements_planted() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {assigned}; RETURN NEW; END $$"
+        )
+        march.connection.execute(
+            "CREATE OR REPLACE TRIGGER a_planted BEFORE INSERT ON statements_statement "
+            "FOR EACH ROW EXECUTE FUNCTION statements_planted()"
+        )
+        march.connection.commit()
+        with pytest.raises(IntegrityError, match=refused):
+            days(march, MARCH_ENDS + 1, MARCH_ENDS + 1)
+        assert len(newest(march)) == 1, name
+    march.connection.execute("DROP TRIGGER a_planted ON statements_statement")
+    march.connection.commit()
+    days(march, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    assert len(newest(march)) == 2
+
+
+def qualified(change):
+    """Assignments with the columns that they read taken from the new row."""
+    columns = "opening_minor|closing_minor|total_minor|number|content|through_seq"
+    for one in re.split(r", (?=\w+ = )", change):
+        name, _, value = one.partition(" = ")
+        yield f"{name} := {re.sub(rf'(?<!\w)({columns})(?!\w)', r'NEW.\1', value)}"
+
+
+def test_a_statement_is_never_changed(march):
+    for statement in (
+        "UPDATE statements_statement SET total_minor = 0",
+        "DELETE FROM statements_statement",
+        "TRUNCATE statements_statement CASCADE",
+    ):
+        with pytest.raises(psycopg.IntegrityError, match="never changed or deleted"):
+            march.connection.execute(statement)
+        march.connection.rollback()
+
+
+def late_charges_left_out(patch):
+    from urja.apps.statements import composing
+
+    patch.setattr(composing, "_late", lambda _entries, _cause: ())
+
+
+def a_payment_left_out(patch):
+    from urja.apps.statements import composing
+
+    patch.setattr(composing, "PAYMENTS", ())
+    patch.setattr(composing, "_movements", lambda entries: ())
+
+
+def closing_balance_of_now(patch):
+    from urja.apps.statements import ledger
+
+    patch.setattr(ledger, "_MOVEMENTS", ledger._MOVEMENTS.replace("< p.before_day", "< p.before_day + 31"))
+
+
+def charges_of_energy_alone(patch):
+    from urja.apps.statements import operations
+
+    real = operations.charges_of
+    patch.setattr(
+        operations,
+        "charges_of",
+        lambda periods: {
+            key: [entry for entry in found if entry.line == "energy"] for key, found in real(periods).items()
+        },
+    )
+
+
+def numbers_with_gaps(patch):
+    from urja.apps.statements import operations
+
+    real = operations._last
+    patch.setattr(operations, "_last", lambda bucket: (real(bucket)[0] + 1, real(bucket)[1]))
+
+
+def revision_never_made(patch):
+    from urja.apps.statements import operations
+
+    patch.setattr(operations, "record_charged", lambda _periods, _at: None)
+
+
+MUTATIONS = [
+    (late_charges_left_out, "statements"),
+    (a_payment_left_out, "statements"),
+    (closing_balance_of_now, "statements"),
+    (charges_of_energy_alone, "statements"),
+    (numbers_with_gaps, "statements"),
+    (revision_never_made, "statement_differences"),
+]
+
+
+@pytest.mark.parametrize(("mutation", "law"), MUTATIONS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
+    """The database refuses most of it first: its triggers are off here, so that the laws are tested alone."""
+    town.connection.execute("ALTER TABLE statements_statement DISABLE TRIGGER USER")
+    town.connection.commit()
+    with monkeypatch.context() as patch:
+        mutation(patch)
+        provisional(town)
+        town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(MARCH_ENDS))
+        town.post(MARCH_ENDS, timedelta(hours=12))
+        town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+        days(town, MARCH_ENDS + 1, MARCH_ENDS + 3)
+    assert broken(town) == {law}
+
+
+def test_a_run_that_dies_has_made_a_statement_and_its_difference_or_neither(town, monkeypatch):  # noqa: F811
+    from urja.apps.statements import operations
+
+    provisional(town)
+    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    before = charged(town)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "remove", die)
+        with pytest.raises(KeyboardInterrupt):
+            town.post(MARCH_ENDS, timedelta(hours=12))
+    assert (newest(town), charged(town)) == ([], before)
+    assert town.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
+    assert charged(town) == before + 315

@@ -212,6 +212,26 @@ def test_a_difference_is_said_to_the_operator(database):
         run()
         answered({"name": "TOD", "tables": tables})
         assert [one.state for one in orders()] == [state]
+    assert orders()[0].result == {"withdrawn": "the meter's calendar is the tariff's"}
+
+
+def test_an_order_ends_by_its_own_reason_where_the_tariff_has_no_zones_any_more(database):
+    from tests.pipeline.test_post import TARIFF
+
+    from urja.apps.rulebook import operations
+    from urja.core.calendar import Period
+    from urja.core.calendars import activity_tables, plain_tables
+
+    calendar, _ = by_time_of_day()
+    other = plain_tables(activity_tables(calendar, Period(date(2026, 1, 1), date(2027, 1, 1))))
+    other["special_days"] = [{"index": 1, "day": "2026-03-17", "day_id": 2}]
+    for state in ("open", "withdrawn"):
+        ask(what="calendar", meters=("URJ00000001",))
+        run()
+        answered({"name": "TOD", "tables": other})
+        assert [one.state for one in orders()] == [state]
+        operations.load_tariff(TARIFF.format(version="2", valid_from="2026-01-01", rate="3.00"), NOW)
+    assert orders()[0].result == {"withdrawn": "the tariff has no time zones, so that no calendar is needed"}
 
 
 def test_a_calendar_that_was_set_is_held_from_the_day_on_which_it_becomes_active(database):

@@ -87,6 +87,17 @@ def read(roof, day, vah=True):
     town_rows.store_registers(roof.connection, rows)
 
 
+def test_a_day_in_progress_has_its_zones_and_export_so_far(roof):
+    """From midnight to six in the zone `normal`, with 50 Wh exported in each half hour, at the meter's own count."""
+    read(roof, 0)
+    half_hours(roof, 1, range(12))
+    normal, apparent, export = 12 * 100, 12 * 125, 12 * 50
+    found = roof.fresh(0, timedelta(hours=6, minutes=5))
+    assert found.pending_minor == (normal * 5 + apparent * 1 - export * 2) // 10 + 200
+    # A quarter of the day: energy four times as much, and the day's fixed charge once.
+    assert found.daily_cost_minor == 4 * (found.pending_minor - 200) + 200
+
+
 def rows_of(roof, line, day):
     return [(row.label, str(row.quantity), row.unit, row.amount_minor) for row in why(roof, line, day).rows]
 
@@ -99,8 +110,8 @@ def test_a_day_waits_for_its_determinants_and_a_late_version_posts_the_differenc
     begun = roof.run(1)
     assert (begun.closed.days, begun.closed.waiting, roof.charged()) == (0, 1, {})
     read(roof, 1)
-    # Until the day is closed all of it counts in the zone `otherwise`, and kVAh and export are not known.
-    assert roof.fresh(1, timedelta(minutes=5)).pending_minor == 480 * 5 + 200
+    # Before the day is closed the fresh balance has what its readings say: zones, kVAh and export.
+    assert roof.fresh(1, timedelta(minutes=5)).pending_minor == 900 + 480 + 840 + 600 - 480 + 200
     roof.run(1, timedelta(minutes=10))
     # What the register has more than the intervals is spread evenly over the missing time.
     assert roof.charged() == {"energy": 900 + 480 + 840, "apparent": 600, "export": -480, "fixed": 200}

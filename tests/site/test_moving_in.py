@@ -12,6 +12,8 @@ def test_the_town_moves_in(database):
     from django.contrib.auth import get_user_model
 
     from urja.apps.assets.models import Device
+    from urja.apps.billing.queries import is_unratable
+    from urja.apps.contracts import queries as contracts
     from urja.apps.contracts.models import Agreement
     from urja.apps.network.models import ServicePoint
     from urja.apps.rulebook.queries import heat_values
@@ -37,9 +39,12 @@ def test_the_town_moves_in(database):
     agreements = Agreement.objects.filter(service_point__premise=gas.premise_id).order_by("id")
     assert [(one.terms_at(now).tariff_code, one.customer.email) for one in agreements] == [
         ("demo-domestic", home.email),
-        ("demo-gas", home.email),
+        ("town-gas-standard", home.email),
     ]
     assert len({one.account_id for one in agreements}) == 2
+    assert not any(
+        is_unratable(one, now) for one in contracts.agreements(Agreement.objects.values_list("id", flat=True))
+    )
     (heat,) = heat_values.all_versions()
     assert heat.covers(now.date())
     assert {switches[post.meter.serial] for post in town.posts} == {False}

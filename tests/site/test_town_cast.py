@@ -36,6 +36,9 @@ def test_a_shop_a_workshop_a_solar_roof_and_a_block_with_a_generator_are_among_t
         ("Banyan Flats", "urja-d2-dg", "family"),
     ]
     assert [house.meter.type.relay for house in houses[5:]] == [True, False, True, True]
+    assert [house.tariff for house in houses[4:]] == [
+        "demo-domestic", "town-shop", "town-workshop", "town-roof", "town-flats"
+    ]  # fmt: skip
     assert town.with_generator == [houses[8].meter.serial]
     # A transformer's balance compares blocks that begin and end together.
     assert {meter.type.interval_s for meter in town.meters} == {1800}
@@ -50,6 +53,7 @@ def test_three_homes_have_piped_gas_too():
     assert [house.name for house in homes] == ["Mahua House", "Tamarind House", "Mango House"]
     assert {house.gas.meter.type.commodity for house in homes} == {"gas"}
     assert [house.gas.meter.life for house in homes] == ["family", "heavy", "shop"]
+    assert [house.gas.tariff for house in homes] == ["town-gas-standard", "demo-gas", "town-gas-energy"]
     assert all(house.gas.meter.transformer is None for house in homes)
     settings = Settings()
     people = residents(settings, homes, 3).arguments["people"]
@@ -121,7 +125,8 @@ def test_the_head_says_why_there_are_more_meters_than_houses(houses, head):
 
 def test_the_first_house_is_almost_out_of_credit():
     first = build_town(1, seed=9).houses[0]
-    assert (first.meter.life, first.habit, first.credit_minor) == ("heavy", "disconnected", 500)
+    # At 20 to 30 kWh in ten hours and ₹3.50 each it lasts into the third hour, and ends before offices close.
+    assert (first.meter.life, first.habit, first.credit_minor) == ("heavy", "disconnected", 3_000)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,11 @@ class TestRefusals:
             unknown,
             "there is no kind of work 'paint'.*state what is to be done.*there is no service point NONE",
         )
+        found = OpenWorkOrder(consumer_number="URJ00000001", kind_of_work="cover_opened", note="look")
+        refused(
+            found,
+            "there is no kind of work 'cover_opened': choose inspect, install, exchange, disconnect_by_hand$",
+        )
         stranger = AssignWorkOrder(work_order_id=number, email="person1@example.org")
         refused(stranger, "no member of staff has the address person1@example.org")
 

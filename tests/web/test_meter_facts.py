@@ -62,9 +62,29 @@ def test_a_consumer_with_three_phases_sees_demand_export_and_voltages(workshop):
         ("Voltage of phase L3", "231 V"),
     ]
     assert found.sentences == [
-        "Of the billing period, up to the end of 2 March 2026.",
+        "Of the billing period, up to the last reading.",
         "Voltages: today, 00:00.",
     ]
+
+
+def test_the_demand_so_far_stands_against_the_sanctioned_load(workshop):
+    """Also on the first day, before a row of determinants is stored; the bar ends at the load, the sentence does not."""
+    from urja.apps.determinants.queries import up_to
+
+    for now in (NOW, START + timedelta(hours=20)):
+        gauge = facts_of(workshop.account_id, now=now).gauge
+        assert (gauge.width, gauge.above) == ("4%", False)
+        assert gauge.text == "Your demand so far is 4 % of your sanctioned load."
+    assert up_to(workshop.agreement_id, START.date()) is None
+    above = gauge_of(6_200, 5_000)
+    assert (above.width, above.above) == ("100%", True)
+    assert above.text == "Your demand so far is 124 % of your sanctioned load: above it."
+
+
+def gauge_of(demand_w, load_w):
+    from urja.web.portal.meter_facts import _gauge
+
+    return _gauge(demand_w, load_w)
 
 
 def test_the_same_in_hindi_on_the_page(workshop, in_hindi):

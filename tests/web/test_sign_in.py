@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tests.web.conftest import connected_as
 from tests.web.reading import text_of
 from tests.web.sign_in_mail import UTILITY, mail_codes
 
@@ -138,6 +139,23 @@ def test_the_outbox_shows_codes_on_this_machine_only(browser, person):
     assert newest_code() in text_of(client.get("/demo/outbox/"))
     assert client.get("/demo/outbox/", REMOTE_ADDR="192.0.2.7").status_code == 404
     assert client.get("/demo/outbox/", headers={"x-forwarded-for": "127.0.0.1"}).status_code == 404
+
+
+def test_the_outbox_has_the_visitors_own_code_first(browser, person):
+    """Residents of a demonstration sign in all the time: their codes are newer than the visitor's."""
+    from django.contrib.auth import get_user_model
+
+    with connected_as("urja_owner"):
+        get_user_model().objects.create_user("omar", "omar@example.org")
+    visitor, resident = browser(), browser()
+    ask_for_code(visitor)
+    own = newest_code()
+    ask_for_code(resident, "omar@example.org")
+    other = newest_code()
+    page = text_of(visitor.get("/demo/outbox/"))
+    assert page.index("To you, asha@example.org") < page.index(own)
+    assert page.index(own) < page.index("To others: simulated residents sign in too") < page.index(other)
+    assert "To you" not in text_of(browser().get("/demo/outbox/"))
 
 
 def test_there_is_no_outbox_outside_a_demonstration(browser):

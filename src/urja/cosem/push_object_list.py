@@ -13,6 +13,7 @@ from urja.cosem.axdr import Tag
 from urja.cosem.companion import Column, DeviceType, PushLayout, unit_symbol
 from urja.cosem.errors import LocalError
 from urja.cosem.obis import Obis
+from urja.quantities.catalogue import BILLED_REGISTERS
 
 PROFILE_BUFFER: Final = (7, 2)
 """Class and attribute of a profile's buffer."""
@@ -20,9 +21,6 @@ OWN_NAME: Final = (40, 1)
 """Class and attribute of a push setup's own name."""
 INSTANT_SIZE: Final = 12
 """Bytes of a date-time."""
-
-_BILLED: Final = {"electricity": "import_wh", "gas": "volume_l"}
-"""By commodity, the column without which nothing of a block or instantaneous push is stored."""
 
 
 class PushObject(msgspec.Struct, frozen=True, array_like=True):
@@ -82,7 +80,8 @@ def columns_of(
         # The row's own clock is the time of its values; the other one is when the push was sent.
         at = next(at for at, key in enumerate(keys) if key == "clock" and not _inside(at, buffers))
         columns[at] = msgspec.structs.replace(columns[at], key="sent_at")
-    stored = "esw" if push.key == "alert" else _BILLED[device_type.commodity]
+    # Without it nothing of a block or instantaneous push is stored.
+    stored = "esw" if push.key == "alert" else BILLED_REGISTERS[device_type.commodity]
     for needed in ("push_obis", "clock", stored):
         if needed not in keys:
             raise LocalError(f"the push {push.key} ({push.obis}) does not send its {needed}")

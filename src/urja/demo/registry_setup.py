@@ -2,8 +2,11 @@
 
 import random
 from datetime import datetime, timedelta
+from importlib import resources
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import transaction
 
 from urja.apps.approvals import passkeys, queries
@@ -14,9 +17,10 @@ from urja.base.ids import BUCKETS
 from urja.base.keystore import KeyStore
 from urja.base.untyped_values import JsonObject
 from urja.core.policy import bundled_policies
-from urja.demo.clerks import CLERK, TARIFF
+from urja.demo.clerks import CLERK
 from urja.demo.town import CASHIER, GAS_LOAD_W, OPERATOR, Gas, House, Post, Town
 from urja.meter.identity import Identity
+from urja.usecases.calendars import load_calendar
 from urja.usecases.heat_values import load_heat_values
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.operations import (
@@ -34,7 +38,7 @@ from urja.usecases.policies import load_policy
 from urja.usecases.tariffs import load_tariffs
 
 POLICY: Final = "demo"
-GAS_TARIFF: Final = "demo-gas"
+CALENDAR: Final = "town-tod"
 ACTOR: Final = "urja demo"
 
 PHASE_MAX_POWER_W: Final = 15_000
@@ -50,7 +54,7 @@ TRANSFORMER_MAX_POWER_W: Final = 200_000
 
 
 def register_town(town: Town, *, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
-    """Load tariffs, heat values and policy, add the transformers, install every meter at `installed_at`, and employ the staff.
+    """Load calendar, tariffs, heat values and policy, add the transformers, install every meter at `installed_at`, and employ the staff.
 
     Buckets are drawn by seed. All is one transaction: called again, after the database died in it, it does all of it
     or finds it done.
@@ -61,7 +65,8 @@ def register_town(town: Town, *, keys: KeyStore, seed: int, installed_at: dateti
 
 
 def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
-    load_tariffs([bundled_tariffs()[f"{code}.toml"] for code in (TARIFF, GAS_TARIFF)], now)
+    load_calendar(_document(CALENDAR), zone=ZoneInfo(settings.URJA_TIMEZONE), recorded_at=now, actor=ACTOR)
+    load_tariffs([_document(code) for code in town.tariffs], now)
     load_heat_values(bundled_heat_values(), recorded_at=now, actor=ACTOR)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)
     buckets = random.Random(f"urja town {seed} buckets")  # noqa: S311 - drawn by seed, to be repeatable
@@ -83,6 +88,12 @@ def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now:
     employ(OPERATOR, "Operator", "control_room", **stamp)
     employ(CLERK, "Clerk", "clerk", **stamp)
     employ(CASHIER, "Cashier", "cashier", **stamp)
+
+
+def _document(code: str) -> str:
+    """Return a tariff or calendar of the town: one of the demonstration's own, else one that Urja is shipped with."""
+    own = resources.files("urja.demo") / "documents" / f"{code}.toml"
+    return own.read_text("utf-8") if own.is_file() else bundled_tariffs()[f"{code}.toml"]
 
 
 def cashier_passkey_code(now: datetime) -> str:
@@ -161,7 +172,7 @@ def _gas_adoption(
         **_installation_fields(gas.meter, None, keys, installed_at),
         premise_code=f"premise:{premise_id}",
         max_power_w=_max_power_w(gas.meter),
-        tariff_code=GAS_TARIFF,
+        tariff_code=gas.tariff,
         sanctioned_load_w=GAS_LOAD_W,
         person_name=house.name,
         email=house.email,
@@ -176,7 +187,7 @@ def _adoption(house: House, keys: KeyStore, installed_at: datetime, bucket: int)
         **_installation_fields(house.meter, house.meter.transformer, keys, installed_at),
         bucket=bucket,
         max_power_w=_max_power_w(house.meter),
-        tariff_code=TARIFF,
+        tariff_code=house.tariff,
         sanctioned_load_w=house.sanctioned_load_w,
         premise_name=house.name,
         person_name=house.name,

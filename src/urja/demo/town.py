@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from urja.demo.clerks import EVENT_HOUSES, TownEvents
+from urja.demo.clerks import EVENT_HOUSES, TARIFF, TownEvents
 from urja.meter.identity import Identity, seeded_identity
 from urja.meter.surroundings import HouseholdKind, LinkOptions, Transformer
 
@@ -63,27 +63,30 @@ class _Special:
     device_type: str
     life: HouseholdKind
     sanctioned_load_w: int
+    tariff: str
     credit_minor: int
+    """Some days of its usual use at the prices of its tariff, except for the workshop."""
     habit: Habit
 
 
 _SPECIALS: Final = {
-    5: _Special("Shop", "urja-d2", "shop", 12_000, 60_000, "warned"),
+    5: _Special("Shop", "urja-d2", "shop", 12_000, "town-shop", 60_000, "warned"),
     # It never pays, so that a work order to disconnect it by hand is seen: its meter has no relay.
-    6: _Special("Workshop", "urja-d3", "workshop", 40_000, 4_000, "never"),
-    7: _Special("Solar Roof", "urja-d2-net", "solar", 10_000, 40_000, "early"),
+    6: _Special("Workshop", "urja-d3", "workshop", 40_000, "town-workshop", 4_000, "never"),
+    7: _Special("Solar Roof", "urja-d2-net", "solar", 10_000, "town-roof", 40_000, "early"),
     # A block of flats behind one meter, with a generator for the hours without the grid.
-    8: _Special("Flats", "urja-d2-dg", "family", 25_000, 80_000, "early"),
+    8: _Special("Flats", "urja-d2-dg", "family", 25_000, "town-flats", 80_000, "early"),
 }
-"""Premises by their number among the houses. All have the household's tariff, which bills energy of the grid only."""
+"""Premises by their number among the houses, each with a tariff of its kind."""
 
-_WITH_GAS: Final[dict[int, tuple[HouseholdKind, int, Habit]]] = {
-    9: ("family", 60_000, "early"),
-    10: ("heavy", 3_000, "disconnected"),
-    11: ("shop", 90_000, "warned"),
+_WITH_GAS: Final[dict[int, tuple[HouseholdKind, str, int, Habit]]] = {
+    9: ("family", "town-gas-standard", 60_000, "early"),
+    10: ("heavy", "demo-gas", 3_000, "disconnected"),
+    11: ("shop", "town-gas-energy", 90_000, "warned"),
 }
-"""Homes by their number that have piped gas too: how they use it, their opening credit in paise, and when they recharge.
-The second burns a heater at all hours and runs out of credit while it is watched.
+"""Homes by their number that have piped gas too: how they use it, by what tariff, their opening credit in paise, and when
+they recharge. The second burns a heater at all hours and runs out of credit while it is watched: its tariff prices what the
+register shows, which counts within the day.
 """
 
 GAS_TYPE: Final = "urja-g1-hourly"
@@ -102,6 +105,7 @@ class Gas:
     """The piped gas of a home: a meter and an agreement of its own beside those of its electricity."""
 
     meter: Identity
+    tariff: str
     credit_minor: int
     habit: Habit
 
@@ -115,6 +119,7 @@ class House:
     phone: str
     meter: Identity
     sanctioned_load_w: int
+    tariff: str
     credit_minor: int
     language: str
     habit: Habit
@@ -140,6 +145,12 @@ class Town:
     """Events of some of the houses; None for a town that is too small."""
     spares: tuple[Identity, ...] = ()
     """Meters in stock, each for a house whose meter will burn."""
+
+    @property
+    def tariffs(self) -> list[str]:
+        """Codes of the tariffs of its agreements, the households' first: newcomers have it."""
+        gas = (house.gas.tariff for house in self.houses if house.gas is not None)
+        return list(dict.fromkeys([TARIFF, *(house.tariff for house in self.houses), *gas]))
 
     @property
     def with_generator(self) -> list[str]:
@@ -215,12 +226,13 @@ def _house(number: int, seed: int) -> House:
     profile = chance.choices(("rf-mesh", "cellular"), (3, 1))[0]
     load_w = (5 if life in ("heavy", "solar") else chance.choice((1, 2, 2, 3, 3))) * 1000
     means: Means = chance.choices(("upi", "card", "wallet"), (6, 2, 1))[0]
-    word, device_type = "House", "urja-d1"
+    word, device_type, tariff = "House", "urja-d1", TARIFF
     special = _SPECIALS.get(number)
     if special is not None:
         start_wh -= start_wh % _REGISTER_STEP_WH
         word, device_type, life = special.word, special.device_type, special.life
         load_w, credit_minor, habit = special.sanctioned_load_w, special.credit_minor, special.habit
+        tariff = special.tariff
     meter = seeded_identity(
         f"{seed % 1000:03d}{number + 1:05d}", device_type, seed * 100_003 + number, start_wh=start_wh
     )
@@ -238,6 +250,7 @@ def _house(number: int, seed: int) -> House:
             interval_s=None if special is None else 1800,
         ),
         sanctioned_load_w=load_w,
+        tariff=tariff,
         credit_minor=credit_minor,
         language="hi" if number % 3 == 2 else "en",
         habit=habit,
@@ -249,19 +262,19 @@ def _house(number: int, seed: int) -> House:
 def _gas(number: int, seed: int) -> Gas | None:
     if number not in _WITH_GAS:
         return None
-    life, credit_minor, habit = _WITH_GAS[number]
+    life, tariff, credit_minor, habit = _WITH_GAS[number]
     start_l = _chance(seed, "gas", number).randrange(20_000, 900_000)
     serial = f"{seed % 1000:03d}G{number + 1:04d}"
     meter = seeded_identity(serial, GAS_TYPE, seed * 100_003 + 70_000 + number, start_wh=start_l)
-    return Gas(msgspec.structs.replace(meter, life=life), credit_minor, habit)
+    return Gas(msgspec.structs.replace(meter, life=life), tariff, credit_minor, habit)
 
 
 def _story(number: int, chance: random.Random) -> tuple[HouseholdKind, Habit, int]:
-    """Return load profile, habit and opening credit in paise. The first house is almost out of credit; the others
-    vary.
+    """Return load profile, habit and opening credit in paise. The first house's lasts until noon, so that a visitor sees it
+    end and not only that it has ended; the others vary.
     """
     if number == 0:
-        return "heavy", "disconnected", 500
+        return "heavy", "disconnected", 3_000
     life: HouseholdKind = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
     habit: Habit = chance.choices(("early", "warned", "disconnected", "never"), (4, 5, 3, 1))[0]
     return life, habit, chance.randrange(3, 160) * 1000

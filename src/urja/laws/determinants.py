@@ -22,7 +22,7 @@ from urja.core.calendars import Calendar, parse_calendar
 from urja.core.determinants import Rules
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.laws.connections import Connection, Cursor
-from urja.quantities.catalogue import BY_ID, BY_NAME
+from urja.quantities.catalogue import BILLED_REGISTERS, BY_ID, BY_NAME
 
 _RULES: Final = re.compile(
     r"demand (\d+) s; reactive (lag(?:\+lead)?)((?:; calendar \S+ \S+:[0-9a-f]{16})*)(?:; (heat [^;]*))?"
@@ -66,10 +66,6 @@ WHERE r.agreement_id >= %(first)s AND r.agreement_id < %(end)s
 ORDER BY r.agreement_id, r.period, r.as_of, r.version
 """
 _BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM determinants_row ORDER BY 1"
-
-
-_BILLED: Final = ("import_wh", "volume_l")
-"""What accruals count, by the law's own table: an agreement's meters have the one of its commodity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +195,7 @@ def _by_accruals(cursor: Cursor, rows: Sequence[_Row], zone: ZoneInfo) -> Iterat
         for energy in energies_until(cursor, list(by_agreement), period, until_at, zone.key):
             row = by_agreement[energy.agreement_id]
             values = dict(zip(row.quantities, row.values, strict=True))
-            for name in _BILLED:
+            for name in BILLED_REGISTERS.values():
                 total = values.get(BY_NAME[name].id)
                 if total is not None and total != energy.billed_value:
                     yield f"{row.name} have {name} {total}, and the accrual of that time is {energy.billed_value}"

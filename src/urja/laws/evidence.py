@@ -23,8 +23,8 @@ from urja.core.rating import (
     with_shared,
 )
 from urja.laws.connections import Connection
+from urja.quantities.catalogue import BILLED_REGISTERS
 
-_BILLED: Final = ("import_wh", "volume_l")
 _NEW: Final = "origin = 'engine' AND NOT inputs ? 'rows'"
 """Entries of 0.1 have their whole arithmetic: the law `arithmetic` sums it."""
 _SINCE: LiteralString = f"""
@@ -211,7 +211,7 @@ def _determinants(connection: Connection, charge: _Charge, calculation: Calculat
         yield f"{charge.name} names determinants to {as_of}, version {version}, that are not stored"
         return
     values = {BY_ID[number].name: value for number, value in zip(found[1], found[2], strict=True)}
-    billed = next((values[name] for name in _BILLED if name in values), None)
+    billed = next((values[name] for name in BILLED_REGISTERS.values() if name in values), None)
     if billed != calculation.energy_wh:
         yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
     for name, value in calculation.measured_totals.items():

@@ -297,3 +297,6 @@ QUANTITIES: Final = _build()
 
 BY_NAME: Final = {quantity.name: quantity for quantity in QUANTITIES}
 BY_ID: Final = {quantity.id: quantity for quantity in QUANTITIES}
+
+BILLED_REGISTERS: Final = {"electricity": "import_wh", "gas": "volume_l"}
+"""Name of the register by which each commodity is billed."""

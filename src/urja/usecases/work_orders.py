@@ -31,8 +31,8 @@ from urja.usecases.side_effects import read_register
 
 class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
-        if self.kind_of_work not in WorkOrderKind:
-            kinds = ", ".join(kind.value for kind in WorkOrderKind)
+        if self.kind_of_work not in work_orders.BY_PEOPLE:
+            kinds = ", ".join(kind.value for kind in work_orders.BY_PEOPLE)
             yield say(
                 "there is no kind of work {kind_of_work}: choose {kinds}",
                 kind_of_work=repr(self.kind_of_work),
@@ -43,7 +43,7 @@ class OpenWorkOrder(work_orders.OpenWorkOrder, UseCase):
         service_point = ServicePoint.objects.filter(consumer_number=self.consumer_number).first()
         if service_point is None:
             yield no_service_point_fault(self.consumer_number)
-        elif self.kind_of_work in WorkOrderKind:
+        elif self.kind_of_work in work_orders.BY_PEOPLE:
             known = orders.unfinished_at(service_point.id, WorkOrderKind(self.kind_of_work))
             if known is not None:
                 yield say(

@@ -8,19 +8,21 @@ day, and how much was charged for a day that was closed without the register rea
 # ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from django.db import connection
 
-from urja.apps.billing import usage
+from urja.apps.billing import open_days, usage
 from urja.apps.books.errors import UnknownAccountError
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import BILLED_VALUE, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
+from urja.core.rating import Measured, RatedPeriod
+from urja.core.rating.priced_quantities import adds_up
 
 FIRST_DAY_MINIMUM = timedelta(hours=1)
 """The part of the first day that must be known before the cost of a whole day is calculated from it."""
@@ -297,12 +299,37 @@ def _open(
         if done and period.end <= through and done == _rating_of(agreement, period):
             continue
         if days.intersection(Period(period.first, min(period.end, through))).days:
-            energy_at = usage.energy_at(agreement.id, period)
-            rating = usage.rate(agreement, period, through, row.billed_value, energy_at)
-            rated.append((period, rating.target.total_minor))
+            rated.append((period, _target(agreement, period, through, row.billed_value).total_minor))
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
     estimated_wh = sum(row.estimated_billed_value for row in rows)
     return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day)
+
+
+def _target(agreement: Agreement, period: Period, through: date, energy_wh: int) -> RatedPeriod:
+    """Return what a period costs up to a day, with what the days that are not charged yet have so far."""
+    basis = usage.basis_for(agreement, period)
+    measured = _measured(agreement, period, basis, through)
+    return usage.rate_on(basis, through, energy_wh, usage.energy_at(agreement.id, period), measured).target
+
+
+def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through: date) -> Measured:
+    if not basis.needs and not basis.money:
+        return Measured()
+    return open_days.measured_so_far(agreement, period, basis, through)
+
+
+def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
+    """Return what the current billing period of an agreement costs up to the data watermark, line by line.
+
+    None before its first reading. Raises UnknownTariffError.
+    """
+    with tariffs.cached_versions():
+        rows = usage.accrued_by_rows(agreement, now)
+        if not rows:
+            return None
+        period = usage.period_of(agreement, rows[-1].period)
+        through = usage.last_day(max(row.watermark_at for row in rows)) + ONE_DAY
+        return _target(agreement, period, through, rows[-1].billed_value)
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -323,9 +350,23 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
         return None
     first = local_day(agreement.charged_from, usage.zone())
     period = usage.period_of(agreement, first)
+    basis = usage.basis_for(agreement, period)
+    measured = _measured(agreement, period, basis, first + ONE_DAY)
+    paced = replace(
+        measured,
+        uses=tuple(
+            replace(use, values={name: _paced(name, value, elapsed) for name, value in use.values.items()})
+            for use in measured.uses
+        ),
+    )
     energy_wh = used.billed_value * ONE_DAY // elapsed
-    rating = usage.rate(agreement, period, first + ONE_DAY, energy_wh, lambda _day: 0)
+    rating = usage.rate_on(basis, first + ONE_DAY, energy_wh, lambda _day: 0, paced)
     return Fraction(rating.target.total_minor)
+
+
+def _paced(name: str, value: int, elapsed: timedelta) -> int:
+    """Return what a whole day has at the pace of `elapsed`; a maximum stays what it is."""
+    return value * ONE_DAY // elapsed if adds_up(name) else value
 
 
 def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:

@@ -11,10 +11,11 @@ from django.db.models import Q
 
 from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
-from urja.apps.billing.balances import Balance, fresh_balance
+from urja.apps.billing.balances import Balance, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
 from urja.apps.billing.kinds import Cause, UnsignedList
 from urja.apps.billing.models import InstalmentPlan
+from urja.apps.billing.open_days import read_so_far
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
 from urja.apps.books.chain import parse_json
@@ -449,6 +450,7 @@ __all__ = [
     "StoredUnits",
     "TariffUsed",
     "banked_units",
+    "charges_so_far",
     "closed_through",
     "contra_and_title",
     "entries",
@@ -456,6 +458,7 @@ __all__ = [
     "final_balance",
     "fresh_balance",
     "posted_lines",
+    "read_so_far",
 ]
 
 

@@ -265,7 +265,7 @@ def rate(
     a price changes. Determinants are those that the period was last charged by. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
-    measured = _as_charged(agreement, period, basis, through) if basis.needs or basis.money else Measured()
+    measured = as_charged(agreement, period, basis, through) if basis.needs or basis.money else Measured()
     return rate_on(basis, through, energy_wh, energy_at, measured)
 
 
@@ -284,7 +284,7 @@ def rate_on(
     return Rating(rated, basis, uses, measured)
 
 
-def _as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
+def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
     """Return what a period was last charged by besides its energy; days without determinants that are needed have none yet."""
     charged = Period(basis.billed.first, basis.charged_through(through))
     with connection.cursor() as cursor:

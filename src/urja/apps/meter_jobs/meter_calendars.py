@@ -24,6 +24,14 @@ READ: Final = "read_calendar"
 SET: Final = "set_calendar"
 
 
+_ENDED_BY: Final = {
+    CalendarAgreement.AGREES: "the meter's calendar is the tariff's",
+    CalendarAgreement.NO_ZONES: "the tariff has no time zones, so that no calendar is needed",
+    CalendarAgreement.NOT_IN_FORCE: "no version of the tariff's calendar is in force, so that nothing can be compared",
+}
+"""Why an order to load a calendar ends, by what the comparison has found."""
+
+
 @dataclass(frozen=True, slots=True)
 class CalendarCommand(OneCommand):
     """A task whose command may read or set the meter's calendar: what it holds is recorded."""
@@ -58,7 +66,7 @@ def _recorded(command: CommandRow, now: datetime) -> Sentence | None:
     found = compare_calendar(command.service_point_id, tables_of(plain), held_at)
     if found.result is not CalendarAgreement.DIFFERS:
         work.withdraw_of_device(
-            WorkOrderKind.CALENDAR_DIFFERS, command.device_id, now, "the meter's calendar is the tariff's"
+            WorkOrderKind.CALENDAR_DIFFERS, command.device_id, now, _ENDED_BY[found.result]
         )
         return None
     assert found.first_day is not None, "they differ"

@@ -20,9 +20,10 @@ def has_sms() -> bool:
     return channels.of_medium("sms") is not None
 
 
-def latest_messages(limit: int = 20) -> list[Message]:
-    """Return the newest messages of the outbox, newest first."""
-    return list(Message.objects.order_by("-id")[:limit])
+def latest_messages(limit: int = 20, *, recipient: str = "") -> list[Message]:
+    """Return the newest messages of the outbox, newest first; with `recipient` only those to that address."""
+    found = Message.objects.order_by("-id")
+    return list((found.filter(recipient__iexact=recipient) if recipient else found)[:limit])
 
 
 def text_kind(kind: str) -> str:

@@ -144,22 +144,7 @@ def load_calendar(text: str, *, recorded_at: datetime, actor: str) -> Calendar:
                     f"version {calendar.version!r} of calendar {calendar.code!r} cannot follow: {why}; "
                     "give new zones other numbers, or give it a code of its own"
                 )
-        fresh = CalendarVersion(
-            code=calendar.code,
-            version=calendar.version,
-            valid_from=calendar.valid_from,
-            text=text,
-            sha256=calendar.sha256,
-            recorded_at=recorded_at,
-            actor=actor,
-        )
-        CalendarVersion.objects.bulk_create([fresh], ignore_conflicts=True)
-        stored = CalendarVersion.objects.get(code=calendar.code, version=calendar.version)
-        if stored.sha256 != calendar.sha256:
-            raise CalendarConflictError(
-                f"version {calendar.version!r} of calendar {calendar.code!r} is stored with another text; "
-                "give the new text a version of its own"
-            )
+        _store(CalendarVersion, "calendar", calendar, text, CalendarConflictError, recorded_at, actor)
     return calendar
 
 
@@ -178,23 +163,37 @@ def load_heat_values(text: str, *, recorded_at: datetime, actor: str) -> HeatVal
                 f"heat values of this installation have the code {other!r}, not {document.code!r}: use it, and tell gases "
                 "apart by zone"
             )
-        fresh = HeatValuesVersion(
-            code=document.code,
-            version=document.version,
-            valid_from=document.valid_from,
-            text=text,
-            sha256=document.sha256,
-            recorded_at=recorded_at,
-            actor=actor,
-        )
-        HeatValuesVersion.objects.bulk_create([fresh], ignore_conflicts=True)
-        stored = HeatValuesVersion.objects.get(code=document.code, version=document.version)
-        if stored.sha256 != document.sha256:
-            raise HeatValuesConflictError(
-                f"version {document.version!r} of heat values {document.code!r} is stored with another text; "
-                "give the new text a version of its own"
-            )
+        _store(HeatValuesVersion, "heat values", document, text, HeatValuesConflictError, recorded_at, actor)
     return document
+
+
+def _store[V: (CalendarVersion, HeatValuesVersion)](
+    model: type[V],
+    name: str,
+    document: Calendar | HeatValues,
+    text: str,
+    conflict: type[CalendarConflictError | HeatValuesConflictError],
+    recorded_at: datetime,
+    actor: str,
+) -> None:
+    """Store a document as a version. Raises `conflict` where its code and version are stored with another text."""
+    fresh = model(
+        code=document.code,
+        version=document.version,
+        valid_from=document.valid_from,
+        text=text,
+        sha256=document.sha256,
+        recorded_at=recorded_at,
+        actor=actor,
+    )
+    # Insert, then read what is stored: of two loads at once one inserts, and both compare with the same row.
+    model.objects.bulk_create([fresh], ignore_conflicts=True)
+    stored = model.objects.get(code=document.code, version=document.version)
+    if stored.sha256 != document.sha256:
+        raise conflict(
+            f"version {document.version!r} of {name} {document.code!r} is stored with another text; "
+            "give the new text a version of its own"
+        )
 
 
 def assign_policy(category: str, code: str, *, recorded_at: datetime, actor: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from urja.quantities.catalogue import BY_NAME
+from urja.quantities.catalogue import BILLED_REGISTERS, BY_NAME
 
 _ENERGY: Final = {"kWh": Fraction(1000), "MWh": Fraction(1_000_000)}
 _APPARENT: Final = {"kVAh": Fraction(1000)}
@@ -61,7 +61,7 @@ _QUANTITIES: Final = (
 PRICED: Final = {quantity.name: quantity for quantity in _QUANTITIES}
 """Every quantity that a line may name, by name."""
 
-BILLED: Final = {"electricity": "import_wh", "gas": "volume_l"}
+BILLED: Final = BILLED_REGISTERS
 """The quantity of each commodity that a line prices which names none: that of the accruals."""
 
 OF_PERIODS: Final = ("max_", "mean_", "load_factor_")

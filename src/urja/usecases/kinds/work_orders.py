@@ -14,12 +14,21 @@ BY_OPERATION: Final = {
 """Kinds of work order that an operation closes by carrying them out, with that operation's kind."""
 
 
+BY_PEOPLE: Final = (
+    WorkOrderKind.INSPECT,
+    WorkOrderKind.INSTALL,
+    WorkOrderKind.EXCHANGE,
+    WorkOrderKind.DISCONNECT_BY_HAND,
+)
+"""Kinds that a person opens; the others are opened by what the system has found, and end with it."""
+
+
 class OpenWorkOrder(Operation, kw_only=True):
     """Open a work order for a service point."""
 
     consumer_number: str
     kind_of_work: str
-    """`inspect`, `exchange`, `install` ..."""
+    """`inspect`, `install`, `exchange` or `disconnect_by_hand`."""
     note: str
     """What is to be done or inspected."""
     due_at: datetime | None = None

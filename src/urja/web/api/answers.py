@@ -279,6 +279,45 @@ class Determinant(Shown, frozen=True, kw_only=True):
     """What this version has more than the one before it; null in a first version."""
 
 
+class TariffUsed(Shown, frozen=True, kw_only=True):
+    """The version of a tariff by which an entry was rated."""
+
+    code: str
+    version: str
+    sha256: str
+
+
+class PriceSpan(Shown, frozen=True, kw_only=True):
+    """A part of a local day with one price of imported energy, without duties."""
+
+    begins: str
+    """By the wall clock: `09:00`."""
+    ends: str
+    """Exclusive, up to `24:00`."""
+    zone: str
+    """Name of the time zone in the tariff."""
+    title: str
+    """As the calendar names it."""
+    price_minor: str | None
+    """Exact minor units for one `unit`; null where it depends on how much is used."""
+    percent: str
+    """By how much it is above the usual price (below, where negative); part of `price_minor`."""
+    unit: str
+
+
+class DayPrices(Shown, frozen=True, kw_only=True):
+    """The prices of a local day by the time zones of the agreement's tariff."""
+
+    agreement_id: int
+    day: date
+    tariff: TariffUsed | None
+    """Null where one price counts at all hours, or no version is in force."""
+    calendar: str | None
+    """Code and version of the calendar."""
+    currency: str | None
+    items: list[PriceSpan]
+
+
 class RegisterValue(Shown, frozen=True, kw_only=True):
     """A register or a maximum demand of a billing profile, by the name of its quantity."""
 
@@ -550,14 +589,6 @@ class RegisterRead(Shown, frozen=True, kw_only=True):
     status: str
     source: str
     device_id: int
-
-
-class TariffUsed(Shown, frozen=True, kw_only=True):
-    """The version of a tariff by which an entry was rated."""
-
-    code: str
-    version: str
-    sha256: str
 
 
 class UnitsOfCharge(Shown, frozen=True, kw_only=True):

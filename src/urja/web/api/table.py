@@ -96,6 +96,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/agreements/{id}/billing-profiles", "billing-profiles", SUPPLY,
         "What the meters of an agreement had counted when they ended billing periods of their own, and their calendars",
         answers.BillingProfiles, books.own_totals, Read.LOAD_CURVE, statuses=_ONE, tagged=True),
+    Route("GET", "/agreements/{id}/prices", "prices", SUPPLY, "Prices of a day by the time zones of the tariff",
+        answers.DayPrices, books.day_prices, Read.AGREEMENT, books.PricesQuery, statuses=_ONE, tagged=True),
     Route("GET", "/accounts/{id}/balance", "balance", MONEY, "The balance of an account", answers.Balance,
         books.balance, Read.LEDGER, statuses=(*_ONE, "no-tariff"), tagged=True, own_session=True),
     Route("GET", "/accounts/{id}/entries", "entries", MONEY, "Entries of an account, newest first",

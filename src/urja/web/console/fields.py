@@ -22,11 +22,11 @@ from msgspec import NODEFAULT, UNSET, UnsetType
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
 from urja.apps.people.kinds import ProtectionKind
-from urja.apps.work.kinds import WorkOrderKind
 from urja.base.storable import is_in_calendar
 from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.network import PHASES
+from urja.usecases.kinds.work_orders import BY_PEOPLE
 from urja.web.console import wording
 from urja.web.console.field_words import help_of, label_of
 from urja.web.shared import formats
@@ -64,7 +64,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "purpose": tuple(Purpose.values),
     "commodity": tuple(Commodity.values),
     "phase": PHASES,
-    "kind_of_work": tuple(WorkOrderKind.values),
+    "kind_of_work": tuple(kind.value for kind in BY_PEOPLE),
     "kind_of_protection": tuple(ProtectionKind.values),
     "payment_mode": ("", "prepaid", "postpaid"),
     "metering_mode": ("forward", "net"),

@@ -18,8 +18,10 @@ from urja.apps.supply import queries as supply
 from urja.core.calendar import local_day
 from urja.web.portal import chain, paying, postings
 from urja.web.portal.balance import BalanceView, asked_once, balance_view, without_power
+from urja.web.portal.charges import Charges, charges
 from urja.web.portal.energy_use import UseView, uses
 from urja.web.portal.meter_facts import MeterFacts, meter_facts
+from urja.web.portal.time_of_day import TimeOfDay, time_of_day
 from urja.web.shared import formats, power_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
@@ -63,6 +65,10 @@ class HomePage:
     balance: BalanceView
     power: PowerView | None
     """Whether there is power; None where no meter bills the supply."""
+    time_of_day: TimeOfDay | None
+    """The prices of the day by zones; None where one price counts at all hours."""
+    charges: Charges | None
+    """The period so far by line, of a tariff that prices more than one quantity."""
     uses: list[UseView]
     meter: MeterFacts | None
     """Demand, export and phases, or the gas and its valve; None where there is nothing of them."""
@@ -96,6 +102,8 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         danger=_danger(card),
         balance=asked_once(view) if standing and standing.says_used_up else view,
         power=power_words.shown(power, now, card.commodity) if power else None,
+        time_of_day=time_of_day(card.agreement, now),
+        charges=charges(card.agreement, now),
         uses=uses(card, now),
         meter=meter_facts(card.agreement, known.facts if known else None, now),
         units=units_view(card.agreement, local_day(now, zone())),

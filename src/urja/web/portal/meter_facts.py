@@ -8,10 +8,12 @@ from typing import Final
 
 from django.utils.translation import gettext as _, pgettext
 
+from urja.apps.billing.queries import read_so_far
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import StoredDeterminants, up_to
 from urja.apps.network.kinds import Commodity
 from urja.apps.readings.queries.channel_values import newest_interval
+from urja.core.calendar import ONE_DAY, Period, billing_period
 from urja.core.policy import Facts
 from urja.web.shared import formats, gas_words
 from urja.web.shared.clock import zone
@@ -21,11 +23,22 @@ _RECENT: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
+class Gauge:
+    """A share as a bar, with the sentence that says the same."""
+
+    width: str
+    text: str
+    above: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MeterFacts:
     """Figures with their names, and sentences below them."""
 
     figures: list[tuple[str, str]]
     sentences: list[str]
+    gauge: Gauge | None = None
+    """The demand so far against the sanctioned load."""
 
 
 def meter_facts(agreement: Agreement | None, known: Facts | None, now: datetime) -> MeterFacts | None:
@@ -41,19 +54,23 @@ def meter_facts(agreement: Agreement | None, known: Facts | None, now: datetime)
     if not phases and "interval_export_wh" not in newest.values:
         return None
     row = up_to(agreement.id, now.date())
-    figures = _demand(row, agreement, now) if phases else []
-    export_wh = row.value("export_wh") if row else None
+    period = row.period if row else billing_period(now.date(), agreement.billing_day or 1)
+    since = row.as_of + ONE_DAY if row else period.first
+    so_far = read_so_far(agreement, Period(since, now.date() + ONE_DAY))
+    demand = _demand(row, so_far, agreement, now) if phases else None
+    figures = demand.figures if demand else []
+    export_wh = (row.value("export_wh") or 0 if row else 0) + so_far.get("export_wh", 0)
     if export_wh:
         figures.append((_("Fed into the grid"), formats.energy(export_wh)))
     sentences = []
-    if figures and row:
-        sentences.append(
-            _("Of the billing period, up to the end of %(day)s.") % {"day": formats.day(row.as_of)}
-        )
+    if so_far or row:
+        sentences.append(_("Of the billing period, up to the last reading."))
     if phases:
         local = newest.ended_at.astimezone(zone())
         sentences.append(_("Voltages: %(moment)s.") % {"moment": formats.moment(local, now.date())})
-    return MeterFacts([*figures, *phases], sentences) if figures or phases else None
+    if not figures and not phases:
+        return None
+    return MeterFacts([*figures, *phases], sentences, demand.gauge if demand else None)
 
 
 def _of_gas(agreement: Agreement, known: Facts | None, now: datetime) -> MeterFacts | None:
@@ -64,13 +81,20 @@ def _of_gas(agreement: Agreement, known: Facts | None, now: datetime) -> MeterFa
     return MeterFacts(figures, sentences) if figures or sentences else None
 
 
-def _demand(row: StoredDeterminants | None, agreement: Agreement, now: datetime) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    figures: list[tuple[str, str]]
+    gauge: Gauge | None
+
+
+def _demand(
+    row: StoredDeterminants | None, so_far: Mapping[str, int], agreement: Agreement, now: datetime
+) -> _Demand:
     """Return the highest demand so far with its instant beside the sanctioned load; the meter's kVA where it has them."""
-    agreed = _("%(load)s kW") % {"load": formats.kilowatt_hours(agreement.terms_at(now).sanctioned_load_w)}
-    load = (_("Sanctioned load"), agreed)
+    load_w = agreement.terms_at(now).sanctioned_load_w
+    load = (_("Sanctioned load"), _("%(load)s kW") % {"load": formats.kilowatt_hours(load_w)})
     for name, unit in (("max_import_va", "kVA"), ("max_import_w", "kW")):
-        demand = row.value(name) if row else None
-        at = row.value(f"{name}_at") if row else None
+        demand, at = _highest(row, so_far, name)
         if demand is not None and at is not None:
             local = datetime.fromtimestamp(at, UTC).astimezone(zone())
             said = _("%(demand)s %(unit)s (%(moment)s)") % {
@@ -78,8 +102,39 @@ def _demand(row: StoredDeterminants | None, agreement: Agreement, now: datetime)
                 "unit": unit,
                 "moment": formats.moment(local, now.date()),
             }
-            return [(_("Highest demand so far"), said), load]
-    return [load]
+            power_w, _at = _highest(row, so_far, "max_import_w")
+            return _Demand([(_("Highest demand so far"), said), load], _gauge(power_w or demand, load_w))
+    return _Demand([load], None)
+
+
+def _highest(
+    row: StoredDeterminants | None, so_far: Mapping[str, int], name: str
+) -> tuple[int | None, int | None]:
+    """Return a maximum of the period (W or VA) with its instant, whether its day is closed or not."""
+    known = [
+        (value, at)
+        for value, at in (
+            (row.value(name) if row else None, row.value(f"{name}_at") if row else None),
+            (so_far.get(name), so_far.get(f"{name}_at")),
+        )
+        if value is not None
+    ]
+    # Of equal demands the first stands, as in a meter's own register of its maximum.
+    return max(known, key=lambda one: one[0], default=(None, None))
+
+
+def _gauge(demand_w: int, load_w: int) -> Gauge | None:
+    if not load_w:
+        return None
+    percent = demand_w * 100 // load_w
+    said = (
+        _("Your demand so far is %(percent)s %% of your sanctioned load: above it.")
+        if demand_w > load_w
+        else _("Your demand so far is %(percent)s %% of your sanctioned load.")
+    )
+    return Gauge(
+        f"{min(percent, 100)}%", said % {"percent": formats.number(percent)}, above=demand_w > load_w
+    )
 
 
 def _phases(values: Mapping[str, int]) -> list[tuple[str, str]]:

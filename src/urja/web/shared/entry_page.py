@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Cause
 from urja.apps.contracts import queries as contracts
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries.tariffs import version_with_hash
 from urja.core.calendar import midnight
 from urja.core.rating import Commodity
-from urja.web.shared import formats, gas_words, ledger_words as wording, unit_words
+from urja.web.shared import charge_words, formats, gas_words, ledger_words as wording, unit_words
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 
@@ -69,6 +71,8 @@ class EntryPage:
     sum_minor: int
     adds_up: bool
     check: str
+    told: list[str]
+    """What a charge is for, in sentences; empty where the rows say all."""
     cause: str
     """Why a charge changes what was charged before; empty where it charges another day."""
     one_bill: str
@@ -113,6 +117,7 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
         sum_minor=total,
         adds_up=total == posted.amount_minor and not why.faults,
         check=_check(total, posted.amount_minor, why.faults),
+        told=_told(why),
         cause=cause_sentence(why.cause),
         one_bill=_(
             "The period as one bill came to a different amount than its days. This entry was posted with the statement of account."
@@ -138,6 +143,17 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
         tariffs=[_tariff(tariff) for tariff in why.tariffs],
         posted=_posted(posted),
     )
+
+
+def _told(why: billing.EntryExplanation) -> list[str]:
+    if why.entry.origin != "engine" or not why.tariffs:
+        return []
+    try:
+        line = version_with_hash(why.tariffs[-1].sha256).line(why.entry.line)
+    except (UnknownTariffError, KeyError):
+        # The page of the fault, or a line that the newest version has no more.
+        return []
+    return charge_words.sentences(line, why.rows, why.entry.currency)
 
 
 def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:
@@ -231,7 +247,7 @@ def row_view(row: billing.Row, currency: str) -> RowView:
     return RowView(
         key=row.key,
         label=_capital(wording.label(row.label)),
-        product=_product(row, currency),
+        product=wording.product(row.quantity, row.unit, row.rate, currency),
         amount=formats.money(row.amount_minor, currency, signed=True),
         amount_minor=row.amount_minor,
     )
@@ -248,22 +264,6 @@ def _posted(posted: billing.Entry) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _product(row: billing.Row, currency: str) -> str:
-    """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`."""
-    if row.unit == "rounding":
-        return ""
-    if row.unit == "minor":
-        return _("%(percent)s %% × %(amount)s") % {
-            "percent": formats.ratio(row.rate * 100),
-            "amount": formats.rate(row.quantity, currency),
-        }
-    return _("%(quantity)s %(unit)s × %(rate)s") % {
-        "quantity": formats.ratio(row.quantity),
-        "unit": wording.unit(row.unit),
-        "rate": formats.rate(row.rate, currency),
-    }
 
 
 def _read(read: billing.Read, commodity: str) -> ReadView:

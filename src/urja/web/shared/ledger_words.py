@@ -10,6 +10,8 @@ from fractions import Fraction
 
 from django.utils.translation import gettext as _, gettext_noop, pgettext
 
+from urja.web.shared import formats
+
 TITLES = (
     gettext_noop("Energy charge"),
     gettext_noop("Energy"),
@@ -20,6 +22,24 @@ TITLES = (
     gettext_noop("Power purchase adjustment on fixed charge"),
     gettext_noop("Regulatory surcharge"),
     gettext_noop("Pension trust surcharge"),
+    gettext_noop("Energy of the grid"),
+    gettext_noop("Energy of the generator"),
+    gettext_noop("Energy fed into the grid"),
+    gettext_noop("Gas charge"),
+    gettext_noop("Time-of-day surcharge"),
+    gettext_noop("Demand charge"),
+    gettext_noop("Excess demand"),
+    gettext_noop("Power factor"),
+    gettext_noop("Settlement of banked energy"),
+    gettext_noop("Rebate"),
+    gettext_noop("Subsidy"),
+    gettext_noop("Government"),
+    gettext_noop("State government"),
+    gettext_noop("Normal"),
+    gettext_noop("Solar hours"),
+    gettext_noop("Peak"),
+    gettext_noop("Night"),
+    gettext_noop("Off-peak"),
     gettext_noop("Opening credit"),
     gettext_noop("Payment"),
     gettext_noop("Recharge"),
@@ -35,8 +55,15 @@ TITLES = (
     gettext_noop("Write off"),
     gettext_noop("Bank charge"),
     gettext_noop("Domestic (demonstration)"),
+    gettext_noop("Shops by time of day (demonstration)"),
+    gettext_noop("Workshops by time of day (demonstration)"),
+    gettext_noop("Homes with a solar roof (demonstration)"),
+    gettext_noop("Flats with a generator (demonstration)"),
+    gettext_noop("Piped gas (demonstration)"),
+    gettext_noop("Piped gas by standard volume (demonstration)"),
+    gettext_noop("Piped gas by energy (demonstration)"),
 )
-"""Known titles of charge lines, credits and tariffs; another is shown as its document has it."""
+"""Known titles of charge lines, zones, credits and tariffs; another is shown as its document has it."""
 
 
 def title(text: str) -> str:
@@ -81,11 +108,51 @@ def _percent(found: dict[str, str]) -> str:
     }
 
 
-_UNIT = r"(?P<unit>kWh|m³)"
+_UNIT = r"(?P<unit>kWh|MWh|kVAh|kvarh|m³|SCM|MJ|GJ|MMBtu)"
+
+
+def _zone_percent(found: dict[str, str]) -> str:
+    of = label(found["what"])
+    if found["average"]:
+        of = _("the average of %(what)s") % {"what": of}
+    return _("%(zone)s: %(percent)s %% of %(what)s") % {
+        "zone": title(found["zone"]),
+        "percent": found["percent"],
+        "what": of,
+    }
+
+
+def _power_factor(found: dict[str, str]) -> str:
+    return _("power factor %(factor)s: %(percent)s %% of %(what)s") % {
+        **found,
+        "what": label(found["what"]),
+    }
+
+
+def _demand(found: dict[str, str]) -> str:
+    days = label(found["days"])
+    if found["above"]:
+        return _("%(days)s, %(demand)s %(unit)s above the agreed load") % {**found, "days": days}
+    return _("%(days)s, %(demand)s %(unit)s") % {**found, "days": days}
+
 
 _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (re.compile(r"taken back: (?P<what>.+)"), _taken_back),
-    (re.compile(r"(?P<percent>[\d./]+) % of (?P<what>.+)"), _percent),
+    (
+        re.compile(r"power factor (?P<factor>[\d./]+): (?P<percent>-?[\d./]+) % of (?P<what>.+)"),
+        _power_factor,
+    ),
+    (
+        re.compile(r"(?P<zone>[^:,]+): (?P<percent>-?[\d./]+) % of (?P<what>.+?)(?P<average> on average)?"),
+        _zone_percent,
+    ),
+    (re.compile(r"(?P<percent>-?[\d./]+) % of (?P<what>.+)"), _percent),
+    (re.compile("banked units settled"), lambda _found: _("banked units settled")),
+    (re.compile("recharges"), lambda _found: _("recharges")),
+    (
+        re.compile("the mean balance by the month"),
+        lambda _found: _("the mean balance by the month"),
+    ),
     (re.compile(r"(?P<kind>surcharge|principal) of bill (?P<bill>.+)"), _bill),
     (
         re.compile(rf"slab (?P<number>\d+): (?P<low>[\d./]+) to (?P<high>[\d./]+) {_UNIT}"),
@@ -116,6 +183,10 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
         ),
     ),
     (
+        re.compile(r"(?P<days>.+ days), (?P<demand>[\d./]+) (?P<unit>kVA|kW)(?P<above> above the \w+ load)?"),
+        _demand,
+    ),
+    (
         re.compile(r"less (?P<what>.+)"),
         lambda found: _("less: %(what)s") % {"what": label(found["what"])},
     ),
@@ -138,8 +209,27 @@ def unit(text: str) -> str:
         "kWh": pgettext("unit", "kWh"),
         "m³": pgettext("unit", "m³"),
         "day": pgettext("unit", "day"),
+        "SCM": pgettext("unit", "SCM"),
+        "kVAh": pgettext("unit", "kVAh"),
+        "kvarh": pgettext("unit", "kvarh"),
     }
     return names.get(text, text)
+
+
+def product(quantity: Fraction, unit_name: str, rate: Fraction, currency: str) -> str:
+    """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`; empty of a rounding."""
+    if unit_name == "rounding":
+        return ""
+    if unit_name == "minor":
+        return _("%(percent)s %% × %(amount)s") % {
+            "percent": formats.ratio(rate * 100),
+            "amount": formats.rate(quantity, currency),
+        }
+    return _("%(quantity)s %(unit)s × %(rate)s") % {
+        "quantity": formats.ratio(quantity),
+        "unit": unit(unit_name),
+        "rate": formats.rate(rate, currency),
+    }
 
 
 def read(kind: str, status: str) -> str:
@@ -219,6 +309,13 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
     (
         re.compile(r"correction of the period from (?P<first>\S+)"),
         lambda found: _("This corrects the billing period that began on %(first)s.") % found,
+    ),
+    (
+        re.compile(rf"\w+: (?P<left>-?[\d./]+) {_UNIT} in no zone, calculated as (?P<zone>.+)"),
+        lambda found: (
+            _("%(left)s %(unit)s are in no time zone yet; they are calculated as %(zone)s.")
+            % {**found, "zone": title(found["zone"])}
+        ),
     ),
     (
         re.compile("provisional: .+"),

@@ -8,6 +8,7 @@ from typing import Any, Final
 from allauth.account import views
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
+from allauth.account.stages import LoginByCodeStage, LoginStageController
 from allauth.core import context
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -94,6 +95,12 @@ class ConfirmCode(views.ConfirmLoginCodeView):
 
 
 confirm_login_code = ConfirmCode.as_view()
+
+
+def asking_address(request: HttpRequest) -> str:
+    """Return the e-mail address to which this browser has asked for a code and not entered it yet; empty without one."""
+    stage = LoginStageController.enter(request, LoginByCodeStage.key)
+    return "" if stage is None else str(stage.state.get("email", ""))
 
 
 def not_by_mobile(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

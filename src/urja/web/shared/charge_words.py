@@ -1,0 +1,166 @@
+"""Why a charge moved the balance, in sentences: what was used when, by what it is priced, and who pays a part of it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from urja.apps.billing.queries import Row
+from urja.core.rating.tariff import (
+    BilledDemand,
+    ChargeLine,
+    Demand,
+    MoneyBase,
+    MoneyRebate,
+    Percent,
+    PowerFactor,
+    Settlement,
+    ZonePercents,
+    Zones,
+)
+from urja.web.shared import formats, ledger_words as wording
+
+_FACTOR: Final = re.compile(r"power factor (?P<factor>[\d./]+): ")
+_DEMAND: Final = re.compile(r".*, (?P<demand>[\d./]+) (?P<unit>kV?[AW])( above the \w+ load)?")
+
+
+def sentences(line: ChargeLine, rows: Sequence[Row], currency: str) -> list[str]:
+    """Return what an entry on a charge line is for, from its rows; empty for charges whose rows say all.
+
+    Amounts of rows are the effect on the account: a charge is negative.
+    """
+    rows = [row for row in rows if row.unit != "rounding"]
+    return [*_of_accrual(line, rows, currency), *_of_quantity(line, rows), *_of_claim(line, rows)]
+
+
+def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterator[str]:
+    match line.accrual:
+        case Zones():
+            yield from (_zone(row, currency) for row in rows)
+        case ZonePercents():
+            yield from (_zone_percent(row, currency) for row in rows)
+        case Demand():
+            yield from (_demand(line.accrual, row) for row in rows)
+        case PowerFactor():
+            yield from dict.fromkeys(_factor(row) for row in rows)
+        case Settlement():
+            yield from (
+                _("The %(quantity)s left in your bank of units are paid to you at %(rate)s each.")
+                % {"quantity": _quantity(row), "rate": formats.rate(abs(row.rate), currency)}
+                for row in rows
+            )
+        case MoneyRebate(of=of, fraction=fraction):
+            said = (
+                _("A rebate of %(percent)s %% on what you recharged.")
+                if of is MoneyBase.RECHARGES
+                else _("A rebate of %(percent)s %% a month on the credit in your account.")
+            )
+            yield said % {"percent": formats.ratio(fraction * 100)}
+        case Percent() if not line.claim_on:
+            yield from (
+                _("A rebate of %(percent)s %%.") % {"percent": formats.ratio(abs(rate) * 100)}
+                for rate in dict.fromkeys(row.rate for row in rows if row.unit == "minor")
+                if rate < 0
+            )
+        case _:
+            return
+
+
+def _zone(row: Row, currency: str) -> str:
+    values = {
+        "zone": wording.label(row.label),
+        "quantity": _quantity(row),
+        "rate": formats.rate(row.rate, currency),
+        "amount": formats.money(abs(row.amount_minor), currency),
+    }
+    if row.quantity < 0:
+        return (
+            _("%(zone)s: %(quantity)s less than was charged before, at %(rate)s: %(amount)s back.") % values
+        )
+    return _("%(zone)s: you used %(quantity)s at %(rate)s, which is %(amount)s.") % values
+
+
+def _zone_percent(row: Row, currency: str) -> str:
+    zone, _colon, _rest = row.label.removeprefix("taken back: ").partition(": ")
+    values = {
+        "zone": wording.title(zone),
+        "percent": formats.ratio(abs(row.rate) * 100),
+        "base": formats.money(round(abs(row.quantity)), currency),
+    }
+    if row.rate < 0:
+        return (
+            _("%(zone)s: what you used then costs %(percent)s %% less, of %(base)s at the usual price.")
+            % values
+        )
+    return (
+        _("%(zone)s: what you used then costs %(percent)s %% more, of %(base)s at the usual price.") % values
+    )
+
+
+def _demand(accrual: Demand, row: Row) -> str:
+    found = _DEMAND.fullmatch(row.label)
+    if found is None:
+        return _("A charge for demand.")
+    values = {"demand": formats.ratio(Fraction(found["demand"])), "unit": found["unit"]}
+    if found[3]:
+        return _("Your highest demand was %(demand)s %(unit)s above your sanctioned load.") % values
+    if accrual.billed is BilledDemand.RECORDED:
+        return _("It is for your highest demand of the billing period: %(demand)s %(unit)s.") % values
+    return _("It is for the load that is kept ready for you: %(demand)s %(unit)s.") % values
+
+
+def _factor(row: Row) -> str:
+    found = _FACTOR.match(row.label.removeprefix("taken back: "))
+    values = {
+        "factor": found["factor"] if found else "",
+        "percent": formats.ratio(abs(row.rate) * 100),
+    }
+    if row.rate < 0:
+        return _("Your power factor was %(factor)s: an incentive of %(percent)s %%.") % values
+    return _("Your power factor was %(factor)s: a penalty of %(percent)s %%.") % values
+
+
+def _of_quantity(line: ChargeLine, rows: Sequence[Row]) -> Iterator[str]:
+    used = [row for row in rows if row.unit == line.measure.unit]
+    said = {
+        "dg_import_wh": _("The generator supplied %(quantity)s while the grid had failed."),
+        "export_wh": _("You fed %(quantity)s into the grid."),
+        "standard_volume_l": _(
+            "The price is for the volume at base conditions: %(quantity)s, not what the register shows."
+        ),
+        "gas_energy_wh": _(
+            "The price is for the energy of the gas, its volume times its heat value: %(quantity)s."
+        ),
+        "netted_import_wh": _(
+            "It is what you drew beyond what you fed in and had in your bank of units: %(quantity)s."
+        ),
+        "common_import_wh": _("It is your share of the building's common areas: %(quantity)s."),
+        "common_dg_import_wh": _(
+            "It is your share of what the generator supplied to the building's common areas: %(quantity)s."
+        ),
+    }.get(line.measure.quantity)
+    total = sum((row.quantity for row in used), Fraction(0))
+    if said and used and total > 0:
+        yield said % {"quantity": _said_quantity(total, line.measure.unit)}
+
+
+def _of_claim(line: ChargeLine, rows: Sequence[Row]) -> Iterator[str]:
+    if not line.claim_on:
+        return
+    amount = sum(row.amount_minor for row in rows)
+    if amount > 0:
+        yield _("A subsidy: %(body)s pays this part of your bill.") % {"body": wording.title(line.claim_on)}
+    elif amount < 0:
+        yield _(
+            "Your use has passed the limit of a subsidy. What was given for this billing period before is taken back."
+        )
+
+
+def _quantity(row: Row) -> str:
+    return _said_quantity(abs(row.quantity), row.unit)
+
+
+def _said_quantity(quantity: Fraction, unit: str) -> str:
+    return _("%(value)s %(unit)s") % {"value": formats.ratio(quantity), "unit": wording.unit(unit)}

@@ -1,0 +1,92 @@
+"""What the billing period costs so far, by line, and the two sources of a supply with a generator, from batches of the stream."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.template.loader import render_to_string
+from tests.apps.town import HALF_HOUR, START, ZONE, adopt
+from tests.demo_documents import load_town_tariffs
+from tests.pipeline.test_channel_sets import AnySet, batch
+
+from urja.quantities.channel_sets import channel_set
+from urja.stream.subjects import Kind
+
+BLOCK = channel_set("dual-block", ("interval_import_wh", "interval_dg_import_wh"))
+REGISTERS = channel_set("dual-registers", ("import_wh", "dg_import_wh"))
+TEN = START.astimezone(ZoneInfo(ZONE)) + timedelta(hours=10)
+
+
+@pytest.fixture
+def flats(database):
+    """A block of flats with a generator: six hours on the grid."""
+    load_town_tariffs("town-flats", "town-roof", recorded_at=START)
+    adopted = adopt(tariff_code="town-flats", credit_minor=80_000)
+    arrives(database, adopted, batch(Kind.REGISTER, REGISTERS, adopted.device_id, START, (10_000, 500)))
+    arrives(database, adopted, batch(Kind.BLOCK, BLOCK, adopted.device_id, START, *[(1000, 0)] * 12))
+    return adopted
+
+
+def arrives(database, adopted, one):
+    from urja.pipeline.ingest import Ingester
+    from urja.pipeline.stage import StageConnection
+
+    session = StageConnection(database.conninfo("urja_pipeline"))
+    Ingester(session, ZONE, lambda _: AnySet()).apply([one], START + timedelta(hours=9))
+    session.close()
+
+
+def shown(adopted, now=TEN):
+    from urja.apps.contracts.queries import agreement_at
+    from urja.web.portal.charges import charges
+
+    return charges(agreement_at(adopted.account_id, START), now)
+
+
+def columns(found):
+    return [(one.name, one.used, one.price, one.supplies) for one in found.sources]
+
+
+def test_a_failed_grid_turns_the_page_to_the_generators_price_and_both_columns_move(flats, database):
+    from urja.apps.billing.queries import fresh_balance
+
+    found = shown(flats)
+    assert columns(found) == [
+        ("Grid", "12 kWh", "₹6.00 per kWh", True),
+        ("Generator", "0 kWh", "₹19.50 per kWh", False),
+    ]
+    assert found.sentence == "The grid supplies, at ₹6.00 per kWh (reading: today, 06:00)."
+    before = fresh_balance(flats.account_id, TEN).balance_minor
+    blocks = [(0, 2000), (500, 1500)]
+    arrives(database, flats, batch(Kind.BLOCK, BLOCK, flats.device_id, START + 12 * HALF_HOUR, *blocks))
+    found = shown(flats)
+    assert columns(found) == [
+        ("Grid", "12.5 kWh", "₹6.00 per kWh", False),
+        ("Generator", "3.5 kWh", "₹19.50 per kWh", True),
+    ]
+    assert found.sentence == (
+        "The grid has failed and the generator supplies, at ₹19.50 per kWh (reading: today, 07:00)."
+    )
+    # The grid's energy bears a duty of 5 %.
+    assert before - fresh_balance(flats.account_id, TEN).balance_minor == 315 + 6825
+    assert [(line.title, line.amount) for line in found.lines] == [
+        ("Energy of the grid", "₹75.00"),
+        ("Energy of the generator", "₹68.25"),
+        ("Fixed charge", "₹12.00"),
+        ("Electricity duty", "₹4.35"),
+    ]
+    assert found.lines[1].parts[0].product == "3.5 kWh × ₹19.50"
+    assert found.total == "₹159.60"
+
+
+def test_the_same_in_hindi(flats, in_hindi):
+    page = render_to_string("portal/charges.html", {"charges": shown(flats)})
+    for words in ("ग्रिड", "जनरेटर", "अभी इसी से", "₹19.50 प्रति kWh", "ग्रिड की बिजली"):
+        assert words in page
+
+
+def test_a_tariff_of_one_quantity_has_no_such_card(database):
+    from tests.pipeline.test_post import load
+
+    load()
+    assert shown(adopt()) is None

@@ -31,7 +31,6 @@ def adopt(
         "max_power_w": 14_400,
         "wrapped_guek": bytes(24),
         "wrapped_gak": bytes(24),
-        "register_wh": register_wh,
         "valid_from": valid_from,
         "tariff_code": "demo",
         "sanctioned_load_w": 5000,
@@ -40,10 +39,19 @@ def adopt(
         "credit_minor": credit_minor,
         "bucket": bucket,
     }
-    adopted = adopt_meter(Adoption(**(values | changes)), recorded_at=valid_from, actor="test")
+    values |= changes
+    values |= register_of_type(values["device_type"], register_wh)
+    adopted = adopt_meter(Adoption(**values), recorded_at=valid_from, actor="test")
     if called:
         passed(adopted.device_id, valid_from)
     return adopted
+
+
+def register_of_type(device_type, read):
+    """A register in the field of what a type measures."""
+    from urja.apps.meter_types.queries import commodity_of
+
+    return {"register_l" if commodity_of(device_type) == "gas" else "register_wh": read}
 
 
 def passed(device_id, at):

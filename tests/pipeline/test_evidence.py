@@ -1,13 +1,16 @@
 """Evidence of charges: made again from what entries name, with its cause, and every falsehood in it a fault."""
 
 import json
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import seconds
 from tests.pipeline.test_post import CUT, load, town  # noqa: F401
 
+from urja.base.ids import bucket_of
+from urja.laws import evidence
 from urja.stream.records import Source
 
 
@@ -265,3 +268,54 @@ def test_the_command_calculates_again_and_fails_on_a_fault(town, monkeypatch):  
     shown = CliRunner().invoke(command, asked)
     assert (shown.exit_code, "FAULT: the calculation comes to" in shown.output) == (1, True)
     assert "has no entry 99" in str(CliRunner().invoke(command, [asked[0], "99"]).exception)
+
+
+def test_a_charge_of_energy_that_names_no_determinants_breaks_the_law(town):  # noqa: F811
+    live(town)
+    assert broken(town) == set()
+    falsify(town, "inputs #- '{calculation,determinants}'")
+    assert broken(town) == {"evidence", "chains"}
+    said = evidence.examine(town.connection, bucket_of(town.adopted.account_id), 0)
+    assert [one.partition(" was ")[2] for one in said] == ["calculated from 13000, and names no determinants"]
+
+
+def test_a_charge_waits_where_readings_came_before_its_determinants(town, monkeypatch):  # noqa: F811
+    """The energy was queried, then an interval came in, then the determinants were calculated."""
+    from urja.pipeline import determined_rows
+
+    real = determined_rows.stored_rows
+
+    def later(*arguments):
+        town.blocks(1, 500, first=47)
+        return real(*arguments)
+
+    town.run(0)
+    town.blocks(1, *[100] * 47)
+    opened = town.book()
+    with monkeypatch.context() as patch:
+        patch.setattr(determined_rows, "stored_rows", later)
+        assert town.post(1, timedelta(hours=2)).closed.problems == []
+    assert town.book() == opened
+    town.run(1, timedelta(hours=2))
+    assert len(town.book()) == len(opened) + 3
+    assert why(town, "energy", 2).faults == ()
+    assert broken(town) == set()
+
+
+def test_determinants_that_differ_hold_back_no_charge_and_break_the_law(town, monkeypatch):  # noqa: F811
+    from urja.pipeline import determined_rows
+
+    real = determined_rows.stored_rows
+
+    def otherwise(*arguments):
+        return {
+            id_: replace(row, values={**row.values, "import_wh": row.values["import_wh"] + 1})
+            for id_, row in real(*arguments).items()
+        }
+
+    town.run(0)
+    town.register(1, 18)
+    with monkeypatch.context() as patch:
+        patch.setattr(determined_rows, "stored_rows", otherwise)
+        town.run(1)
+    assert broken(town) == {"evidence"}

@@ -198,6 +198,38 @@ def test_a_ratio_that_was_recorded_wrongly_is_corrected_since_the_installation(t
     ).fetchall() == [(old_wh + 30 * counted_wh,)]
 
 
+def test_a_ratio_found_wrong_after_the_meter_went_is_corrected(town):
+    """The nameplate was read on the bench, when another meter was in its place already."""
+    from urja.apps.assets.models import DevicePeriod
+    from urja.usecases.operations import ChangeRatio, perform
+
+    register = Register(NEW_AT, 1, 30)
+    new = {"device_type": "urja-d2", "max_power_w": 41_000}
+    wrong = town.run(new, register, ratio_primary=200, ratio_secondary=5)
+    close_and_charge()
+    old_wh, counted_wh = town.old_last_wh - OLD_AT, register.wh - NEW_AT
+    in_stock(3, device_type="urja-d2", max_power_w=41_000)
+    last = {"old_wh": register.wh, "ratio_primary": 150, "ratio_secondary": 5}
+    gone_at = UNTIL + timedelta(hours=1)
+    exchange(1, 3, gone_at, **last)
+    change = ChangeRatio(
+        consumer_number="URJ00000001", at=AT, primary=150, secondary=5, reason="nameplate read on the bench"
+    )
+    perform(change, recorded_at=UNTIL + timedelta(hours=3), actor="test")
+    ended = DevicePeriod.objects.get(device_id=town.new_id)
+    assert (ended.ratio_primary, ended.ratio_secondary, ended.valid_to) == (150, 5, gone_at)
+    run(UNTIL + timedelta(hours=6))
+    right = stored(town.home, SECOND)[-1]
+    assert (wrong.version, wrong.value("import_wh")) == (1, old_wh + 40 * counted_wh)
+    assert (right.version, right.value("import_wh")) == (2, old_wh + 30 * counted_wh)
+    close_and_charge(UNTIL + DAY)
+    assert town.connection.execute(
+        "SELECT billed_value FROM readings_accrual WHERE agreement_id = %s AND latest",
+        [town.home.agreement_id],
+    ).fetchall() == [(old_wh + 30 * counted_wh,)]
+    assert law(town.connection) == []
+
+
 def test_which_ratio_is_left_to_apply_when_a_meter_is_exchanged(database):
     """The transformers stay; a type's registers include their ratio or not."""
     from urja.apps.assets.models import Device, DevicePeriod

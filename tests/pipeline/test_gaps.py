@@ -6,14 +6,17 @@ from datetime import timedelta
 import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import HALF_HOUR, START, ZONE, adopt, blocks, registers
+from tests.pipeline.test_channel_sets import batch
 from tests.pipeline.test_ingest import event_batch, register_batch
 
 from urja.pipeline.gaps import Gaps
 from urja.pipeline.ingest import Ingester
 from urja.pipeline.stage import StageConnection
+from urja.quantities.channel_sets import channel_set
 from urja.stream.errors import StreamFullError
 from urja.stream.messages import ReadOutcome
 from urja.stream.records import RegisterKind
+from urja.stream.subjects import Kind
 
 
 class Asked:
@@ -94,6 +97,28 @@ async def test_a_gap_closes_when_its_data_come(town):
     town.store(1, 3, 4)
     await town.stage.run_once(at(6))
     assert town.open_gaps() == []
+
+
+async def test_intervals_of_an_unknown_channel_set_come_once_the_type_is_loaded(town):
+    """They are exceptions first; the gap stays open, and the meter is asked for it once more each day."""
+    of_types, another = set(), channel_set("one-more", ("interval_import_wh", "interval_q1_varh"))
+    ingester = Ingester(town.session, ZONE, lambda _cursor: of_types)
+    answered = [batch(Kind.BLOCK, another, town.home.device_id, at(1), (7, None))]
+    town.store(0, 2)
+    await town.stage.run_once(at(4))
+    (request,) = town.asked.take()
+    assert ingester.apply(answered, at(4)).refused == 1
+    town.answer(request, at(4))
+    await town.stage.run_once(at(5))
+    assert 1 in town.open_gaps()
+    of_types.add(another)
+    town.asked.take()
+    await town.stage.run_once(at(4) + timedelta(hours=25))
+    (again,) = [request for request in town.asked.take() if request.profile == "block"]
+    assert again.from_at <= at(2) <= again.to_at
+    assert ingester.apply(answered, at(60)).stored.inserted == 1
+    await town.stage.run_once(at(60))
+    assert 1 not in town.open_gaps()
 
 
 def test_a_meter_put_in_during_an_interval_owes_the_next(database, town):

@@ -233,6 +233,22 @@ def test_any_read_is_stored_or_quarantined_with_its_values(ingester, connection)
     assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(500,)]
 
 
+def test_a_meter_that_says_something_else_each_time_stops_no_other(ingester, connection):
+    """Versions are numbered in 16 bits: an overflow would refuse the whole batch, again and again."""
+    home, neighbour = adopt(1), adopt(2)
+    often = [(home.device_id, START, wh) for wh in range(1, 1_006)]
+    ingester.apply([block_batch(*often)], NOW)
+    newest = "SELECT max(version) FROM readings_interval WHERE device_id = %s"
+    assert connection.execute(newest, [home.device_id]).fetchone() == (1_000,)
+    assert (
+        reasons(connection).count("it was changed too often: the newest version stands; look at the meter")
+        == 5
+    )
+    again = block_batch((home.device_id, START, 2_000), (neighbour.device_id, START, 70))
+    assert ingester.apply([again], NOW).stored.inserted == 1
+    assert connection.execute(newest, [home.device_id]).fetchone() == (1_000,)
+
+
 def test_a_meter_adopted_since_is_known_at_once(ingester):
     first = adopt(1)
     assert ingester.apply([block_batch((first.device_id, START, 1))], NOW).refused == 0

@@ -163,6 +163,40 @@ def test_an_account_whose_meter_does_not_count_a_quantity_is_held_back_and_told_
     assert roof.fresh(1, timedelta(minutes=5)).pending_minor == 480 * 5 + 200
 
 
+def test_an_account_that_cannot_be_rated_holds_back_no_other_account(roof):
+    """A quantity that the meter counts only since a price on it began: the days before the change do not know it."""
+    from urja.apps.rulebook.operations import load_tariff
+
+    apparent = TARIFF.partition('[[line]]\nname = "apparent"')[2].partition("[[line]]")[0]
+    plain = TARIFF.replace('[[line]]\nname = "apparent"' + apparent, "").replace('"roof"', '"lane"')
+    load_tariff(plain.format(version="1", valid_from="2026-01-01", peak=6), START)
+    neighbour = adopt(2, tariff_code="lane")
+    with_apparent = TARIFF.replace('"roof"', '"lane"').format(version="2", valid_from="2026-03-04", peak=6)
+    lagging = Town(roof.connection, adopt(3, tariff_code="lane"))
+    for day in range(4):
+        vah = NULL if day < 3 else 125
+        for town in (lagging, Town(roof.connection, neighbour)):
+            read(town, day, vah=False)
+            if day:
+                half_hours(town, day, vah=vah if town is lagging else 125)
+        if day == 3:
+            load_tariff(with_apparent, START)
+        done = roof.run(day).closed
+    account = f"account {lagging.adopted.account_id}"
+    (problem,) = (one for one in done.problems if one.startswith(account))
+    assert problem.startswith(f"{account} is held back: import_vah of 2026-03-03")
+    closed = dict(
+        roof.connection.execute(
+            "SELECT agreement_id, closed_through FROM billing_close WHERE agreement_id <> %s",
+            [roof.adopted.agreement_id],
+        ).fetchall()
+    )
+    assert closed == {
+        neighbour.agreement_id: date(2026, 3, 4),
+        lagging.adopted.agreement_id: date(2026, 3, 3),
+    }
+
+
 def zones_swapped(patch):
     """The close hands over other zones than the row has."""
     from urja.pipeline import determined_rows

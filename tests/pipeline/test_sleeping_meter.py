@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from tests.apps.town import adopt
-from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place, cut, used_up
+from tests.apps.town import START, ZONE, adopt
+from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, SECOND, Place, cut, used_up
 
 from urja.base.event_meanings import GAS_THROUGH_CLOSED_VALVE, LEAK_TEST_FAILED
 
@@ -237,3 +237,38 @@ def test_every_page_judges_its_communication_by_its_plan(house):
         assert isinstance(billing_meter_power(adopted.service_point_id, now), state)
         [counted] = power_by_transformer(now)
         assert counted.counts.powered == (state is Powered)
+
+
+def due_is_cut(house):
+    from urja.laws.switching import laws
+
+    return laws(house.connection, house.now, ZONE)["due_is_cut"]
+
+
+def used_up_in_the_morning(house):
+    house.now = house.at(1, 9)
+    house.use(60_000)
+    house.go()
+    house.deliver()
+    house.until(house.at(2, 11), step=HOUR)
+
+
+def test_the_law_accuses_no_one_of_a_meter_that_sleeps_through_the_window(house):
+    from urja.usecases.policies import load_policy
+
+    early = POLICY.format(version="2", emergency=50, most=20, stagger=20).replace('"16:00"', '"11:30"')
+    load_policy(early, recorded_at=START, actor="test")
+    used_up_in_the_morning(house)
+    assert (house.commands(), house.where()) == ([], ("to_be_cut", "asleep"))
+    house.until(house.at(2, 17), step=HOUR)
+    assert due_is_cut(house)
+
+
+def test_the_law_sees_a_meter_that_was_awake_and_was_passed_over(house, monkeypatch):
+    from urja.apps.supply import switching
+
+    monkeypatch.setattr(switching, "sleeps_until", lambda _known, window, _now: window and window.not_after)
+    used_up_in_the_morning(house)
+    house.until(house.at(2, 17), step=HOUR)
+    assert house.commands() == []
+    assert not due_is_cut(house)

@@ -142,6 +142,14 @@ def test_many_meters_from_a_file_or_standard_input(run, tmp_path):
         ({"phone": "12345"}, "'12345' is not a telephone number of 8 to 15 digits"),
         ({"register_wh": -1}, "the register is at least 0 and at most 100000000000000, not -1"),
         ({"register_wh": 10**20}, "the register is at least 0 and at most 100000000000000, not 1000"),
+        (
+            {"register_l": 5},
+            "a meter of type urja-d1 counts Wh: give its present reading with --register-wh, and no --register-l",
+        ),
+        (
+            {"type": "urja-g1"},
+            "a meter of type urja-g1 counts L: give its present reading with --register-l, and no --register-wh",
+        ),
         ({"credit_minor": 10**20}, "the opening credit is at least 0 and at most 100000000000000, not 1000"),
         ({"sanctioned_load_w": 10**12}, "the sanctioned load is at least 1 and at most 1000000000, not 1000"),
         ({"name": " "}, "the consumer has no name"),
@@ -170,8 +178,8 @@ def test_bad_input_gets_a_sentence_and_changes_nothing(run, change, sentence):
 
 
 def test_what_is_missing_is_named(run):
-    with pytest.raises(CommandError, match="missing: --gak, --register-wh") as refused:
-        run(*(part for part in options() if part not in ("--gak", GOOD["gak"], "--register-wh", "10000")))
+    with pytest.raises(CommandError, match="missing: --gak, --type") as refused:
+        run(*(part for part in options() if part not in ("--gak", GOOD["gak"], "--type", "urja-d1")))
     assert refused.value.code is Exit.USAGE
 
 

@@ -63,13 +63,13 @@ def test_the_records_of_two_meters_of_two_commodities_are_not_swapped(database):
 def test_a_row_of_a_file_is_refused_and_the_other_row_is_loaded(database, tmp_path, stepped_clock):
     connect("C-1")
     connect("G-1", commodity="gas")
-    row = {"installed_at": "2026-03-02", "register_wh": "0"}
+    row, gas_row = ({"installed_at": "2026-03-02", name: "0"} for name in ("register_wh", "register_l"))
     report = Loader(tmp_path, stepped_clock)(
         "devices",
         [
-            meter(1, type="urja-g1", consumer_number="C-1", **row),
+            meter(1, type="urja-g1", consumer_number="C-1", **gas_row),
             meter(2, type="urja-d1", consumer_number="G-1", **row),
-            meter(3, type="urja-g1", consumer_number="G-1", **row),
+            meter(3, type="urja-g1", consumer_number="G-1", **gas_row),
         ],
         good_rows=True,
     )

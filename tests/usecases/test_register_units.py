@@ -51,11 +51,45 @@ def test_each_operation_says_which_field_its_meter_needs(place):
     exchange = {"consumer_number": "G-1", "at": START + HOUR, "new_serial": "URJ00000002", "reason": "old"}
     in_stock(2, device_type="urja-g1", commodity="gas", interval_s=1800, load_switch=True)
     refused(ExchangeMeter(**exchange, old_register_wh=5_100, new_register_l=0), "give old_register_l")
-    refused(ExchangeMeter(**exchange, old_register_wh=None), "is missing: give new_register_l")
-    do(ExchangeMeter(**exchange, old_register_wh=None, old_register_l=5_100, new_register_l=7), START + DAY)
+    refused(ExchangeMeter(**exchange), "is missing: give new_register_l")
+    do(ExchangeMeter(**exchange, old_register_l=5_100, new_register_l=7), START + DAY)
     with place_connection() as cursor:
         cursor.execute("SELECT values[1] FROM readings.register ORDER BY read_at, values[1] DESC")
         assert [read for (read,) in cursor.fetchall()] == [5_000, 5_100, 7]
+
+
+def test_operations_of_programs_take_litres_of_a_gas_meter(place):
+    from urja.apps.commissioning.models import Call
+    from urja.usecases.operations import Adoption, Commission, RecordCommissioning
+
+    adoption = {
+        "serial": "URJ00000003",
+        "system_title": b"URJ" + (3).to_bytes(5, "big"),
+        "device_type": "urja-g1",
+        "interval_s": 3600,
+        "max_power_w": 6_000,
+        "wrapped_guek": bytes(24),
+        "wrapped_gak": bytes(24),
+        "valid_from": START,
+        "tariff_code": "piped",
+        "sanctioned_load_w": 2_000,
+        "person_name": "Meera",
+        "email": "meera@example.org",
+    }
+    refused(Adoption(**adoption, register_wh=5_000), "give register_l, and no register_wh")
+    refused(Adoption(**adoption), "the register of the meter is missing: give register_l")
+    refused(
+        Adoption(**adoption | {"device_type": "urja-d1"}, register_l=5), "give register_wh, and no register_l"
+    )
+    do(Adoption(**adoption, register_l=5_000), START)
+    do(Commission(serial="URJ00000003"), START + HOUR)
+    passed = {"call_id": Call.objects.get().id, "read_at": START + HOUR, "firmware": "1.2"}
+    refused(RecordCommissioning(**passed, register_wh=5_010), "give register_l, and no register_wh")
+    refused(RecordCommissioning(**passed), "the register of the meter is missing: give register_l")
+    do(RecordCommissioning(**passed, register_l=5_010), START + HOUR)
+    with place_connection() as cursor:
+        cursor.execute("SELECT values[1] FROM readings.register ORDER BY read_at, values[1] DESC")
+        assert [read for (read,) in cursor.fetchall()] == [5_000, 5_010]
 
 
 def place_connection():

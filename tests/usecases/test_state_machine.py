@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.apps.town import HALF_HOUR
+from tests.apps.town import HALF_HOUR, register_of_type
 from tests.conftest import Database, copy_of
 from tests.usecases.proof import asking, books, town
 from tests.usecases.proof.asking import Asker
@@ -151,12 +151,9 @@ class Machine(RuleBasedStateMachine):
         self._perform(Commission(serial=serial))
         call = Call.objects.filter(device__serial=serial, state__in=UNFINISHED).first()
         if call is not None:
-            register_wh = town.METERS[serial].register_wh(self.now)
-            self._perform(
-                RecordCommissioning(
-                    call_id=call.id, read_at=self.now, register_wh=register_wh, firmware="1.2"
-                )
-            )
+            meter = town.METERS[serial]
+            read = register_of_type(meter.type.name, meter.register_wh(self.now))
+            self._perform(RecordCommissioning(call_id=call.id, read_at=self.now, firmware="1.2", **read))
 
     def _waiting(self) -> list[str]:
         """Meters that are installed and not billed by yet."""

@@ -147,7 +147,6 @@ class Clerks:
             ExchangeMeter(
                 consumer_number=self.fates.burns,
                 at=datetime.fromisoformat(comes["lived_to"]),
-                old_register_wh=None,
                 new_serial=self.fates.spare,
                 new_register_wh=comes["register_wh"],
                 reason="burnt",

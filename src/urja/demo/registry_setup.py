@@ -121,7 +121,7 @@ def _installation_fields(
         "wrapped_gak": keys.wrap(bytes.fromhex(meter.gak)),
         "wrapped_hls_secret": _wrapped(meter.hls_secret, keys),
         "wrapped_master": _wrapped(meter.master_key, keys),
-        "register_wh": meter.start_wh,
+        "register_l" if meter.type.commodity == "gas" else "register_wh": meter.start_wh,
         "valid_from": installed_at,
         "transformer": transformer,
     }

@@ -7,7 +7,7 @@ their chain.
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any, Final, LiteralString, NamedTuple
@@ -46,6 +46,9 @@ SELECT inputs -> 'calculation' FROM books_entry WHERE bucket = %s AND account_id
 _DETERMINANTS: LiteralString = """
 SELECT r.sha256, s.quantities, r.values FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
 WHERE r.agreement_id = %s AND r.period = %s AND r.as_of = %s AND r.version = %s
+"""
+_OTHER_PERIOD: LiteralString = """
+SELECT FROM determinants_row WHERE agreement_id = %s AND as_of = %s AND period <> %s LIMIT 1
 """
 
 
@@ -148,7 +151,7 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                 except (LookupError, TypeError, ValueError) as error:
                     yield f"{charge.name} names a calculation that cannot be made again: {error}"
                     continue
-                yield from _determinants(connection, charge, calculation)
+                yield from _determinants(connection, charge, calculation, tariff_of)
                 yield from _units(connection, charge, rated)
                 yield from _money(connection, charge, calculation, zone)
             elif (
@@ -196,14 +199,22 @@ def _money(
                 yield f"{charge.name} was calculated from {value} of {name} from {use.days.first}, the account has {posted}"
 
 
-def _determinants(connection: Connection, charge: _Charge, calculation: Calculation) -> Iterator[str]:
+def _determinants(
+    connection: Connection, charge: _Charge, calculation: Calculation, tariff_of: Callable[[str], Tariff]
+) -> Iterator[str]:
     from urja.quantities.catalogue import BY_ID
 
     named = charge.inputs["calculation"].get("determinants")
+    as_of = calculation.through - ONE_DAY
     if named is None:
+        # Without energy there may be no meter. A period whose calendar begins later has no row, nor has a day that a
+        # change of tariff has put into another period.
+        calendars = any(tariff_of(sha256).calendar for sha256 in calculation.tariffs)
+        elsewhere = connection.execute(_OTHER_PERIOD, [charge.agreement_id, as_of, charge.period_start])
+        if calculation.energy_wh and not calendars and elsewhere.fetchone() is None:
+            yield f"{charge.name} was calculated from {calculation.energy_wh}, and names no determinants"
         return
     version, sha256 = named
-    as_of = calculation.through - ONE_DAY
     found = connection.execute(
         _DETERMINANTS, [charge.agreement_id, charge.period_start, as_of, version]
     ).fetchone()

@@ -109,7 +109,7 @@ def _last_window(books: Books, rules: Rules) -> tuple[datetime, datetime] | None
 
 
 _DUE = """
-SELECT g.account_id, p.id AS service_point_id, coalesce(t.transformer, '') AS transformer FROM contracts_agreement g
+SELECT g.account_id, p.id AS service_point_id, coalesce(t.transformer, '') AS transformer, v.device_type FROM contracts_agreement g
 JOIN network_service_point p ON p.id = g.service_point_id
 JOIN assets_device_period d ON d.service_point_id = p.id AND d.role = 1 AND d.valid_to IS NULL
 JOIN assets_device v ON v.id = d.device_id AND v.load_switch
@@ -156,7 +156,10 @@ SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WH
 
 
 def _passed_over(books: Books, code: str, rules: Rules, window: tuple[datetime, datetime]) -> Iterator[str]:
+    from urja.apps.meter_types.queries import known_types
+
     opens, closes = window
+    types = known_types()
     well = books.rows(
         "SELECT bool_and(collection AND payments AND messaging) AS yes FROM supply_health "
         "WHERE at >= %s - interval '10 minutes' AND at <= %s",
@@ -186,6 +189,10 @@ def _passed_over(books: Books, code: str, rules: Rules, window: tuple[datetime, 
     )
     serve_by = opens - timedelta(hours=notices["lead_hours"])
     for row in due:
+        awake_at = types[row["device_type"]].awake_at(opens) if row["device_type"] in types else None
+        if awake_at is not None and awake_at >= closes:
+            # By its plan the meter sleeps through the window: an order would be carried out after it.
+            continue
         if not all(area_judgements(books, row["service_point_id"], opens - timedelta(minutes=10), closes)):
             continue
         sent = books.rows(_SINCE_THE_LAST_CREDIT, {"account": row["account_id"]})

@@ -27,7 +27,7 @@ from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
 from urja.base.ids import number_in_bucket
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
-from urja.core.rating import Calculation, Measured, RatedLine, price_change_days
+from urja.core.rating import Calculation, Measured, RatedLine, RatingError, price_change_days
 from urja.pipeline import determined_rows, posting_evidence
 
 
@@ -182,6 +182,9 @@ def period_differences(
                 continue
             assert row is not None
             measured = determined_rows.measured_of(agreement, basis, through[agreement.id], row)
+        elif row is not None and _readings_came(agreement, period, through[agreement.id], row, energy_wh):
+            settled.held[agreement.id] = ""
+            continue
         if basis.money and basis.billed.days:
             elapsed = Period(basis.billed.first, through[agreement.id])
             cuts = basis.changes_before(through[agreement.id])
@@ -194,8 +197,12 @@ def period_differences(
                 ends=basis.billed.end == usage.days_of(agreement).end,
             )
         energy_at = usage.energy_at(agreement.id, period)
-        rating = usage.rate_on(basis, through[agreement.id], energy_wh, energy_at, measured)
-        # Readings that come in between the two statements make another row: it is not named.
+        try:
+            rating = usage.rate_on(basis, through[agreement.id], energy_wh, energy_at, measured)
+        except RatingError as error:
+            # What one meter sends, or one agreement lacks, holds back its own account and not those closed with it.
+            settled.held[agreement.id] = f"account {agreement.account_id} is held back: {error}"
+            continue
         named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
         evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
         settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
@@ -249,6 +256,20 @@ def _whole_calculations(
     entries = {a.id: (a.account_id, seqs[a.id]) for a in members if seqs.get(a.id)}
     found = queries.calculations(list(entries.values()))
     return {agreement_id: (entry[1], found[entry]) for agreement_id, entry in entries.items()}
+
+
+def _readings_came(
+    agreement: Agreement, period: Period, through: date, row: NamedRow, energy_wh: int
+) -> bool:
+    """Return whether readings came in after the energy was queried and before the determinants: the next run charges both.
+
+    Determinants that differ for another reason do not hold the charge back: it names none, and the law `evidence` says so.
+    """
+    billed = determined_rows.billed_value(row)
+    if billed in (None, energy_wh):
+        return False
+    again = usage.energies([agreement.id], period, through).get(agreement.id)
+    return again is not None and again.billed_value == billed
 
 
 def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_wh: int) -> str | None:

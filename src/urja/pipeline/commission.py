@@ -21,6 +21,7 @@ from urja.apps.contracts.kinds import MeteringMode
 from urja.apps.journal.errors import RefusedError
 from urja.apps.meter_types.errors import UnknownMeterTypeError
 from urja.apps.meter_types.queries import known_type
+from urja.core.rating import Commodity
 from urja.cosem.companion import DeviceType
 from urja.pipeline.stage import Report
 from urja.usecases.agreements_in_force import agreement_at
@@ -81,13 +82,15 @@ def _judge_answers(call: CallRow, period: DevicePeriodRow, now: datetime, wall_m
 
 
 def _pass(call: CallRow, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
-    wh = wh_of(register.evidence)
+    read = wh_of(register.evidence)
     assert register.ended_at is not None, "the call has passed its checks"
-    assert wh is not None, "the call has passed its checks"
+    assert read is not None, "the call has passed its checks"
+    gas = call.service_point.commodity == Commodity.GAS
     operation = RecordCommissioning(
         call_id=call.id,
         read_at=register.ended_at,
-        register_wh=wh,
+        register_wh=None if gas else read,
+        register_l=read if gas else None,
         firmware=next(one.found for one in outcomes if one.check is Check.FIRMWARE),
     )
     try:

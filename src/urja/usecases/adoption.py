@@ -25,12 +25,13 @@ from urja.usecases import network
 from urja.usecases.connections import NewConnection
 from urja.usecases.errors import AlreadyAdoptedError, MeterConflictError, TransformerConflictError
 from urja.usecases.kinds import agreements, meters
+from urja.usecases.kinds.registers import known_register, register_of
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.meter_installation import record_installation, relay_faults
 from urja.usecases.move_in_and_out import MoveIn
 from urja.usecases.operation_execution import perform
 from urja.usecases.premises import premises_of
-from urja.usecases.register_reads import register_faults
+from urja.usecases.register_reads import register_faults, unit_faults
 from urja.usecases.stock import make_devices
 from urja.usecases.terms import policy_faults, zone
 
@@ -43,7 +44,9 @@ class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
         yield from connection.placement_faults(execution)
         if self.premise_code and not premises_of([self.premise_code]):
             yield say("there is no premise {premise_code}", premise_code=self.premise_code)
-        yield from register_faults(commodity_of(self.device_type), self.register_wh)
+        measured = commodity_of(self.device_type)
+        yield from unit_faults(measured, self.register_wh, self.register_l, needed=True)
+        yield from register_faults(measured, register_of(self) or 0)
 
     def carry_out(self, execution: Execution) -> None:
         service_point, device = self._install(execution, DeviceRole.SOURCE)
@@ -69,7 +72,7 @@ class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
         service_point = connection.connect(execution, premise)
         delivered = Delivered(**{name: getattr(self, name) for name in _DELIVERED})
         [device] = make_devices(execution, [delivered], stock=Stock.INSTALLED, held_by="", bucket=bucket)
-        record_installation(execution, service_point, device, role, self.valid_from, self.register_wh)
+        record_installation(execution, service_point, device, role, self.valid_from, known_register(self))
         return service_point, device
 
     def _premise(self, execution: Execution, connection: NewConnection) -> Premise:
@@ -120,7 +123,7 @@ class Adoption(meters.Adoption, InstallNetworkMeter):
 
 _MOVING_IN = sorted(
     {*meters.Adoption.__struct_fields__}
-    & {*agreements.MoveIn.__struct_fields__} - {"consumer_number", "register_wh"}
+    & {*agreements.MoveIn.__struct_fields__} - {"consumer_number", "register_wh", "register_l"}
 )
 
 

@@ -21,7 +21,9 @@ from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.usecases.agreements_in_force import agreement_at, configure_meter, net_faults
 from urja.usecases.kinds import meters
+from urja.usecases.kinds.registers import known_register
 from urja.usecases.meter_exchange import first_billed_at
+from urja.usecases.register_reads import unit_faults
 from urja.usecases.side_effects import read_register
 
 
@@ -95,11 +97,15 @@ class RecordCommissioning(meters.RecordCommissioning, UseCase):
         period = DevicePeriod.objects.filter(id=call.device_period_id, valid_to=None).first()
         if period is None:
             yield say("the meter of call {call} was removed", call=self.call_id)
+        else:
+            yield from unit_faults(
+                call.service_point.commodity, self.register_wh, self.register_l, needed=True
+            )
 
     def carry_out(self, execution: Execution) -> None:
         call = Call.objects.get(id=self.call_id)
         period = DevicePeriod.objects.select_related("device", "service_point").get(id=call.device_period_id)
-        read_register(execution, period.service_point, period.device, self.read_at, self.register_wh)
+        read_register(execution, period.service_point, period.device, self.read_at, known_register(self))
         if period.commissioned_at is None:
             # The past of a meter that was taken over is billed by other reads: its pushes count from here on.
             taken_over = period.taken_over_at is not None

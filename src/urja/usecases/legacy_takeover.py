@@ -148,7 +148,8 @@ class TakeOverMeter(UseCase, kw_only=True):
     held_by: str = ""
     install: InstallMeter | None = None
     removed_at: datetime | None = None
-    last_register_wh: int | None = None
+    last_register: int | None = None
+    """Register at the removal, in Wh, or in litres of a gas meter."""
     seals: tuple[str, ...] = ()
 
     def faults(self, execution: Execution) -> Iterator[str]:
@@ -172,12 +173,13 @@ class TakeOverMeter(UseCase, kw_only=True):
                     serial=self.serial,
                     valid_from=self.install.installed_at.isoformat(),
                 )
-            if self.last_register_wh is not None and self.last_register_wh < known_register(self.install):
+            if self.last_register is not None and self.last_register < known_register(self.install):
                 yield say(
-                    "meter {serial} read {register_wh} Wh when it was installed: it cannot have read {last_register_wh} Wh when it was removed",
+                    "meter {serial} read {register} {unit} when it was installed: it cannot have read {last_register} {unit} when it was removed",
                     serial=self.serial,
-                    register_wh=known_register(self.install),
-                    last_register_wh=self.last_register_wh,
+                    register=known_register(self.install),
+                    last_register=self.last_register,
+                    unit="Wh" if self.install.register_l is None else "L",
                 )
 
     def carry_out(self, execution: Execution) -> None:
@@ -214,9 +216,9 @@ class TakeOverMeter(UseCase, kw_only=True):
                 ratio_primary=install.ratio_primary,
                 ratio_secondary=install.ratio_secondary,
             )
-            if self.removed_at is not None and self.last_register_wh is not None:
+            if self.removed_at is not None and self.last_register is not None:
                 side_effects.read_register(
-                    execution, service_point, device, self.removed_at, self.last_register_wh
+                    execution, service_point, device, self.removed_at, self.last_register
                 )
         record_seals(
             execution,

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
 
+from django.db.models import QuerySet
+
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
@@ -150,7 +152,7 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         yield from _common_faults(execution, self.role, self.at, self.reason)
         yield from ratio_faults(self.primary, self.secondary)
-        period = _current_installation(self.consumer_number, self.role)
+        period = self._installation()
         if period is not None and self.at == period.valid_from:
             if self.register_wh is not None:
                 yield say(
@@ -173,8 +175,13 @@ class ChangeRatio(meters.ChangeRatio, UseCase):
                 secondary=self.secondary,
             )
 
+    def _installation(self) -> DevicePeriod | None:
+        """Return the installation that began at the stated instant, which may have ended since, or the present one."""
+        begun = _installations(self.consumer_number, self.role).filter(valid_from=self.at).first()
+        return begun or _current_installation(self.consumer_number, self.role)
+
     def carry_out(self, execution: Execution) -> None:
-        before = _current_installation(self.consumer_number, self.role)
+        before = self._installation()
         assert before is not None, "its absence is a fault"
         after = before
         if self.register_wh is None:
@@ -255,18 +262,16 @@ def continued_service_at(in_service_at: datetime | None, since: datetime) -> dat
 
 def _current_installation(consumer_number: str, role: str) -> DevicePeriod | None:
     """Return the installation of the meter at a service point in a role, or None."""
+    return _installations(consumer_number, role).filter(valid_to=None).first()
+
+
+def _installations(consumer_number: str, role: str) -> QuerySet[DevicePeriod]:
+    """Return the installations of meters at a service point in a role, present and past."""
     known = DeviceRole.__members__.get(role.upper())
     if known is None:
-        return None
-    return (
-        DevicePeriod.objects.filter(
-            service_point__consumer_number=consumer_number,
-            role=known,
-            valid_to=None,
-        )
-        .select_related("device", "service_point")
-        .first()
-    )
+        return DevicePeriod.objects.none()
+    there = DevicePeriod.objects.filter(service_point__consumer_number=consumer_number, role=known)
+    return there.select_related("device", "service_point")
 
 
 def _common_faults(execution: Execution, role: str, at: datetime, reason: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from tests.apps import town
-from tests.apps.readings.test_overview import HOUR, grid, store  # noqa: F401 - a fixture
+from tests.apps.readings.test_overview import HOUR, feeder, grid, store  # noqa: F401 - fixtures
 from tests.apps.town import HALF_HOUR, START
 
 from urja.apps.readings import staging
@@ -146,6 +146,22 @@ def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(d
     assert flags(until - HALF_HOUR) == []
     assert flags(began + DAY) == [("loss", "T1", began)], "a day long"
     assert ("loss", "T1", began) not in flags(began + DAY + HALF_HOUR)
+
+
+def test_a_feeder_that_loses_before_its_transformers_is_flagged(database, grid, feeder):  # noqa: F811
+    """What is lost behind the transformer's own meter is the transformer's loss alone."""
+    (first, second, third), post = grid
+    head, factory = feeder
+    store(database, first, 100, 100, 100, 100, 100, 100)
+    store(database, second, 50, 50, 50, 50, 50, 50)
+    store(database, third, 100, 100, 100, 100, 100, 100)
+    store(database, post, 900, 160, 160, 160, 160, 160)
+    store(database, factory, None, 100, 100, 100, 100, 100)
+    # Once much, then a share alone, then both, twice.
+    store(database, head, 2_000, 1_000, 440, 370, 900, 1_000)
+    until = START + 6 * HALF_HOUR
+    assert flags(until) == [("feeder_loss", "North", START + 4 * HALF_HOUR)]
+    assert flags(until - HALF_HOUR) == []
 
 
 def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what_came(database, grid):  # noqa: F811

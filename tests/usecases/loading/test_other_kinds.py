@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.usecases.loading.filing import KEYS, example, read, some_map
 
+from urja.usecases.loading import as_toml, parse
+
 MIDNIGHT = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
 KINDS = ("premises", "networks", "consumers", "placements", "devices", "balances")
 
@@ -203,6 +205,51 @@ def test_a_meter_with_two_installations_is_two_rows(loaded):
     assert report.counts == {"device: new": 1, "device_period: new": 2, "register: new": 3}
     assert Device.objects.get(serial="M1").stock == "installed"
     assert DevicePeriod.objects.filter(device__serial="M1").count() == 2
+
+
+def gas_meter(number, **changes):
+    return meter(
+        number, **{"type": "urja-g1", "consumer_number": "G-1", "installed_at": "2026-03-01"} | changes
+    )
+
+
+def test_gas_meters_have_their_registers_in_cubic_metres(loaded, database):
+    loaded("consumers", [{"consumer_number": "G-1", "commodity": "gas", "premise_name": "17"}])
+    loaded.clock.advance(timedelta(days=20))
+    names = ("system_title", "type", "guek", "gak", "consumer_number", "installed_at", "removed_at")
+    metres = some_map("devices", "serial", *names)
+    in_metres = parse(
+        as_toml(metres)
+        + 'register_l = { column = "Index m³", unit = "m³" }\nlast_register_l = { column = "Last m³", unit = "m³" }\n'
+    )
+    rows = [gas_meter(1, removed_at="2026-03-08", **{"Index m³": "5.125", "Last m³": "6.250"})]
+    report = loaded("devices", rows, in_metres)
+    assert (report.faulty, report.counts["register: new"]) == (0, 2), report.first
+    with database.connect() as connection:
+        reads = connection.execute(
+            "SELECT values[1] FROM readings.register r JOIN network.service_point s ON s.id = r.service_point_id"
+            " WHERE s.consumer_number = 'G-1' ORDER BY read_at"
+        )
+        assert reads.fetchall() == [(5_125,), (6_250,)]
+    again = loaded("devices", [gas_meter(1, register_l="5126", removed_at="2026-03-08")])
+    assert told(again) == [(2, "register_l", "the register was read as 5125 L")]
+
+
+def test_a_register_in_the_column_of_the_other_commodity_is_a_fault(loaded):
+    loaded("consumers", [{"consumer_number": "G-1", "commodity": "gas", "premise_name": "17"}])
+    loaded.clock.advance(timedelta(days=20))
+    rows = [
+        gas_meter(1, register_wh="5"),
+        gas_meter(2),
+        meter(3, **installation_cells("1001000002"), last_register_l="5"),
+        gas_meter(4, register_l="7", removed_at="2026-03-08", last_register_l="6"),
+    ]
+    assert told(loaded("devices", rows)) == [
+        (2, "register_wh", "it is a gas meter"),
+        (3, "register_l", "the meter is installed, and it is empty"),
+        (4, "last_register_l", "it is a meter of electricity"),
+        (5, "row", "meter M4 read 7 L when it was installed: it cannot have read 6 L when it was removed"),
+    ]
 
 
 def test_of_a_meters_rows_the_good_ones_go_in(loaded):

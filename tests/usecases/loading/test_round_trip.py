@@ -75,6 +75,8 @@ FULL = {
         {"consumer_number": "2", "commodity": "electricity", "purpose": "bulk", "premise_code": "GA",
          "premise_kind": "society", "premise_name": 'Green, "Acres"', "address": "Kanpur Road", "pin_code": "226012",
          "latitude": "26.7906", "longitude": "80.892"},
+        {"consumer_number": "3", "commodity": "gas", "purpose": "consumer", "premise_code": "P-17", "premise_kind": "house",
+         "premise_name": "17"},
     ],
     "placements": [
         {"consumer_number": "1", "section": "S1", "transformer": "T1", "phase": "R", "since": "2026-03-01"},
@@ -88,6 +90,11 @@ FULL = {
         {"serial": "M2", "system_title": "55524a0000000002", "type": "urja-dt", "guek": "0c" * 16, "gak": "0d" * 16,
          "max_power_w": "100000", "interval_s": "1800", "load_switch": "no", "forward_only": "yes",
          "address": "tcp://10.0.0.7:4060?address=17", "stock": "delivered", "held_by": "Store 4"},
+        {"serial": "M3", "system_title": "55524a0000000003", "type": "urja-g1", "guek": "0c" * 16, "gak": "0d" * 16,
+         "max_power_w": "6000", "interval_s": "3600", "load_switch": "yes", "forward_only": "no",
+         "stock": "removed", "held_by": "Store 4", "consumer_number": "3", "role": "billing",
+         "installed_at": "2026-02-01", "register_l": "12000", "ratio_primary": "1", "ratio_secondary": "1",
+         "removed_at": "2026-03-01", "last_register_l": "12345"},
     ],
     "balances": [
         {"consumer_number": "1", "bill": "B1", "due_on": "2026-01-31", "principal": "1250.5", "surcharge": "0",

@@ -138,7 +138,6 @@ def _exchange(ask: Asker) -> dict[str, Any]:
     return {
         "consumer_number": point,
         "at": at,
-        "old_register_wh": None,
         **ask.register(old.serial if old else None, at, "old_"),
         "new_serial": new,
         **ask.register(new, at, "new_"),
@@ -202,7 +201,7 @@ def _record_commissioning(ask: Asker) -> dict[str, Any]:
     return {
         "call_id": call_id,
         "read_at": ask.now,
-        "register_wh": METERS[calls[call_id]].register_wh(ask.now) if call_id in calls else 0,
+        **ask.register(calls.get(call_id), ask.now),
         "firmware": "1.2",
     }
 

@@ -56,3 +56,4 @@ class Reason(StrEnum):
         "a push without a tag said otherwise: it was changed on its way, or the meter contradicts itself"
     )
     EDIT_STANDS = "a person has edited it; the edit stands"
+    CHANGED_TOO_OFTEN = "it was changed too often: the newest version stands; look at the meter"

@@ -24,6 +24,9 @@ from urja.apps.readings.kinds import ANCHOR_KINDS, Reason, Status
 from urja.quantities.channel_sets import D1_BLOCK, D1_REGISTERS, ChannelSet
 from urja.stream.records import NULL, block_dtype, register_dtype
 
+MOST_VERSIONS: Final = 1_000
+"""Of a row by itself: a meter that says something else each time neither fills the tables nor stops the batch of others."""
+
 _PLACE: Final = [
     ("service_point_id", "<i8"),
     ("agreement_id", "<i8"),
@@ -253,7 +256,8 @@ def _changed_sql(
 ) -> str:
     """Return the statement for staged rows that equal no stored version: report them and store them as new versions.
 
-    An edit by a person takes precedence; a known zero or an estimate is replaced without a report.
+    An edit by a person takes precedence; a known zero or an estimate is replaced without a report. After MOST_VERSIONS of a
+    row others are reported alone.
     """
     same_key = " AND ".join(f"{{0}}.{column} = s.{column}" for column in key)
     keys = ", ".join(f"s.{column}" for column in key)
@@ -277,24 +281,29 @@ def _changed_sql(
             )
             ORDER BY {keys}, {values}, s.received_at
         ),
+        numbered AS (
+            SELECT *, current_version + row_number() OVER (
+                PARTITION BY {", ".join(key)} ORDER BY received_at, values
+            ) AS next_version
+            FROM changed
+        ),
         reported AS (
             INSERT INTO readings_exception
                 (device_id, kind, at, reason, detail, correlation, received_at, recorded_at)
             SELECT c.device_id, '{kind}', c.{at},
-                CASE WHEN c.current_status = {Status.EDITED} THEN %(edit_stands)s ELSE %(changed)s END,
+                CASE WHEN c.current_status = {Status.EDITED} THEN %(edit_stands)s
+                    WHEN c.next_version > {MOST_VERSIONS} THEN %(too_often)s ELSE %(changed)s END,
                 jsonb_build_object('before_version', c.current_version{others}) || (
                     SELECT jsonb_object_agg(name, value) FROM unnest(%(names)s::text[], c.values) AS v (name, value)
                 ),
                 c.correlation, c.received_at, %(now)s
-            FROM changed c
+            FROM numbered c
             WHERE c.current_status NOT IN ({Status.KNOWN_ZERO}, {Status.ESTIMATED})
             ON CONFLICT DO NOTHING
         )
         INSERT INTO {table} ({columns}, version, recorded_in)
-        SELECT {columns}, current_version + row_number() OVER (
-            PARTITION BY {", ".join(key)} ORDER BY received_at, values
-        ), (SELECT readings_period())
-        FROM changed WHERE current_status <> {Status.EDITED}
+        SELECT {columns}, next_version, (SELECT readings_period())
+        FROM numbered WHERE current_status <> {Status.EDITED} AND next_version <= {MOST_VERSIONS}
     """
 
 
@@ -328,6 +337,7 @@ def _store_changed(
             {
                 "edit_stands": Reason.EDIT_STANDS,
                 "changed": Reason.CHANGED,
+                "too_often": Reason.CHANGED_TOO_OFTEN,
                 "now": now,
                 "set": int(part["channel_set"][0]),
                 "names": list(channels.names),

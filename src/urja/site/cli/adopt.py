@@ -20,6 +20,7 @@ from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
 from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
+from urja.usecases.kinds.registers import register_of
 from urja.usecases.loading.cell_formats import DEFAULT_MAX_POWER_W
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ class Meter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Secret of the utility association where the type's HLS takes one, 32 hexadecimal digits."""
     master_key: str | None = None
     """Key that wraps new keys for the meter, 32 hexadecimal digits; without it the meter's keys cannot be changed."""
-    register_wh: int
+    register_wh: int | None = None
+    """Present reading of the import register; needed unless the type is a gas meter's."""
+    register_l: int | None = None
+    """Present reading of a gas meter, in litres."""
     tariff: str
     name: str
     email: str
@@ -100,6 +104,7 @@ def _option(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
 @_option("master_key", "Master key (KEK), needed to change the meter's keys later, 32 hexadecimal digits.")
 @_option("type", "Meter type, such as urja-d1.")
 @_option("register_wh", "Present reading of the import register, in Wh.", type=int)
+@_option("register_l", "Present reading of a gas meter, in litres, instead.", type=int)
 @_option("tariff", "Code of a loaded tariff.")
 @_option("name", "The consumer's name.")
 @_option("email", "E-mail address of the consumer; sign-in codes are sent there.")
@@ -185,6 +190,17 @@ def _type_faults(meter: Meter, which: str, types: dict[str, DeviceType]) -> Iter
         yield f"{which}unknown meter type {meter.type!r}: use one of {', '.join(types)}, or load it with urja meter-type load"
     elif meter.hls_secret is None and types[meter.type].associations.needs_secret:
         yield f"{which}meter type {meter.type} needs an HLS secret: give --hls-secret"
+    if meter.type in types:
+        gas = types[meter.type].commodity == "gas"
+        wanted, other = (
+            (meter.register_l, meter.register_wh) if gas else (meter.register_wh, meter.register_l)
+        )
+        if wanted is None or other is not None:
+            unit, option, instead = ("L", "l", "wh") if gas else ("Wh", "wh", "l")
+            yield (
+                f"{which}a meter of type {meter.type} counts {unit}: give its present reading with "
+                f"--register-{option}, and no --register-{instead}"
+            )
 
 
 def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
@@ -206,7 +222,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
         elif len(value) != 2 * length:
             yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
     for label, amount, least, most in (
-        ("register", meter.register_wh, 0, 10**14),
+        ("register", register_of(meter) or 0, 0, 10**14),
         ("opening credit", meter.credit_minor, 0, 10**14),
         ("sanctioned load", meter.sanctioned_load_w, 1, 10**9),
         ("largest power", meter.max_power_w, 1, 10**9),
@@ -282,6 +298,7 @@ def _adoption(
         wrapped_hls_secret=keys.wrap(bytes.fromhex(meter.hls_secret)) if meter.hls_secret else None,
         wrapped_master=keys.wrap(bytes.fromhex(meter.master_key)) if meter.master_key else None,
         register_wh=meter.register_wh,
+        register_l=meter.register_l,
         valid_from=since,
         tariff_code=meter.tariff,
         sanctioned_load_w=meter.sanctioned_load_w,

@@ -63,12 +63,12 @@ class ExchangeMeter(Operation, kw_only=True):
 
     consumer_number: str
     at: datetime
-    old_register_wh: int | None
-    """Last import register of the old meter, in Wh; null where it could not be read: then it is estimated, and marked
-    so. It is null for a gas meter.
+    old_register_wh: int | None = None
+    """Last import register of the old meter, in Wh; left out where it could not be read: then it is estimated, and marked
+    so.
     """
     old_register_l: int | None = None
-    """Last register of an old gas meter, in litres; left out where it could not be read."""
+    """The same of a gas meter, in litres."""
     new_serial: str
     new_register_wh: int | None = None
     """First import register of the new meter, in Wh; needed unless it is a gas meter."""
@@ -109,8 +109,8 @@ class ChangeRatio(Operation, kw_only=True):
     """Record other current or voltage transformers before the same meter, whose ratio the meter does not apply
     itself.
 
-    With the instant of the installation and no register it corrects a ratio that was recorded wrongly: the next close
-    posts the difference, and the determinants since then get another version.
+    With the instant of an installation and no register it corrects a ratio that was recorded wrongly, also of a meter that
+    was removed since: the next close posts the difference, and the determinants since then get another version.
     """
 
     consumer_number: str
@@ -119,7 +119,7 @@ class ChangeRatio(Operation, kw_only=True):
     secondary: int
     register_wh: int | None = None
     """Import register read at that instant, in Wh: the old ratio applies before it, the new one after it. Left out at the
-    installation alone.
+    instant of an installation alone.
     """
     reason: str
     role: str = "billing"
@@ -158,10 +158,14 @@ class Commission(Operation, kw_only=True):
 class RecordCommissioning(Operation, kw_only=True):
     """Put a meter into service that has passed every check of a call. Only the pipeline's stage requests it."""
 
+    needed_register: ClassVar[str] = "register"
+
     call_id: int
     read_at: datetime
-    register_wh: int
-    """Register that the call has read, in Wh, or in litres of a gas meter: billing begins from it, except for a meter that replaced another."""
+    register_wh: int | None = None
+    """Register that the call has read, in Wh: billing begins from it, except for a meter that replaced another."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres."""
     firmware: str
     """As the meter reports it."""
 
@@ -175,6 +179,7 @@ class InstallNetworkMeter(Operation, kw_only=True):
     secret: ClassVar[frozenset[str]] = frozenset(
         {"wrapped_guek", "wrapped_gak", "wrapped_hls_secret", "wrapped_master"}
     )
+    needed_register: ClassVar[str] = "register"
 
     serial: str
     system_title: bytes
@@ -185,8 +190,10 @@ class InstallNetworkMeter(Operation, kw_only=True):
     wrapped_gak: bytes
     wrapped_hls_secret: bytes | None = None
     wrapped_master: bytes | None = None
-    register_wh: int
-    """Register read at `valid_from`, in Wh, or in litres of a gas meter: metering here begins from it."""
+    register_wh: int | None = None
+    """Register read at `valid_from`, in Wh: metering here begins from it. Needed unless it is a gas meter."""
+    register_l: int | None = None
+    """The same of a gas meter, in litres; needed for one."""
     valid_from: datetime
     premise_name: str = ""
     premise_code: str = ""

@@ -83,6 +83,10 @@ def energy() -> Number:
     return Number(0, 10**15, {"Wh": 1, "kWh": 1000, "MWh": 1_000_000})
 
 
+def volume() -> Number:
+    return Number(0, 10**15, {"L": 1, "m³": 1000, "m3": 1000})
+
+
 def money(low: int = 0) -> Number:
     """Return the format of amounts: in the main unit unless the map says `unit = "minor"`."""
     return Number(low, 10**14, {"major": 100, "minor": 1})

@@ -55,6 +55,7 @@ FLAGS: Final[dict[str, Promise]] = {
         "Danger: gas escapes. Send a fitter now; the valve stays closed until the hold is released"
     ),
     "loss": _("Inspect: the loss behind the transformer is above the limit"),
+    "feeder_loss": _("Inspect: the loss of the feeder, up to its transformers' meters, is above the limit"),
     "not_communicating": _("Inspect: the meter has not communicated for a day"),
 }
 

@@ -231,11 +231,12 @@ def _window(from_at: datetime, to_at: datetime) -> JsonObject:
 
 
 @dataclass(frozen=True, slots=True)
-class LosingTransformer:
-    """A transformer that supplied more than is metered behind it and than it can lose."""
+class LosingNode:
+    """A transformer or feeder that supplied more than is metered behind it and than it can lose."""
 
-    transformer: str
+    code: str
     feeder: str
+    """Of a transformer."""
     since_at: datetime
     """Start of the first consecutive intervals beyond the limits, within the last day."""
     supplied_wh: int
@@ -244,31 +245,35 @@ class LosingTransformer:
 
 
 _LOSING = f"""{_INTERVALS}
-SELECT t.code, t.feeder, i.start_at, i.length_s, i.supplied_wh::bigint, (i.supplied_wh - i.consumed_wh)::bigint
-FROM complete i JOIN network.transformer t ON t.id = i.top_id
+SELECT n.code, coalesce(t.feeder, ''), i.start_at, i.length_s, i.supplied_wh::bigint,
+    (i.supplied_wh - i.consumed_wh)::bigint
+FROM complete i JOIN network.node n ON n.id = i.top_id LEFT JOIN network.transformer t ON t.id = n.id
 WHERE 100 * (i.supplied_wh - i.consumed_wh) > %(percent)s * i.supplied_wh
     AND 3600 * (i.supplied_wh - i.consumed_wh) > %(watts)s * i.length_s
-ORDER BY t.code, i.start_at
+ORDER BY n.code, i.start_at
 """
 
 
-def losses(now: datetime) -> list[LosingTransformer]:
-    """Return the transformers with consecutive intervals beyond the limits in the day up to `now`."""
+def losses(now: datetime, level: Level) -> list[LosingNode]:
+    """Return the transformers, or feeders, with consecutive intervals beyond the limits in the day up to `now`."""
     with connection.cursor() as cursor:
         cursor.execute(
             _LOSING,
-            {**_window(now - LOSS_WINDOW, now), "percent": LOSS_LIMIT_PERCENT, "watts": LOSS_LIMIT_W},
+            {
+                **_window(now - LOSS_WINDOW, now),
+                "level": level,
+                "percent": LOSS_LIMIT_PERCENT,
+                "watts": LOSS_LIMIT_W,
+            },
         )
         rows = cursor.fetchall()
-    by_transformer = groupby(rows, key=lambda row: (row[0], row[1]))
-    named = [_losing(code, feeder, [row[2:] for row in of_one]) for (code, feeder), of_one in by_transformer]
+    by_node = groupby(rows, key=lambda row: (row[0], row[1]))
+    named = [_losing(code, feeder, [row[2:] for row in of_one]) for (code, feeder), of_one in by_node]
     return [losing for losing in named if losing is not None]
 
 
-def _losing(
-    code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]
-) -> LosingTransformer | None:
-    """Return the loss of a transformer; None where no interval beyond the limits follows another.
+def _losing(code: str, feeder: str, intervals: list[tuple[datetime, int, int, int]]) -> LosingNode | None:
+    """Return the loss of a node; None where no interval beyond the limits follows another.
 
     One interval alone may be a clock that was set.
     """
@@ -277,7 +282,7 @@ def _losing(
         in_a_row = in_a_row + 1 if before[0] + timedelta(seconds=before[1]) == after[0] else 1
         if in_a_row == CONSECUTIVE_INTERVALS:
             since = intervals[number:]
-            return LosingTransformer(
+            return LosingNode(
                 code, feeder, since[0][0], sum(row[2] for row in since), sum(row[3] for row in since)
             )
     return None

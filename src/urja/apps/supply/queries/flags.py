@@ -1,4 +1,4 @@
-"""Which meters and transformers need an inspection, why, and since when.
+"""Which meters, transformers and feeders need an inspection, why, and since when.
 
 The console shows this, and the law `urja.laws.flags` compares it with the faults injected into a simulated town.
 Everything rests on stored rows: open work orders, intervals, and the age of the newest data.
@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 from django.db import connection
 
+from urja.apps.network.kinds import Level
 from urja.apps.readings.queries import overview
 from urja.base.untyped_values import JsonObject
 
 
 class FlagKind(StrEnum):
-    """Why an inspection is needed. All but the last two are kinds of work orders and end when one is closed."""
+    """Why an inspection is needed. All but the last three are kinds of work orders and end when one is closed."""
 
     WELD_OR_BYPASS = "weld_or_bypass"
     COVER_OPENED = "cover_opened"
@@ -29,20 +30,22 @@ class FlagKind(StrEnum):
     """Danger to life; comes before all others."""
     LOSS = "loss"
     """A transformer supplies more than its consumers' meters count and it can lose: a bypass."""
+    FEEDER_LOSS = "feeder_loss"
+    """A feeder supplies more than its transformers' meters count and it can lose."""
     NOT_COMMUNICATING = "not_communicating"
 
 
-BY_ORDER: Final = frozenset(FlagKind) - {FlagKind.LOSS, FlagKind.NOT_COMMUNICATING}
+BY_ORDER: Final = frozenset(FlagKind) - {FlagKind.LOSS, FlagKind.FEEDER_LOSS, FlagKind.NOT_COMMUNICATING}
 """The kinds that are work orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One reason to inspect one meter or transformer."""
+    """One reason to inspect one meter, transformer or feeder."""
 
     kind: FlagKind
     subject: str
-    """Serial of the meter; of a loss, the transformer's code."""
+    """Serial of the meter; of a loss, the code of the transformer or feeder."""
     place: str
     """Name of the premise; of a loss, the feeder."""
     since_at: datetime
@@ -86,13 +89,14 @@ def _since(detail: JsonObject) -> datetime | None:
 def _losses(now: datetime) -> list[Flag]:
     return [
         Flag(
-            FlagKind.LOSS,
-            loss.transformer,
-            loss.feeder,
+            kind,
+            loss.code,
+            loss.feeder or loss.code,
             loss.since_at,
             {"lost_wh": loss.lost_wh, "supplied_wh": loss.supplied_wh},
         )
-        for loss in overview.losses(now)
+        for kind, level in ((FlagKind.LOSS, Level.TRANSFORMER), (FlagKind.FEEDER_LOSS, Level.FEEDER))
+        for loss in overview.losses(now, level)
     ]
 
 

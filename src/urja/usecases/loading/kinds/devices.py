@@ -21,9 +21,15 @@ from urja.usecases.loading.cell_formats import (
 from urja.usecases.loading.date_formats import Instant
 from urja.usecases.loading.fields import Field, Kind
 from urja.usecases.loading.key_formats import Bytes, Key, Secret
-from urja.usecases.loading.number_formats import Number, energy, watts
+from urja.usecases.loading.number_formats import Number, energy, volume, watts
 
 ROLES: Final = ("billing", "check", "generation", "source")
+
+
+_READ: Final = """
+            SELECT values[1] AS read FROM readings.register g WHERE g.service_point_id = p.service_point_id
+                AND g.device_id = p.device_id AND g.read_at = {} AND g.kind = 5 ORDER BY version DESC LIMIT 1"""
+"""The register of an installation as a person read it at an instant."""
 
 
 class Devices(Kind):
@@ -59,10 +65,12 @@ class Devices(Kind):
         Field("role", Choice(ROLES), "its role there", default="billing"),
         Field("installed_at", Instant(), "since when it is installed there"),
         Field("register_wh", energy(), "import register as read then"),
+        Field("register_l", volume(), "register of a gas meter as read then"),
         Field("ratio_primary", Number(1, 1_000_000), "CT and PT ratio that the meter does not apply", default="1"),
         Field("ratio_secondary", Number(1, 1_000_000), "... primary / secondary", default="1"),
         Field("removed_at", Instant(), "when it was removed"),
         Field("last_register_wh", energy(), "import register as read then"),
+        Field("last_register_l", volume(), "register of a gas meter as read then"),
     )  # fmt: skip
     example: ClassVar = (
         {"serial": "URJ00000001", "system_title": "55524a0000000001", "type": "urja-d1",
@@ -90,17 +98,17 @@ class Devices(Kind):
             (SELECT string_agg(number, ';' ORDER BY number) FROM assets.seal
                 WHERE device_id = d.id AND removed_at IS NULL) AS seals,
             d.stock, d.held_by, s.consumer_number, (ARRAY{list(ROLES)})[p.role] AS role, p.valid_from AS installed_at,
-            (SELECT values[1] FROM readings.register g WHERE g.service_point_id = p.service_point_id
-                AND g.device_id = p.device_id AND g.read_at = p.valid_from AND g.kind = 5
-                ORDER BY version DESC LIMIT 1) AS register_wh,
+            CASE WHEN d.commodity = 'electricity' THEN first.read END AS register_wh,
+            CASE WHEN d.commodity = 'gas' THEN first.read END AS register_l,
             p.ratio_primary, p.ratio_secondary, p.valid_to AS removed_at,
-            (SELECT values[1] FROM readings.register g WHERE g.service_point_id = p.service_point_id
-                AND g.device_id = p.device_id AND g.read_at = p.valid_to AND g.kind = 5
-                ORDER BY version DESC LIMIT 1) AS last_register_wh
+            CASE WHEN d.commodity = 'electricity' THEN last.read END AS last_register_wh,
+            CASE WHEN d.commodity = 'gas' THEN last.read END AS last_register_l
         FROM assets.device d
         JOIN assets.device_for_pipeline t ON t.id = d.id
         JOIN assets.wrapped_keys k ON k.device_id = d.id
         LEFT JOIN assets.device_period p ON p.device_id = d.id
         LEFT JOIN network.service_point s ON s.id = p.service_point_id
+        LEFT JOIN LATERAL ({_READ.format("p.valid_from")}) first ON true
+        LEFT JOIN LATERAL ({_READ.format("p.valid_to")}) last ON true
         ORDER BY d.serial, p.valid_from
     """

@@ -11,6 +11,8 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod, Seal
 from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.meter_types.queries import known_types
+from urja.core.rating import Commodity
+from urja.usecases.kinds.registers import one_of
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.legacy_takeover import PutDevice, TakeOverMeter, devices_of
 from urja.usecases.loading.staging import Load, Row
@@ -45,7 +47,7 @@ def prefetch(load: Load, rows: Sequence[Row]) -> None:
 
 def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:
     device = execution.find(devices_of, row["serial"])
-    _check(row)
+    _check(row, _commodity(row, device))
     period = None
     if device is not None:
         period = DevicePeriod.objects.filter(device=device, valid_from=row["installed_at"]).first()
@@ -73,13 +75,30 @@ def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCas
         held_by=row["held_by"] or "",
         install=install,
         removed_at=row["removed_at"],
-        last_register_wh=row["last_register_wh"],
+        last_register=one_of(row["last_register_wh"], row["last_register_l"]),
         seals=_new_seals(row, device),
     )
 
 
-def _check(row: Row) -> None:
-    for name in ("installed_at", "register_wh"):
+def _commodity(row: Row, device: Device | None) -> str:
+    """Return what a meter measures; electricity where its type is not known, which is a fault of its own."""
+    if device is not None:
+        return device.commodity
+    known = known_types().get(row["type"] or "")
+    return Commodity.ELECTRICITY if known is None else known.commodity
+
+
+def _check(row: Row, commodity: str) -> None:
+    unit, other = ("l", "wh") if commodity == Commodity.GAS else ("wh", "l")
+    for name in ("register", "last_register"):
+        if row[f"{name}_{other}"] is not None:
+            row.fault(
+                f"{name}_{other}",
+                "it is a gas meter" if other == "wh" else "it is a meter of electricity",
+                f"write its register as {name}_{unit}",
+            )
+            return
+    for name in ("installed_at", f"register_{unit}"):
         if row["consumer_number"] and row[name] is None:
             row.fault(
                 name,
@@ -88,20 +107,26 @@ def _check(row: Row) -> None:
             )
         if not row["consumer_number"] and row[name] is not None:
             row.fault(name, "the meter is not installed", "give where it is installed, or leave it empty")
-    if row["last_register_wh"] is not None and row["removed_at"] is None:
-        row.fault("last_register_wh", "the meter was not removed", "correct the day or the registers")
+    if row[f"last_register_{unit}"] is not None and row["removed_at"] is None:
+        row.fault(f"last_register_{unit}", "the meter was not removed", "correct the day or the registers")
 
 
 def _install(load: Load, row: Row) -> InstallMeter | None:
-    if not row["consumer_number"] or row["installed_at"] is None or row["register_wh"] is None:
+    if not row["consumer_number"] or row["installed_at"] is None or _register(row) is None:
         return None
     return InstallMeter(
         consumer_number=row["consumer_number"],
         serial=row["serial"],
         installed_at=row["installed_at"],
         register_wh=row["register_wh"],
+        register_l=row["register_l"],
         **{name: load.value(row, name) for name in ("role", "ratio_primary", "ratio_secondary")},
     )
+
+
+def _register(row: Row) -> int | None:
+    """Return the register at the installation, in Wh or litres."""
+    return one_of(row["register_wh"], row["register_l"])
 
 
 def _delivered(load: Load, row: Row) -> Delivered | None:
@@ -241,18 +266,23 @@ def _check_period(row: Row, period: DevicePeriod) -> None:
             said,
             "a meter is removed by the operation remove_meter; otherwise correct the day",
         )
-    for name, at in (("register_wh", period.valid_from), ("last_register_wh", period.valid_to)):
+    for name, unit, at in (
+        ("register_wh", "Wh", period.valid_from),
+        ("register_l", "L", period.valid_from),
+        ("last_register_wh", "Wh", period.valid_to),
+        ("last_register_l", "L", period.valid_to),
+    ):
         read = None if row[name] is None or at is None else _read_at(period, at)
         if read is not None and read != row[name]:
             row.fault(
                 name,
-                f"the register was read as {read} Wh",
+                f"the register was read as {read} {unit}",
                 "a read is corrected by correct_last_read or by undoing the installation, not by a file",
             )
 
 
 def _read_at(period: DevicePeriod, at: datetime | None) -> int | None:
-    """Return the register in Wh as read at installation or removal, or None."""
+    """Return the register in Wh or litres as read at installation or removal, or None."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT values[1] FROM readings.register WHERE service_point_id = %s AND device_id = %s AND read_at = %s "

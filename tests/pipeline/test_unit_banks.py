@@ -122,6 +122,19 @@ def test_a_late_reading_makes_the_next_version_and_the_next_period_opens_with_it
     assert roof.run(2).entries == 0
 
 
+def test_the_first_day_of_a_period_has_the_bank_before_its_close(roof):
+    """A fresh balance that forgot it would charge what is banked, and warn or disconnect for it."""
+    read(roof, 0, 0, 0)
+    half_hours(roof, 1, 100, 300)
+    roof.run(1, CUT)
+    assert units(roof) == [(FIRST, 0, 1, 0, 14_400, 4_800, 0, 9_600)]
+    half_hours(roof, 2, 500, 0, range(12))
+    assert roof.fresh(1, timedelta(hours=6, minutes=5)).pending_minor == 0
+    half_hours(roof, 2, 1000, 0, range(12, 24))
+    # 18 kWh less the 9.6 that are banked.
+    assert roof.fresh(1, timedelta(hours=12, minutes=5)).pending_minor == 8_400 * 600 // 1000
+
+
 def test_the_settlement_month_pays_the_bank_and_a_year_begins_with_nothing(roof):
     two_days(roof)
     for day in range(3, 34):

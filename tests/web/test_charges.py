@@ -79,6 +79,26 @@ def test_a_failed_grid_turns_the_page_to_the_generators_price_and_both_columns_m
     assert found.total == "₹159.60"
 
 
+def test_a_roof_sees_its_bank_before_the_first_close(database):
+    load_town_tariffs("town-roof", recorded_at=START)
+    roof = adopt(tariff_code="town-roof", credit_minor=40_000)
+    net = channel_set("net-block", ("interval_import_wh", "interval_export_wh"))
+    registers = channel_set("net-registers", ("import_wh", "export_wh"))
+    arrives(database, roof, batch(Kind.REGISTER, registers, roof.device_id, START, (10_000, 0)))
+    arrives(database, roof, batch(Kind.BLOCK, net, roof.device_id, START, *[(1000, 0)] * 4, *[(0, 700)] * 8))
+    found = shown(roof)
+    assert found.bank == [
+        (
+            "Bank of units: 0 kWh at the beginning, 5.6 kWh fed into the grid, 4 kWh set off against use, "
+            "0 kWh settled in money, 1.6 kWh left."
+        )
+    ]
+    assert [(line.title, line.amount) for line in found.lines] == [
+        ("Fixed charge", "₹4.00"),
+        ("Electricity duty", "₹0.20"),
+    ]
+
+
 def test_the_same_in_hindi(flats, in_hindi):
     page = render_to_string("portal/charges.html", {"charges": shown(flats)})
     for words in ("ग्रिड", "जनरेटर", "अभी इसी से", "₹19.50 प्रति kWh", "ग्रिड की बिजली"):

@@ -14,7 +14,7 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.core.calendar import billing_period
 from urja.core.rating import RatedLine, RatedPeriod, Tariff
 from urja.core.rating.zone_prices import flat_rate
-from urja.web.shared import formats, ledger_words
+from urja.web.shared import formats, ledger_words, unit_words
 from urja.web.shared.clock import zone
 
 IMPORT: Final = "import_wh"
@@ -58,6 +58,8 @@ class Charges:
     heading: str
     total: str
     lines: list[LineView]
+    bank: list[str]
+    """What net metering has fed in, set off and left so far, in sentences."""
     sources: list[Source]
     """Grid and generator; empty of a supply without a generator."""
     sentence: str
@@ -82,6 +84,7 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
         heading=_("Charges so far, %(period)s") % {"period": formats.billing_period(period.first)},
         total=formats.money(rated.total_minor, tariff.currency),
         lines=[_line(line, tariff.currency) for line in rated.lines if line.parts],
+        bank=unit_words.of_charge([(_zone_title(tariff, row.zone), row) for row in rated.bank]),
         sources=sources,
         sentence=_sentence(tariff, newest, now) if sources else "",
     )
@@ -100,6 +103,10 @@ def _line(line: RatedLine, currency: str) -> LineView:
             if part.unit != "line"
         ],
     )
+
+
+def _zone_title(tariff: Tariff, number: int) -> str:
+    return next((ledger_words.title(name) for name, zone in tariff.zones if zone == number), "")
 
 
 def _sources(rated: RatedPeriod, tariff: Tariff, newest: NewestInterval | None) -> list[Source]:

@@ -1,0 +1,138 @@
+"""Statements of account on the consumer's page, on the console, by the API and on the command line."""
+
+import hashlib
+import json
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import msgspec
+import psycopg
+import pytest
+from click.testing import CliRunner
+from tests.apps import town
+from tests.apps.payments.till import as_role
+from tests.conftest import PASSWORD
+from tests.web.reading import text_of
+
+MARCH_ENDS = datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
+
+
+def state_march(postgres, account_id):
+    """Close March of the account, with a read of its last midnight; return its statement."""
+    from django.db import connections
+
+    from urja.apps.assets.models import DevicePeriod
+    from urja.apps.contracts import queries as contracts
+    from urja.apps.statements.queries import statement, statements_of
+    from urja.pipeline import post
+
+    agreement = contracts.agreement_at(account_id, MARCH_ENDS)
+    device = DevicePeriod.objects.get(service_point_id=agreement.service_point_id)
+    meter = SimpleNamespace(
+        service_point_id=agreement.service_point_id, agreement_id=agreement.id, device_id=device.device_id
+    )
+    name = connections["default"].settings_dict["NAME"]
+    conninfo = postgres.conninfo(dbname=name, user="urja_pipeline", password=PASSWORD)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        town.store_registers(connection, town.registers(meter, (MARCH_ENDS, 1_500_000)))
+    with as_role("urja_pipeline"):
+        post.run_once(MARCH_ENDS + timedelta(minutes=20))
+    (found,) = statements_of(account_id)
+    return statement(account_id, found.number)
+
+
+@pytest.fixture
+def stated(home, postgres):
+    return state_march(postgres, home.account_id)
+
+
+def test_a_consumer_sees_the_statement_and_no_other_account_does(home, stated, browser):
+    person = browser(user_id=home.owner_id)
+    assert "Statements of account" in text_of(person.get("/"))
+    listed = text_of(person.get(f"/accounts/{home.account_id}/statements/"))
+    assert "1 March 2026 to 31 March 2026" in listed
+    address = f"/accounts/{home.account_id}/statements/{stated.summary.number}/"
+    words = text_of(person.get(address))
+    for said in (
+        f"Statement of account {stated.summary.number}",
+        "2 March 2026 to 31 March 2026",
+        "Charges of the period",
+        "Opening credit 3 March +₹1,400.00",
+        "Balance at the beginning ₹0.00",
+        "Charges up to the end of the period",
+        "Balance at the end",
+        "Use 211.879 kWh",
+        f"SHA-256 {stated.summary.sha256}",
+    ):
+        assert said in words, words
+    assert stated.content.total_minor == stated.content.bill.total_minor > 0
+    outsider = browser(user_id=home.outsider_id)
+    for page in ("", f"{stated.summary.number}/", f"{stated.summary.number}/data.json"):
+        assert outsider.get(f"/accounts/{home.account_id}/statements/{page}").status_code == 404
+    assert person.get(f"/accounts/{home.account_id}/statements/9-1/").status_code == 404
+
+
+def test_it_is_in_hindi_too(home, stated, browser):
+    hindi = browser(user_id=home.owner_id, language="hi")
+    words = text_of(hindi.get(f"/accounts/{home.account_id}/statements/{stated.summary.number}/"))
+    for said in ("खाता विवरण", "अवधि के शुल्क", "शुरू में शेष राशि", "अंत में शेष राशि", "खपत", "31 मार्च 2026"):
+        assert said in words
+
+
+def test_its_data_are_what_its_hash_was_taken_over(home, stated, browser):
+    person = browser(user_id=home.owner_id)
+    address = f"/accounts/{home.account_id}/statements/{stated.summary.number}/data.json"
+    data = person.get(address).content
+    assert hashlib.sha256(bytes.fromhex(stated.previous_sha256) + data).hexdigest() == stated.summary.sha256
+    assert json.loads(data)["total_minor"] == stated.content.total_minor
+
+
+def test_a_revision_says_what_it_revises_by_how_much_and_why(home, stated):
+    from urja.apps.statements.kinds import LateCharge, RevisedStatement
+    from urja.web.shared.account_card import AccountCard
+    from urja.web.shared.statement_page import statement_page
+
+    late = LateCharge(
+        seq=90, day=date(2026, 4, 2), line="energy", title="Energy charge", charged_minor=315, one_bill=False,
+        cause="late-reading",
+    )  # fmt: skip
+    content = msgspec.structs.replace(
+        stated.content,
+        total_minor=stated.content.total_minor + 315,
+        late=(late, msgspec.structs.replace(late, cause="")),
+        revises=RevisedStatement(number="7-1", sha256="", total_minor=stated.content.total_minor),
+        bill=msgspec.structs.replace(stated.content.bill, provisional=True),
+    )
+    found = SimpleNamespace(summary=SimpleNamespace(revised_by="7-3", sha256="ab"), content=content)
+    card = AccountCard(1, "Flat 12", "URJ1", "/", None, 0, ordered=False)
+    page = statement_page(card, found)
+    assert page.remarks[0] == "A later statement, 7-3, revises this one."
+    assert page.remarks[1].startswith("It revises statement 7-1, by which the period came to ₹")
+    assert page.remarks[1].endswith("The difference is +₹3.15.")
+    assert page.remarks[2] == "Provisional: the reading at the end of the period has not come yet."
+    assert next((line.title, line.amount, line.note) for line in page.late) == (
+        "Energy charge",
+        "+₹3.15",
+        "posted on 2 April 2026",
+    )
+    assert page.causes == [
+        "A reading came after an earlier day was charged. This entry makes up the difference.",
+        "The period was calculated again from all that is known.",
+    ]
+
+
+def test_the_command_line_lists_and_shows_it(home, stated, monkeypatch):
+    from urja.site.admin import Administration
+    from urja.site.cli.statement import statement as command
+
+    monkeypatch.setattr(Administration, "of", lambda _data: SimpleNamespace(setup_django=lambda: None))
+    number, account = stated.summary.number, str(home.account_id)
+    listed = CliRunner().invoke(command, ["list", account])
+    assert listed.stdout.startswith(
+        f"{number}  2026-03-01 to 2026-04-01  charges {stated.content.total_minor}"
+    )
+    shown = CliRunner().invoke(command, ["show", account, number])
+    assert f"balance at the end {stated.content.closing_minor}" in shown.stdout
+    as_json = CliRunner().invoke(command, ["show", account, number, "--json"])
+    assert json.loads(as_json.stdout)["number"] == number
+    assert "has no statement 9-9" in str(CliRunner().invoke(command, ["show", account, "9-9"]).exception)

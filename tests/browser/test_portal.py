@@ -17,6 +17,7 @@ from tests.apps.payments import cast
 from tests.browser.conftest import aside
 from tests.browser.outbox import code_for, next_code_for
 from tests.web import house
+from tests.web.test_statements import state_march
 
 from urja.apps.payments.config import PaymentsConfig
 
@@ -304,3 +305,17 @@ def test_a_payer_comes_back_from_another_site_with_and_without_javascript(gatewa
         page.reload()
         expect(page.locator("#chain.good")).to_be_visible()
         page.close()
+
+
+@pytest.mark.parametrize("device", [Device(390, "hi", "dark", False), Device(320, "en", "light", True)])
+def test_a_statement_of_account_fits_a_phone(open_page, site, postgres, device):
+    """With JavaScript also by axe; in Hindi, dark and without it by its boxes."""
+    stated = []
+    aside(lambda: stated.append(state_march(postgres, site.home.account_id)))
+    page = open_page(device)
+    sign_in(page, device)
+    page.goto(f"/accounts/{site.home.account_id}/statements/")
+    assert_good(page, device)
+    page.locator(".rows a").first.click()
+    expect(page.locator("#total")).to_have_attribute("data-minor", str(stated[0].content.total_minor))
+    assert_good(page, device)

@@ -51,16 +51,27 @@ def examine(connection: Connection, proven: int = 0, copies: Sequence[SignedHead
     if proven and tree.root().hex() != ours[proven].head.root:
         yield f"the stored tree is not the one that was signed with {ours[proven].head.day}"
     reached = covered(connection, proven) if proven else {}
+    stated = _stated(connection, proven) if proven else {}
     roots: dict[int, str] = {tree.size: tree.root().hex()}
     days = dict(connection.execute("SELECT number, day FROM proofs_period ORDER BY 1").fetchall())
     for number, day in days.items():
         if number > proven:
-            yield from _period(connection, number, day, tree, reached, sealed=number in ours)
+            yield from _period(connection, number, day, tree, reached, stated, sealed=number in ours)
             roots[tree.size] = tree.root().hex()
             if number in ours:
                 yield from _same_root(ours[number].head, tree)
     for signed in sorted(copies, key=lambda signed: signed.head.number):
         yield from _held_to(signed, ours, roots, tree.size)
+
+
+def _stated(connection: Connection, head: int) -> dict[int, int]:
+    """Return up to which number the log has the statements of account of each bucket, as of a head."""
+    return dict(
+        connection.execute(
+            "SELECT bucket, max((content::jsonb->>'to')::bigint) FROM proofs_leaf WHERE kind = 'statements' AND period <= %s GROUP BY 1",
+            [head],
+        ).fetchall()
+    )
 
 
 def _heads(connection: Connection) -> dict[int, SignedHead]:
@@ -100,6 +111,7 @@ def _period(
     day: date,
     tree: merkle.Frontier,
     reached: dict[int, int],
+    stated: dict[int, int],
     *,
     sealed: bool,
 ) -> Iterator[str]:
@@ -125,6 +137,14 @@ def _period(
                 today = digests.entries_content(
                     cursor, number, digests.Batches(leaf.bucket, leaf.after, leaf.to)
                 )
+            elif leaf.kind == "statements":
+                signed = msgspec.json.decode(leaf.content)
+                if signed["after"] != stated.get(leaf.bucket, 0):
+                    yield f"statements of account of bucket {leaf.bucket} before those of {day} are in no leaf"
+                stated[leaf.bucket] = signed["to"]
+                today = digests.statements_content(
+                    cursor, number, digests.Numbers(leaf.bucket, signed["after"], signed["to"])
+                )
             else:
                 today = reads.pop(leaf.bucket, None)
             if today != leaf.content:
@@ -141,6 +161,12 @@ def _changed(leaf: _Leaf, day: date, today: bytes | None) -> Iterator[str]:
     if leaf.kind == "entries":
         counts = f"{signed['entries']} were signed, {now.get('entries', 0)} stand there"
         yield f"entries of bucket {leaf.bucket} posted up to {day} are not those that were signed: {counts}"
+        return
+    if leaf.kind == "statements":
+        yield (
+            f"statements of account of bucket {leaf.bucket} made up to {day} are not those that were signed: "
+            f"{signed['statements']} were signed, {now.get('statements', 0)} stand there"
+        )
         return
     for table in sorted({*signed["tables"], *now.get("tables", {})}):
         then, since = signed["tables"].get(table, {}), now.get("tables", {}).get(table, {})

@@ -1,11 +1,13 @@
 """Contents of the leaves of the signed log, calculated from rows: for the close that writes them, and for proofs.
 
-A leaf of *entries* has the root of a Merkle tree over a bucket's entries of a run of batches. A leaf of *reads* has,
+A leaf of *entries* has the root of a Merkle tree over a bucket's entries of a run of batches. A leaf of *statements* has
+the last hash of a run of a bucket's statements of account, taken over their contents again. A leaf of *reads* has,
 for each table and UTC day, the number of reads of a bucket stored in the period and the SHA-256 over them in the order
 of their keys. A withdrawn read counts unchanged in the period in which it was stored, and once more in the period in
 which it was withdrawn.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -82,6 +84,44 @@ def entries_content(cursor: Cursor, period: int, batches: Batches) -> bytes | No
             "to_batch": batches.to,
             "entries": tree.size,
             "root": tree.root().hex(),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A run of statements of account of a bucket: those after number `after`, up to and including `to`."""
+
+    bucket: int
+    after: int
+    to: int
+
+
+def statements_content(cursor: Cursor, period: int, numbers: Numbers) -> bytes | None:
+    """Return the content of the leaf of a run of statements; None where none is in it."""
+    cursor.execute(
+        "SELECT previous_sha256, content FROM statements.statement "
+        "WHERE bucket = %(bucket)s AND number > %(after)s AND number <= %(to)s ORDER BY number",
+        {"bucket": numbers.bucket, "after": numbers.after, "to": numbers.to},
+    )
+    count, hashed, before = 0, b"", ""
+    for previous, content in cursor.fetchall():
+        if not count:
+            hashed, before = bytes(previous), bytes(previous).hex()
+        hashed = hashlib.sha256(hashed + content.encode()).digest()
+        count += 1
+    if not count:
+        return None
+    return canonical(
+        {
+            "kind": "statements",
+            "period": period,
+            "bucket": numbers.bucket,
+            "after": numbers.after,
+            "to": numbers.to,
+            "statements": count,
+            "before": before,
+            "sha256": hashed.hex(),
         }
     )
 

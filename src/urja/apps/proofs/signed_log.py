@@ -103,6 +103,45 @@ def add_reads(period: Period) -> int:
     return len(fresh)
 
 
+def add_statements(period: Period, zone: ZoneInfo) -> int:
+    """Append a leaf for each bucket with statements of account made up to the end of the day; returns how many."""
+    end = midnight(period.day + ONE_DAY, zone)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.bucket FROM statements.statement s WHERE s.made_at < %(end)s AND s.number > ("
+            "  SELECT coalesce(max((l.content::jsonb->>'to')::bigint), 0) FROM proofs_leaf l "
+            "  WHERE l.kind = 'statements' AND l.bucket = s.bucket) ORDER BY 1",
+            {"end": end},
+        )
+        buckets = [bucket for (bucket,) in cursor.fetchall()]
+    return sum(_add_statements(period, bucket, end) for bucket in buckets)
+
+
+def _add_statements(period: Period, bucket: int, end: datetime) -> bool:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Statements are made under the bucket's lock: with it, none up to the last one is missing.
+        locking.lock_bucket(bucket)
+        cursor.execute(
+            "SELECT coalesce(max((content::jsonb->>'to')::bigint), 0) FROM proofs_leaf "
+            "WHERE kind = 'statements' AND bucket = %s",
+            [bucket],
+        )
+        (after,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT coalesce(min(number) FILTER (WHERE made_at >= %(end)s) - 1, max(number)) FROM statements.statement "
+            "WHERE bucket = %(bucket)s AND number > %(after)s",
+            {"end": end, "bucket": bucket, "after": after},
+        )
+        (to,) = cursor.fetchone()
+        content = digests.statements_content(
+            cursor, period.number, digests.Numbers(bucket, after, after if to is None else to)
+        )
+        if content is None:
+            return False
+        _append(cursor, period, "statements", bucket, content, None)
+    return True
+
+
 def _append(
     cursor: CursorWrapper,
     period: Period,

@@ -309,7 +309,7 @@ def test_a_payer_comes_back_from_another_site_with_and_without_javascript(gatewa
 
 @pytest.mark.parametrize("device", [Device(390, "hi", "dark", False), Device(320, "en", "light", True)])
 def test_a_statement_of_account_fits_a_phone(open_page, site, postgres, device):
-    """With JavaScript also by axe; in Hindi, dark and without it by its boxes."""
+    """With JavaScript by axe too, without it by its boxes."""
     stated = []
     aside(lambda: stated.append(state_march(postgres, site.home.account_id)))
     page = open_page(device)

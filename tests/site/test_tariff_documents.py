@@ -13,6 +13,7 @@ from tests.core.test_quantity_tariffs import document
 from tests.site.test_bill import EVERY_KIND, ONE_PRICE, ZONED, bill
 
 import urja.apps
+import urja.demo
 from urja.core.calendars import parse_calendar
 from urja.core.desk.openei import convert
 from urja.core.desk.schema import KINDS, tariff_schema
@@ -22,7 +23,11 @@ from urja.core.table_reader import MISSING, TableReader
 from urja.site.cli.main import urja as command
 from urja.site.command_errors import CommandError
 
-SHIPPED = sorted(Path(f"{urja.apps.__path__[0]}/rulebook/documents").glob("*.toml"))
+SHIPPED = [
+    *sorted(Path(f"{urja.apps.__path__[0]}/rulebook/documents").glob("*.toml")),
+    *sorted(Path(f"{urja.demo.__path__[0]}/documents").glob("town-[!t]*.toml")),
+]
+"""With the demonstration's, without its calendar."""
 
 
 def as_json(text):

@@ -37,6 +37,7 @@ TITLES = (
     gettext_noop("State government"),
     gettext_noop("Normal"),
     gettext_noop("Solar hours"),
+    gettext_noop("Solar"),
     gettext_noop("Peak"),
     gettext_noop("Night"),
     gettext_noop("Off-peak"),

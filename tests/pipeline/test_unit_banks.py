@@ -81,11 +81,11 @@ def units(roof):
     ).fetchall()
 
 
-def late(roof):
+def late(roof, day=2):
     """Let the stage `determine` take up what has come of days that are closed."""
     from urja.pipeline.determine import Determine
 
-    assert Determine().run_once(roof.midnight(2)).done == 1
+    assert Determine().run_once(roof.midnight(day)).done == 1
 
 
 def two_days(roof):
@@ -150,6 +150,27 @@ def test_the_settlement_month_pays_the_bank_and_a_year_begins_with_nothing(roof)
     assert found.faults == ()
     roof.run(33)
     assert units(roof)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
+    assert broken(roof) == set()
+
+
+def test_a_reading_after_the_settlement_changes_it_by_the_difference(roof):
+    two_days(roof)
+    for day in range(3, 32):
+        read(roof, day, 9_800 + 100 * (day - 2), 11_400 + 200 * (day - 2))
+    half_hours(roof, 32, 0, 100)
+    roof.run(31)
+    roof.run(32, CUT)
+    # 5.6 banked, 11.6 exported, 7.9 imported: 9.3 kWh at 2.90.
+    assert units(roof)[-1][3:] == (5_600, 11_600, 7_900, 9_300, 0)
+    assert roof.charged_in("settlement") == {SECOND: -2697}
+    # The register of the last midnight says 4 kWh of export, and not 4.8.
+    read(roof, 32, 12_700, 21_200)
+    late(roof, 33)
+    read(roof, 33, 12_800, 21_400)
+    roof.run(33)
+    assert units(roof)[-2][3:] == (5_600, 10_800, 7_900, 8_500, 0)
+    assert units(roof)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
+    assert roof.charged_in("settlement") == {SECOND: -2465}
     assert broken(roof) == set()
 
 

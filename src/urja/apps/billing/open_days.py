@@ -8,7 +8,6 @@ from datetime import date
 from django.db import connection
 
 from urja.apps.billing import usage
-from urja.apps.billing.unit_banks import UnitBanks
 from urja.apps.billing.usage import Basis
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.evaluation import Wanted, evaluate
@@ -41,10 +40,6 @@ def measured_so_far(agreement: Agreement, period: Period, basis: Basis, through:
         return charged
     # Recharges and balances count once their day is over: none yet.
     values |= dict.fromkeys(basis.money, 0)
-    if basis.net_metered:
-        # Before a period's first close nothing is stored of its banks, and what was banked before it counts all the same.
-        opening_wh = UnitBanks.of([agreement.id], period.first).opening_wh(agreement.id, period.first)
-        charged = replace(charged, bank_wh=opening_wh)
     return replace(charged, uses=(*charged.uses, QuantityUse(days, values)))
 
 

@@ -294,15 +294,18 @@ def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date
         )
         found = cursor.fetchone()
     uses = measured_from_json(found[0]) if found else ()
-    banks = unit_banks.newest(agreement.id, period.first) if basis.net_metered else {}
+    # By the period before: of a period that begins today no row is stored yet.
+    banks = (
+        unit_banks.UnitBanks.of([agreement.id], period.first) if basis.net_metered else unit_banks.UnitBanks()
+    )
     return Measured(
         tuple(
             use
             for use in uses
             if charged.intersection(use.days) == use.days and basis.needs | basis.money <= use.values.keys()
         ),
-        bank_wh={zone: stored.row.opening_wh for zone, stored in banks.items()},
-        ends=any(stored.ends for stored in banks.values()),
+        bank_wh=banks.opening_wh(agreement.id, period.first),
+        ends=basis.net_metered and basis.billed.end == days_of(agreement).end,
     )
 
 

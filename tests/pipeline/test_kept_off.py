@@ -80,7 +80,7 @@ def off(place):
 def never_restores_provisional(patch):
     from urja.core.policy import reconnection
 
-    patch.setattr(reconnection, "balance_without_provisional", lambda facts: facts.balance_minor)
+    patch.setattr(reconnection, "counted_balance", lambda facts: facts.balance_minor)
 
 
 def test_a_day_closed_provisionally_brings_back_who_was_cut_for_it(house):

@@ -404,8 +404,8 @@ def test_a_period_that_waits_for_its_determinants_leaves_the_bank_as_it_is(roof,
         patch.setattr(
             charge_differences,
             "_why_held",
-            lambda agreement, basis, *rest: (
-                "held" if basis.billed.first >= SECOND else real(agreement, basis, *rest)
+            lambda agreement, basis, *rest, closed: (
+                "held" if basis.billed.first >= SECOND else real(agreement, basis, *rest, closed=closed)
             ),
         )
         # By the close alone: the statement of the first period, which has no next one yet, would post its difference.

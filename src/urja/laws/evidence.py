@@ -33,7 +33,8 @@ SELECT DISTINCT agreement_id, period_start FROM books_entry WHERE bucket = %(buc
 _CHARGES: LiteralString = f"""
 SELECT * FROM (
     SELECT e.account_id, e.seq, e.batch, e.agreement_id, e.period_start, e.line, e.amount_minor, e.posted_at, e.inputs,
-        -sum(e.amount_minor) OVER w AS charged_minor, lag(e.seq) OVER w AS before
+        -sum(e.amount_minor) OVER w AS charged_minor, lag(e.seq) OVER w AS before,
+        coalesce(sum((e.inputs->>'at_close')::bigint) OVER w, 0) AS at_close_minor
     FROM books_entry e WHERE e.bucket = %(bucket)s AND e.origin = 'engine'
         AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
     WINDOW w AS (PARTITION BY e.agreement_id, e.period_start, e.line ORDER BY e.seq)
@@ -89,6 +90,8 @@ class _Charge(NamedTuple):
     """On the line of the period, with this entry."""
     before: int | None
     """The entry before on the line of the period."""
+    at_close_minor: int
+    """What of the line is said to have settled at close, with this entry."""
 
     @property
     def name(self) -> str:
@@ -138,6 +141,7 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
 
     held: _Charge | None = None
     rated: RatedPeriod | None = None
+    open_: dict[str, int] = {}
     # A server-side cursor: a plain one would load all charges of a bucket at once.
     with connection.transaction(), connection.cursor(name="charges") as cursor:
         cursor.execute(_CHARGES, {"bucket": bucket, "proven": proven})
@@ -148,6 +152,9 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                 try:
                     calculation = Calculation.from_json(whole(charge))
                     rated = recalculate(calculation, tariff_of)
+                    open_ = _amounts(rated)
+                    if any(line.at_close for version in rated.versions for line in version.lines):
+                        open_ = _amounts(recalculate(calculation, tariff_of, closed=False))
                 except (LookupError, TypeError, ValueError) as error:
                     yield f"{charge.name} names a calculation that cannot be made again: {error}"
                     continue
@@ -166,6 +173,10 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                     f"{charge.name} makes {charge.line} {charge.charged_minor}, its calculation comes to "
                     f"{rated.amount(charge.line)}"
                 )
+            if rated is not None and charge.at_close_minor != rated.amount(charge.line) - open_.get(
+                charge.line, 0
+            ):
+                yield f"{charge.name} says that {charge.at_close_minor} of {charge.line} settled at close, its calculation does not"
             if charge.inputs.get("before") != charge.before:
                 yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
 
@@ -199,6 +210,10 @@ def _money(
                 yield f"{charge.name} was calculated from {value} of {name} from {use.days.first}, the account has {posted}"
 
 
+def _amounts(rated: RatedPeriod) -> dict[str, int]:
+    return {line.name: line.amount_minor for line in rated.lines}
+
+
 def _determinants(
     connection: Connection, charge: _Charge, calculation: Calculation, tariff_of: Callable[[str], Tariff]
 ) -> Iterator[str]:
@@ -225,6 +240,16 @@ def _determinants(
     billed = next((values[name] for name in BILLED_REGISTERS.values() if name in values), None)
     if billed != calculation.energy_wh:
         yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
+    for past in calculation.past_demands:
+        row = connection.execute(
+            _DETERMINANTS,
+            [charge.agreement_id, past.period.first, past.period.end - ONE_DAY, past.row_version],
+        ).fetchone()
+        known = (
+            {} if row is None else dict(zip((BY_ID[number].name for number in row[1]), row[2], strict=True))
+        )
+        if row is None or bytes(row[0]).hex() != past.row_sha256 or known.get(past.name) != past.power:
+            yield f"{charge.name} was calculated from {past.power} of {past.name} of {past.period.first}, its row has {known.get(past.name)}"
     for name, value in calculation.measured_totals.items():
         if name not in _MONEY and values.get(name) != value:
             yield f"{charge.name} was calculated from {value} of {name}, its determinants have {values.get(name)}"

@@ -1,7 +1,7 @@
 """The laws of switching: no forbidden disconnection, no missed disconnection, and reconnection after payment.
 
 They compare the tables with the rules, without trusting the code that decided: hours, limits and notices are read
-again from the policy's text, by plain arithmetic. Safety (the first eleven) checks each command that was given;
+again from the policy's text, by plain arithmetic. Safety (the first twelve) checks each command that was given;
 liveness (the last four) looks for commands that were not. docs/supply.md names each law and what would break it.
 """
 
@@ -52,6 +52,11 @@ def examine(
             "cut_below_the_limit",
             "no supply is disconnected for credit at the limit or above",
             safety.below_the_limit,
+        ),
+        (
+            "cut_for_what_counts",
+            "no supply is disconnected for a reserve, for what settled at close in its days of grace, or for a subsidy taken back that day",
+            safety.not_counted,
         ),
         (
             "cut_after_no_credit",

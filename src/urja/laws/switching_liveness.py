@@ -240,7 +240,9 @@ def kept_off(books: Books) -> Iterator[str]:
     for row in provisional:
         found = balances[row["account_id"]]
         at_least_minor = books.rules[row["policy"]].minor("reconnect", "at_least")
-        without_minor = found.balance_minor + found.provisional_minor
+        days = books.rules[row["policy"]].whole("credit", "grace_days_at_close", 7)
+        without_minor = found.balance_minor + found.provisional_minor + found.clawed_back_minor
+        without_minor += found.settled_since(books.now - timedelta(days=days))
         if without_minor >= at_least_minor and max(row["provisional_at"], row["ended_at"]) < books.long_ago:
             yield f"account {row['account_id']} has {without_minor} without provisional charges and stays disconnected"
 

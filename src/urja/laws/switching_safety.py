@@ -52,23 +52,69 @@ def below_the_limit(books: Books) -> Iterator[str]:
             yield f"{name_of(cut)} was given at a balance of {cut['balance_minor']}, the limit is {floor_minor}"
     # Once the day is closed, its postings show whether the balance behind the decision was right.
     for cut in books.cuts:
-        day = books.local(cut["issued_at"]).date()
+        left_minor = left_at_the_end(books, cut, books.local(cut["issued_at"]).date())
+        if left_minor is not None and left_minor >= books.rules[cut["policy"]].floor_minor:
+            yield f"{name_of(cut)} would have had {left_minor} left at the end of the day"
+
+
+def left_at_the_end(books: Books, cut: Row, day: date) -> int | None:
+    """Return the balance in minor units at the end of a disconnection's local day, without later payments; None before the
+    day is closed.
+    """
+    (row,) = books.rows(
+        "SELECT (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e "
+        "  WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s AND (e.origin <> 'engine' "
+        "    AND e.posted_at <= %(at)s OR e.origin = 'engine' AND e.service_date <= %(day)s)) AS left_minor, "
+        "(SELECT bool_and(c.closed_through >= %(day)s) FROM billing_close c "
+        "  JOIN contracts_agreement a ON a.id = c.agreement_id WHERE a.account_id = %(account)s) AS closed",
+        {
+            "account": cut["account_id"],
+            "bucket": cut["account_id"] >> 40,
+            "day": day,
+            "at": cut["issued_at"],
+        },
+    )
+    return int(row["left_minor"]) if row["closed"] else None
+
+
+_NOT_COUNTED = """
+SELECT greatest(coalesce(sum((e.inputs->>'at_close')::bigint) FILTER (WHERE e.posted_at <= %(issued)s), 0), 0)
+        + coalesce(sum((e.inputs->>'clawed_back')::bigint) FILTER (WHERE e.posted_at <= %(issued)s
+            AND (e.posted_at AT TIME ZONE %(zone)s)::date = %(day)s), 0) AS then_minor,
+    greatest(coalesce(sum((e.inputs->>'at_close')::bigint) FILTER (WHERE e.service_date <= %(day)s), 0), 0)
+        + coalesce(sum((e.inputs->>'clawed_back')::bigint) FILTER (WHERE e.service_date = %(day)s
+            OR (e.posted_at AT TIME ZONE %(zone)s)::date = %(day)s), 0) AS by_evening_minor
+FROM books_entry e WHERE e.account_id = %(account)s AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back')
+    AND e.posted_at > %(issued)s::timestamptz - make_interval(days => %(days)s)
+"""
+
+
+def not_counted(books: Books) -> Iterator[str]:
+    """Check that no disconnection rests on a reserve, on what settled at close within the policy's days, or on a subsidy taken
+    back that day.
+    """
+    for cut in books.cuts:
+        rules, day = books.rules[cut["policy"]], books.local(cut["issued_at"]).date()
         (row,) = books.rows(
-            "SELECT (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e "
-            "  WHERE e.bucket = %(bucket)s AND e.account_id = %(account)s AND (e.origin <> 'engine' "
-            "    AND e.posted_at <= %(at)s OR e.origin = 'engine' AND e.service_date <= %(day)s)) AS left_minor, "
-            "(SELECT bool_and(c.closed_through >= %(day)s) FROM billing_close c "
-            "  JOIN contracts_agreement a ON a.id = c.agreement_id WHERE a.account_id = %(account)s) AS closed",
+            _NOT_COUNTED,
             {
                 "account": cut["account_id"],
-                "bucket": cut["account_id"] >> 40,
+                "issued": cut["issued_at"],
                 "day": day,
-                "at": cut["issued_at"],
+                "zone": books.zone.key,
+                # What a document grants that does not say it (docs/policy.md).
+                "days": rules.whole("credit", "grace_days_at_close", 7),
             },
         )
-        limit_minor = books.rules[cut["policy"]].floor_minor
-        if row["closed"] and row["left_minor"] >= limit_minor:
-            yield f"{name_of(cut)} would have had {row['left_minor']} left at the end of the day"
+        counted_minor = cut["balance_minor"] + row["then_minor"]
+        if counted_minor >= rules.floor_minor:
+            yield f"{name_of(cut)} was given at {counted_minor} without what does not count yet"
+        left_minor = left_at_the_end(books, cut, day)
+        if left_minor is not None and left_minor + row["by_evening_minor"] >= rules.floor_minor:
+            yield (
+                f"{name_of(cut)} would have had {left_minor + row['by_evening_minor']} left at the end of the day without "
+                "what did not count yet"
+            )
 
 
 def no_credit(books: Books) -> Iterator[str]:

@@ -7,6 +7,7 @@ with the first. docs/money.md names each law and what would break it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Final, LiteralString
@@ -334,6 +335,8 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
             measured=period.measured,
             bank=period.bank,
             ends=period.ends,
+            facts=period.facts,
+            past_demands=period.past_demands,
         )
         expected = {line: amount for line, amount in expected.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
@@ -358,9 +361,13 @@ class _RatedPeriod:
     uses: list[tuple[date, date, int]]
     terms: list[tuple[date, list[str], int]]
     """First day, texts of the tariff's versions, and sanctioned load in W, of each change."""
+    facts: list[tuple[date, dict[str, Fraction]]]
+    """First day, and the loads that terms state besides the sanctioned one in kW, in kW and kVA."""
     by_day_from: date
     measured: list[tuple[date, date, dict[str, int]]]
     """First day, end day and determinants by name, of each part of the period."""
+    past_demands: list[tuple[date, str, int]]
+    """The day after an earlier period, and a maximum demand of it by name, in W or VA."""
     bank: dict[int, int]
     """Units that were banked before, in Wh by the number of the bank."""
     ends: bool
@@ -396,12 +403,12 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
         known = banks.get((agreement_id, start), ({}, False))
         banks[agreement_id, start] = ({**known[0], zone: opening_wh}, ends)
     rows = connection.execute(
-        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured FROM billing_rated "  # noqa: S608 - a constant
+        "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands FROM billing_rated "  # noqa: S608 - a constant
         "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
         f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
         given,
     ).fetchall()
-    for agreement_id, start, first, end, through, uses, versions, measured in rows:
+    for agreement_id, start, first, end, through, uses, versions, measured, past in rows:
         yield _RatedPeriod(
             agreement_id,
             start,
@@ -410,23 +417,41 @@ def _rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator
             through,
             uses=[(date.fromisoformat(a), date.fromisoformat(b), wh) for a, b, wh in uses],
             terms=[
-                (since, [text for name, text in texts[code] if name in named], load_w)
-                for since, code, load_w, named in _terms_of(versions)
+                (since, [text for name, text in texts[code] if name in named], int(load.partition(",")[0]))
+                for since, code, load, named in _terms_of(versions)
             ],
+            facts=[(since, _loads_of(load)) for since, _, load, _ in _terms_of(versions)],
             by_day_from=_by_day_from(versions, first),
             measured=[
                 (date.fromisoformat(a), date.fromisoformat(b), values) for a, b, values in measured or ()
             ],
             bank=banks.get((agreement_id, start), ({}, False))[0],
             ends=banks.get((agreement_id, start), ({}, False))[1],
+            past_demands=[(date.fromisoformat(end), name, power) for _, end, name, power, *_ in past or ()],
         )
 
 
-def _terms_of(rated: str) -> Iterator[tuple[date, str, int, list[str]]]:
-    """Yield the terms in `billing_rated.versions`: first day, tariff code, load in W, and the names of its versions."""
+def _terms_of(rated: str) -> Iterator[tuple[date, str, str, list[str]]]:
+    """Yield the terms in `billing_rated.versions`: first day, tariff code, loads, and the names of its versions.
+
+    Loads are the sanctioned one in W, and what else is stated: `5000,load_va=6000,contracted_w=4000,contracted_va=4500`.
+    """
     for each in rated.removeprefix(_by_day(rated)).split("; "):
-        since, code, load_w, *named = each.split(" ")
-        yield date.fromisoformat(since), code, int(load_w), named
+        since, code, loads, *named = each.split(" ")
+        yield date.fromisoformat(since), code, loads, named
+
+
+_LOADS: Final = {
+    "load_va": "sanctioned kVA",
+    "contracted_w": "contracted kW",
+    "contracted_va": "contracted kVA",
+}
+
+
+def _loads_of(loads: str) -> dict[str, Fraction]:
+    """Return the loads besides the sanctioned one in kW as the second rater names them, in kW and kVA."""
+    stated = (each.split("=") for each in loads.split(",")[1:])
+    return {_LOADS[name]: Fraction(int(load), 1000) for name, load in stated}
 
 
 def _by_day(rated: str) -> str:
@@ -448,7 +473,9 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
     yield from _calendars(connection)
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
-        "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, t.sanctioned_load_w::text] "
+        "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, concat(t.sanctioned_load_w, "
+        "',load_va=' || t.sanctioned_load_va, ',contracted_w=' || t.contracted_load_w, "
+        "',contracted_va=' || t.contracted_load_va)] "
         "ORDER BY t.valid_from), (a.valid_from AT TIME ZONE %(zone)s)::date = r.billed_first AND EXISTS ("
         "  SELECT FROM contracts_agreement b WHERE b.service_point_id = a.service_point_id "
         "  AND b.valid_to <= a.valid_from AND b.valid_to > r.billed_first::timestamp AT TIME ZONE %(zone)s "
@@ -476,8 +503,8 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
         rated = list(_terms_of(versions))
         day = first
         while day < end:
-            on = [(code, load_w) for since, code, load_w, _ in rated if since <= day][-1:]
-            begun = [(code, int(load_w)) for since, code, load_w in agreed if since <= day.isoformat()]
+            on = [(code, loads) for since, code, loads, _ in rated if since <= day][-1:]
+            begun = [(code, loads) for since, code, loads in agreed if since <= day.isoformat()]
             if on != begun[-1:]:
                 yield f"agreement {agreement_id} from {start} was rated on {on} on {day}, its terms are {begun[-1:]}"
                 break

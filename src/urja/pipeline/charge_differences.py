@@ -177,7 +177,8 @@ def period_differences(
         energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
         measured = Measured()
         if basis.needs and basis.billed.days and agreement.id in known:
-            if (why := _why_held(agreement, basis, row, energy_wh)) is not None:
+            closed = through[agreement.id] == basis.billed.end
+            if (why := _why_held(agreement, basis, row, energy_wh, closed=closed)) is not None:
                 settled.held[agreement.id] = why
                 continue
             assert row is not None
@@ -214,6 +215,7 @@ def period_differences(
             rating,
             evidence,
             earlier.get(agreement.id),
+            _at_close(agreement, period, rating),
             one_bill=one_bill,
         )
         lines = {line.name: line for line in rating.target.lines}
@@ -240,6 +242,7 @@ def period_differences(
                 tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
                 rating.basis.fingerprint,
                 tuple((use.days.first, use.days.end, use.values) for use in rating.measured.uses),
+                rating.measured.past_demands,
             )
         )
     return settled
@@ -272,8 +275,23 @@ def _readings_came(
     return again is not None and again.billed_value == billed
 
 
-def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_wh: int) -> str | None:
-    """Return why an agreement waits for determinants; empty where readings have come since its energy was queried."""
+def _at_close(agreement: Agreement, period: Period, rating: Rating) -> dict[str, int]:
+    """Return what of each line's difference is due because the period is closed, in minor units."""
+    if not rating.basis.settles_at_close:
+        return {}
+    found = rating.settled_at_close()
+    for name, posted_minor in queries.settled_at_close(agreement.id, period.first).items():
+        found[name] = found.get(name, 0) - posted_minor
+    return found
+
+
+def _why_held(
+    agreement: Agreement, basis: Basis, row: NamedRow | None, energy_wh: int, *, closed: bool
+) -> str | None:
+    """Return why an agreement waits for determinants; empty where readings have come since its energy was queried.
+
+    Only a period that closes needs a maximum demand.
+    """
     codes = ", ".join(dict.fromkeys(each.versions[0].code for each in basis.terms))
     held = f"account {agreement.account_id} is held back: tariff {codes} needs"
     if row is None:
@@ -286,7 +304,10 @@ def _why_held(agreement: Agreement, basis: Basis, row: NamedRow | None, energy_w
         )
     if determined_rows.billed_value(row) != energy_wh:
         return ""
-    if lacking := sorted(basis.needs - row.values.keys()):
+    demands = [names for tariff in basis.versions for names in tariff.recorded_demands] if closed else []
+    lacking = sorted(basis.sums - row.values.keys())
+    lacking += dict.fromkeys(" or ".join(names) for names in demands if row.values.keys().isdisjoint(names))
+    if lacking:
         return (
             f"{held} {', '.join(lacking)}, which is not known from {basis.billed.first} on: no meter of agreement "
             f"{agreement.id} counts it on these days; install one that does, or correct the terms of the agreement"
@@ -358,7 +379,7 @@ def changed_period_differences(
         changed = (
             as_rated != as_known
             or cut != cuts_wh.get((agreement.id, period.first), {})
-            or _measured_otherwise(basis, rated)
+            or _measured_otherwise(agreement, basis, rated)
         )
         asked.setdefault(period, []).append((agreement, changed))
     for period, members in sorted(asked.items()):
@@ -371,14 +392,18 @@ def changed_period_differences(
     return settled.without(settled.held)
 
 
-def _measured_otherwise(basis: Basis, rated: billing.Rated) -> bool:
-    """Return whether the newest determinants of a period's charged days are not those that it was rated by."""
+def _measured_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated) -> bool:
+    """Return whether the newest determinants of a period's charged days are not those that it was rated by.
+
+    Nor are those of earlier periods, where ratchets go by them.
+    """
     if not basis.needs:
         return False
     rows = newest_named([rated.agreement_id], rated.period_start, rated.through - ONE_DAY)
     row = rows.get(rated.agreement_id)
-    return row is not None and any(
-        rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs
+    return row is not None and (
+        any(rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs)
+        or (rated.through == rated.billed[1] and rated.past_demands != basis.past_demands(agreement))
     )
 
 
@@ -417,7 +442,7 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
     """The inputs from which periods were rated, as far back as corrections go."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured "
+            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands "
             "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
             [agreement_ids, usage.oldest_corrected(day)],
         )
@@ -436,8 +461,9 @@ def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
                     (use.days.first, use.days.end, use.values)
                     for use in (usage.measured_from_json(measured) if measured else ())
                 ),
+                usage.past_demands_from_json(past) if past else (),
             )
-            for agreement_id, start, first, end, through, uses, versions, measured in cursor.fetchall()
+            for agreement_id, start, first, end, through, uses, versions, measured, past in cursor.fetchall()
         ]
 
 
@@ -499,6 +525,8 @@ class _DraftBuilder:
     evidence: Evidence
     earlier: tuple[int, JsonObject] | None
     """A calculation of the period that this one may name, with its entry's number."""
+    at_close: Mapping[str, int]
+    """What of each line's difference is due because the period is closed, in minor units."""
     one_bill: bool
     drafts: list[books.Draft] = field(default_factory=list)
 
@@ -514,6 +542,7 @@ class _DraftBuilder:
         inputs: JsonObject = {"title": title}
         if last is not None:
             inputs["before"] = last.seq
+        inputs |= self._not_counted(name, charge_minor)
         if self.drafts:
             inputs["calculated_with"] = len(self.drafts)
         else:
@@ -535,6 +564,17 @@ class _DraftBuilder:
                 service_date=self.day,
             )
         )
+
+    def _not_counted(self, name: str, charge_minor: int) -> dict[str, int]:
+        """Return what of a charge is no ground to disconnect for some time, in minor units; what is zero is left out.
+
+        That is what settles at close, and what takes a subsidy back.
+        """
+        at_close = self.at_close.get(name, 0)
+        claimed = any(name in lines for lines in self.rating.target.claims.values())
+        back = max(0, charge_minor - at_close) if claimed else 0
+        parts = {"at_close": at_close, "clawed_back": back}
+        return {part: minor for part, minor in parts.items() if minor}
 
     def _key(self, name: str) -> str:
         """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket."""

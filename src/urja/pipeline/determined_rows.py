@@ -19,7 +19,7 @@ from urja.apps.rulebook.queries import calendars, heat_values, tariffs
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.calendars import UncoveredDayError
 from urja.core.rating import Measured, uses_of_rows
-from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.priced_quantities import BILLED, adds_up
 from urja.quantities.catalogue import BY_ID, Commodity
 
 TOGETHER: Final = 1000
@@ -84,18 +84,24 @@ def billed_value(row: NamedRow) -> int | None:
 def measured_of(agreement: Agreement, basis: Basis, through: date, row: NamedRow) -> Measured:
     """Return the determinants that the tariffs of a period need, split where a price changes, from the row of all its days.
 
-    What days before a change have is calculated from their readings as they are now, by the rules of the row.
+    What days before a change have is calculated from their readings as they are now, by the rules of the row. Once all days
+    are charged, it has the demands of earlier periods for ratchets.
     """
-    rows = {through - ONE_DAY: {name: row.values[name] for name in basis.needs}}
+    rows = {through - ONE_DAY: basis.needed_of(row.values)}
     if cuts := basis.changes_before(through):
         wanted = wanted_of(agreement, through - ONE_DAY, gas_supplies([agreement]))
         with connection.cursor() as cursor:
             parts = evaluate(cursor, [replace(wanted, as_of=day - ONE_DAY) for day in cuts], usage.zone())
         for part in parts:
             names = (BY_ID[number].name for number in part.channels.ids)
-            known = dict(zip(names, part.values, strict=True))
-            rows[part.wanted.as_of] = {name: known[name] for name in basis.needs if name in known}
-    return Measured(uses_of_rows(basis.billed.first, rows))
+            known = basis.needed_of(dict(zip(names, part.values, strict=True)))
+            # A meter's own maximum is of the whole period, and may be a step below what intervals prove.
+            rows[part.wanted.as_of] = {
+                name: value if adds_up(name) else min(value, row.values.get(name, value))
+                for name, value in known.items()
+            }
+    past = basis.past_demands(agreement) if through == basis.billed.end else ()
+    return Measured(uses_of_rows(basis.billed.first, rows), past)
 
 
 def _wanted_if_covered(agreement: Agreement, day: date, period: Period, gas: GasSupplies) -> list[Wanted]:

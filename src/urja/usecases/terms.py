@@ -4,7 +4,7 @@ Charges of past days are corrected by new entries at the next close; the meter i
 configuration.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from urja.apps.assets.configuration import billing_device
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
 from urja.apps.contracts import meter_configuration
+from urja.apps.contracts.kinds import OTHER_LOADS
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
@@ -118,7 +119,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
 class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
     def values(self) -> dict[str, object]:
-        return {"sanctioned_load_w": self.sanctioned_load_w}
+        return {"sanctioned_load_w": self.sanctioned_load_w, **other_loads_of(self)}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         yield from self._faults_if_same(before)
@@ -127,10 +128,23 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
                 "a sanctioned load must be more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
+        yield from other_load_faults(self)
         device_id = billing_device(agreement.service_point_id, self.begins(agreement))
         device = None if device_id is None else Device.objects.filter(id=device_id).first()
         if device is not None:
             yield from load_faults(device, self.sanctioned_load_w)
+
+
+def other_loads_of(stated: agreements.ChangeLoad | agreements.MoveIn) -> dict[str, object]:
+    """Return the loads that an operation states besides the sanctioned load in W, in W and VA."""
+    return {name: load for name in OTHER_LOADS if (load := getattr(stated, name)) is not None}
+
+
+def other_load_faults(stated: agreements.ChangeLoad | agreements.MoveIn) -> Iterator[str]:
+    """Yield why a load that an operation states cannot be one."""
+    for name, load in other_loads_of(stated).items():
+        if not isinstance(load, int) or not 0 < load < 2**31:
+            yield say("{name} must be more than 0, not {load}", name=name, load=load)
 
 
 class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
@@ -143,6 +157,8 @@ class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
         yield from tariff_faults(
             self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
         )
+        stated = [name for name in OTHER_LOADS if getattr(before, name) is not None]
+        yield from unstated_load_faults(self.tariff_code, local_day(self.begins(agreement), zone()), stated)
 
 
 class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
@@ -209,6 +225,19 @@ def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]
         )
 
 
+def unstated_load_faults(code: str, day: date, stated: Collection[str]) -> Iterator[str]:
+    """Yield why terms that state these loads (`OTHER_LOADS`) cannot be rated by a tariff from a day on."""
+    tariff = tariffs.in_force(code, day)
+    for load, apparent in sorted(tariff.loads) if tariff is not None else ():
+        name = f"{load}_load_{'va' if apparent else 'w'}"
+        if name not in stated:
+            yield say(
+                "tariff {code} goes by {name}, which the terms do not state: state it first",
+                code=code,
+                name=name,
+            )
+
+
 def commodity_faults(code: str, commodity: str) -> Iterator[str]:
     """Yield why a tariff cannot bill a service point of a commodity."""
     priced = tariffs.commodity_of(code)
@@ -257,6 +286,7 @@ def change_terms(execution: Execution, agreement: Agreement, at: datetime, value
                 "payment_mode",
                 "metering_mode",
                 "converted_at",
+                *OTHER_LOADS,
             )
         }
         execution.change(current, valid_to=at)

@@ -31,13 +31,30 @@ def test_zones_are_the_calendars_and_what_the_close_cannot_rate_is_refused(datab
         load_tariff(TARIFF.replace("solar", "sun"), START)
     with pytest.raises(UnlikeVersionError, match="zone 'solar' is 3 in it and 2"):
         load_tariff(TARIFF.replace("solar = 2", "solar = 3"), START)
-    at_close = TARIFF.replace('"slabs"', '"slabs"\nsettles = "at-close"')
-    with pytest.raises(
-        UnratedTariffError, match="needs a reserve for line energy, which settles at close, which the"
-    ):
-        load_tariff(at_close, START)
     common = '"slabs"\nquantity = "common_import_wh"\nshare = "flat"'
     with pytest.raises(UnratedTariffError, match="needs common_import_wh, share by flat"):
         load_tariff(TARIFF.replace('"slabs"', common), START)
     priced = TARIFF.replace('"slabs"', '"slabs"\nquantity = "import_vah"')
     assert load_tariff(priced, START).code == "shop"
+
+
+def test_what_settles_at_close_is_loaded(database):
+    from urja.apps.rulebook.errors import UnratedTariffError
+    from urja.apps.rulebook.operations import load_calendar, load_tariff
+
+    load_calendar(TOD, recorded_at=START, actor="test")
+    text = TARIFF + DEMAND
+    zoned = text.replace("rate = 9", 'rate = 9\nzones = ["solar"]\nratchet = {periods = 3}')
+    with pytest.raises(UnratedTariffError, match="needs maximum demands of earlier periods by zone, which"):
+        load_tariff(zoned, START)
+    assert load_tariff(text.replace('"slabs"', '"slabs"\nsettles = "at-close"'), START).code == "shop"
+
+
+DEMAND = """
+[[line]]
+name = "demand"
+accrues = "demand"
+billed = "recorded"
+unit = "kVA"
+rate = 9
+"""

@@ -107,6 +107,11 @@ def accounts(draw: st.DrawFn, zone: ZoneInfo = IST) -> Facts:
         as_of=draw(often(now - HOUR, st.none() | ago(3))),
         estimated_share=draw(often(Fraction(0), st.integers(0, 100).map(lambda n: Fraction(n, 100)))),
         provisional_minor=draw(often(0, st.integers(0, 50_000))),
+        at_close_minor=draw(often(0, st.integers(0, 50_000))),
+        at_close_until=draw(
+            often(None, st.integers(1, 8 * 96).map(lambda n: now + n * timedelta(minutes=15)))
+        ),
+        clawed_back_minor=draw(often(0, st.integers(0, 50_000))),
         last_recharge_minor=draw(st.none() | st.integers(1, 300_000)),
         last_recharge_at=draw(st.none() | ago(80)),
         daily_cost_minor=draw(st.none() | st.integers(1, 20_000)),

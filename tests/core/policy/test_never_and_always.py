@@ -64,7 +64,10 @@ def test_a_cut_is_never_forbidden(policy: Policy, facts: Facts):
     assert cut.not_before <= facts.now < cut.not_after
     assert all(is_free(local) for local in each_minute(cut, IST))
     assert not facts.flags
-    assert facts.balance_minor + facts.provisional_minor < policy.floor_minor <= 0
+    counted = facts.balance_minor + facts.provisional_minor + facts.clawed_back_minor
+    if facts.at_close_until is not None and facts.now < facts.at_close_until:
+        counted += facts.at_close_minor
+    assert counted < policy.floor_minor <= 0
     assert facts.as_of is not None
     assert cut.not_after <= facts.as_of + DAY
     assert facts.estimated_share <= policy.cut.max_estimated
@@ -149,6 +152,8 @@ def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
             or facts.converted_at
             or facts.paid
             or facts.provisional_minor
+            or facts.at_close_minor
+            or facts.clawed_back_minor
             or facts.estimated_share > policy.cut.max_estimated
             or (policy is PLAIN and facts.authorised)
             or (policy is UPPCL and facts.now - since < 30 * DAY)
@@ -306,6 +311,8 @@ PREVENTS = {
     "no data": {"as_of": None},
     "estimates": {"estimated_share": 1},
     "provisional charges": {"provisional_minor": 100_000},
+    "what settled at close": {"at_close_minor": 100_000, "at_close_until": NOON + DAY},
+    "a subsidy taken back": {"clawed_back_minor": 100_000},
     "a payment under way": {"authorised": (AuthorisedPayment(100, NOON - HOUR),)},
     "no collection": {"health": Health(collection=False)},
     "no payments": {"health": Health(payments=False)},

@@ -112,6 +112,9 @@ def test_an_undelivered_notice_delays_and_is_sent_again():
         ({"flags": frozenset({"medical"})}, "protected", "flags"),
         ({"converted_at": NOON - 2 * DAY}, "grace", "credit.grace_days_after_conversion"),
         ({"provisional_minor": 99_999}, "grace", "ledger.provisional"),
+        ({"at_close_minor": 99_999, "at_close_until": NOON + DAY}, "grace", "credit.grace_days_at_close"),
+        ({"at_close_minor": 99_999, "at_close_until": NOON}, "to_be_cut", "cut.from"),
+        ({"clawed_back_minor": 99_999}, "grace", "ledger.clawed_back"),
         ({"authorised": (AuthorisedPayment(50_000, NOON - HOUR),)}, "suspended", "payments.authorised_holds_hours"),
         ({"health": Health(payments=False)}, "suspended", "health.payments"),
         ({"as_of": NOON - 30 * HOUR}, "suspended", "cut.max_data_age_hours"),
@@ -129,6 +132,20 @@ def test_an_undelivered_notice_delays_and_is_sent_again():
 def test_one_reason_names_the_rule(changes, standing, rule):
     decision = decide(PLAIN, ripe(**changes))
     assert (decision.standing.value, decision.reason.rule) == (standing, rule)
+
+
+def test_what_settled_at_close_counts_once_its_days_are_over():
+    until = NOON + 3 * DAY
+    facts = ripe(at_close_minor=99_999, at_close_until=until)
+    decision = decide(PLAIN, facts)
+    assert (decision.reason.key, decision.look_again_at) == ("at_close", min(until, facts.as_of + DAY))
+    assert decision.planned is not None
+    assert decision.planned.not_before >= until
+    later = until + HOUR
+    assert decide(PLAIN, replace(facts, now=later, as_of=later)).cut is not None
+    back = decide(PLAIN, ripe(clawed_back_minor=99_999))
+    # The next local midnight.
+    assert back.reason.params["until_at"] == "2026-11-25T00:00:00+05:30", back.reason
 
 
 def test_the_remaining_emergency_credit_follows_from_the_shown_balance():

@@ -91,6 +91,24 @@ def test_the_balance_is_that_of_the_books(api, society):
         fresh.balance_minor, fresh.ledger_minor, fresh.pending_minor,
     )  # fmt: skip
     assert (told["currency"], told["account_id"]) == ("INR", account)
+    assert (told["reserve_minor"], told["reserves"]) == (0, [])
+
+
+def test_the_balance_tells_what_the_end_of_the_period_will_add(api, society):
+    from tests.apps.town import START
+    from tests.web.api.conftest import as_owner
+    from tests.web.test_reserve import LEAST
+
+    from urja.apps.rulebook.operations import load_tariff
+    from urja.apps.rulebook.queries.tariffs import bundled_tariffs
+
+    text = bundled_tariffs()["demo-domestic.toml"].replace('version = "2024-1"', 'version = "least"')
+    as_owner(lambda: load_tariff(text + LEAST, START))
+    told = api("consumer").get(f"/accounts/{society.flats[0].account_id}/balance").json()
+    (reserve,) = told["reserves"]
+    assert reserve["settles_on"] == "2026-03-31"
+    assert [line["title"] for line in reserve["lines"]] == ["Minimum charge"]
+    assert 0 < told["reserve_minor"] == reserve["amount_minor"] == reserve["lines"][0]["amount_minor"]
 
 
 def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):

@@ -7,10 +7,12 @@ day, and how much was charged for a day that was closed without the register rea
 
 # ruff: noqa: S608  (statements are put together from constants; values travel as parameters)
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from typing import Final
 
 from django.db import connection
 
@@ -29,6 +31,25 @@ FIRST_DAY_MINIMUM = timedelta(hours=1)
 
 DAYS_OF_COST = 7
 """Days left are the balance over the mean cost of this many days: the last posted ones whose use is known."""
+
+
+NEVER_COUNTED_LONGER: Final = timedelta(days=91)
+"""What settled at close is looked for so far back: longer than any policy grants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """An estimate of what lines that settle at close will add to a billing period. It is no charge and in no ledger."""
+
+    settles_on: date
+    """The last day of the period, whose close posts it."""
+    lines: tuple[tuple[str, int], ...]
+    """Titles of lines with their amounts in minor units; an incentive is negative."""
+
+    @property
+    def minor(self) -> int:
+        """The sum of all lines, in minor units."""
+        return sum(minor for _, minor in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +85,21 @@ class Balance:
     """Data watermark of the current period's accrual."""
     latest_energy_wh: int | None
     """Energy of the current period's accrual, in Wh."""
+    reserves: tuple[Reserve, ...] = ()
+    """Of each period that is not closed, oldest first; none of a tariff without lines that settle at close."""
+    at_close: tuple[tuple[datetime, int], ...] = ()
+    """What settled at close: when it was posted, and the charge in minor units."""
+    clawed_back_minor: int = 0
+    """Subsidies that were taken back today, or will be by the close of a day that has begun."""
+
+    @property
+    def reserve_minor(self) -> int:
+        """The sum of all reserves, in minor units: beside the balance, and no part of it."""
+        return sum(reserve.minor for reserve in self.reserves)
+
+    def settled_since(self, since: datetime) -> int:
+        """Return what was charged at a close after an instant (UTC), in minor units; incentives are taken off."""
+        return max(0, sum(minor for posted_at, minor in self.at_close if posted_at > since))
 
 
 def fresh_balance(account_id: int, now: datetime, agreement: Agreement | None = None) -> Balance:
@@ -108,6 +144,8 @@ class _Stored:
     days: int
     instalment_minor: int
     """Instalment of dues that each day pays."""
+    not_counted: str | None
+    """JSON of the entries that settled at close or took a subsidy back: instant posted (Unix seconds) and both parts."""
 
     @property
     def daily_cost_minor(self) -> Fraction | None:
@@ -122,6 +160,16 @@ DAILY_INSTALMENT_SQL = """coalesce((
 ), 0)::bigint"""
 """SQL for the instalment of dues that account `a` pays with each day at `now`, in minor units."""
 
+NOT_COUNTED_SQL = """(
+    SELECT jsonb_agg(jsonb_build_array(extract(epoch FROM e.posted_at), coalesce((e.inputs->>'at_close')::bigint, 0),
+        coalesce((e.inputs->>'clawed_back')::bigint, 0)) ORDER BY e.seq)
+    FROM books.entry e WHERE e.bucket = a.bucket AND e.account_id = a.id
+        AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back') AND e.posted_at > %(since)s
+        -- A provisional day is not counted as a whole.
+        AND NOT (coalesce(d.provisional, false) AND e.service_date = d.closed_through)
+)"""
+"""SQL for the entries of account `a`, whose close is `d`, that are no ground to disconnect for some time."""
+
 _STORED = f"""
 SELECT a.id, a.balance_minor, a.last_seq, a.currency,
     coalesce((
@@ -133,7 +181,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
         WHERE e.bucket = a.bucket AND e.account_id = a.id AND e.agreement_id = d.agreement_id
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
-    cost.minor, cost.days, {DAILY_INSTALMENT_SQL}, newest.*, done.billed_end, done.versions,
+    cost.minor, cost.days, {DAILY_INSTALMENT_SQL}, {NOT_COUNTED_SQL}, newest.*, done.billed_end, done.versions,
     CASE WHEN done.billed_end IS NULL THEN (
         SELECT -sum(e.amount_minor)::bigint FROM books.entry e
         WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
@@ -153,7 +201,12 @@ CROSS JOIN LATERAL (
             SELECT (max(r.watermark_at) AT TIME ZONE %(zone)s)::date FROM readings.accrual r
             WHERE r.agreement_id = given.agreement_id)
     )
-    SELECT -sum(amount_minor)::bigint AS minor, count(DISTINCT service_date) AS days FROM recent
+    -- What settles at close is of the whole period, and not of its last day.
+    SELECT -sum(amount_minor)::bigint - coalesce((
+        SELECT sum((e.inputs->>'at_close')::bigint)::bigint FROM books.entry e
+        WHERE e.bucket = a.bucket AND e.account_id = a.id AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back')
+            AND e.service_date > max(recent.service_date) - %(days)s::int AND e.service_date <= max(recent.service_date)
+    ), 0) AS minor, count(DISTINCT service_date) AS days FROM recent
     WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int
 ) cost
 LEFT JOIN LATERAL (
@@ -168,7 +221,7 @@ LEFT JOIN billing_rated done ON done.agreement_id = newest.agreement_id AND done
 ORDER BY a.id, newest.period
 """
 
-_STORED_COLUMNS = 10
+_STORED_COLUMNS = 11
 
 
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
@@ -185,8 +238,9 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
     }
     rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
     charged |= _charged([one for one in rated if one not in charged])
+    given = _given([one for one in open_.values() if one.given])
     return {
-        id_: _balance(books, open_[id_].accrued(charged) if id_ in open_ else _NOTHING, used[id_])
+        id_: _balance(books, open_[id_].accrued(charged, given) if id_ in open_ else _NOTHING, used[id_], now)
         for id_, books in stored.items()
     }
 
@@ -215,6 +269,7 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
                 "days": DAYS_OF_COST,
                 "zone": usage.zone().key,
                 "now": now,
+                "since": now - NEVER_COUNTED_LONGER,
             },
         )
         rows = cursor.fetchall()
@@ -257,6 +312,9 @@ class _Accrued:
     estimated_wh: int
     first_day_cost_minor: Fraction | None = None
     """Cost of a whole day at the pace of the first one so far; None once a day is closed."""
+    reserves: tuple[Reserve, ...] = ()
+    clawed_back_minor: int = 0
+    """What the next close takes back of subsidies that were given."""
 
 
 _NOTHING = _Accrued(0, None, 0)
@@ -271,11 +329,21 @@ class _Open:
     as_of: datetime
     estimated_wh: int
     first_day_cost_minor: Fraction | None
+    reserves: tuple[Reserve, ...]
+    given: Mapping[tuple[date, str], int]
+    """Targets of lines that others pay, by period and line, in minor units: below zero what the consumer is given."""
 
-    def accrued(self, charged: Mapping[tuple[int, date], int]) -> _Accrued:
+    def accrued(
+        self, charged: Mapping[tuple[int, date], int], given: Mapping[tuple[int, date, str], int]
+    ) -> _Accrued:
         """Return the targets less what was posted for them."""
         pending = sum(target - charged[self.agreement.id, period.first] for period, target in self.rated)
-        return _Accrued(pending, self.as_of, self.estimated_wh, self.first_day_cost_minor)
+        back = sum(
+            max(0, target - given.get((self.agreement.id, *line), 0)) for line, target in self.given.items()
+        )
+        return _Accrued(
+            pending, self.as_of, self.estimated_wh, self.first_day_cost_minor, self.reserves, back
+        )
 
 
 def _open(
@@ -290,6 +358,8 @@ def _open(
     period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
     days = usage.days_of(agreement)
+    reserves: list[Reserve] = []
+    given: dict[tuple[date, str], int] = {}
     as_of = max(row.watermark_at for row in rows)
     through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
     rated = []
@@ -299,17 +369,36 @@ def _open(
         if done and period.end <= through and done == _rating_of(agreement, period):
             continue
         if days.intersection(Period(period.first, min(period.end, through))).days:
-            rated.append((period, _target(agreement, period, through, row.billed_value).total_minor))
+            closed = _is_closed(period.intersection(days), books.closed_through)
+            rating = _rating(agreement, period, through, row.billed_value, closed=closed)
+            rated.append((period, rating.target.total_minor))
+            given |= {
+                (period.first, name): -minor
+                for claims in rating.target.claims.values()
+                for name, minor in claims.items()
+            }
+            lines = () if closed else rating.reserve
+            if lines:
+                titles = tuple((line.title, line.amount_minor) for line in lines)
+                reserves.append(Reserve(rating.basis.billed.end - ONE_DAY, titles))
     first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
     estimated_wh = sum(row.estimated_billed_value for row in rows)
-    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day)
+    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day, tuple(reserves), given)
 
 
-def _target(agreement: Agreement, period: Period, through: date, energy_wh: int) -> RatedPeriod:
+def _is_closed(billed: Period, closed_through: date | None) -> bool:
+    """Return whether the last of some billed days is closed. One that has begun, or waits for its close, is not."""
+    return closed_through is not None and closed_through + ONE_DAY >= billed.end
+
+
+def _rating(
+    agreement: Agreement, period: Period, through: date, energy_wh: int, *, closed: bool
+) -> usage.Rating:
     """Return what a period costs up to a day, with what the days that are not charged yet have so far."""
     basis = usage.basis_for(agreement, period)
     measured = _measured(agreement, period, basis, through)
-    return usage.rate_on(basis, through, energy_wh, usage.energy_at(agreement.id, period), measured).target
+    energy_at = usage.energy_at(agreement.id, period)
+    return usage.rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
 
 
 def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through: date) -> Measured:
@@ -329,7 +418,11 @@ def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
             return None
         period = usage.period_of(agreement, rows[-1].period)
         through = usage.last_day(max(row.watermark_at for row in rows)) + ONE_DAY
-        return _target(agreement, period, through, rows[-1].billed_value)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT closed_through FROM billing_close WHERE agreement_id = %s", [agreement.id])
+            (closed_through,) = cursor.fetchone() or (None,)
+        closed = _is_closed(period.intersection(usage.days_of(agreement)), closed_through)
+        return _rating(agreement, period, through, rows[-1].billed_value, closed=closed).target
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -360,7 +453,7 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
         ),
     )
     energy_wh = used.billed_value * ONE_DAY // elapsed
-    rating = usage.rate_on(basis, first + ONE_DAY, energy_wh, lambda _day: 0, paced)
+    rating = usage.rate_on(basis, first + ONE_DAY, energy_wh, lambda _day: 0, paced, closed=False)
     return Fraction(rating.target.total_minor)
 
 
@@ -369,7 +462,28 @@ def _paced(name: str, value: int, elapsed: timedelta) -> int:
     return value * ONE_DAY // elapsed if adds_up(name) else value
 
 
-def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) -> Balance:
+def _given(open_: Sequence[_Open]) -> dict[tuple[int, date, str], int]:
+    """Return what the engine has charged on lines that others pay, in minor units, by agreement, period and line."""
+    if not open_:
+        return {}
+    asked = [(one.agreement.id, *line) for one in open_ for line in one.given]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT asked.agreement_id, asked.first, asked.line, -sum(e.amount_minor)::bigint "
+            "FROM unnest(%s::bigint[], %s::date[], %s::text[]) AS asked (agreement_id, first, line) "
+            "JOIN books.entry e ON e.origin = 'engine' AND e.agreement_id = asked.agreement_id "
+            "AND e.period_start = asked.first AND e.line = asked.line GROUP BY 1, 2, 3",
+            [list(column) for column in zip(*asked, strict=True)],
+        )
+        return {(agreement_id, first, line): minor for agreement_id, first, line, minor in cursor.fetchall()}
+
+
+def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], now: datetime) -> Balance:
+    not_counted = [
+        (datetime.fromtimestamp(at, UTC), at_close, back)
+        for at, at_close, back in json.loads(books.not_counted or "[]")
+    ]
+    today = local_day(now, usage.zone())
     balance_minor = books.balance_minor - accrued.pending_minor
     cost = books.daily_cost_minor or accrued.first_day_cost_minor
     if cost:
@@ -389,6 +503,10 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy]) ->
         last_seq=books.last_seq,
         latest_watermark_at=used[-1].watermark_at if used else None,
         latest_energy_wh=used[-1].billed_value if used else None,
+        reserves=accrued.reserves,
+        at_close=tuple((at, minor) for at, minor, _ in not_counted if minor),
+        clawed_back_minor=accrued.clawed_back_minor
+        + sum(back for at, _, back in not_counted if local_day(at, usage.zone()) == today),
     )
 
 

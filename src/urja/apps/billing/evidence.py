@@ -287,16 +287,20 @@ def _before(entry: ChargeEntry) -> tuple[int, int | None]:
 def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
     if evidence.determinants is None:
         return []
+    faults = _past_faults(entry, evidence.calculation)
     version, sha256 = evidence.determinants
     as_of = evidence.calculation.through - ONE_DAY
     stored = determinants.named_row(entry.agreement_id, entry.period_start, as_of, version)
     name = f"determinants from {entry.period_start} to {as_of}, version {version}"
     if stored is None or stored.sha256 != sha256:
-        return [f"the {name} that the entry names are not stored"]
+        return [*faults, f"the {name} that the entry names are not stored"]
     billed = next((stored.values[name] for name in BILLED.values() if name in stored.values), None)
     if billed != evidence.calculation.energy_wh:
-        return [f"the {name} have {billed}; the entry was calculated from {evidence.calculation.energy_wh}"]
-    return [
+        return [
+            *faults,
+            f"the {name} have {billed}; the entry was calculated from {evidence.calculation.energy_wh}",
+        ]
+    return faults + [
         f"the {name} have {stored.values.get(each)} of {each}; the entry was calculated from {value}"
         for each, value in evidence.calculation.measured_totals.items()
         if each not in MONEY and stored.values.get(each) != value
@@ -325,6 +329,20 @@ def _units_faults(entry: ChargeEntry, rated: RatedPeriod) -> list[str]:
         for row in rated.bank
         if row.zone not in stored or stored[row.zone].row != row
     ]
+
+
+def _past_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:
+    """Return what the rows of earlier periods have, where it is not what a ratchet was calculated from."""
+    faults = []
+    for past in calculation.past_demands:
+        as_of = past.period.end - ONE_DAY
+        row = determinants.named_row(entry.agreement_id, past.period.first, as_of, past.row_version)
+        if row is None or row.sha256 != past.row_sha256 or row.values.get(past.name) != past.power:
+            faults.append(
+                f"the determinants from {past.period.first} to {as_of}, version {past.row_version}, do not have "
+                f"{past.power} of {past.name}; the entry was calculated from it"
+            )
+    return faults
 
 
 def _intervals(entry: ChargeEntry, evidence: Evidence) -> BilledIntervals:
@@ -376,8 +394,8 @@ def _cause(entry: ChargeEntry, evidence: Evidence, before: _State) -> Cause | No
     if now.billed != then.billed or now.by_day_from != then.by_day_from:
         return Cause.MOVED_DAYS
     if _terms_before(now, then.through) != _terms_before(then, then.through):
-        same_loads = [each.load_w for each in now.terms] == [each.load_w for each in then.terms]
-        return Cause.BACKDATED_TARIFF if same_loads else Cause.CHANGED_TERMS
+        loads, loads_then = ([(each.load_w, each.other_loads) for each in one.terms] for one in (now, then))
+        return Cause.BACKDATED_TARIFF if loads == loads_then else Cause.CHANGED_TERMS
     closing, former = evidence.closing, earlier.closing
     if closing and former and closing["device_id"] != former["device_id"]:
         return Cause.EXCHANGE
@@ -393,7 +411,7 @@ def _terms_before(calculation: Calculation, day: date) -> list[object]:
     return [
         (
             each.first,
-            each.load_w,
+            (each.load_w, each.other_loads),
             [version for version in each.versions if tariffs.version_with_hash(version).valid_from < day],
         )
         for each in calculation.terms

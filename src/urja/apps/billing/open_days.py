@@ -36,7 +36,7 @@ def measured_so_far(agreement: Agreement, period: Period, basis: Basis, through:
     except UncoveredDayError:
         return charged
     values = {name: found[name] for name in basis.needs if name in found}
-    if len(values) < len(basis.needs):
+    if not basis.sums <= values.keys():
         return charged
     # Recharges and balances count once their day is over: none yet.
     values |= dict.fromkeys(basis.money, 0)

@@ -1,7 +1,6 @@
 """Posting of credits, debits, shares of dues and instalments, and the record of what periods were rated from."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,6 +19,7 @@ from urja.apps.books.posting import (
     mark_posted,
     post_entries,
 )
+from urja.core.rating import PastDemand, totals
 
 
 def post_credit_requests(
@@ -170,6 +170,8 @@ class Rated:
     """Fingerprint of the terms (`usage.Basis.fingerprint`)."""
     measured: tuple[tuple[date, date, Mapping[str, int]], ...] = ()
     """Determinants that the tariffs need, by parts of the period: first day, day after the last, values by name."""
+    past_demands: tuple[PastDemand, ...] = ()
+    """Maximum demands of earlier periods that ratchets went by."""
 
     @property
     def billed_value(self) -> int:
@@ -178,11 +180,8 @@ class Rated:
 
     @property
     def measured_totals(self) -> dict[str, int]:
-        """Determinants of all parts, by name, in the units of their quantities (Wh, VAh, varh, litres)."""
-        found: Counter[str] = Counter()
-        for _, _, values in self.measured:
-            found.update(values)
-        return dict(found)
+        """Determinants of all parts by name, in the units of their quantities (Wh, VAh, varh, litres, W, VA): sums, and the highest of maxima."""
+        return totals(values for _, _, values in self.measured)
 
 
 def record_rated(rated: Iterable[Rated]) -> None:
@@ -191,11 +190,12 @@ def record_rated(rated: Iterable[Rated]) -> None:
     newest = {(r.agreement_id, r.period_start): r for r in rated}.values()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO billing_rated SELECT * FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::date[], "
-            "%s::bigint[], %s::jsonb[], %s::text[], %s::jsonb[]) ON CONFLICT (agreement_id, period_start) "
+            "INSERT INTO billing_rated (agreement_id, period_start, billed_first, billed_end, through, billed_value, uses, "
+            "versions, measured, past_demands) SELECT * FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::date[], "
+            "%s::bigint[], %s::jsonb[], %s::text[], %s::jsonb[], %s::jsonb[]) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
             "through = excluded.through, billed_value = excluded.billed_value, uses = excluded.uses, "
-            "versions = excluded.versions, measured = excluded.measured",
+            "versions = excluded.versions, measured = excluded.measured, past_demands = excluded.past_demands",
             [
                 [r.agreement_id for r in newest],
                 [r.period_start for r in newest],
@@ -206,6 +206,12 @@ def record_rated(rated: Iterable[Rated]) -> None:
                 [json.dumps(plain_json(r.uses)) for r in newest],
                 [r.versions for r in newest],
                 [json.dumps(plain_json(r.measured)) if r.measured else None for r in newest],
+                [
+                    json.dumps(plain_json([past.to_json() for past in r.past_demands]))
+                    if r.past_demands
+                    else None
+                    for r in newest
+                ],
             ],
         )
 

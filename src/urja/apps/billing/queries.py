@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
-from urja.apps.billing.balances import Balance, charges_so_far, fresh_balance
+from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
 from urja.apps.billing.kinds import Cause, UnsignedList
 from urja.apps.billing.models import InstalmentPlan
@@ -308,6 +308,17 @@ def calculations(entries: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Js
         return {(account_id, seq): parse_json(stored) for account_id, seq, stored in cursor.fetchall()}
 
 
+def settled_at_close(agreement_id: int, period_start: date) -> dict[str, int]:
+    """Return what the engine has posted at the close of a period, by line, in minor units: parts of the entries' charges."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT line, sum((inputs->>'at_close')::bigint) FROM books.entry WHERE origin = 'engine' "
+            "AND agreement_id = %s AND period_start = %s AND inputs ? 'at_close' GROUP BY line",
+            [agreement_id, period_start],
+        )
+        return {line: int(minor) for line, minor in cursor.fetchall()}
+
+
 def contra_and_title(account_id: int, seq: int) -> tuple[str, str]:
     """Return the code of an entry's contra account, and the title of its line."""
     with connection.cursor() as cursor:
@@ -446,6 +457,7 @@ __all__ = [
     "MeterUse",
     "Read",
     "RechargeShare",
+    "Reserve",
     "Row",
     "StoredUnits",
     "TariffUsed",
@@ -459,6 +471,7 @@ __all__ = [
     "fresh_balance",
     "posted_lines",
     "read_so_far",
+    "settled_at_close",
 ]
 
 

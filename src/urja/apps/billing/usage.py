@@ -5,7 +5,7 @@ in `urja.core.rating`.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,24 +14,31 @@ from django.conf import settings
 from django.db import connection
 
 from urja.apps.billing import unit_banks
-from urja.apps.contracts.kinds import Agreement
+from urja.apps.contracts.kinds import Agreement, Terms
+from urja.apps.determinants.queries import earlier_demands
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
-from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
 from urja.core.rating import (
     Calculation,
     EnergyUse,
     Measured,
+    PastDemand,
     QuantityUse,
+    RatedLine,
     RatedPeriod,
+    RatingError,
     RatingTerms,
     Tariff,
     calculation_of,
+    past_from_json,
     price_change_days,
     rate_period,
+    reserve_so_far,
     uses_between,
 )
+from urja.core.rating.priced_quantities import adds_up
 from urja.core.rating.tariff import MONEY
 
 CORRECTED_PERIODS = 12
@@ -89,6 +96,10 @@ def unratable_reason(agreement: Agreement, at: datetime) -> str:
         basis_for(agreement, period)
         if period.first > days_of(agreement).first:
             basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
+    except UnstatedLoadError as error:
+        return (
+            f"account {agreement.account_id} is held back: {error} (change_load of agreement {agreement.id})"
+        )
     except UnknownTariffError as error:
         return (
             f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "
@@ -134,7 +145,17 @@ class Basis:
 
     @property
     def _needs(self) -> frozenset[str]:
-        return frozenset[str]().union(*(tariff.needs for each in self.terms for tariff in each.versions))
+        return frozenset[str]().union(*(tariff.determinants for tariff in self.versions))
+
+    @property
+    def sums(self) -> frozenset[str]:
+        """Those of them that add up over days: each day must have them. A day without a maximum has none."""
+        return frozenset(filter(adds_up, self.needs))
+
+    @property
+    def versions(self) -> tuple[Tariff, ...]:
+        """The versions of all its terms, each as often as terms have it."""
+        return tuple(tariff for each in self.terms for tariff in each.versions)
 
     @property
     def net_metered(self) -> bool:
@@ -144,8 +165,36 @@ class Basis:
     @property
     def calendars(self) -> tuple[str, ...]:
         """Codes of the calendars by which its tariffs put energy into zones."""
-        tariffs_of = (tariff for each in self.terms for tariff in each.versions)
-        return tuple(dict.fromkeys(tariff.calendar for tariff in tariffs_of if tariff.calendar))
+        return tuple(dict.fromkeys(tariff.calendar for tariff in self.versions if tariff.calendar))
+
+    @property
+    def settles_at_close(self) -> bool:
+        """Whether a line is charged only once the period is over."""
+        return any(line.at_close for tariff in self.versions for line in tariff.lines)
+
+    @property
+    def ratchets(self) -> Mapping[str, int]:
+        """How many earlier periods ratchets go back, by the name of the maximum demand."""
+        found: dict[str, int] = {}
+        for tariff in self.versions:
+            for name, periods in tariff.ratchets.items():
+                found[name] = max(found.get(name, 0), periods)
+        return found
+
+    def needed_of(self, values: Mapping[str, int]) -> dict[str, int]:
+        """Return those of a row's values that its tariffs need."""
+        return {name: values[name] for name in sorted(self.needs) if name in values}
+
+    def past_demands(self, agreement: Agreement) -> tuple[PastDemand, ...]:
+        """Return the maximum demands of an agreement's earlier periods that its ratchets may go by, oldest first."""
+        ratchets = self.ratchets
+        if not ratchets:
+            return ()
+        known = earlier_demands(agreement.id, self.billed.first, zone())
+        found: list[PastDemand] = []
+        for name, periods in ratchets.items():
+            found += [past for past in known if past.name == name][-periods:]
+        return tuple(sorted(found, key=lambda past: (past.period, past.name)))
 
     def charged_through(self, through: date) -> date:
         """Return the day after the last billed day that is charged when all days before `through` are."""
@@ -171,7 +220,12 @@ class Basis:
                         [
                             each.first.isoformat(),
                             each.versions[0].code,
-                            str(each.load_w),
+                            ",".join(
+                                [
+                                    str(each.load_w),
+                                    *(f"{name}={load}" for name, load in each.other_loads.items()),
+                                ]
+                            ),
                             *(self._named(tariff) for tariff in each.versions),
                         ]
                     )
@@ -195,6 +249,42 @@ class Rating:
     measured: Measured
 
     @property
+    def reserve(self) -> tuple[RatedLine, ...]:
+        """What lines that settle at close would add, in minor units, if the period ended now: an estimate, and no charge.
+
+        None of a tariff without such lines. The caller knows that the period is not closed.
+        """
+        if not self.basis.settles_at_close:
+            return ()
+        basis = self.basis
+        return reserve_so_far(
+            basis.terms,
+            self.uses,
+            billed=basis.billed,
+            through=self.target.through,
+            by_day_from=basis.by_day_from,
+            measured=self.measured,
+            closed=False,
+        )
+
+    def settled_at_close(self) -> dict[str, int]:
+        """Return how much of each line is due only because the period is closed, in minor units; what is zero is left out."""
+        basis = self.basis
+        if not basis.settles_at_close or self.target.through < basis.billed.end:
+            return {}
+        open_ = rate_period(
+            basis.terms,
+            self.uses,
+            billed=basis.billed,
+            through=self.target.through,
+            by_day_from=basis.by_day_from,
+            measured=self.measured,
+            closed=False,
+        )
+        settled = {line.name: line.amount_minor - open_.amount(line.name) for line in self.target.lines}
+        return {name: minor for name, minor in settled.items() if minor}
+
+    @property
     def calculation(self) -> Calculation:
         """The calculation as entries name it."""
         return calculation_of(
@@ -211,25 +301,55 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
     """Return the billed days of a period and the terms that rate them, one for each change of tariff or load.
 
     A day is rated on the terms at its first instant; a day on which the agreement begins later, on its first terms.
-    Raises UnknownTariffError where no version of a tariff is in force.
+    Raises UnknownTariffError where no version of a tariff is in force, or (UnstatedLoadError) where terms lack a load.
     """
     days = days_of(agreement)
     billed = period.intersection(days)
-    agreed: list[tuple[date, str, int]] = []
+    agreed: list[tuple[date, Terms]] = []
     for first in [billed.first, *_changes(agreement, billed)]:
         terms = agreement.terms_at(midnight(first, zone()))
-        if not agreed or agreed[-1][1:] != (terms.tariff_code, terms.sanctioned_load_w):
-            agreed.append((first, terms.tariff_code, terms.sanctioned_load_w))
-    ends = [first for first, _, _ in agreed[1:]] + [billed.end]
+        if not agreed or not _rates_alike(agreed[-1][1], terms):
+            agreed.append((first, terms))
+    ends = [first for first, _ in agreed[1:]] + [billed.end]
     shared = billed.first == days.first and _shares_its_first_day(agreement, days.first)
-    return Basis(
+    basis = Basis(
         billed,
         tuple(
-            RatingTerms(first, tuple(tariffs.versions_in_force(code, first, end)), load_w)
-            for (first, code, load_w), end in zip(agreed, ends, strict=True)
+            _rating_terms(first, tuple(tariffs.versions_in_force(terms.tariff_code, first, end)), terms)
+            for (first, terms), end in zip(agreed, ends, strict=True)
         ),
         billed.first + ONE_DAY if shared and billed.days else billed.first,
     )
+    for each in basis.terms:
+        for tariff in each.versions:
+            _check_loads(each, tariff)
+    return basis
+
+
+def _rates_alike(one: Terms, other: Terms) -> bool:
+    """Return whether two terms have the same tariff and the same loads."""
+    mine, others = ((each.tariff_code, each.sanctioned_load_w, each.other_loads) for each in (one, other))
+    return mine == others
+
+
+def _rating_terms(first: date, versions: tuple[Tariff, ...], terms: Terms) -> RatingTerms:
+    return RatingTerms(
+        first,
+        versions,
+        terms.sanctioned_load_w,
+        load_va=terms.sanctioned_load_va,
+        contracted_w=terms.contracted_load_w,
+        contracted_va=terms.contracted_load_va,
+    )
+
+
+def _check_loads(terms: RatingTerms, tariff: Tariff) -> None:
+    """Raise UnstatedLoadError where an agreement's terms do not state a load that a tariff needs."""
+    for load, apparent in sorted(tariff.loads):
+        try:
+            terms.load(load, apparent=apparent)
+        except RatingError as error:
+            raise UnstatedLoadError(f"tariff {tariff.code!r} goes by loads, and {error}") from None
 
 
 def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
@@ -257,20 +377,33 @@ def _code(agreement: Agreement, day: date) -> str:
 
 
 def rate(
-    agreement: Agreement, period: Period, through: date, energy_wh: int, energy_at: Callable[[date], int]
+    agreement: Agreement,
+    period: Period,
+    through: date,
+    energy_wh: int,
+    energy_at: Callable[[date], int],
+    *,
+    closed: bool | None = None,
 ) -> Rating:
     """Return the target of a period up to `through` (the day after the last), with `energy_wh` used until then.
 
     `energy_at` returns the energy in Wh up to the midnight at which a day begins; it is called for the days on which
-    a price changes. Determinants are those that the period was last charged by. Raises UnknownTariffError.
+    a price changes. Determinants are those that the period was last charged by. `closed` says whether lines that settle at
+    close are charged; unless given, they are once all billed days are. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
     measured = as_charged(agreement, period, basis, through) if basis.needs or basis.money else Measured()
-    return rate_on(basis, through, energy_wh, energy_at, measured)
+    return rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
 
 
 def rate_on(
-    basis: Basis, through: date, energy_wh: int, energy_at: Callable[[date], int], measured: Measured
+    basis: Basis,
+    through: date,
+    energy_wh: int,
+    energy_at: Callable[[date], int],
+    measured: Measured,
+    *,
+    closed: bool | None = None,
 ) -> Rating:
     """Return the target of a period by its terms and determinants; other arguments are as for `rate`."""
     billed = basis.billed
@@ -279,7 +412,13 @@ def rate_on(
         billed.first, {**{day: energy_at(day) for day in basis.changes_before(through)}, through: energy_wh}
     )
     rated = rate_period(
-        basis.terms, uses, billed=billed, through=through, by_day_from=basis.by_day_from, measured=measured
+        basis.terms,
+        uses,
+        billed=billed,
+        through=through,
+        by_day_from=basis.by_day_from,
+        measured=measured,
+        closed=closed,
     )
     return Rating(rated, basis, uses, measured)
 
@@ -302,8 +441,9 @@ def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date
         tuple(
             use
             for use in uses
-            if charged.intersection(use.days) == use.days and basis.needs | basis.money <= use.values.keys()
+            if charged.intersection(use.days) == use.days and basis.sums | basis.money <= use.values.keys()
         ),
+        basis.past_demands(agreement),
         bank_wh=banks.opening_wh(agreement.id, period.first),
         ends=basis.net_metered and basis.billed.end == days_of(agreement).end,
     )
@@ -315,6 +455,11 @@ def measured_from_json(stored: str) -> tuple[QuantityUse, ...]:
         QuantityUse(Period(date.fromisoformat(first), date.fromisoformat(end)), values)
         for first, end, values in json.loads(stored)
     )
+
+
+def past_demands_from_json(stored: str) -> tuple[PastDemand, ...]:
+    """Return earlier demands as `billing_rated` stores them."""
+    return tuple(past_from_json(past) for past in json.loads(stored))
 
 
 def load_w(agreement: Agreement, day: date) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from django.db.models import TextChoices
 
@@ -11,6 +12,10 @@ class PaymentMode(TextChoices):
 
     PREPAID = "prepaid"
     POSTPAID = "postpaid"
+
+
+OTHER_LOADS: Final = ("sanctioned_load_va", "contracted_load_w", "contracted_load_va")
+"""Names of the loads that terms may state besides the sanctioned load in W."""
 
 
 class MeteringMode(TextChoices):
@@ -38,6 +43,15 @@ class Terms:
     converted_at: datetime | None
     """When the supply became prepaid; None where it always was, or is not."""
     metering_mode: str
+    sanctioned_load_va: int | None = None
+    """Sanctioned load in VA; None where it is not stated, as for the contracted load in W and VA."""
+    contracted_load_w: int | None = None
+    contracted_load_va: int | None = None
+
+    @property
+    def other_loads(self) -> dict[str, int]:
+        """The loads that are stated besides the sanctioned load in W, by their names, in W and VA."""
+        return {name: load for name in OTHER_LOADS if (load := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.contracts.kinds import MeteringMode, PaymentMode
+from urja.apps.contracts.kinds import OTHER_LOADS, MeteringMode, PaymentMode
 from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
 
 
@@ -85,12 +85,22 @@ class AgreementTerms(Period):
     metering_mode = models.CharField(
         max_length=16, choices=MeteringMode, default=MeteringMode.FORWARD, db_default=MeteringMode.FORWARD
     )
+    sanctioned_load_va = models.IntegerField(null=True)
+    """Sanctioned load in VA; None where the terms do not state it, as for the two below."""
+    contracted_load_w = models.IntegerField(null=True)
+    contracted_load_va = models.IntegerField(null=True)
 
     class Meta:
         db_table = "contracts_agreement_terms"
         constraints: ClassVar = [
             ends_after_it_begins("contracts_agreement_terms"),
             models.CheckConstraint(condition=Q(sanctioned_load_w__gt=0), name="contracts_terms_load"),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{name: None}) | Q(**{f"{name}__gt": 0}), name=f"contracts_terms_{name}"
+                )
+                for name in OTHER_LOADS
+            ),
             one_at_a_time("contracts_terms_one_at_a_time", same("agreement")),
         ]
 

@@ -52,7 +52,7 @@ SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.va
     a.bill_from, a.bill_from::timestamp AT TIME ZONE %(zone)s,
     (SELECT p.commodity FROM network.service_point p WHERE p.id = a.service_point_id),
     t.valid_from, t.valid_to, t.tariff_code, t.sanctioned_load_w, t.category, t.policy, t.payment_mode, t.converted_at,
-    t.metering_mode
+    t.metering_mode, t.sanctioned_load_va, t.contracted_load_w, t.contracted_load_va
 FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
 """
 _OF_AGREEMENT = 12

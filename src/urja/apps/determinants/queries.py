@@ -27,6 +27,7 @@ from urja.core.gas import (
     conversion_factor,
 )
 from urja.core.heat_values import HeatValues, HeatZone
+from urja.core.rating import PastDemand
 from urja.quantities.catalogue import BY_ID, BY_NAME, Accumulation, Kind
 
 
@@ -269,19 +270,9 @@ def _named(version: int, sha256: bytes, quantities: Sequence[int], values: Seque
     return NamedRow(version, bytes(sha256).hex(), dict(zip(names, values, strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class PeriodDemand:
-    """The maximum demand of a billing period that is over, in W or VA."""
-
-    period: Period
-    name: str
-    """`max_import_w` or `max_import_va`."""
-    power: int
-
-
 _DEMANDS: Final = {BY_NAME[name].id: name for name in ("max_import_w", "max_import_va")}
 _ENDED: Final = """
-SELECT DISTINCT ON (r.period) r.period, r.period_end, s.quantities, r.values,
+SELECT DISTINCT ON (r.period) r.period, r.period_end, s.quantities, r.values, r.version, r.sha256,
     (SELECT min(v.in_service_at) FROM contracts.agreement a
         JOIN assets.supply_in_service v ON v.service_point_id = a.service_point_id WHERE a.id = r.agreement_id)
 FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
@@ -290,24 +281,24 @@ ORDER BY r.period, r.version DESC
 """
 
 
-def earlier_demands(agreement_id: int, before: date, zone: ZoneInfo) -> list[PeriodDemand]:
+def earlier_demands(agreement_id: int, before: date, zone: ZoneInfo) -> list[PastDemand]:
     """Return the maximum demands of an agreement's periods that ended by a local day, those that a ratchet may use, oldest first.
 
-    They are read from rows, which outlive the intervals. None is from before the service point's first smart meter, which
+    They are `max_import_w` in W and `max_import_va` in VA, each with its row. They are read from rows, which outlive the intervals. None is from before the service point's first smart meter, which
     an exchange does not change.
     """
     with connection.cursor() as cursor:
         cursor.execute(_ENDED, [agreement_id, before])
         rows = cursor.fetchall()
     found = []
-    for first, end, quantities, values, in_service_at in rows:
+    for first, end, quantities, values, version, sha256, in_service_at in rows:
         period = Period(first, end)
         from_at, to_at = (int(at.timestamp()) for at in period.bounds(zone))
         first_meter = None if in_service_at is None else int(in_service_at.timestamp())
         for number, value in zip(quantities, values, strict=True):
             recorded = RecordedDemand(from_at, to_at, value, imported=False)
             if number in _DEMANDS and usable_for_ratchet([recorded], first_meter):
-                found.append(PeriodDemand(period, _DEMANDS[number], value))
+                found.append(PastDemand(period, _DEMANDS[number], value, version, bytes(sha256).hex()))
     return found
 
 

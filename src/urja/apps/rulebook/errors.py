@@ -36,6 +36,10 @@ class UnknownTariffError(Exception):
     """A tariff code without a version in force on the first requested day."""
 
 
+class UnstatedLoadError(UnknownTariffError):
+    """An agreement whose terms do not state a load that its tariff needs: it cannot be rated, as without a tariff."""
+
+
 class CalendarConflictError(Exception):
     """A version of a calendar that is stored already with another text, or that gives a zone's number another meaning."""
 

@@ -27,9 +27,11 @@ from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
-from urja.core.rating.tariff import MONEY, Settlement
+from urja.core.rating.tariff import MONEY
 
-_DETERMINED: Final = frozenset({"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES)})
+_DETERMINED: Final = frozenset(
+    {"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES), "max_import_w", "max_import_va"}
+)
 
 
 def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
@@ -83,20 +85,18 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
-    needs = sorted(name for name in tariff.needs - MONEY if not _is_determined(name))
+    needs = sorted(name for name in tariff.determinants - MONEY if not _is_determined(name))
+    needs += sorted(fact for fact in tariff.facts if fact.startswith("share"))
     if tariff.cycle.months != 1:
         needs.append(f"periods of {tariff.cycle}")
-    needs += [
-        f"a reserve for line {line.name}, which settles at close"
-        for line in tariff.lines
-        # What a bank is paid is no debt of the consumer's: it needs no reserve.
-        if line.at_close and not isinstance(line.accrual, Settlement)
-    ]
+    if any("_z" in name for name in tariff.ratchets):
+        # A zone's number is another time of day in another calendar.
+        needs.append("maximum demands of earlier periods by zone")
     return needs
 
 
 def _is_determined(name: str) -> bool:
-    """Return whether rows of determinants have a quantity that adds up over days, or a zone of it."""
+    """Return whether rows of determinants have a quantity, or a zone of it."""
     total, _, zone = name.partition("_z")
     return total in _DETERMINED and (not zone or zone.isdecimal())
 

@@ -240,6 +240,8 @@ def _evidence(facts: core.Facts) -> dict[str, object]:
         "below_cut_since": _iso(facts.below_cut_since),
         "estimated_share": str(facts.estimated_share),
         "provisional_minor": facts.provisional_minor,
+        "at_close_minor": facts.at_close_minor,
+        "clawed_back_minor": facts.clawed_back_minor,
         "holds": sorted(facts.holds),
         "notices": [
             {

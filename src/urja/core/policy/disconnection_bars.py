@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy.decision import Params, Reason, Standing
 from urja.core.policy.document import ExtraTime, Policy
 from urja.core.policy.facts import NEVER_CUT, AuthorisedPayment, Facts, PaidSince
@@ -42,9 +43,44 @@ def exhausted(policy: Policy, balance_minor: int) -> bool:
     return balance_minor < policy.credit.cut_below_minor
 
 
-def balance_without_provisional(facts: Facts) -> int:
-    """Return the balance without provisional charges, in minor units: the only one that may disconnect a supply."""
-    return facts.balance_minor + facts.provisional_minor
+def counted_balance(facts: Facts) -> int:
+    """Return the balance without charges that do not count (yet), in minor units: the only one that may disconnect a supply.
+
+    Those are provisional ones, what settled at close within the days that the policy grants, and a subsidy taken back today.
+    """
+    return facts.balance_minor + facts.provisional_minor + uncounted_minor(facts)
+
+
+def uncounted_minor(facts: Facts) -> int:
+    """Return the charges that will count once time has passed, in minor units."""
+    return _at_close_minor(facts) + facts.clawed_back_minor
+
+
+def _at_close_minor(facts: Facts) -> int:
+    until = facts.at_close_until
+    return facts.at_close_minor if until is not None and facts.now < until else 0
+
+
+def uncounted_until(facts: Facts) -> datetime:
+    """Return when the last of these charges begins to count: what is taken back today at the next local midnight."""
+    ends = [facts.at_close_until] if _at_close_minor(facts) else []
+    if facts.clawed_back_minor:
+        ends.append(midnight(local_day(facts.now, facts.zone) + ONE_DAY, facts.zone))
+    return max(end for end in ends if end is not None)
+
+
+def not_counted_reason(policy: Policy, facts: Facts, enough_minor: int) -> Reason:
+    """Return the reason for which only charges that do not count are below an amount, in minor units."""
+    if facts.balance_minor + facts.provisional_minor >= enough_minor:
+        params = money_params(policy, provisional_minor=facts.provisional_minor)
+        return Reason("ledger.provisional", "provisional", params)
+    key, rule = (
+        ("at_close", "credit.grace_days_at_close")
+        if _at_close_minor(facts)
+        else ("clawed_back", "ledger.clawed_back")
+    )
+    params = money_params(policy, uncounted_minor=uncounted_minor(facts))
+    return Reason(rule, key, {**params, "until_at": local_instant(facts, uncounted_until(facts))})
 
 
 def money_params(policy: Policy, **amounts_minor: int) -> Params:
@@ -107,16 +143,15 @@ def rest_due_at(policy: Policy, paid: PaidSince) -> datetime | None:
 
 
 def _emergency_amount(policy: Policy, facts: Facts) -> DisconnectionBar | None:
-    if balance_without_provisional(facts) < policy.floor_minor:
+    if counted_balance(facts) < policy.floor_minor:
         return None
-    # The reason names the balance that pages show, provisional charges included, although no disconnection may rest
-    # on those.
+    # The reason names the balance that pages show, charges included that no disconnection may rest on.
     left = facts.balance_minor - policy.floor_minor
     if left < 0:
-        params = money_params(policy, provisional_minor=facts.provisional_minor)
-        return DisconnectionBar(
-            Standing.GRACE, Reason("ledger.provisional", "provisional", params), announces=False
-        )
+        reason = not_counted_reason(policy, facts, policy.floor_minor)
+        if reason.key == "provisional":
+            return DisconnectionBar(Standing.GRACE, reason, announces=False)
+        return DisconnectionBar(Standing.GRACE, reason, uncounted_until(facts))
     params = money_params(policy, left_minor=left, emergency_minor=policy.credit.emergency_minor)
     return DisconnectionBar(Standing.EMERGENCY, Reason("credit.emergency", "emergency_amount", params))
 

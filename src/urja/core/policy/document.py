@@ -43,6 +43,9 @@ CHANNELS: Final = ("sms",)
 was read.
 """
 
+AT_CLOSE_DAYS: Final = 7
+"""Days that a document grants which says nothing about charges at the close of a period."""
+
 _CALENDAR_CYCLE_DAYS: Final = 28 * 366
 """In 28 years every day of the year meets every weekday."""
 
@@ -90,6 +93,8 @@ class Credit:
     emergency_days: int
     """Where both an amount and days are given, emergency credit lasts until both are used up."""
     conversion_days: int
+    at_close_days: int
+    """Days after what settles at the close of a billing period was posted, in which it does not count."""
     longer: tuple[ExtraTime, ...]
 
 
@@ -275,6 +280,7 @@ def _credit(reader: PolicyTableReader, decimals: int) -> Credit:
         emergency_minor=reader.amount("emergency", 0, decimals=decimals),
         emergency_days=reader.whole("emergency_days", 0, high=90),
         conversion_days=reader.whole("grace_days_after_conversion", 0, high=365),
+        at_close_days=reader.whole("grace_days_at_close", AT_CLOSE_DAYS, high=90),
         longer=tuple(_longer(item) for item in reader.tables("longer")),
     )
     reader.finish()

@@ -105,6 +105,12 @@ class Facts:
     """Estimated share of the energy behind the balance, 0 to 1."""
     provisional_minor: int = 0
     """Provisional charges in the balance, zero or more: no supply is disconnected because of them."""
+    at_close_minor: int = 0
+    """What settled at the close of a billing period within the policy's days, zero or more: it does not count yet."""
+    at_close_until: datetime | None = None
+    """When the last of it begins to count; None where there is none."""
+    clawed_back_minor: int = 0
+    """Subsidies that are taken back today, zero or more: they count from tomorrow."""
     last_recharge_minor: int | None = None
     last_recharge_at: datetime | None = None
     daily_cost_minor: int | None = None

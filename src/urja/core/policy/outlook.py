@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
@@ -16,6 +16,7 @@ from urja.core.policy.payment_allocation import arrears_part_minor, facts_after_
 from urja.core.policy.reconnection import is_disconnected, reconnection_reason
 
 _ONE_DAY_S: Final = 24 * 60 * 60
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _FARTHEST: Final = timedelta(days=100 * 365)
 """A longer credit is reported as one that does not end."""
 
@@ -101,8 +102,13 @@ def earliest_disconnection_at(policy: Policy, facts: Facts, daily_cost_minor: in
     spent = None if daily_cost_minor is None or daily_cost_minor <= 0 else daily_cost_minor
     out_at, floor_at = facts.now, facts.now
     if spent is not None:
-        floor_left = disconnection_bars.balance_without_provisional(facts) - policy.floor_minor
+        floor_left = disconnection_bars.counted_balance(facts) - policy.floor_minor
         reaches = _reaches_at(facts, floor_left, spent)
+        if later := disconnection_bars.uncounted_minor(facts):
+            # What does not count yet does so soon.
+            sooner = _reaches_at(facts, floor_left - later, spent)
+            counts = disconnection_bars.uncounted_until(facts)
+            reaches = min(max(sooner, counts), reaches or _NEVER) if sooner else reaches
         ends = credit_ends_at(policy, facts, spent)
         if reaches is None or ends is None:
             return None

@@ -7,8 +7,9 @@ from urja.core.policy.decision import Reason
 from urja.core.policy.disconnection_bars import (
     active_bars,
     authorised_minor,
-    balance_without_provisional,
+    counted_balance,
     money_params,
+    not_counted_reason,
 )
 from urja.core.policy.document import Policy
 from urja.core.policy.facts import CREDIT_HOLD, Facts
@@ -38,9 +39,8 @@ def _cleared(policy: Policy, facts: Facts) -> Reason | None:
         return Reason(
             "reconnect.at_least", "restored", money_params(policy, balance_minor=facts.balance_minor)
         )
-    if balance_without_provisional(facts) >= policy.reconnect.at_least_minor:
-        params = money_params(policy, provisional_minor=facts.provisional_minor)
-        return Reason("ledger.provisional", "provisional", params)
+    if counted_balance(facts) >= policy.reconnect.at_least_minor:
+        return not_counted_reason(policy, facts, policy.reconnect.at_least_minor)
     if facts.supply == "on" and facts.balance_minor >= policy.credit.cut_below_minor:
         # The disconnection was never carried out, and the account would not be disconnected now.
         return Reason("credit.cut_below", "restored", money_params(policy, balance_minor=facts.balance_minor))

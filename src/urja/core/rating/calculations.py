@@ -4,7 +4,6 @@ An entry stores no result but its amount. A calculation names texts by their has
 the same engine comes to the same amounts at any later time.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,11 +14,15 @@ from urja.core.calendar import Period
 from urja.core.rating.engine import rate_period
 from urja.core.rating.inputs_and_results import (
     NOTHING_MEASURED,
+    OTHER_LOADS,
     EnergyUse,
     Measured,
+    PastDemand,
     QuantityUse,
     RatedPeriod,
+    RatingError,
     RatingTerms,
+    totals,
 )
 from urja.core.rating.tariff import Tariff
 
@@ -44,6 +47,24 @@ class NamedTerms:
     first: date
     load_w: int
     versions: tuple[str, ...]
+    other_loads: Mapping[str, int] = field(default_factory=dict)
+    """Loads besides the sanctioned one in W, as `RatingTerms` names them."""
+
+    def to_json(self) -> list[object]:
+        """Return it as stored with an entry; `from_json` reads it."""
+        return [
+            self.first,
+            self.load_w,
+            *([dict(self.other_loads)] if self.other_loads else []),
+            *self.versions,
+        ]
+
+    @classmethod
+    def from_json(cls, stored: Sequence[Any]) -> "NamedTerms":
+        """Return what `to_json` stored. Raises TypeError or ValueError for anything else."""
+        first, load_w, *rest = stored
+        loads = rest.pop(0) if rest and isinstance(rest[0], dict) else {}
+        return cls(date.fromisoformat(first), load_w, tuple(rest), loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,8 @@ class Calculation:
     """Units banked before the period, in Wh by the number of the bank."""
     ends: bool = False
     """Whether the agreement ends with the billed days; said only of net metering."""
+    past_demands: tuple[PastDemand, ...] = ()
+    """Maximum demands of earlier periods that ratchets go by, each with the row that has it."""
     rules: str = RATING_RULES
 
     @property
@@ -72,11 +95,8 @@ class Calculation:
 
     @property
     def measured_totals(self) -> dict[str, int]:
-        """Determinants of all parts (Wh, VAh, varh, litres), by name; energies and volumes alone, which add up."""
-        found: Counter[str] = Counter()
-        for use in self.measured:
-            found.update(use.values)
-        return dict(found)
+        """Determinants of all parts by name: sums of energies and volumes (Wh, VAh, varh, litres), the highest of maxima (W, VA)."""
+        return totals(use.values for use in self.measured)
 
     @property
     def tariffs(self) -> tuple[str, ...]:
@@ -93,7 +113,7 @@ class Calculation:
             "billed": [self.billed.first, self.billed.end],
             **through,
             **late,
-            "terms": [[each.first, each.load_w, *each.versions] for each in self.terms],
+            "terms": [each.to_json() for each in self.terms],
             # Each part begins where the one before it ends.
             "uses": [[use.days.end, use.energy_wh] for use in self.uses],
             **(
@@ -103,6 +123,7 @@ class Calculation:
             ),
             **({"bank": sorted(map(list, self.bank_wh.items()))} if self.bank_wh else {}),
             **({"ends": True} if self.ends else {}),
+            **({"past": [past.to_json() for past in self.past_demands]} if self.past_demands else {}),
         }
 
     @classmethod
@@ -116,10 +137,7 @@ class Calculation:
             Period(first, end),
             date.fromisoformat(stored["through"]) if "through" in stored else ends[-1],
             date.fromisoformat(stored.get("by_day_from", stored["billed"][0])),
-            tuple(
-                NamedTerms(date.fromisoformat(begins), load_w, tuple(versions))
-                for begins, load_w, *versions in stored["terms"]
-            ),
+            tuple(NamedTerms.from_json(each) for each in stored["terms"]),
             tuple(
                 EnergyUse(Period(begin, until), wh)
                 for (begin, until), (_, wh) in zip(pairwise([first, *ends]), stored["uses"], strict=True)
@@ -132,6 +150,7 @@ class Calculation:
             ),
             dict(stored.get("bank", [])),
             stored.get("ends", False),
+            tuple(past_from_json(past) for past in stored.get("past", [])),
             stored["rules"],
         )
 
@@ -150,6 +169,20 @@ def with_shared(stored: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[s
     return {name: value for name, value in earlier.items() if name in _SHARED} | dict(stored)
 
 
+def _loads_of(stored: Mapping[str, int]) -> dict[str, Any]:
+    if unknown := stored.keys() - set(OTHER_LOADS):
+        raise RatingError(
+            f"the calculation names loads that this program does not have: {', '.join(sorted(unknown))}"
+        )
+    return dict(stored)
+
+
+def past_from_json(stored: Sequence[Any]) -> PastDemand:
+    """Return an earlier demand as a calculation and `billing_rated` store it: dates of its period, then the rest."""
+    first, end, *rest = stored
+    return PastDemand(Period(date.fromisoformat(first), date.fromisoformat(end)), *rest)
+
+
 def calculation_of(
     terms: Sequence[RatingTerms],
     uses: Sequence[EnergyUse],
@@ -161,16 +194,30 @@ def calculation_of(
 ) -> Calculation:
     """Return the calculation that names what `rate_period` is given."""
     named = tuple(
-        NamedTerms(each.first, each.load_w, tuple(version.sha256 for version in each.versions))
+        NamedTerms(
+            each.first, each.load_w, tuple(version.sha256 for version in each.versions), each.other_loads
+        )
         for each in terms
     )
     return Calculation(
-        billed, through, by_day_from, named, tuple(uses), measured.uses, measured.bank_wh, measured.ends
+        billed,
+        through,
+        by_day_from,
+        named,
+        tuple(uses),
+        measured.uses,
+        measured.bank_wh,
+        measured.ends,
+        measured.past_demands,
     )
 
 
-def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatedPeriod:
+def recalculate(
+    calculation: Calculation, tariff_of: Callable[[str], Tariff], *, closed: bool | None = None
+) -> RatedPeriod:
     """Return the charges of a named calculation; `tariff_of` returns the version with a SHA-256.
+
+    With `closed` false they are those without what settles at close.
 
     Raises UnknownRulesError for rules of another program, RatingError for contradicting inputs, and what `tariff_of`
     raises.
@@ -182,12 +229,20 @@ def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) ->
         )
     return engine(
         [
-            RatingTerms(each.first, tuple(map(tariff_of, each.versions)), each.load_w)
+            RatingTerms(
+                each.first, tuple(map(tariff_of, each.versions)), each.load_w, **_loads_of(each.other_loads)
+            )
             for each in calculation.terms
         ],
         calculation.uses,
         billed=calculation.billed,
         through=calculation.through,
         by_day_from=calculation.by_day_from,
-        measured=Measured(calculation.measured, bank_wh=calculation.bank_wh, ends=calculation.ends),
+        measured=Measured(
+            calculation.measured,
+            calculation.past_demands,
+            bank_wh=calculation.bank_wh,
+            ends=calculation.ends,
+        ),
+        closed=closed,
     )

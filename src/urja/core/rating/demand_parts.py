@@ -61,9 +61,8 @@ def _priced(span: ChargeSpan, accrual: Demand, recorded: Fraction) -> list[_Pric
 
 def _recorded(span: ChargeSpan, line: ChargeLine, accrual: Demand) -> Fraction:
     """Return the recorded maximum demand since the line is as it is, in kW or kVA."""
-    needs = accrual.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or accrual.excess
     pieces = [piece for piece in span.bill.measured if piece.touches(span.elapsed)]
-    if not needs or not pieces:
+    if not accrual.goes_by_record or not pieces:
         return ZERO
     demand = _highest(span, line, pieces, accrual.quantities)
     if accrual.kva_fraction is None:

@@ -66,15 +66,19 @@ def rate_period(
     through: date,
     by_day_from: date | None = None,
     measured: Measured = NOTHING_MEASURED,
+    closed: bool | None = None,
 ) -> RatedPeriod:
     """Return the charges of the days of `billed` before `through`; charges by day count from `by_day_from`, if given.
+
+    `closed` says whether lines that settle at close are charged: unless given, once `through` is the end of `billed`. Where
+    the last day has begun and is not closed yet, they are not.
 
     `terms` are those of the billed days in date order, the first in force on the first day; `uses` are the energy of
     the elapsed days, in Wh, and `measured` all else. Raises RatingError where no terms, or no version of their tariff,
     are in force on the first of their days, where energy lies outside the elapsed days or on one day twice, and where a
     quantity that a line needs is not known.
     """
-    closing = through >= billed.end
+    closing = through >= billed.end if closed is None else closed
     return _rated(terms, uses, billed, through, by_day_from, measured, closing=closing, estimate=False)
 
 
@@ -86,6 +90,7 @@ def reserve_so_far(
     through: date,
     by_day_from: date | None = None,
     measured: Measured = NOTHING_MEASURED,
+    closed: bool | None = None,
 ) -> tuple[RatedLine, ...]:
     """Return an estimate, in minor units, of what the lines that settle at close add once the period is over.
 
@@ -93,13 +98,13 @@ def reserve_so_far(
     period is over. It rests on what is known so far, with demand for all days of the period. It is no charge: it is never
     posted, and never a ground to disconnect. Arguments are as for `rate_period`, which says what it raises.
     """
-    if through >= billed.end:
+    if through >= billed.end if closed is None else closed:
         return ()
     now = _rated(terms, uses, billed, through, by_day_from, measured, closing=False, estimate=False)
-    closed = _rated(terms, uses, billed, through, by_day_from, measured, closing=True, estimate=True)
+    over = _rated(terms, uses, billed, through, by_day_from, measured, closing=True, estimate=True)
     return tuple(
         RatedLine(line.name, line.title, line.amount_minor - now.amount(line.name), line.parts)
-        for line in closed.lines
+        for line in over.lines
         if line.amount_minor != now.amount(line.name)
     )
 

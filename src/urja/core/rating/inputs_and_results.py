@@ -1,10 +1,11 @@
 """The inputs and results of rating: energy, terms, and an amount for each charge line with its arithmetic."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
+from typing import Final
 
 from urja.core.calendar import ONE_DAY, Period
 from urja.core.rating.priced_quantities import adds_up
@@ -12,6 +13,8 @@ from urja.core.rating.tariff import LoadBasis, Tariff
 from urja.core.units import RoundingStep, exact_text
 
 ZERO = Fraction(0)
+OTHER_LOADS: Final = ("load_va", "contracted_w", "contracted_va")
+"""Names of the loads that terms may state besides the sanctioned load in W."""
 ROUNDING = "rounding"
 """The unit of a rounding difference: minor units, at a rate of one."""
 
@@ -74,6 +77,18 @@ def uses_of_rows(first: date, rows: Mapping[date, Mapping[str, int]]) -> tuple[Q
     return tuple(found)
 
 
+def totals(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return what several parts of a period come to, by name: the sum of energies and volumes, the highest of maxima."""
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, value in part.items():
+            if name not in found:
+                found[name] = value
+            else:
+                found[name] = found[name] + value if adds_up(name) else max(found[name], value)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class PastDemand:
     """The maximum demand of an earlier billing period, in W or VA, by the name of its determinant."""
@@ -81,6 +96,14 @@ class PastDemand:
     period: Period
     name: str
     power: int
+    row_version: int = 0
+    """Version of the row of determinants that it was read from; 0 where it is from none."""
+    row_sha256: str = ""
+    """SHA-256 of that row, in hexadecimal."""
+
+    def to_json(self) -> list[object]:
+        """Return it as entries and `billing_rated` store it; `past_from_json` reads it."""
+        return [self.period.first, self.period.end, self.name, self.power, self.row_version, self.row_sha256]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,12 @@ class RatingTerms:
     """Sanctioned load in VA."""
     contracted_w: int | None = None
     contracted_va: int | None = None
+
+    @property
+    def other_loads(self) -> dict[str, int]:
+        """The loads that are stated besides the sanctioned load in W, by their names, in W and VA."""
+        stated = {name: getattr(self, name) for name in OTHER_LOADS}
+        return {name: load for name, load in stated.items() if load is not None}
 
     def load(self, basis: LoadBasis, *, apparent: bool) -> Fraction:
         """Return a load in kW, or in kVA where `apparent`; raises RatingError where the terms do not state it."""

@@ -338,6 +338,11 @@ class Demand:
     scaling: Scaling
 
     @property
+    def goes_by_record(self) -> bool:
+        """Whether recorded demand changes its amount."""
+        return self.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or self.excess is not None
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """Names of the determinants of recorded demand, in W or VA."""
         return self._by_zone("max_import_va" if self.apparent else "max_import_w")
@@ -517,6 +522,21 @@ class Tariff:
 
         Determinants by name; what an agreement's terms must state, in words.
         """
+        return self.determinants | self.facts
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """What an agreement's terms must state besides the sanctioned load in kW, in words."""
+        return frozenset(fact for line in self.lines for fact in _facts_of(line))
+
+    @property
+    def loads(self) -> frozenset[tuple[LoadBasis, bool]]:
+        """The loads that its lines go by besides the sanctioned one in kW, and whether each is in kVA."""
+        return frozenset(load for line in self.lines for load in _loads_of(line))
+
+    @property
+    def determinants(self) -> frozenset[str]:
+        """Names of the determinants that its lines need besides the billed quantity."""
         needed: set[str] = set()
         for line in self.lines:
             if line.measure.quantity:
@@ -530,7 +550,6 @@ class Tariff:
                 needed.add(line.accrual.of)
             if isinstance(line.accrual, PowerFactor):
                 needed |= set(line.accrual.by)
-            needed |= set(_facts_of(line))
         if self.net_metering is not None:
             # What is netted is no determinant: the engine makes it of the import and the export of each bank.
             needed = {name for name in needed if not name.startswith("netted_import_wh")}
@@ -545,6 +564,26 @@ class Tariff:
         if self.net_metering is None:
             return {}
         return {number: f"_z{number}" for _, number in self.zones} if self.net_metering.by_zones else {0: ""}
+
+    @property
+    def recorded_demands(self) -> tuple[tuple[str, ...], ...]:
+        """Names of maximum demands, in groups of which a closed period must have one: rating raises without."""
+        found: list[tuple[str, ...]] = []
+        for line in self.lines:
+            if isinstance(line.accrual, Demand) and line.accrual.goes_by_record:
+                found += [line.accrual.quantities]
+                found += [line.accrual.apparent_quantities] if line.accrual.apparent_quantities else []
+        return tuple(found)
+
+    @property
+    def ratchets(self) -> Mapping[str, int]:
+        """How many earlier periods its ratchets go back, by the name of the maximum demand."""
+        found: dict[str, int] = {}
+        for line in self.lines:
+            if isinstance(line.accrual, Demand) and line.accrual.ratchet is not None:
+                for name in line.accrual.quantities:
+                    found[name] = max(found.get(name, 0), line.accrual.ratchet.periods)
+        return found
 
     def line(self, name: str) -> ChargeLine:
         """Return the line of a name; raises KeyError where there is none."""
@@ -589,6 +628,12 @@ def _facts_of(line: ChargeLine) -> Iterator[str]:
     """Yield what a line needs of an agreement's terms, in words."""
     if line.measure.share:
         yield f"share by {line.measure.share}"
+    for load, apparent in _loads_of(line):
+        yield f"{load} load in {'kVA' if apparent else 'kW'}"
+
+
+def _loads_of(line: ChargeLine) -> Iterator[tuple[LoadBasis, bool]]:
+    """Yield the loads that a line goes by besides the sanctioned one in kW, and whether each is in kVA."""
     loads: list[tuple[LoadBasis, bool]] = []
     price = line.accrual.price if isinstance(line.accrual, Minimum) else line.accrual
     if isinstance(price, PerTime):
@@ -600,7 +645,7 @@ def _facts_of(line: ChargeLine) -> Iterator[str]:
         loads += [(load, price.apparent) for load in named]
     for load, apparent in loads:
         if apparent or load is LoadBasis.CONTRACTED:
-            yield f"{load} load in {'kVA' if apparent else 'kW'}"
+            yield load, apparent
 
 
 def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:

@@ -28,6 +28,10 @@ class MoveIn(IncomingConsumer, kw_only=True):
     at: datetime
     tariff_code: str
     sanctioned_load_w: int
+    sanctioned_load_va: int | None = None
+    """Sanctioned load in VA; left out, the terms do not state it, as for the two below."""
+    contracted_load_w: int | None = None
+    contracted_load_va: int | None = None
     category: str = ""
     """Consumer category, which selects the policy; empty for the default policy."""
     policy: str = ""
@@ -106,12 +110,16 @@ class ChangeOfTerms(Operation, kw_only=True):
 
 
 class ChangeLoad(ChangeOfTerms, kw_only=True):
-    """Change the sanctioned load. Only charges that depend on the load are calculated again; the meter's load limit
-    follows.
+    """Change the loads of a supply. Only charges that depend on a load are calculated again; the meter's load limit follows
+    the sanctioned load.
     """
 
     sanctioned_load_w: int
     """In W."""
+    sanctioned_load_va: int | None = None
+    """Sanctioned load in VA; left out, it does not change, as for the two below."""
+    contracted_load_w: int | None = None
+    contracted_load_va: int | None = None
 
 
 class ChangeCategory(ChangeOfTerms, kw_only=True):

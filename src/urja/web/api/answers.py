@@ -220,6 +220,10 @@ class Terms(Shown, frozen=True, kw_only=True):
     """Code of a policy of its own; empty where its category selects the policy."""
     payment_mode: str
     metering_mode: str
+    sanctioned_load_va: int | None
+    """Null where the terms do not state it, as for the contracted loads."""
+    contracted_load_w: int | None
+    contracted_load_va: int | None
     valid_from: datetime
     valid_to: datetime | None
 
@@ -517,6 +521,24 @@ class Power(Shown, frozen=True, kw_only=True):
     """The state as a sentence."""
 
 
+class ReserveLine(Shown, frozen=True, kw_only=True):
+    """A line that is charged once the billing period is over."""
+
+    title: str
+    amount_minor: int
+    """Below zero where it will be credited."""
+
+
+class Reserve(Shown, frozen=True, kw_only=True):
+    """An estimate of what the end of a billing period will add. It is no charge, and no supply is disconnected for it."""
+
+    settles_on: date
+    """The last day of the period: its close posts the amounts."""
+    amount_minor: int
+    """The sum of the lines."""
+    lines: list[ReserveLine]
+
+
 class Balance(Shown, frozen=True, kw_only=True):
     """The balance of an account now: the same figure on pages, in notices and in decisions."""
 
@@ -537,6 +559,10 @@ class Balance(Shown, frozen=True, kw_only=True):
     """Litres; null for electricity."""
     days_left: float | None
     """At the average cost of a day, with its instalment of dues where a plan holds."""
+    reserve_minor: int
+    """What the end of the billing periods that are not closed will add, as far as it is known; not part of the balance."""
+    reserves: list[Reserve]
+    """The same by period, oldest first; empty where no line of the tariff settles at close."""
     dues_minor: int
     """Owed from old bills, beside the balance."""
     instalments: Instalments | None

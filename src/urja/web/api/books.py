@@ -432,6 +432,17 @@ def balance(ask: Ask) -> answers.Balance:
         estimated_wh=_wh(fresh.estimated_wh, agreement.commodity),
         estimated_l=_litres(fresh.estimated_wh, agreement.commodity),
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
+        reserve_minor=fresh.reserve_minor,
+        reserves=[
+            answers.Reserve(
+                settles_on=reserve.settles_on,
+                amount_minor=reserve.minor,
+                lines=[
+                    answers.ReserveLine(title=title, amount_minor=minor) for title, minor in reserve.lines
+                ],
+            )
+            for reserve in fresh.reserves
+        ],
         dues_minor=total_owed(billing.dues(agreement.account_id)),
         instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",

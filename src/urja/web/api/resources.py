@@ -342,6 +342,9 @@ def agreement_of(found: AgreementRow) -> answers.Agreement:
                 policy=one.policy,
                 payment_mode=one.payment_mode,
                 metering_mode=one.metering_mode,
+                sanctioned_load_va=one.sanctioned_load_va,
+                contracted_load_w=one.contracted_load_w,
+                contracted_load_va=one.contracted_load_va,
                 valid_from=local(one.valid_from),
                 valid_to=local(one.valid_to),
             )

@@ -329,6 +329,7 @@ def terms_in_words(terms: Terms | TermsRow, commodity: str) -> str:
         ""
         if commodity == Commodity.GAS
         else _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
+        *_other_loads(terms),
         wording.configuration(terms.payment_mode),
         "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
         terms.category,
@@ -336,6 +337,17 @@ def terms_in_words(terms: Terms | TermsRow, commodity: str) -> str:
         period_in_words(terms.valid_from, terms.valid_to),
     ]
     return " · ".join(filter(None, parts))
+
+
+def _other_loads(terms: Terms | TermsRow) -> list[str]:
+    """Return the loads that terms state besides the sanctioned one in kW, in words."""
+    said = {
+        "sanctioned_load_va": _("%(load)s kVA"),
+        "contracted_load_w": _("%(load)s kW contracted"),
+        "contracted_load_va": _("%(load)s kVA contracted"),
+    }
+    stated = {name: getattr(terms, name) for name in said}
+    return [said[name] % {"load": formats.kilowatt_hours(load)} for name, load in stated.items() if load]
 
 
 # -- supply --------------------------------------------------------------------------------------------------

@@ -319,6 +319,10 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
         ),
     ),
     (
+        re.compile(r"\w+: mean power factor (?P<factor>[\d./]+)"),
+        lambda found: _("The mean power factor of the billing period is %(factor)s.") % found,
+    ),
+    (
         re.compile("provisional: .+"),
         lambda _found: _("Provisional: the midnight reading had not arrived when the day was posted."),
     ),

@@ -76,7 +76,7 @@ def standing(known: AccountSnapshot) -> StandingView:
     return StandingView(
         standing=str(decision.standing),
         supply=known.facts.supply,
-        text=text,
+        text=_together(text, *reserved(known.balance)),
         says_used_up=says_used_up,
     )
 
@@ -85,6 +85,30 @@ def told(ahead: Outlook, currency: str, now: datetime, commodity: str = "electri
     """Say until when a connected account's credit lasts, or before when it is not disconnected: one deadline only."""
     return _together(
         _not_before(ahead, now, commodity) or _lasts_until(ahead, now), _old_dues(ahead, currency)
+    )
+
+
+def reserved(balance: billing.Balance) -> list[str]:
+    """Say what the close of each billing period will add, as far as it is known, in sentences; none without such lines."""
+    return [_reserve(reserve, balance.currency) for reserve in balance.reserves if reserve.minor]
+
+
+def _reserve(reserve: billing.Reserve, currency: str) -> str:
+    words = {
+        "amount": formats.money(abs(reserve.minor), currency),
+        "lines": ", ".join(title for title, _minor in reserve.lines),
+        "day": formats.day(reserve.settles_on),
+    }
+    if reserve.minor < 0:
+        return (
+            _("About %(amount)s is credited after %(day)s, at the end of the billing period: %(lines)s.")
+            % words
+        )
+    return (
+        _(
+            "About %(amount)s more is charged after %(day)s, at the end of the billing period: %(lines)s. No supply is disconnected for it before."
+        )
+        % words
     )
 
 
@@ -217,6 +241,7 @@ def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectVi
         )
     elif found.days is not None and found.days > 0:
         lines.append(_("Your credit then lasts less than a day at your average use."))
+    lines += reserved(known.balance)
     return EffectView(amount_minor, money(amount_minor), light, found.restores, lines)
 
 

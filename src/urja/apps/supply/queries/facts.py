@@ -298,6 +298,8 @@ class _Loader:
         since = None
         if prepaid and exhausted(policy, balance.balance_minor):
             since = (last_decision.below_cut_since if last_decision else None) or self.now
+        granted = timedelta(days=policy.credit.at_close_days)
+        at_close_minor = balance.settled_since(self.now - granted)
         return Facts(
             account_id=account_id,
             now=self.now,
@@ -306,6 +308,9 @@ class _Loader:
             as_of=balance.as_of,
             estimated_share=balance.estimated_share,
             provisional_minor=balance.provisional_minor,
+            at_close_minor=at_close_minor,
+            at_close_until=balance.at_close[-1][0] + granted if at_close_minor else None,
+            clawed_back_minor=balance.clawed_back_minor,
             last_recharge_minor=recharge[0] if recharge else None,
             last_recharge_at=recharge[1] if recharge else None,
             daily_cost_minor=balance.daily_cost_minor,

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0006_smaller_entries")]
+    dependencies = [("books", "0007_not_counted")]
 
     operations = [
         migrations.AddField("account", "opened_by", models.CharField(max_length=40, default="first set")),

@@ -1,0 +1,318 @@
+"""Lines that settle at close: charged on the last day of their period from its determinants, and proven from what entries name."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from tests.apps import town as town_rows
+from tests.apps.town import START, adopt, blocks, registers
+from tests.pipeline.test_evidence import broken, falsify, why
+from tests.pipeline.test_post import HALF_HOUR, Town
+from tests.usecases.life import do
+
+from urja.apps.journal.errors import RefusedError
+from urja.core.rating import Measured
+
+TARIFF = """
+format = 1
+code = "works"
+version = "1"
+title = "Workshop"
+currency = "INR"
+valid_from = 2026-01-01
+period_starts_on = 4
+[[line]]
+name = "energy"
+title = "Energy charge"
+accrues = "slabs"
+slabs = [{from = 0, rate = 5}]
+[[line]]
+name = "demand"
+title = "Demand charge"
+accrues = "demand"
+billed = "recorded"
+unit = "kW"
+rate = 10
+prorate = "none"
+ratchet = {periods = 3, percent = 80}
+excess = {above = "sanctioned", percent = 100}
+[[line]]
+name = "factor"
+title = "Power factor"
+accrues = "power-factor"
+on = ["energy"]
+table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {}]
+[[line]]
+name = "least"
+title = "Minimum charge"
+accrues = "minimum"
+settles = "at-close"
+rate = 200
+prorate = "none"
+on = ["energy"]
+[[line]]
+name = "duty"
+title = "Electricity duty"
+accrues = "percent"
+percent = 5
+on = ["energy", "demand"]
+"""
+"""Periods begin on the 4th: the agreement's first one has the days 2 and 3 March alone."""
+
+PEAK = 20
+"""The half hour of the first day that draws 6 kW of the 5 kW that are sanctioned."""
+
+
+def load(text=TARIFF):
+    from urja.apps.rulebook.operations import load_tariff
+
+    load_tariff(text, START)
+
+
+@pytest.fixture
+def works(database):
+    load()
+    adopted = adopt(credit_minor=50_000, tariff_code="works")
+    with database.connect() as connection:
+        yield Town(connection, adopted)
+
+
+def half_hours(works, day, numbers=range(48)):
+    """Store half hours of the n-th day of 100 Wh and 125 VAh; that of the peak has 3000 Wh and 3750 VAh."""
+    peak = {PEAK} if day == 1 else set()
+    numbers = list(numbers)
+    rows = blocks(
+        works.adopted,
+        *((works.midnight(day - 1) + n * HALF_HOUR, 3000 if n in peak else 100) for n in numbers),
+    )
+    rows["values"][:, 1] = [3750 if n in peak else 125 for n in numbers]
+    rows["values"][:, 2] = 0
+    town_rows.store_blocks(works.connection, rows, now=works.midnight(day) + HALF_HOUR)
+
+
+def read(works, day):
+    """Store the registers after `day` days."""
+    rows = registers(works.adopted, (works.midnight(day), 10_000 + 4800 * day + 2900 * (day > 0)))
+    rows["values"][:, 1] = 20_000 + 6000 * day + 3625 * (day > 0)
+    rows["values"][:, 2] = 0
+    town_rows.store_registers(works.connection, rows)
+
+
+def live(works, days, first=1, missing=()):
+    """Store and close days."""
+    if first == 1:
+        read(works, 0)
+    for day in range(first, first + days):
+        half_hours(works, day, [n for n in range(48) if day > 1 or n not in missing])
+        read(works, day)
+        works.run(day)
+
+
+def rows_of(found):
+    return [(row.label, str(row.quantity), row.unit, row.amount_minor) for row in found.rows]
+
+
+def test_they_are_charged_by_the_close_of_the_last_day_and_not_before(works):
+    live(works, 1)
+    assert works.charged() == {"energy": 3850, "duty": 193}
+    # The last day has begun: nothing of what its close will charge is in the fresh balance.
+    half_hours(works, 2, range(10))
+    assert works.fresh(1, timedelta(hours=5)).pending_minor == 500 + 25
+    half_hours(works, 2)
+    read(works, 2)
+    # Nor after midnight, before the day is closed.
+    assert works.fresh(2, timedelta(minutes=1)).pending_minor == 2400 + 120
+    works.run(2)
+    assert works.charged() == {
+        "energy": 6250,
+        "demand": 7000,  # 6 kW, and 1 kW above the sanctioned load at the same price again
+        "factor": 625,  # 12.5 kWh by 15.625 kVAh: 0.80, ten steps below 0.90
+        "least": 13_750,  # 200.00 less 62.50
+        "duty": 663,
+    }
+    assert works.fresh(2, timedelta(minutes=10)).pending_minor == 0
+    assert rows_of(why(works, "demand", 3)) == [
+        ("2 of the period's 2 days, 6 kW", "2", "day", -6000),
+        ("2 of the period's 2 days, 1 kW above the sanctioned load", "2", "day", -1000),
+    ]
+    assert (why(works, "factor", 3).faults, broken(works)) == ((), set())
+    assert works.run(2).entries == 0
+    # The next period begins without them.
+    live(works, 1, first=3)
+    assert works.charged_in("demand") == {date(2026, 2, 4): 7000}
+    assert works.charged_in("energy") == {date(2026, 2, 4): 6250, date(2026, 3, 4): 2400}
+
+
+def test_a_later_version_of_the_row_posts_the_difference(works):
+    from urja.pipeline.determine import Determine
+
+    live(works, 2, missing=(PEAK,))
+    assert works.charged()["demand"] == 200
+    half_hours(works, 1, [PEAK])
+    assert Determine().run_once(works.midnight(2) + timedelta(hours=2)).done == 1
+    live(works, 1, first=3)
+    assert works.charged_in("demand") == {date(2026, 2, 4): 7000}
+    late = next(one for one in works.whys() if one.entry.line == "demand" and one.entry.service_date.day == 4)
+    assert (late.entry.amount_minor, late.faults, late.cause) == (-6800, (), "late-reading")
+    assert broken(works) == set()
+
+
+def test_a_ratchet_names_the_row_of_the_earlier_period(works):
+    live(works, 32)
+    assert works.charged_in("demand") == {date(2026, 2, 4): 7000}
+    live(works, 1, first=33)
+    # 80 % of 6 kW.
+    assert works.charged_in("demand") == {date(2026, 2, 4): 7000, date(2026, 3, 4): 4800}
+    last = next(one for one in works.whys() if one.entry.amount_minor == -4800)
+    assert (last.entry.line, last.faults, broken(works)) == ("demand", (), set())
+    works.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    works.connection.execute(
+        "UPDATE books_entry SET inputs = jsonb_set(inputs, '{calculation,past,0,3}', '5999') "
+        "WHERE inputs->'calculation' ? 'past'"
+    )
+    works.connection.commit()
+    faults = next(one for one in works.whys() if one.entry.amount_minor == -4800).faults
+    assert any("do not have 5999 of max_import_w" in fault for fault in faults), faults
+    assert {"evidence", "chains"} <= broken(works)
+
+
+def demand_forgotten(patch):
+    """The close hands over no maximum but a lower one."""
+    from urja.pipeline import determined_rows
+
+    real = determined_rows.measured_of
+
+    def lower(*given):
+        measured = real(*given)
+        uses = tuple(
+            replace(use, values={**use.values, **{n: 1000 for n in use.values if n == "max_import_w"}})
+            for use in measured.uses
+        )
+        return Measured(uses, measured.past_demands)
+
+    patch.setattr(determined_rows, "measured_of", lower)
+
+
+def excess_of_the_contract(patch):
+    """The engine charges excess from half of the load on."""
+    from urja.core.rating import demand_parts
+
+    real = demand_parts._excess
+
+    def half(accrual, recorded, terms):
+        return real(accrual, recorded, replace(terms, load_w=terms.load_w // 2))
+
+    patch.setattr(demand_parts, "_excess", half)
+
+
+def factor_of_one(patch):
+    """The engine never finds a low power factor."""
+    from urja.core.rating import engine
+
+    patch.setattr(engine, "factor_parts", lambda *_: iter(()))
+
+
+def charged_before_the_close(patch):
+    """The engine charges what settles at close on every day."""
+    from urja.core.rating import engine
+
+    real = engine._rate
+
+    def always(bill, known, notes, *, closing):
+        return real(bill, known, notes, closing=True)
+
+    patch.setattr(engine, "_rate", always)
+
+
+@pytest.mark.parametrize(
+    ("mutation", "days", "law"),
+    [
+        (demand_forgotten, 2, "evidence"),
+        (excess_of_the_contract, 2, "second_rater"),
+        (factor_of_one, 2, "second_rater"),
+        (charged_before_the_close, 1, "second_rater"),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_broken_close_breaks_its_law(works, monkeypatch, mutation, days, law):
+    with monkeypatch.context() as patch:
+        mutation(patch)
+        live(works, days)
+    assert law in broken(works)
+
+
+def test_a_falsehood_about_demand_is_a_fault(works):
+    live(works, 2)
+    falsify(works, "jsonb_set(inputs, '{calculation,measured,0,1,max_import_w}', '5999')")
+    assert any(
+        "6000 of max_import_w; the entry was calculated from 5999" in fault
+        for fault in why(works, "demand", 3).faults
+    )
+    assert "evidence" in broken(works)
+
+
+@pytest.mark.parametrize("change", ["inputs - 'at_close'", "jsonb_set(inputs, '{at_close}', '6999')"])
+def test_a_falsehood_about_what_settled_at_close_is_seen(works, change):
+    live(works, 2)
+    falsify(works, change, line="demand")
+    assert broken(works) == {"evidence", "chains"}
+
+
+def test_a_period_without_any_maximum_holds_its_account_back_on_its_last_day(works):
+    read(works, 0)
+    read(works, 1)
+    assert works.run(1).closed.days == 1
+    read(works, 2)
+    closed = works.run(2).closed
+    assert (closed.days, closed.waiting) == (0, 1)
+    (problem,) = closed.problems
+    assert "tariff works needs max_import_w, which is not known from 2026-03-02 on" in problem
+    half_hours(works, 1, [PEAK])
+    works.run(2, timedelta(minutes=20))
+    assert works.charged()["demand"] == 7000
+
+
+CONTRACT = """
+[[line]]
+name = "contract"
+title = "Contracted demand"
+accrues = "demand"
+billed = "recorded"
+unit = "kVA"
+rate = 10
+prorate = "none"
+at_least = {percent = 80, of = "contracted"}
+"""
+
+
+def change_load(day, **loads):
+    from urja.usecases.operations import ChangeLoad
+
+    do(ChangeLoad(consumer_number="URJ00000001", effective_on=day, sanctioned_load_w=5000, **loads))
+
+
+def test_loads_are_those_of_the_terms_and_an_account_without_them_is_held_back(works):
+    from urja.usecases.operations import ChangeCategory
+
+    load(TARIFF.replace('"1"', '"2"') + CONTRACT)
+    read(works, 0)
+    half_hours(works, 1)
+    read(works, 1)
+    change = ChangeCategory(consumer_number="URJ00000001", effective_on=date(2026, 3, 2), tariff_code="other")
+    load(TARIFF.replace('"works"', '"other"') + CONTRACT)
+    with pytest.raises(RefusedError, match="goes by contracted_load_va, which the terms do not state"):
+        do(change)
+    (problem,) = works.post(1).closed.problems
+    assert "has no contracted load in kVA on 2026-03-02: state it in its terms (change_load" in problem
+    change_load(date(2026, 3, 2), contracted_load_va=20_000)
+    change_load(date(2026, 3, 3), contracted_load_va=40_000)
+    live(works, 2, first=1)
+    # 7.5 kVA are recorded; each day has the least of its terms, half of the two days each.
+    assert works.charged()["contract"] == (16_000 + 32_000) // 2
+    assert (why(works, "contract", 3).faults, broken(works)) == ((), set())
+    works.connection.execute("ALTER TABLE contracts_agreement_terms DISABLE TRIGGER USER")
+    works.connection.execute(
+        "UPDATE contracts_agreement_terms SET contracted_load_va = 30000 WHERE valid_from > %s", [START]
+    )
+    works.connection.commit()
+    assert "terms" in broken(works)

@@ -156,6 +156,11 @@ def test_the_outbox_has_the_visitors_own_code_first(browser, person):
     assert page.index("To you, asha@example.org") < page.index(own)
     assert page.index(own) < page.index("To others: simulated residents sign in too") < page.index(other)
     assert "To you" not in text_of(browser().get("/demo/outbox/"))
+    # A resident of the same address is no other person to the mail, and its code does not work here.
+    ask_for_code(resident)
+    assert (theirs := newest_code()) != own
+    page = text_of(visitor.get("/demo/outbox/"))
+    assert page.index(own) < page.index("To others: simulated residents sign in too") < page.index(theirs)
 
 
 def test_there_is_no_outbox_outside_a_demonstration(browser):

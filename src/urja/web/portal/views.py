@@ -25,7 +25,7 @@ from urja.web.shared.clock import business_now
 from urja.web.shared.colleague import employed
 from urja.web.shared.entry_page import entry_page
 from urja.web.shared.health_views import is_local
-from urja.web.shared.sign_in_views import asking_address
+from urja.web.shared.sign_in_views import awaited_code
 
 private = cache_control(private=True, no_store=True)
 """What a person's account says is not to be kept by anything between us and the eye, nor shown after sign-out."""
@@ -167,8 +167,9 @@ def outbox(request: HttpRequest) -> HttpResponse:
     """Show a demonstration's mail to a browser on the same machine, its own code first; 404 for any other."""
     if not (settings.URJA_DEMO and is_local(request)):
         raise Http404
-    asked = asking_address(request)
-    own = latest_messages(limit=3, recipient=asked) if asked else []
+    asked, code = awaited_code(request)
+    # A simulated resident may sign in to the same address: its code is another one.
+    own = [one for one in latest_messages(recipient=asked) if code in one.body] if asked else []
     others = [message for message in latest_messages() if message not in own]
     return render(request, "portal/outbox.html", {"asked": asked, "own": own, "others": others})
 

@@ -97,10 +97,11 @@ class ConfirmCode(views.ConfirmLoginCodeView):
 confirm_login_code = ConfirmCode.as_view()
 
 
-def asking_address(request: HttpRequest) -> str:
-    """Return the e-mail address to which this browser has asked for a code and not entered it yet; empty without one."""
+def awaited_code(request: HttpRequest) -> tuple[str, str]:
+    """Return the e-mail address to which this browser has asked for a code, and the code; empty texts without one."""
     stage = LoginStageController.enter(request, LoginByCodeStage.key)
-    return "" if stage is None else str(stage.state.get("email", ""))
+    state = {} if stage is None else stage.state
+    return str(state.get("email") or ""), str(state.get("code") or "")
 
 
 def not_by_mobile(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

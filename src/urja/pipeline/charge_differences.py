@@ -577,10 +577,12 @@ class _DraftBuilder:
         return {part: minor for part, minor in parts.items() if minor}
 
     def _key(self, name: str) -> str:
-        """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket."""
+        """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket; those of credits
+        and debits begin with a word.
+        """
         number = number_in_bucket(self.agreement.id)
         days = (self.day - self.period.first).days
-        return f"engine:{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}"
+        return f"{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}"
 
     def _book(self, name: str) -> str:
         """The book of a line, as the newest version that has it says."""

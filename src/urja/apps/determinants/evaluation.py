@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -362,6 +362,11 @@ def _meters_text(meters: Sequence[MeterTime]) -> str:
 
 def channels_of(names: Iterable[str]) -> ChannelSet:
     """Return the channel set of a row with these determinants, in their order."""
+    return _channels_of(frozenset(names))
+
+
+@lru_cache(maxsize=512)
+def _channels_of(names: frozenset[str]) -> ChannelSet:
     return channel_set("determinants", sorted(names, key=_place))
 
 

@@ -1,6 +1,6 @@
 """Storing determinants: the first version of a row, and the next one where its inputs have changed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -79,6 +79,11 @@ def _newest(wanted: Sequence[Wanted]) -> dict[tuple[int, date, date], tuple[int,
         }
 
 
+def _array(values: Iterable[int]) -> str:
+    """Return integers as PostgreSQL writes an array: the driver's own way takes a tenth of a close."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def _insert(fresh: Sequence[tuple[Evaluated, int]], now: datetime) -> None:
     sets = {one.channels.hash: list(one.channels.ids) for one, _ in fresh}
     with connection.cursor() as cursor:
@@ -100,17 +105,17 @@ def _insert(fresh: Sequence[tuple[Evaluated, int]], now: datetime) -> None:
                         one.wanted.period.end,
                         version,
                         one.channels.hash,
-                        list(one.values),
-                        list(one.origins),
+                        _array(one.values),
+                        _array(one.origins),
                         # Nearly always zeros, and then none is stored.
-                        list(one.estimated) if any(one.estimated) else [],
+                        _array(one.estimated if any(one.estimated) else ()),
                         one.known_from_at,
                         one.known_to_at,
                         one.reads,
                         one.intervals,
                         one.intervals_hash,
                         one.rules,
-                        list(one.notes),
+                        list(one.notes) or _array(()),
                         one.sha256(version),
                         now,
                     ]

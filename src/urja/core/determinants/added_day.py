@@ -4,6 +4,7 @@ divides them, and what both have adds up.
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from urja.core.determinants.calculation import DEMANDS, ENERGIES, permille
@@ -24,6 +25,11 @@ _HIGHEST: Final = frozenset(name for name, _ in DEMANDS)
 _POWER_FACTOR: Final = "mean_power_factor_permille"
 
 
+@cache
+def _total(name: str) -> str:
+    return re.sub(r"_z\d+$", "", name)
+
+
 def with_day(before: Mapping[str, Value], day: Mapping[str, Value]) -> dict[str, Value] | None:
     """Return the determinants of the days before and of one more day, by name; None where they do not add up.
 
@@ -32,7 +38,7 @@ def with_day(before: Mapping[str, Value], day: Mapping[str, Value]) -> dict[str,
     """
     found: dict[str, Value] = {}
     for name in before.keys() | day.keys():
-        total = re.sub(r"_z\d+$", "", name)
+        total = _total(name)
         of_before, of_day = before.get(name), day.get(name)
         if total in _ADDED:
             counted = Origin.REGISTER if total == name else Origin.SHAPED

@@ -1,6 +1,7 @@
 """What the billing period costs so far, by line, and the two sources of a supply with a generator, from batches of the stream."""
 
 from datetime import timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,6 +78,13 @@ def test_a_failed_grid_turns_the_page_to_the_generators_price_and_both_columns_m
     ]
     assert found.lines[1].parts[0].product == "3.5 kWh × ₹19.50"
     assert found.total == "₹159.60"
+
+
+def test_an_average_without_an_end_is_shown_to_the_paisa(django):
+    from urja.web.shared.ledger_words import product
+
+    assert product(Fraction(41601331, 1495), "minor", Fraction(-15, 100), "INR") == "−15 % × ₹278.27"
+    assert product(Fraction(2711), "minor", Fraction(5, 100), "INR") == "5 % × ₹27.11"
 
 
 def test_a_roof_sees_its_bank_before_the_first_close(database):

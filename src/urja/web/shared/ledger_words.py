@@ -222,9 +222,11 @@ def product(quantity: Fraction, unit_name: str, rate: Fraction, currency: str) -
     if unit_name == "rounding":
         return ""
     if unit_name == "minor":
+        exact = formats.rate(quantity, currency)
         return _("%(percent)s %% × %(amount)s") % {
             "percent": formats.ratio(rate * 100),
-            "amount": formats.rate(quantity, currency),
+            # An average of slabs may have no end; the row's amount is of the exact one.
+            "amount": formats.money(round(quantity), currency) if "/" in exact else exact,
         }
     return _("%(quantity)s %(unit)s × %(rate)s") % {
         "quantity": formats.ratio(quantity),

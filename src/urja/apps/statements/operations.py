@@ -75,7 +75,11 @@ def due_buckets(now: datetime) -> list[int]:
 
 
 _DUE: Final = """
-SELECT d.agreement_id, d.period_start, d.closed, s.id, s.bucket, s.number, s.sha256, s.period_end, s.through_seq, s.content
+SELECT d.agreement_id, d.period_start,
+    -- After a moved billing day a period may have days that are stated: the law names it, and no other account waits for it.
+    d.closed AND NOT EXISTS (SELECT FROM statements_statement o WHERE o.agreement_id = d.agreement_id
+        AND o.revises_id IS NULL AND o.period_start <> d.period_start AND o.period_end > d.period_start),
+    s.id, s.bucket, s.number, s.sha256, s.period_end, s.through_seq, s.content
 FROM statements_due d
 LEFT JOIN LATERAL (
     SELECT * FROM statements_statement s WHERE s.agreement_id = d.agreement_id AND s.period_start = d.period_start

@@ -134,3 +134,38 @@ def test_meters_are_read_and_their_answers_come_by_themselves(open_page, site, d
     assert_good(page, device)
     page.goto("/console/meter-jobs/")
     assert_good(page, device)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+def test_payment_modes_are_changed_and_followed(open_page, site, device):  # noqa: F811
+    from tests.web.test_console_mode_changes import converted
+
+    page = open_page(device)
+    as_colleague(page, site, "revenue_officer")
+    page.goto("/console/operations/change_modes/")
+    page.locator("#payment_mode").select_option("postpaid")
+    page.locator("#effective_on").fill("2026-03-02")
+    page.locator("#consumer_numbers").fill("URJ00000001\nURJ00000003\nNONE")
+    page.locator("#good_rows_only").check()
+    page.locator("#reason").fill("ordered")
+    assert_good(page, device)
+    page.locator(".asked button").click()
+    page.wait_for_url("**/console/requests/*/")
+    aside(answer, "urja_pipeline")
+    page.reload()
+    assert_good(page, device)
+    page.locator("form[action$='/do/'] button").click()
+    page.wait_for_url("**/console/requests/*/")
+    aside(answer, "urja_pipeline")
+    page.reload()
+    page.locator("#done-title ~ .row a.button").click()
+    expect(page.locator("progress")).to_have_attribute("value", "1")
+    assert_good(page, device)
+    aside(converted, "urja_pipeline")
+    if not device.script:
+        page.reload()
+    expect(page.locator("progress")).to_have_attribute("value", "3")
+    expect(page.locator(".task .of-done")).to_have_count(2)
+    assert_good(page, device)
+    page.goto("/console/mode-changes/")
+    assert_good(page, device)

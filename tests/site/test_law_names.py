@@ -11,6 +11,7 @@ from urja.laws import report as laws, switching as supply_laws
 ONLY_WITHOUT_A_WORLD = {
     "commands_end",
     "danger_is_notified",
+    "cut_across_no_mode_change",
     "cut_after_no_credit",
     "cut_below_the_limit",
     "cut_for_what_counts",
@@ -22,7 +23,7 @@ ONLY_WITHOUT_A_WORLD = {
     "holds_are_kept",
     "protected_is_not_kept_off",
 }
-"""Seen to fail in tests/pipeline (test_supply_laws.py, test_reserve.py, test_kept_off.py, test_own_policy.py, test_gas_warnings.py), and in test_town_laws.py
+"""Seen to fail in tests/pipeline (test_supply_laws.py, test_reserve.py, test_kept_off.py, test_own_policy.py, test_gas_warnings.py, test_mode_changes.py), and in test_town_laws.py
 beside the worlds."""
 
 

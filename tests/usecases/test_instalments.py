@@ -99,9 +99,10 @@ def test_nothing_owed_has_no_instalments(house):
     assert "service point URJ00000001 has no dues" in told(agree())
 
 
-def test_who_pays_by_bill_has_none(house):
+def test_who_pays_by_bill_has_them_on_the_bill(house):
     do(to_postpaid())
-    assert "is postpaid on 2026-03-22: instalments are taken from a prepaid balance" in told(agree())
+    do(agree())
+    assert plans() == ["1000 day 22 Mar 00:00 to –"]
 
 
 def test_two_plans_do_not_hold_at_once(house):
@@ -169,13 +170,13 @@ def test_its_end_is_undone(house):
     assert plans() == ["1000 day 22 Mar 00:00 to –"]
 
 
-def test_bills_end_it_and_what_is_posted_stands(house):
+def test_it_goes_on_when_the_supply_becomes_postpaid(house):
     from urja.usecases.operations import Undo
 
     do(agree())
     posted(house, TODAY, TODAY + 1)
     entry = do(to_postpaid(TODAY))
-    assert plans() == ["1000 day 22 Mar 00:00 to 24 Mar 00:00"]
+    assert plans() == ["1000 day 22 Mar 00:00 to –"]
     do(Undo(entry_id=entry.id, reason="a mistake"))
     assert plans() == ["1000 day 22 Mar 00:00 to –"]
 

@@ -75,8 +75,8 @@ def led(**ends):
 
 def test_the_form_says_that_one_of_two_fields_is_needed(colleague):
     form = text_of(colleague("clerk").get(READ))
-    assert "Meters this or “All meters under this node” is required" in form
-    assert "All meters under this node this or “Meters” is required" in form
+    assert "Meters this or “All under this node” is required" in form
+    assert "All under this node this or “Meters” is required" in form
 
 
 def test_asked_by_the_form_and_followed_on_a_page(colleague):

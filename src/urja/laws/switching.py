@@ -74,6 +74,11 @@ def examine(
             safety.marked,
         ),
         (
+            "cut_across_no_mode_change",
+            "no balance disconnects a supply that an order is making postpaid",
+            safety.across_no_mode_change,
+        ),
+        (
             "cut_on_fresh_data",
             "each disconnection for credit rests on readings that are recent enough",
             safety.fresh,

@@ -123,6 +123,8 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         (SELECT s.code FROM rulebook_policy_assignment s WHERE s.category = '')) = %(code)s
     AND NOT EXISTS (SELECT FROM people_protection q WHERE q.person_id = g.customer_id
         AND q.valid_from < %(closes)s AND coalesce(q.valid_to, 'infinity') > %(opens)s)
+    AND NOT EXISTS (SELECT FROM contracts_mode_change_row c JOIN contracts_mode_change o ON o.id = c.mode_change_id
+        WHERE c.account_id = g.account_id AND o.spares_from_at < %(closes)s AND coalesce(c.ended_at, 'infinity') > %(opens)s)
     AND (m.converted_at IS NULL OR m.converted_at + make_interval(days => %(conversion)s) <= %(opens)s)
     -- Below the limit by what was posted before the opening; consumption since then only lowers the balance.
     AND (SELECT coalesce(sum(e.amount_minor), 0) FROM books_entry e WHERE e.bucket = (g.account_id >> 40)::smallint

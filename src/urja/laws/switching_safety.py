@@ -145,6 +145,13 @@ def noticed(books: Books) -> Iterator[str]:
             "    AND c.posted_at < least(%(issued)s, %(since)s::timestamptz)), '-infinity')",
             {"account": cut["account_id"], "issued": cut["issued_at"], "since": spell},
         )
+        # A warning of an earlier prepayment announces nothing after the supply became prepaid again.
+        converted = [
+            row["converted_at"]
+            for row in books.rows(_AGREED, {"account": cut["account_id"], "issued": cut["issued_at"]})
+            if row["converted_at"]
+        ]
+        sent = [row for row in sent if all(row["requested_at"] >= at for at in converted)]
         for lacking in not_served(rules, sent, spell, latest):
             yield f"{name_of(cut)}: {lacking} by {latest}"
 
@@ -175,6 +182,29 @@ def marked(books: Books) -> Iterator[str]:
                 yield f"{name_of(cut)}, which is {row['payment_mode']}"
             if row["converted_at"] and cut["issued_at"] < row["converted_at"] + timedelta(days=days):
                 yield f"{name_of(cut)} within {days} days of its conversion"
+
+
+_TO_POSTPAID = """
+SELECT m.id, greatest(m.spares_from_at, m.asked_at) AS since, r.ended_at, r.state IN ('left', 'refused') AS kept
+FROM contracts_mode_change_row r JOIN contracts_mode_change m ON m.id = r.mode_change_id
+WHERE r.account_id = %(account)s AND m.payment_mode = 'postpaid' AND coalesce(r.ended_at, 'infinity') > m.asked_at
+"""
+
+
+def across_no_mode_change(books: Books) -> Iterator[str]:
+    """Check that an order which makes a supply postpaid let no balance disconnect it, also by an earlier command."""
+    for cut in books.cuts:
+        done_at = books.carried_out_at(cut)
+        for row in books.rows(_TO_POSTPAID, {"account": cut["account_id"]}):
+            since, until = row["since"], row["ended_at"]
+            if since < cut["issued_at"] and (until is None or cut["issued_at"] < until):
+                yield f"{name_of(cut)} while mode change {row['id']} was to make it postpaid"
+            elif (
+                done_at
+                and cut["issued_at"] <= since < done_at - books.slack
+                and not (row["kept"] and until <= done_at)
+            ):
+                yield f"{name_of(cut)} was carried out after mode change {row['id']} had begun to spare it"
 
 
 def fresh(books: Books) -> Iterator[str]:

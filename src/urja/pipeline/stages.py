@@ -20,7 +20,16 @@ from urja.apps.payments.queries import gateways
 from urja.base.clock import Clock, WallClock
 from urja.base.process_secrets import PipelineSecrets
 from urja.base.settings import Settings
-from urja.pipeline import approve, commission, match_transfers, meter_jobs, post, register, sheets
+from urja.pipeline import (
+    approve,
+    commission,
+    match_transfers,
+    meter_jobs,
+    mode_changes,
+    post,
+    register,
+    sheets,
+)
 from urja.pipeline.collect import Collector
 from urja.pipeline.configure import Configure
 from urja.pipeline.decide import Decide
@@ -152,6 +161,8 @@ async def build_stages(
         ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
         ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall_time(commission.run_once))),
         ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
+        # Thousands of conversions: nothing else waits for them.
+        ("mode_changes", "modes", rest_s, lambda on: on.runs(mode_changes.run_once)),
         # A large sheet takes a minute: nothing else waits for it.
         ("sheets", "sheets", AWAITED_REST_S, lambda on: on.runs(spreadsheets.run_once)),
         ("forget_sheets", "sheets", FORGET_REST_S, lambda on: on.runs(sheets.forget)),

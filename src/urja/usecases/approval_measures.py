@@ -38,6 +38,7 @@ from urja.usecases.operations import (
     CancelReceipt,
     ChangeCategory,
     ChangeLoad,
+    ChangeModes,
     ChangePolicy,
     ChangeRatio,
     ClearCheque,
@@ -125,6 +126,8 @@ def _measured(operation: UseCase, now: datetime, posted_minor: int, disconnectio
         loading.lock()
     if isinstance(operation, LoadStatement):
         return _of_statement(operation, now)
+    if isinstance(operation, ChangeModes):
+        return _of_mode_change(operation, now)
     return OperationMeasure(
         _kind(operation),
         _money(operation, now) + posted_minor,
@@ -159,6 +162,20 @@ def _of_statement(operation: LoadStatement, now: datetime) -> OperationMeasure:
     )
 
 
+def _of_mode_change(operation: ChangeModes, now: datetime) -> OperationMeasure:
+    """Return what an order moves, and the supplies whose balance decides about them from then on: each one counts."""
+    rows = [row for row in operation.targets(now) if row.figures is not None]
+    numbers = [row.named for row in rows]
+    disconnected = numbers if operation.manner.payment_mode == PaymentMode.PREPAID else []
+    return OperationMeasure(
+        operation.kind(),
+        sum(row.figures.moved_minor for row in rows if row.figures is not None),
+        len(disconnected),
+        _protected_among(disconnected, now),
+        len(numbers),
+    )
+
+
 def _kind(operation: UseCase) -> str:
     """Return the kind by which an operation needs passkeys: an undo of dues needs those of the dues."""
     undone = _undone(operation) if isinstance(operation, Undo) else None
@@ -176,11 +193,10 @@ def _money(operation: UseCase, now: datetime) -> int:
         case MoveOut() | DisconnectPermanently():
             return _left(operation.consumer_number)
         case ConvertToPrepaid():
-            billed = sum(bill.principal_minor + bill.surcharge_minor for bill in operation.bills)
             deposit = 0 if operation.deposit == "keep" else _deposits(operation.consumer_number)
-            return operation.credit_minor + billed + deposit
+            return operation.credit_minor + _billed(operation) + deposit
         case ConvertToPostpaid():
-            return operation.deposit_minor
+            return operation.deposit_minor + _billed(operation)
         case SignOffOpeningBalances():
             return operation.credit_minor + operation.deposit_minor + operation.dues_minor
         case AgreeInstalments() | EndInstalments():
@@ -216,6 +232,10 @@ def _money(operation: UseCase, now: datetime) -> int:
             return max(_given_back(operation), 0 if undone is None else _money(undone, now))
         case _:
             return 0
+
+
+def _billed(operation: ConvertToPrepaid | ConvertToPostpaid) -> int:
+    return sum(bill.principal_minor + bill.surcharge_minor for bill in operation.bills)
 
 
 def _credited(receipt_id: int) -> int:

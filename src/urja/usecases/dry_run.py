@@ -130,6 +130,8 @@ class Effects:
     """What they would owe together, in minor units."""
     without_agreement: int = 0
     """Number of flats without an agreement, which owe nothing."""
+    mode_change: JsonObject | None = None
+    """Counts and sums of a change of payment modes (`usecases.mode_changes.summary`); None for other operations."""
 
     def to_builtins(self) -> dict[str, object]:
         """Return plain values for JSON, without wrapped keys."""
@@ -147,6 +149,7 @@ class Effects:
                 "flats": self.flats,
                 "dues_minor": self.dues_minor,
                 "without_agreement": self.without_agreement,
+                **({} if self.mode_change is None else {"mode_change": self.mode_change}),
             }
         )
         return {"changes": [change.to_json() for change in self.changes], **parts}
@@ -183,6 +186,7 @@ def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) ->
             flats=done.entry.outcome.get("flats", 0),
             dues_minor=done.entry.outcome.get("dues_minor", 0),
             without_agreement=done.entry.outcome.get("without_agreement", 0),
+            mode_change=done.entry.outcome.get("mode_change"),
         )
 
 

@@ -1,6 +1,6 @@
-"""Old dues paid in instalments: an agreed amount each day or each month, taken from the prepaid balance.
+"""Old dues paid in instalments: an agreed amount each day or each month, taken from the balance.
 
-While a plan is in force its instalments pay the bills, and no share of a recharge does (`apps.billing.arrears`). The
+A postpaid supply has them on its next bill. While a plan is in force its instalments pay the bills, and no share of a recharge does (`apps.billing.arrears`). The
 pipeline posts each instalment with the close of its due day (`pipeline.instalments`), and records when all dues are
 paid.
 """
@@ -12,7 +12,6 @@ from django.db.models import Q, QuerySet
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Instalment, InstalmentPlan
-from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
@@ -55,12 +54,6 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
 
     def _faults_of(self, agreement: Agreement) -> Iterator[str]:
         begins = midnight(self.first_due_on, zone())
-        if agreement.terms_at(begins).payment_mode != PaymentMode.PREPAID:
-            yield say(
-                "service point {consumer_number} is postpaid on {day}: instalments are taken from a prepaid balance",
-                consumer_number=self.consumer_number,
-                day=self.first_due_on,
-            )
         left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
         if not left:
             yield say(

@@ -45,6 +45,7 @@ from urja.usecases.meter_jobs import (
     TestRelays,
 )
 from urja.usecases.meter_swap import SwapMeters
+from urja.usecases.mode_changes import ChangeModes, StopModeChange
 from urja.usecases.move_in_and_out import MoveIn, MoveOut, TransferOwnership
 from urja.usecases.network import AddTransformer, MoveNode, MoveServicePoint, add_transformer
 from urja.usecases.opening_balances import SignOffOpeningBalances
@@ -82,6 +83,7 @@ __all__ = [
     "ChangeCategory",
     "ChangeKeys",
     "ChangeLoad",
+    "ChangeModes",
     "ChangePolicy",
     "ChangeRatio",
     "ClaimTransfer",
@@ -142,6 +144,7 @@ __all__ = [
     "SetUpSociety",
     "ShowText",
     "SignOffOpeningBalances",
+    "StopModeChange",
     "SwapMeters",
     "TakeNewKeys",
     "TakeReceipt",

@@ -1,12 +1,13 @@
 """Conversion from postpaid to prepaid and back.
 
 Dues of old bills are stored beside the balance of a converted supply: bill by bill, principal and surcharge apart,
-each with its due date. The balance begins with what was not billed yet, so that nothing is owed twice. The policy
-sets how long a supply is not disconnected after a conversion (`credit.grace_days_after_conversion`), counted from
-`converted_at`.
+each with its due date. The balance begins with what was not billed yet, so that nothing is owed twice. A plan of
+instalments goes on in either mode. The policy sets how long a supply is not disconnected after a conversion to prepaid
+(`credit.grace_days_after_conversion`), counted from `converted_at`.
 """
 
 from collections.abc import Iterator
+from datetime import date
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
@@ -16,37 +17,20 @@ from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.journal.operation import Execution, next_id
 from urja.base.ids import bucket_of
-from urja.base.sentences import say
+from urja.base.sentences import Sentence, say
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
-from urja.usecases.instalments import end_plans
 from urja.usecases.kinds import agreements
 from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
 
 
-class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
-    def values(self) -> dict[str, object]:
-        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
-        return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
+class Conversion(agreements.Conversion, ChangeOfTerms):
+    """The bills and the tariff of a conversion in either direction."""
 
-    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
-        if before.payment_mode == PaymentMode.PREPAID:
-            yield say(
-                "service point {consumer_number} is prepaid already on {effective_on}",
-                consumer_number=self.consumer_number,
-                effective_on=self.effective_on,
-            )
+    def _faults_of_tariff(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if self.tariff_code is not None:
             day = local_day(self.begins(agreement), zone())
             yield from tariff_faults(self.tariff_code, day, agreement, before)
-        if self.credit_minor < 0:
-            yield say(
-                "a credit cannot be negative: {credit_minor}; give dues as bills",
-                credit_minor=self.credit_minor,
-            )
-        if self.credit_minor and self.bills:
-            yield say("give either a credit or dues of the last bill, not both")
-        yield from self._faults_of_bills(agreement.account)
 
     def _faults_of_bills(self, account: Account) -> Iterator[str]:
         numbers = [bill.bill for bill in self.bills]
@@ -70,6 +54,33 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
                 owed=owed,
             )
 
+    def _set_apart(self, execution: Execution, account: Account) -> None:
+        """Store the bills as dues; the amount of those that were posted here leaves the balance."""
+        arrears = [_arrear(execution, account, bill) for bill in self.bills]
+        billed = sum(_total(bill) for bill in self.bills)
+        if self.billed_here and billed:
+            side_effects.credit(execution, account.id, billed, SET_APART, f"{SET_APART}:{execution.id}")
+        execution.outcome["arrears"] = [arrear.id for arrear in arrears]
+
+
+class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
+    def values(self) -> dict[str, object]:
+        tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
+        return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
+
+    def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+        if before.payment_mode == PaymentMode.PREPAID:
+            yield already_fault(PaymentMode.PREPAID, self.consumer_number, self.effective_on)
+        yield from self._faults_of_tariff(agreement, before)
+        if self.credit_minor < 0:
+            yield say(
+                "a credit cannot be negative: {credit_minor}; give dues as bills",
+                credit_minor=self.credit_minor,
+            )
+        if self.credit_minor and self.bills:
+            yield say("give either a credit or dues of the last bill, not both")
+        yield from self._faults_of_bills(agreement.account)
+
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
@@ -77,17 +88,13 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
         super().carry_out(execution)
         terms = AgreementTerms.objects.get(agreement=agreement, valid_from=self.begins(agreement))
         execution.change(terms, converted_at=terms.valid_from)
-        arrears = [_arrear(execution, account, bill) for bill in self.bills]
-        billed = sum(_total(bill) for bill in self.bills)
-        if self.billed_here and billed:
-            side_effects.credit(execution, account.id, billed, SET_APART, f"{SET_APART}:{execution.id}")
+        self._set_apart(execution, account)
         if self.credit_minor:
             side_effects.credit(
                 execution, account.id, self.credit_minor, "opening-credit", f"opening-credit:{execution.id}"
             )
         if self.deposit != "keep":
             self._apply_deposits(execution, agreement)
-        execution.outcome["arrears"] = [arrear.id for arrear in arrears]
 
     def _apply_deposits(self, execution: Execution, agreement: Agreement) -> None:
         """No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5))."""
@@ -104,31 +111,26 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, ChangeOfTerms):
                 )
 
 
-class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
+class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
     def values(self) -> dict[str, object]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.POSTPAID.value, "converted_at": None, **tariff}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if before.payment_mode == PaymentMode.POSTPAID:
-            yield say(
-                "service point {consumer_number} is postpaid already on {effective_on}",
-                consumer_number=self.consumer_number,
-                effective_on=self.effective_on,
-            )
-        if self.tariff_code is not None:
-            day = local_day(self.begins(agreement), zone())
-            yield from tariff_faults(self.tariff_code, day, agreement, before)
+            yield already_fault(PaymentMode.POSTPAID, self.consumer_number, self.effective_on)
+        yield from self._faults_of_tariff(agreement, before)
         if self.deposit_minor < 0:
             yield say(
                 "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
             )
+        yield from self._faults_of_bills(agreement.account)
 
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
         super().carry_out(execution)
-        end_plans(execution, agreement.account_id, self.begins(agreement))
+        self._set_apart(execution, agreement.account)
         if self.deposit_minor:
             deposit = Deposit.objects.create(
                 id=next_id(bucket_of(execution.outcome["agreement_id"])),
@@ -138,6 +140,21 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, ChangeOfTerms):
                 **execution.stamp,
             )
             execution.outcome["deposit_id"] = deposit.id
+
+
+def already_fault(payment_mode: str, consumer_number: str, effective_on: date) -> Sentence:
+    """Return that a supply has the payment mode already that it is to get."""
+    if payment_mode == PaymentMode.PREPAID:
+        return say(
+            "service point {consumer_number} is prepaid already on {effective_on}",
+            consumer_number=consumer_number,
+            effective_on=effective_on,
+        )
+    return say(
+        "service point {consumer_number} is postpaid already on {effective_on}",
+        consumer_number=consumer_number,
+        effective_on=effective_on,
+    )
 
 
 def dues_faults(bill: agreements.Bill) -> Iterator[str]:

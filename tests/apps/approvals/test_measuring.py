@@ -171,6 +171,7 @@ def test_every_field_of_money_is_counted(operations):
         "transfer_ownership",
         "convert_to_prepaid",
         "convert_to_postpaid",
+        "change_modes",
         "agree_instalments",
         "open_drawer",
         "take_receipt",

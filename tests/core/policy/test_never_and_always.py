@@ -306,7 +306,8 @@ PREVENTS = {
     "a limit not passed": {"balance_minor": 0},
     "never cut": {"flags": frozenset({"never_cut"})},
     "medical": {"flags": frozenset({"medical"})},
-    "just converted": {"converted_at": NOON - DAY},
+    "just converted": {"converted_at": NOON - DAY, "notices": told(NOON - DAY)},
+    "an order to make it postpaid": {"becomes_postpaid": True},
     "old data": {"as_of": NOON - 25 * HOUR},
     "no data": {"as_of": None},
     "estimates": {"estimated_share": 1},
@@ -339,6 +340,7 @@ MORE = {
     "a small connection": {"sanctioned_load_w": 900, "below_cut_since": NOON - 9 * DAY, "notices": told(NOON - 9 * DAY)},
     "emergency days": {"below_cut_since": NOON - 2 * DAY, "notices": told(NOON - 2 * DAY)},
     "emergency credit": {"balance_minor": -100},
+    "warnings of an earlier prepayment": {"converted_at": NOON - HOUR},
 }  # fmt: skip
 
 

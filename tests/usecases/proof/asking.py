@@ -643,6 +643,8 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
 }
 
 OTHERWISE: Final = {
+    "change_modes": "its rows are conversions, which are drawn: tests/pipeline/test_mode_changes.py",
+    "stop_mode_change": "tests/pipeline/test_mode_changes.py",
     "rewrap_keys": "no request asks for it: tests/site/test_master_key.py",
     "take_new_keys": "a meter proves them: tests/pipeline/test_key_change.py",
     "approve_address_change": "no person reads mail in this town: tests/pipeline/test_addresses.py",

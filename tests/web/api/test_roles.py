@@ -29,6 +29,7 @@ def reads(society):
         Read.WORK_ORDERS: f"/work-orders/{society.work_order}",
         Read.STOCK: "/stock",
         Read.METER_JOBS: "/meter-jobs",
+        Read.MODE_CHANGES: "/mode-changes",
         Read.TARIFFS: "/tariffs",
     }
 

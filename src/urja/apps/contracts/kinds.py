@@ -18,6 +18,18 @@ OTHER_LOADS: Final = ("sanctioned_load_va", "contracted_load_w", "contracted_loa
 """Names of the loads that terms may state besides the sanctioned load in W."""
 
 
+class ModeChangeState(TextChoices):
+    """State of an agreement in an order that changes payment modes. Each but the first is final."""
+
+    WAITING = "waiting"
+    """Its turn has not come: the order can still be stopped for it."""
+    DONE = "done"
+    REFUSED = "refused"
+    """It could not be in the order, or could not be converted when its turn came."""
+    LEFT = "left"
+    """The order was stopped before its turn; it keeps the payment mode that it has."""
+
+
 class MeteringMode(TextChoices):
     """Whether exported energy is counted separately."""
 

@@ -1,4 +1,4 @@
-"""Agreements and their terms."""
+"""Agreements and their terms, and orders that change the payment mode of many."""
 
 from datetime import datetime
 from functools import cached_property
@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.contracts.kinds import OTHER_LOADS, MeteringMode, PaymentMode
+from urja.apps.contracts.kinds import OTHER_LOADS, MeteringMode, ModeChangeState, PaymentMode
 from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
 
 
@@ -106,3 +106,116 @@ class AgreementTerms(Period):
 
     def __str__(self) -> str:
         return f"{self.tariff_code} of agreement {self.agreement_id} from {self.valid_from}"
+
+
+class ModeChange(models.Model):
+    """An order that changes the payment mode of many agreements from a day on.
+
+    Its number is that of the operation that requested it, so that the audit entry says by whom and why.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    payment_mode = models.CharField(max_length=16, choices=PaymentMode)
+    """The mode that its agreements have afterwards."""
+    effective_on = models.DateField()
+    effective_at = models.DateTimeField()
+    """Midnight at which that day begins: it is not carried out before."""
+    spares_from_at = models.DateTimeField(null=True)
+    """From then on no balance disconnects an agreement whose turn has not come; None where it becomes prepaid."""
+    spared_at = models.DateTimeField(null=True)
+    """When disconnections under way were called back for that; None before."""
+    arguments = models.JSONField(default=dict)
+    """What is done with each agreement: tariff, deposits, instalments."""
+    reason = models.TextField()
+    actor = models.CharField(max_length=100)
+    asked_at = models.DateTimeField()
+    agreements = models.IntegerField()
+    """How many rows it has."""
+    stopped_at = models.DateTimeField(null=True)
+    stopped_by = models.CharField(max_length=100, blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+    """When its last row ended."""
+
+    class Meta:
+        db_table = "contracts_mode_change"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(agreements__gt=0), name="contracts_mode_change_has_rows"),
+            models.CheckConstraint(
+                condition=Q(payment_mode=PaymentMode.POSTPAID, spares_from_at__isnull=False)
+                | Q(payment_mode=PaymentMode.PREPAID, spares_from_at=None),
+                name="contracts_mode_change_spares",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(ended_at=None), name="contracts_mode_change_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"change to {self.payment_mode} on {self.effective_on}"
+
+
+class ModeChangeRow(models.Model):
+    """One agreement of an order that changes payment modes."""
+
+    id = models.BigAutoField(primary_key=True)
+    mode_change = models.ForeignKey(ModeChange, on_delete=models.PROTECT, related_name="rows")
+    position = models.IntegerField()
+    """Place in the order, from 1."""
+    named = models.CharField(max_length=64)
+    """Consumer number of its service point, or what the request has in its place."""
+    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, null=True, related_name="+")
+    account_id = models.BigIntegerField(null=True)
+    service_point_id = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=16, choices=ModeChangeState, default=ModeChangeState.WAITING)
+    told_at = models.DateTimeField(null=True)
+    """When its consumer's notice of the change was requested."""
+    operation_id = models.BigIntegerField(null=True)
+    """The operation that converted it."""
+    result = models.JSONField(default=dict)
+    """Amounts at the conversion, in minor units, and what became of a plan of instalments."""
+    detail = models.JSONField(default=str)
+    """Why it was refused: a sentence as `base.sentences` stores it."""
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "contracts_mode_change_row"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["mode_change", "position"], name="contracts_mode_change_one_position"
+            ),
+            models.UniqueConstraint(
+                fields=["agreement"],
+                condition=Q(state=ModeChangeState.WAITING),
+                name="contracts_mode_change_one_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ModeChangeState.WAITING, ended_at=None)
+                | (~Q(state=ModeChangeState.WAITING) & Q(ended_at__isnull=False)),
+                name="contracts_mode_change_ended",
+            ),
+            models.CheckConstraint(
+                condition=Q(agreement__isnull=False, account_id__isnull=False, service_point_id__isnull=False)
+                | Q(state=ModeChangeState.REFUSED),
+                name="contracts_mode_change_names_one",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ModeChangeState.DONE) | Q(operation_id__isnull=False),
+                name="contracts_mode_change_done_by",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["mode_change", "position"],
+                condition=Q(state=ModeChangeState.WAITING),
+                name="contracts_mode_change_waiting",
+            ),
+            models.Index(
+                fields=["account_id"],
+                condition=Q(state=ModeChangeState.WAITING),
+                name="contracts_mode_change_account",
+            ),
+            models.Index(fields=["service_point_id"], name="contracts_mode_change_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.named} of mode change {self.mode_change_id}: {self.state}"

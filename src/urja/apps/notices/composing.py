@@ -39,6 +39,8 @@ AFTER_RECHARGE: Final = (
     "cheque_returned",
     "receipt_cancelled",
     "maintenance",
+    "becomes_postpaid",
+    "becomes_prepaid",
     *SAFETY,
 )
 """Kinds that a recharge does not outdate."""

@@ -112,6 +112,12 @@ def _never_cut(_policy: Policy, facts: Facts) -> DisconnectionBar | None:
     return DisconnectionBar(Standing.PROTECTED, Reason("flags", key), entitles=True, announces=False)
 
 
+def _becomes_postpaid(_policy: Policy, facts: Facts) -> DisconnectionBar | None:
+    if not facts.becomes_postpaid:
+        return None
+    return DisconnectionBar(Standing.GRACE, Reason("terms.payment_mode", "becomes_postpaid"), announces=False)
+
+
 def conversion_ends_at(policy: Policy, facts: Facts) -> datetime | None:
     """Return the end (UTC) of the grace after a conversion to prepayment; None where there is no grace."""
     if facts.converted_at is None or not policy.credit.conversion_days:
@@ -283,6 +289,7 @@ type Rule = Callable[[Policy, Facts], DisconnectionBar | None]
 
 RULES: Final[tuple[Rule, ...]] = (
     _never_cut,
+    _becomes_postpaid,
     _conversion,
     _partial_payment,
     _emergency_amount,

@@ -119,6 +119,8 @@ class Facts:
     """Since when the credit has been exhausted (`exhausted`) without a break; None: only just now."""
     prepaid: bool = True
     """Where it is not, the consumer pays by a bill: no balance disconnects, warns or is waited for."""
+    becomes_postpaid: bool = False
+    """Whether an order to make it postpaid is due and has not reached it: no balance disconnects it meanwhile."""
     converted_at: datetime | None = None
     """When the account became prepaid; None when it always was."""
     sanctioned_load_w: int = 0

@@ -62,8 +62,12 @@ def notices_served(policy: Policy, facts: Facts) -> NoticesServed:
 
 
 def exhausted_since(facts: Facts) -> datetime:
-    """Return since when (UTC) the credit has been exhausted; now where it is only just."""
-    return facts.now if facts.below_cut_since is None else facts.below_cut_since
+    """Return since when (UTC) the credit has been exhausted; now where it is only just.
+
+    Not from before the account became prepaid: a balance that a bill was written for has exhausted no credit.
+    """
+    since = facts.now if facts.below_cut_since is None else facts.below_cut_since
+    return since if facts.converted_at is None else max(since, facts.converted_at)
 
 
 def notices_since_exhausted(facts: Facts, kind: str) -> list[NoticeFact]:
@@ -77,8 +81,11 @@ def _counted(rules: NoticeRules, facts: Facts, since: datetime) -> list[datetime
     start = since if facts.last_recharge_at is None else min(since, facts.last_recharge_at)
     of_kind: dict[str, list[NoticeFact]] = {}
     for notice in facts.notices:
-        if notice.kind.startswith(WARNING_KINDS) and (
-            facts.last_recharge_at is None or notice.requested_at >= start
+        if (
+            notice.kind.startswith(WARNING_KINDS)
+            and (facts.last_recharge_at is None or notice.requested_at >= start)
+            # Warnings of an earlier prepayment announce nothing of this one.
+            and (facts.converted_at is None or notice.requested_at >= facts.converted_at)
         ):
             of_kind.setdefault(notice.kind, []).append(notice)
     return [at for notices in of_kind.values() for at in _instants(rules, notices)]

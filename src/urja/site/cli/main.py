@@ -84,6 +84,9 @@ COMMANDS: Final = {
     "import": Lazy(
         "urja.site.cli.import_file:import_file", "Load a file of consumers, meters, networks or balances."
     ),
+    "mode-change": Lazy(
+        "urja.site.cli.mode_change:mode_change", "Make many supplies prepaid or postpaid from a day on."
+    ),
     "society": Lazy(
         "urja.site.cli.society:society",
         "Set up a society with its towers, flats, common areas and bulk supply.",

@@ -153,28 +153,34 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Late-payment surcharge in minor units. Schemes that waive dues waive the surcharge and never the principal."""
 
 
-class ConvertToPrepaid(ChangeOfTerms, kw_only=True):
-    """Convert a postpaid supply to prepaid from a day on."""
+class Conversion(ChangeOfTerms, kw_only=True):
+    """Fields that conversions in both directions share; not an operation itself."""
 
     bills: tuple[Bill, ...] = ()
-    """Dues of the last bill and of the bills before it."""
+    """Dues that are kept beside the balance from then on: of the last bill and of those before it, or what a prepaid
+    balance owes.
+    """
     billed_here: bool = True
     """The bills cover charges that were posted here, so their amount leaves the balance. False where another system
     billed them.
     """
+    tariff_code: str | None = None
+    """Where supplies of that payment mode have a tariff of their own."""
+
+
+class ConvertToPrepaid(Conversion, kw_only=True):
+    """Convert a postpaid supply to prepaid from a day on. A plan of instalments goes on."""
+
     credit_minor: int = 0
     """Credit of the last bill that no posting here contains, in minor units."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
     """Use of the security deposit: `arrears` pays the arrears first and credits the remainder to the balance;
     `balance` credits all of it; `keep` leaves it as it is.
     """
-    tariff_code: str | None = None
-    """Where prepaid supplies have a tariff of their own."""
 
 
-class ConvertToPostpaid(ChangeOfTerms, kw_only=True):
-    """Convert a prepaid supply to postpaid from a day on. Its credit stays; a plan of instalments ends."""
+class ConvertToPostpaid(Conversion, kw_only=True):
+    """Convert a prepaid supply to postpaid from a day on. Its credit stays, and a plan of instalments goes on."""
 
     deposit_minor: int = 0
     """Security deposit that was taken for it, in minor units."""
-    tariff_code: str | None = None

@@ -811,6 +811,48 @@ class MeterResult(Shown, frozen=True, kw_only=True):
     """Whether an answer is hidden because it needs `read:load_curve`."""
 
 
+class ModeChange(Shown, frozen=True, kw_only=True):
+    """An order that changes the payment mode of many supplies, and its progress."""
+
+    id: int
+    """Number of the operation, as in the audit."""
+    payment_mode: str
+    """The mode that its supplies have afterwards."""
+    effective_on: date
+    no_disconnection_from: datetime | None
+    """From then on no balance disconnects a supply that waits; null where they become prepaid."""
+    arguments: JsonObject
+    """Tariff, deposits and instalments."""
+    reason: str
+    actor: str
+    requested_at: datetime
+    stopped_at: datetime | None
+    ended_at: datetime | None
+    """When its last row ended; null while a row waits."""
+    states: dict[str, int]
+    """Number of its rows in your area that are `waiting`, `done`, `refused`, `left`."""
+    converted: dict[str, int]
+    """Sums over the rows that are `done`: amounts in minor units, and numbers of instalment plans."""
+
+
+class ModeChangeRow(Shown, frozen=True, kw_only=True):
+    """A row of a mode change: one supply and what became of it."""
+
+    row: int
+    consumer_number: str
+    state: str
+    agreement_id: int | None
+    account_id: int | None
+    service_point_id: int | None
+    operation_id: int | None
+    """The conversion, as in the audit."""
+    ended_at: datetime | None
+    detail: str
+    """Why it was refused."""
+    result: JsonObject
+    """Amounts at the conversion in minor units, and `plan`: `kept`, `new` or empty."""
+
+
 class AuditEntry(Shown, frozen=True, kw_only=True):
     """An operation that was carried out. Personal data is left out of `content`: read the person."""
 

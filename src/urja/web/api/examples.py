@@ -42,6 +42,7 @@ BY_NAME: Final[dict[str, object]] = {
     "AuditEntry.kind": "install_meter",
     "MeterJob.kind": "read_meters",
     "MeterResult.state": "done",
+    "ModeChangeRow.state": "done",
     "under": "",
     "meters": "URJ00000042",
     "from_at": None,

@@ -6,7 +6,7 @@ from urja.apps.identity.queries.roles import Read, write_scope
 from urja.apps.proofs import queries as proofs
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.people import CorrectConsumer
-from urja.web.api import answers, books, meter_jobs, nodes, operating, resources
+from urja.web.api import answers, books, meter_jobs, mode_changes, nodes, operating, resources
 from urja.web.api.lists import MomentQuery
 from urja.web.api.routes import Handler, ListQuery, Query, Route
 
@@ -135,6 +135,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/meter-jobs/{id}/results", "meter-results", DOING, "Results of a meter job, meter by meter",
         answers.Page[answers.MeterResult], meter_jobs.meter_results, Read.METER_JOBS, meter_jobs.MeterResultsQuery,
         statuses=_ONE),
+    _list("/mode-changes", "mode-changes", DOING, "Changes of payment modes, newest first",
+        answers.Page[answers.ModeChange], mode_changes.mode_changes, Read.MODE_CHANGES, ListQuery),
+    _single("/mode-changes/{id}", "mode-change", DOING, "A change of payment modes and its progress",
+        answers.ModeChange, mode_changes.mode_change, Read.MODE_CHANGES),
+    Route("GET", "/mode-changes/{id}/rows", "mode-change-rows", DOING, "Supplies of a change of payment modes",
+        answers.Page[answers.ModeChangeRow], mode_changes.mode_change_rows, Read.MODE_CHANGES,
+        mode_changes.ModeChangeRowsQuery, statuses=_ONE),
     _list("/audit", "audit", RECORDS, "Operations carried out, newest first",
         answers.Page[answers.AuditEntry], resources.audit, Read.AUDIT, resources.AuditQuery),
     _single("/audit/{id}", "audit-entry", RECORDS, "An operation that was carried out", answers.AuditEntry,

@@ -168,7 +168,12 @@ def effects(found: JsonMapping, *, names: bool) -> Effects:
         sum=_sum(postings, currencies),
         decisions=[_decision(one) for one in found.get("decisions", [])],
         stands=[_standing(one) for one in found.get("stands", [])],
-        asked=[*_meters(found), *_dues(found), *(_asked(one) for one in found.get("asked", []))],
+        asked=[
+            *_meters(found),
+            *_dues(found),
+            *_mode_change(found.get("mode_change")),
+            *(_asked(one) for one in found.get("asked", [])),
+        ],
         problems=list(found.get("problems", [])),
         approval=[wording.sentence(from_plain(kept)) for kept in found.get("approval", [])],
     )
@@ -180,7 +185,7 @@ def _meters(found: JsonMapping) -> Iterable[str]:
         yield ngettext("The job has %(count)s meter.", "The job has %(count)s meters.", meters) % {
             "count": meters
         }
-    if left_out:
+    if left_out and "mode_change" not in found:
         yield ngettext("%(count)s row will be left out.", "%(count)s rows will be left out.", left_out) % {
             "count": left_out
         }
@@ -198,6 +203,56 @@ def _dues(found: JsonMapping) -> Iterable[str]:
             "%(count)s flats without an agreement owe nothing.",
             vacant,
         ) % {"count": vacant}
+
+
+def _mode_change(found: JsonMapping | None) -> Iterable[str]:
+    """Yield what a change of payment modes would do: counts, sums, and its first refusals."""
+    if found is None:
+        return
+    to_prepaid = found["payment_mode"] == "prepaid"
+    yield (
+        ngettext(
+            "%(count)s supply becomes prepaid.", "%(count)s supplies become prepaid.", found["agreements"]
+        )
+        if to_prepaid
+        else ngettext(
+            "%(count)s supply becomes postpaid.", "%(count)s supplies become postpaid.", found["agreements"]
+        )
+    ) % {"count": found["agreements"]}
+    for count, minor, said in (
+        ("in_credit", "credit_minor", gettext("In credit: %(count)s, together %(amount)s.")),
+        ("owing", "owed_minor", gettext("With a negative balance: %(count)s, together %(amount)s.")),
+        ("with_dues", "dues_minor", gettext("With dues beside the balance: %(count)s, together %(amount)s.")),
+        (
+            "set_apart",
+            "set_apart_minor",
+            gettext("Negative balance that becomes dues: %(count)s, together %(amount)s."),
+        ),
+        (
+            "deposits",
+            "deposits_minor",
+            gettext("Security deposits that are used: %(count)s, together %(amount)s."),
+        ),
+        (
+            "deposits_due",
+            "deposits_due_minor",
+            gettext("Security deposits that are owed: %(count)s, together %(amount)s."),
+        ),
+    ):
+        if found[count]:
+            yield said % {"count": found[count], "amount": formats.money(found[minor])}
+    if found["plans_kept"]:
+        yield gettext("Instalment plans that go on: %(count)s.") % {"count": found["plans_kept"]}
+    if found["plans_new"]:
+        yield gettext("New instalment plans: %(count)s.") % {"count": found["plans_new"]}
+    if found["refused"]:
+        yield gettext("Refused: %(count)s.") % {"count": found["refused"]}
+    for one in found["refusals"]:
+        yield gettext("Row %(row)s, %(number)s: %(why)s") % {
+            "row": one["row"],
+            "number": one["named"],
+            "why": wording.sentence(from_plain(one["why"])),
+        }
 
 
 def _asked(one: JsonMapping) -> str:

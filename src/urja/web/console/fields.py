@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
-LONG_LISTS: Final = frozenset({"meters"})
+LONG_LISTS: Final = frozenset({"consumer_numbers", "meters"})
 """Lists that people paste from a spreadsheet column; they get a text area."""
 SCALES: Final = {"_wh": 1000, "_l": 1000, "_w": 1000, "_va": 1000}
 """Stored units per typed unit, such as 1000 W per kW; for money the currency's minor units."""

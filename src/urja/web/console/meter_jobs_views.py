@@ -16,7 +16,7 @@ from urja.web.shared.clock import business_now
 @requires(Read.METER_JOBS)
 def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
     """List the meter jobs, newest first."""
-    page = pages.jobs_page(caller, business_now(), _number(request.GET.get("before", "")))
+    page = pages.jobs_page(caller, business_now(), number(request.GET.get("before", "")))
     return render_page(request, caller, "console/meter_jobs.html", {"page": page})
 
 
@@ -26,7 +26,7 @@ def jobs(request: HttpRequest, caller: Caller) -> HttpResponse:
 def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     """Show a meter job with its meters; the page reloads while the job is in progress."""
     chosen = request.GET.get("state", "")
-    page = pages.job_page(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
+    page = pages.job_page(job_id, caller, business_now(), chosen, number(request.GET.get("after", "")))
     if page is None:
         raise refusal(request)
     return render_page(request, caller, "console/meter_job.html", {"page": page})
@@ -38,7 +38,7 @@ def job(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
 def answers(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     """Return the answers of the shown meters as a CSV file."""
     chosen = request.GET.get("state", "")
-    found = pages.answers(job_id, caller, business_now(), chosen, _number(request.GET.get("after", "")))
+    found = pages.answers(job_id, caller, business_now(), chosen, number(request.GET.get("after", "")))
     if found is None:
         raise refusal(request)
     answer = HttpResponse(found, content_type="text/csv; charset=utf-8")
@@ -46,7 +46,8 @@ def answers(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     return answer
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """Return a number of an address, or None where it is empty. Raises Http404 for anything else."""
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):

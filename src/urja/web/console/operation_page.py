@@ -56,6 +56,8 @@ class OperationPage:
     """Address of the service point, shown once the operation is done."""
     job: int | None
     """Id of the meter job that it created or changed."""
+    mode_change: int | None
+    """Id of the change of payment modes that it created or stopped."""
     instead: str
     """How to correct the operation if it cannot be undone; else empty."""
 
@@ -226,7 +228,8 @@ def _page(
         state=state,
         effects=effects(request.effects, names=names) if request and state in {"dry_run", "done"} else None,
         place=_place(request) if request else "",
-        job=_job(request) if state == "done" and request else None,
+        job=_made(request, "job_id") if state == "done" and request else None,
+        mode_change=_made(request, "mode_change_id") if state == "done" and request else None,
         instead="" if operation.undoable else wording.sentence(operation.instead),
     )
 
@@ -241,9 +244,9 @@ _STATES: Final[dict[tuple[object, bool], str]] = {
 }
 
 
-def _job(request: Requested) -> int | None:
+def _made(request: Requested, what: str) -> int | None:
     done = queries.operation(request.operation_id)
-    return None if done is None else done.outcome.get("job_id")
+    return None if done is None else done.outcome.get(what)
 
 
 def _place(request: Requested) -> str:

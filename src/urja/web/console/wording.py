@@ -260,6 +260,8 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "change_keys": _("Change meter keys"),
     "test_relays": _("Test relays (short disconnection)"),
     "cancel_meter_job": _("Cancel a meter job"),
+    "change_modes": _("Change payment modes"),
+    "stop_mode_change": _("Stop a change of payment modes"),
     "record_commissioning": _("Commissioning result recorded"),
     "take_new_keys": _("Meter confirmed its new keys"),
     "rewrap_keys": _("Keys re-encrypted"),
@@ -344,6 +346,13 @@ TASK_STATES: Final[dict[str, Promise]] = {
     "failed": _("failed"),
     "expired": _("expired"),
     "cancelled": _("cancelled"),
+}
+
+MODE_CHANGE_STATES: Final[dict[str, Promise]] = {
+    "waiting": _("waiting"),
+    "done": _("converted"),
+    "refused": _("refused"),
+    "left": _("not converted"),
 }
 
 WORK_STATES: Final[dict[str, Promise]] = {
@@ -460,6 +469,11 @@ def work_state(name: str) -> str:
 def task_state(name: str) -> str:
     """Return the state of a meter in a meter job, in words."""
     return words_for(TASK_STATES.get(name), name)
+
+
+def mode_change_state(name: str) -> str:
+    """Return the state of a supply in a change of payment modes, in words."""
+    return words_for(MODE_CHANGE_STATES.get(name), name)
 
 
 def called_meters(called: int) -> list[str]:

@@ -68,6 +68,8 @@ def title_of(kind: str, commodity: str = "electricity") -> str:
         "reconnected": _("Reconnected"),
         "press": _("Press the button on your meter"),
         "dues": _("Your old dues are paid"),
+        "becomes_postpaid": _("Your supply becomes postpaid"),
+        "becomes_prepaid": _("Your supply becomes prepaid"),
         "cheque": _("Cheque received"),
         "cheque_returned": _("Cheque returned"),
         "receipt_cancelled": _("Receipt cancelled"),

@@ -65,6 +65,8 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
     "reconnected": gettext_lazy("reconnected"),
     "press": gettext_lazy("press the button"),
     "dues": gettext_lazy("dues paid"),
+    "becomes_postpaid": gettext_lazy("becomes postpaid"),
+    "becomes_prepaid": gettext_lazy("becomes prepaid"),
 }
 """Subject of a notice, by its kind up to the first hyphen."""
 

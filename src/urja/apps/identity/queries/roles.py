@@ -46,6 +46,7 @@ class Read(StrEnum):
     WORK_ORDERS = "read:work_orders"
     STOCK = "read:stock"
     METER_JOBS = "read:meter_jobs"
+    MODE_CHANGES = "read:mode_changes"
     """Meter jobs with the meters' answers; intervals among them need `read:load_curve` as well."""
     TARIFFS = "read:tariffs"
     OVERVIEW = "read:overview"
@@ -84,6 +85,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     Read.WORK_ORDERS: _roles("clerk field_engineer control_room auditor administrator"),
     Read.STOCK: _roles("clerk field_engineer auditor administrator"),
     Read.METER_JOBS: _roles("clerk field_engineer control_room revenue_officer auditor administrator"),
+    Read.MODE_CHANGES: _roles("clerk control_room revenue_officer auditor administrator"),
     Read.TARIFFS: _ALL_ROLES,
     Read.OVERVIEW: _roles("control_room administrator"),
     Read.SETTLEMENTS: _roles("control_room revenue_officer auditor administrator"),
@@ -106,6 +108,9 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:change_policy": _roles("clerk revenue_officer"),
     "write:convert_to_prepaid": _roles("revenue_officer"),
     "write:convert_to_postpaid": _roles("revenue_officer"),
+    "write:change_modes": _roles("revenue_officer"),
+    # It changes nothing, so that each desk that sees a fault can stop it.
+    "write:stop_mode_change": _roles("clerk control_room revenue_officer administrator"),
     "write:agree_instalments": _roles("revenue_officer"),
     "write:end_instalments": _roles("revenue_officer"),
     "write:sign_off_opening_balances": _roles("revenue_officer administrator"),

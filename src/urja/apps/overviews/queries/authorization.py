@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from urja.apps.assets import queries as assets
+from urja.apps.contracts import mode_changes
 from urja.apps.counter import queries as counter
 from urja.apps.identity.errors import NotAllowedError, OutOfAreaError
 from urja.apps.identity.queries.access import Area, Caller, caller_of
@@ -144,6 +145,15 @@ def _meters(area: Area, names: Sequence[str], at: datetime) -> bool | None:
     return holds(area, [*assets.service_points_of(wanted), *network.service_points_numbered(wanted)], at)
 
 
+def _numbers(area: Area, numbers: Sequence[str], at: datetime) -> bool | None:
+    """Return whether all supplies of a list of consumer numbers are in an area."""
+    return holds(area, network.service_points_numbered([number.strip() for number in numbers]), at)
+
+
+def _mode_change(area: Area, order_id: int, at: datetime) -> bool | None:
+    return holds(area, mode_changes.service_points_of(order_id), at)
+
+
 KEY_FIELDS: Final[dict[str, _Where]] = {
     "consumer_number": _connection,
     "serial": _device,
@@ -161,6 +171,7 @@ KEY_FIELDS: Final[dict[str, _Where]] = {
     "entry_id": _entry,
     "job_id": _job,
     "under": _under,
+    "mode_change_id": _mode_change,
     "drawer_id": _drawer,
     "receipt_id": _receipt,
     "receipt_ids": _receipt,
@@ -168,5 +179,5 @@ KEY_FIELDS: Final[dict[str, _Where]] = {
 """Fields of operations that hold the natural key of a located thing, and how to find it."""
 
 
-KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters, "cash": _cash}
+KEY_LIST_FIELDS: Final[dict[str, _Where]] = {"meters": _meters, "cash": _cash, "consumer_numbers": _numbers}
 """Fields of operations whose values are looked up together: thousands of keys, or rows."""

@@ -20,7 +20,7 @@ from urja.apps.billing import opening_balances
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable_reason
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
-from urja.apps.contracts import queries as contracts
+from urja.apps.contracts import mode_changes, queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
@@ -238,6 +238,7 @@ class _Loader:
             if own.recharged_minor is not None and own.recharged_at is not None
         }
         self.notices = self._notices(accounts)
+        self.become_postpaid = mode_changes.become_postpaid(accounts, now)
         self.turned_on = _turned_on(own.executed for own in self.own.values() if own.executed)
 
     def known(self, held: set[str] | None = None) -> list[AccountSnapshot]:
@@ -317,6 +318,7 @@ class _Loader:
             below_cut_since=since,
             paid=self._paid(policy, account_id, since, last_decision) if since else None,
             prepaid=prepaid,
+            becomes_postpaid=account_id in self.become_postpaid,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
             commodity=agreement.commodity,

@@ -1,0 +1,571 @@
+"""Changes of the payment mode of many agreements: the order, and the conversion of each agreement in it.
+
+An order names its agreements by a list or by a node. When it is requested, each row is examined set by set, with the
+amounts that it would move: that is what a dry run shows and what thresholds count. The stage `mode_changes` converts
+row by row by the operations for one agreement, with all their guards, from the amounts as they are by then.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q, QuerySet, Sum
+
+from urja.apps.billing import arrears as dues
+from urja.apps.billing.models import Deposit, InstalmentPlan
+from urja.apps.books.models import Account
+from urja.apps.books.queries import settled_balances
+from urja.apps.contracts import mode_changes as orders
+from urja.apps.contracts.kinds import ModeChangeState, PaymentMode
+from urja.apps.contracts.mode_changes import OrderContent, Row
+from urja.apps.contracts.models import Agreement, AgreementTerms, ModeChange, ModeChangeRow
+from urja.apps.journal.errors import RefusedError
+from urja.apps.journal.operation import Execution, UseCase
+from urja.apps.network.models import ServicePoint
+from urja.apps.network.nodes import node_named, service_points_under
+from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
+from urja.base.sentences import Sentence, say, to_plain
+from urja.base.untyped_values import JsonObject
+from urja.core.arrears import instalment_due_on, total_owed
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.core.policy import Policy
+from urja.usecases.instalments import AgreeInstalments
+from urja.usecases.kinds import mode_changes
+from urja.usecases.kinds.agreements import Bill
+from urja.usecases.operation_execution import perform
+from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid, already_fault
+from urja.usecases.service_points import no_service_point_fault
+from urja.usecases.terms import commodity_faults, tariff_faults, zone
+
+MAX_AGREEMENTS: Final = 50_000
+"""Agreements of one order: they are examined in one transaction."""
+MAX_LISTED_FAULTS: Final = 100
+"""Refused rows that are listed one by one."""
+MAX_INSTALMENTS: Final = 120
+MAX_DEPOSIT_MINOR: Final = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Amounts of one agreement at the change, in minor units."""
+
+    balance_minor: int
+    """Its balance with all requests that are not posted yet."""
+    dues_minor: int
+    """Dues beside the balance, before the change."""
+    set_apart_minor: int
+    """The part of a negative balance that becomes dues."""
+    deposit_minor: int
+    """Security deposits that are used or given back."""
+    deposit_due_minor: int
+    """Security deposit that it owes from then on."""
+    plan: str
+    """`kept` where a plan of instalments goes on, `new` where one is made, empty without one."""
+    instalment_minor: int
+    """One instalment of a new plan."""
+
+    @property
+    def moved_minor(self) -> int:
+        """What a conversion moves by hand: dues set apart, a deposit that is used, a deposit that is demanded."""
+        return self.set_apart_minor + self.deposit_minor + self.deposit_due_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row of an order: its agreement, or its fault."""
+
+    position: int
+    """From 1."""
+    named: str
+    agreement: Agreement | None = None
+    """With `account`, `service_point` and its terms loaded."""
+    fault: str | None = None
+    figures: Figures | None = None
+
+    def row(self) -> Row:
+        """Return the row as an order stores it."""
+        agreement = self.agreement
+        if agreement is None:
+            return Row(self.position, self.named, fault=self.fault)
+        return Row(
+            self.position,
+            self.named,
+            agreement.id,
+            agreement.account_id,
+            agreement.service_point_id,
+            self.fault,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an order converts an agreement: what of the request the stored order has as its arguments."""
+
+    payment_mode: PaymentMode
+    instalments: int
+    deposit: str
+    deposit_minor: int
+
+    def figures(self, agreements: Sequence[Agreement], at: datetime) -> dict[int, Figures]:
+        """Return the amounts of agreements, by agreement, as they are now; `at` is when the new mode begins."""
+        accounts = [one.account_id for one in agreements]
+        settled, owed = settled_balances(accounts), dues.dues_of(accounts)
+        held = _deposits([one.id for one in agreements])
+        planned = set(
+            InstalmentPlan.objects.filter(
+                Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=accounts
+            ).values_list("account_id", flat=True)
+        )
+        return {
+            one.id: self._of(
+                settled[one.account_id],
+                one.account.balance_minor,
+                total_owed(owed.get(one.account_id, ())),
+                held.get(one.id, 0),
+                planned=one.account_id in planned,
+            )
+            for one in agreements
+        }
+
+    def _of(
+        self, settled_minor: int, posted_minor: int, dues_minor: int, held_minor: int, *, planned: bool
+    ) -> Figures:
+        to_prepaid = self.payment_mode == PaymentMode.PREPAID
+        # What is both posted and not paid by a request under way: neither is to become dues twice.
+        owed_minor = max(0, min(-posted_minor, -settled_minor))
+        apart = owed_minor if to_prepaid or self.instalments else 0
+        used = held_minor if to_prepaid and self.deposit != "keep" else 0
+        left = dues_minor + apart
+        if self.deposit == "arrears":
+            left = max(0, left - used)
+        new = bool(self.instalments and left and not planned)
+        return Figures(
+            balance_minor=settled_minor,
+            dues_minor=dues_minor,
+            set_apart_minor=apart,
+            deposit_minor=used,
+            deposit_due_minor=0 if to_prepaid or held_minor else self.deposit_minor,
+            plan="kept" if planned else "new" if new else "",
+            # Rounded up: the last instalment is the remainder.
+            instalment_minor=-(-left // self.instalments) if new else 0,
+        )
+
+
+def _deposits(agreement_ids: Iterable[int]) -> dict[int, int]:
+    kept = Deposit.objects.filter(agreement_id__in=list(agreement_ids), returned_at=None)
+    return dict(kept.values_list("agreement_id").annotate(Sum("amount_minor")))
+
+
+class ChangeModes(mode_changes.ChangeModes, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        if faults := [*self._form_faults(local_day(execution.recorded_at, zone())), *self._list_faults()]:
+            yield from faults
+            return
+        yield from _row_faults(self.targets(execution.recorded_at), good_rows_only=self.good_rows_only)
+
+    def _form_faults(self, today: date) -> Iterator[str]:
+        if not self.reason.strip():
+            yield say("give a reason")
+        if self.effective_on < today:
+            yield say(
+                "a change of payment modes cannot begin on {day}, which is past: the earliest day is {today}",
+                day=self.effective_on,
+                today=today,
+            )
+        if not 0 <= self.instalments <= MAX_INSTALMENTS:
+            yield say(
+                "dues are paid in 1 to {most} instalments, or 0 for none: not {asked}",
+                most=MAX_INSTALMENTS,
+                asked=self.instalments,
+            )
+        if self.first_due_on is not None and (not self.instalments or self.first_due_on < self.effective_on):
+            yield say("give a first due date only with instalments, and not before the change")
+        if not 0 <= self.deposit_minor < MAX_DEPOSIT_MINOR:
+            yield say("a security deposit cannot be {deposit_minor}", deposit_minor=self.deposit_minor)
+        if self.manner.payment_mode == PaymentMode.PREPAID:
+            if self.deposit_minor:
+                yield say("a prepaid supply owes no security deposit: leave it out")
+            if self.no_disconnection_from is not None:
+                yield say("a postpaid supply is not disconnected for its balance: leave that day out")
+        elif self.no_disconnection_from is not None and self.no_disconnection_from > self.effective_on:
+            yield say("no balance disconnects a supply from the day of the change on: give an earlier day")
+
+    def _list_faults(self) -> Iterator[str]:
+        if bool(self.consumer_numbers) == bool(self.under.strip()):
+            yield say("give either a list of consumer numbers, or a node")
+        elif self.under.strip() and node_named(self.under) is None:
+            yield say(
+                "there is no node {node}: give a level and a code, such as section North-2", node=self.under
+            )
+        elif len(self.consumer_numbers) > MAX_AGREEMENTS:
+            yield _too_many(len(self.consumer_numbers))
+
+    @property
+    def manner(self) -> Manner:
+        """How each agreement is converted."""
+        return Manner(PaymentMode(self.payment_mode), self.instalments, self.deposit, self.deposit_minor)
+
+    @property
+    def begins(self) -> datetime:
+        """The midnight (UTC) at which the new mode begins."""
+        return midnight(self.effective_on, zone())
+
+    def targets(self, at: datetime) -> list[Target]:
+        """Return the rows of the order as they are now, each with its agreement and amounts, or with its fault."""
+        rows = list(self._agreed(self._named(at)))
+        examined = _Examination(self, [row.agreement for row in rows if row.agreement is not None])
+        judged = [
+            row
+            if row.agreement is None or row.fault is not None
+            else replace(row, fault=examined.fault(row.agreement))
+            for row in rows
+        ]
+        good = [row.agreement for row in judged if row.agreement is not None and row.fault is None]
+        figures = self.manner.figures(good, self.begins)
+        return [
+            replace(row, figures=figures[row.agreement.id])
+            if row.agreement is not None and row.fault is None
+            else row
+            for row in judged
+        ]
+
+    def _named(self, at: datetime) -> list[tuple[str, int | None]]:
+        """Return the consumer numbers of the request, each with its service point, or None where there is none."""
+        node = node_named(self.under) if self.under.strip() else None
+        if node is not None:
+            under = ServicePoint.objects.filter(id__in=service_points_under(node, at))
+            return [*_numbered(under)]
+        wanted = [number.strip() for number in self.consumer_numbers]
+        known = dict(_numbered(ServicePoint.objects.filter(consumer_number__in=wanted)))
+        return [(number, known.get(number)) for number in wanted]
+
+    def _agreed(self, named: Sequence[tuple[str, int | None]]) -> Iterator[Target]:
+        """Yield the rows with the agreement of that day; under a node those without one are left out."""
+        day_ends = midnight(self.effective_on + ONE_DAY, zone())
+        found = (
+            Agreement.objects.filter(
+                Q(valid_to=None) | Q(valid_to__gt=self.begins),
+                service_point_id__in=[id_ for _number, id_ in named if id_ is not None],
+                valid_from__lt=day_ends,
+            )
+            .select_related("account", "service_point")
+            .prefetch_related("terms")
+            .order_by("valid_from")
+        )
+        agreements = {one.service_point_id: one for one in found}
+        position = 0
+        seen: dict[int, int] = {}
+        for number, service_point_id in named:
+            agreement = None if service_point_id is None else agreements.get(service_point_id)
+            if agreement is None and self.under.strip():
+                continue
+            position += 1
+            if service_point_id is None:
+                yield Target(position, number, fault=no_service_point_fault(number))
+            elif agreement is None:
+                yield Target(
+                    position,
+                    number,
+                    fault=say(
+                        "service point {consumer_number} has no agreement on {effective_on}{begins}",
+                        consumer_number=number,
+                        effective_on=self.effective_on,
+                        begins="",
+                    ),
+                )
+            elif (first := seen.setdefault(agreement.id, position)) != position:
+                yield Target(
+                    position,
+                    number,
+                    fault=say("{consumer_number} is in row {row} already", consumer_number=number, row=first),
+                )
+            else:
+                yield Target(position, number, agreement)
+
+    def carry_out(self, execution: Execution) -> None:
+        rows = self.targets(execution.recorded_at)
+        to_postpaid = self.manner.payment_mode == PaymentMode.POSTPAID
+        spares_from = self.no_disconnection_from or self.effective_on
+        orders.make(
+            execution.id,
+            OrderContent(
+                PaymentMode(self.payment_mode),
+                self.effective_on,
+                self.begins,
+                midnight(spares_from, zone()) if to_postpaid else None,
+                self.reason,
+                {
+                    "tariff_code": self.tariff_code,
+                    "instalments": self.instalments,
+                    "first_due_on": self._first_due_on().isoformat(),
+                    "deposit": self.deposit,
+                    "deposit_minor": self.deposit_minor,
+                },
+            ),
+            [row.row() for row in rows],
+            actor=execution.actor,
+            asked_at=execution.recorded_at,
+        )
+        good = [row for row in rows if row.fault is None]
+        execution.outcome |= {
+            "mode_change_id": execution.id,
+            "agreements": len(good),
+            "refused": len(rows) - len(good),
+            "mode_change": summary(rows) | {"payment_mode": self.payment_mode},
+        }
+
+    def _first_due_on(self) -> date:
+        return self.first_due_on or instalment_due_on("month", self.effective_on, 1)
+
+
+def _numbered(service_points: QuerySet[ServicePoint]) -> list[tuple[str, int]]:
+    return list(service_points.order_by("consumer_number").values_list("consumer_number", "id"))
+
+
+def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
+    bad = [row for row in rows if row.fault is not None]
+    if len(rows) > MAX_AGREEMENTS:
+        yield _too_many(len(rows))
+        return
+    if len(bad) == len(rows):
+        yield say("no supply can be converted by this order")
+    elif good_rows_only:
+        return
+    for row in bad[:MAX_LISTED_FAULTS]:
+        yield say("row {row}: {fault}", row=row.position, fault=row.fault)
+    if len(bad) > MAX_LISTED_FAULTS:
+        yield say("{count} more supplies cannot be converted", count=len(bad) - MAX_LISTED_FAULTS)
+
+
+def _too_many(count: int) -> Sentence:
+    return say(
+        "an order has at most {most} agreements, not {count}: order one for each part of the area",
+        most=MAX_AGREEMENTS,
+        count=count,
+    )
+
+
+class _Examination:
+    """Why agreements cannot be converted by an order, with what many of them share looked up once."""
+
+    def __init__(self, order: ChangeModes, agreements: Sequence[Agreement]) -> None:
+        self.order = order
+        self.ordered = orders.orders_of(one.id for one in agreements)
+        self.tariffs: dict[tuple[str, str, str, bool], str | None] = {}
+
+    @cached_property
+    def policies(self) -> PolicyBook:
+        return policy_book()
+
+    def fault(self, agreement: Agreement) -> str | None:
+        """Return the first reason why an agreement cannot be converted, or None."""
+        order, begins = self.order, max(self.order.begins, agreement.valid_from)
+        before = agreement.terms_at(begins)
+        if before.payment_mode == order.payment_mode:
+            return already_fault(
+                before.payment_mode, agreement.service_point.consumer_number, order.effective_on
+            )
+        if agreement.valid_to is not None:
+            return say(
+                "the agreement at {consumer_number} ends on {day}",
+                consumer_number=agreement.service_point.consumer_number,
+                day=local_day(agreement.valid_to, zone()),
+            )
+        if agreement.all_terms[-1].valid_from > begins:
+            last = agreement.all_terms[-1]
+            return say(
+                "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in order",
+                day=local_day(last.valid_from, zone()),
+                tariff_code=last.tariff_code,
+                sanctioned_load_w=last.sanctioned_load_w,
+                payment_mode=last.payment_mode,
+            )
+        if agreement.id in self.ordered:
+            return say(
+                "order {order} is to convert it already: stop that one first",
+                order=self.ordered[agreement.id],
+            )
+        return self._tariff_fault(agreement, before, begins) or self._policy_fault(before, begins)
+
+    def _tariff_fault(self, agreement: Agreement, before: AgreementTerms, begins: datetime) -> str | None:
+        code = self.order.tariff_code
+        if code is None:
+            return None
+        commodity = agreement.service_point.commodity
+        shared = (
+            commodity,
+            before.tariff_code,
+            agreement.account.currency,
+            agreement.billing_day is None,
+        )
+        if shared not in self.tariffs:
+            faults = [
+                *commodity_faults(code, commodity),
+                *tariff_faults(code, local_day(begins, zone()), agreement, before),
+            ]
+            self.tariffs[shared] = faults[0] if faults else None
+        return self.tariffs[shared]
+
+    def _policy_fault(self, before: AgreementTerms, begins: datetime) -> Sentence | None:
+        """Refuse a change to prepaid where the policy could disconnect the supply without any notice."""
+        code = self.policies.code_for(before.policy, before.category)
+        if self.order.manner.payment_mode == PaymentMode.POSTPAID or code is None:
+            return None
+        policy = self.policies.in_force(code, local_day(begins, zone()))
+        if policy is None or announces(policy):
+            return None
+        return say(
+            "policy {code} disconnects without a notice: give it notices.before_cut or credit.grace_days_after_conversion",
+            code=code,
+        )
+
+
+def announces(policy: Policy) -> bool:
+    """Return whether a policy gives notice, or time, before it disconnects a supply that has become prepaid."""
+    rules = policy.notices
+    return bool(rules.before_cut or rules.least_delivered or policy.credit.conversion_days)
+
+
+def summary(rows: Sequence[Target]) -> JsonObject:
+    """Return the counts and sums of an order for a person to read, in minor units, with its first refusals."""
+    figures = [row.figures for row in rows if row.figures is not None]
+    bad = [row for row in rows if row.fault is not None]
+    return {
+        "agreements": len(figures),
+        "credit_minor": sum(max(one.balance_minor, 0) for one in figures),
+        "in_credit": sum(one.balance_minor > 0 for one in figures),
+        "owed_minor": sum(max(-one.balance_minor, 0) for one in figures),
+        "owing": sum(one.balance_minor < 0 for one in figures),
+        "dues_minor": sum(one.dues_minor for one in figures),
+        "with_dues": sum(one.dues_minor > 0 for one in figures),
+        "set_apart_minor": sum(one.set_apart_minor for one in figures),
+        "set_apart": sum(one.set_apart_minor > 0 for one in figures),
+        "plans_kept": sum(one.plan == "kept" for one in figures),
+        "plans_new": sum(one.plan == "new" for one in figures),
+        "deposits_minor": sum(one.deposit_minor for one in figures),
+        "deposits": sum(one.deposit_minor > 0 for one in figures),
+        "deposits_due_minor": sum(one.deposit_due_minor for one in figures),
+        "deposits_due": sum(one.deposit_due_minor > 0 for one in figures),
+        "refused": len(bad),
+        "refusals": [
+            {"row": row.position, "named": row.named, "why": to_plain(row.fault or "")}
+            for row in bad[:MAX_LISTED_FAULTS]
+        ],
+    }
+
+
+class StopModeChange(mode_changes.StopModeChange, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
+        if not self.reason.strip():
+            yield say("give a reason")
+        order = ModeChange.objects.filter(id=self.mode_change_id).first()
+        if order is None:
+            yield say("there is no mode change {order}", order=self.mode_change_id)
+        elif order.stopped_at is not None:
+            yield say("mode change {order} was stopped already", order=self.mode_change_id)
+        elif not order.rows.filter(state=ModeChangeState.WAITING).exists():
+            yield say(
+                "mode change {order} has ended: nothing of it is left to stop", order=self.mode_change_id
+            )
+
+    def carry_out(self, execution: Execution) -> None:
+        order = ModeChange.objects.select_for_update().get(id=self.mode_change_id)
+        left = orders.stop(order, actor=execution.actor, at=execution.recorded_at)
+        execution.outcome |= {"mode_change_id": order.id, "left": left}
+
+
+# -- called by the stage `mode_changes` --------------------------------------------------------------------------
+
+
+def convert(row_id: int, now: datetime) -> ModeChangeState | None:
+    """Convert one row of an order, or refuse it with the reason; return how it ended.
+
+    One transaction: after a kill the row waits as before, and a row that has ended is not converted again. None where
+    another run has it, or it has ended.
+    """
+    with transaction.atomic():
+        row = (
+            ModeChangeRow.objects.select_for_update(of=("self",), skip_locked=True)
+            .select_related("mode_change")
+            .filter(id=row_id, state=ModeChangeState.WAITING)
+            .first()
+        )
+        if row is None:
+            return None
+        try:
+            # A savepoint: what a refused conversion had changed is undone, and the refusal is stored.
+            with transaction.atomic():
+                operation_id, figures = _convert(row, now)
+        except RefusedError as refused:
+            orders.end_row(row, ModeChangeState.REFUSED, now, detail=refused.faults[0])
+        else:
+            orders.end_row(row, ModeChangeState.DONE, now, operation_id=operation_id, result=_result(figures))
+    return ModeChangeState(row.state)
+
+
+def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures]:
+    assert row.agreement_id is not None, "only a refused row names no agreement"
+    assert row.account_id is not None, "only a refused row names no agreement"
+    order, arguments = row.mode_change, row.mode_change.arguments
+    # Locked before its balance is read: no charge is posted between that and what becomes of the balance.
+    Account.objects.select_for_update(no_key=True).get(id=row.account_id)
+    agreement = Agreement.objects.select_related("account", "service_point").get(id=row.agreement_id)
+    if agreement.valid_to is not None:
+        raise RefusedError(
+            [
+                say(
+                    "the agreement at {consumer_number} has ended: another consumer's is not in this order",
+                    consumer_number=row.named,
+                )
+            ]
+        )
+    manner = Manner(
+        PaymentMode(order.payment_mode),
+        arguments["instalments"],
+        arguments["deposit"],
+        arguments["deposit_minor"],
+    )
+    figures = manner.figures([agreement], order.effective_at)[agreement.id]
+    asked = {
+        "consumer_number": agreement.service_point.consumer_number,
+        "effective_on": order.effective_on,
+        "tariff_code": arguments["tariff_code"],
+        "bills": _bills(order, figures),
+    }
+    to_prepaid = order.payment_mode == PaymentMode.PREPAID
+    conversion = (
+        ConvertToPrepaid(**asked, deposit=arguments["deposit"]) if to_prepaid else ConvertToPostpaid(**asked)
+    )
+    key = f"mode-change:{order.id}:{row.position}"
+    entry = perform(conversion, recorded_at=now, actor=order.actor, idempotency_key=key)
+    if figures.plan == "new":
+        agreed = AgreeInstalments(
+            consumer_number=agreement.service_point.consumer_number,
+            every="month",
+            amount_minor=figures.instalment_minor,
+            first_due_on=max(date.fromisoformat(arguments["first_due_on"]), local_day(now, zone())),
+            reason=f"mode change {order.id}",
+        )
+        perform(agreed, recorded_at=now, actor=order.actor, idempotency_key=f"{key}:instalments")
+    return entry.id, figures
+
+
+def _bills(order: ModeChange, figures: Figures) -> tuple[Bill, ...]:
+    if not figures.set_apart_minor:
+        return ()
+    return (Bill(bill=f"MC-{order.id}", due_on=order.effective_on, principal_minor=figures.set_apart_minor),)
+
+
+def _result(figures: Figures) -> Mapping[str, object]:
+    return {
+        "balance_minor": figures.balance_minor,
+        "dues_minor": figures.dues_minor,
+        "set_apart_minor": figures.set_apart_minor,
+        "deposit_minor": figures.deposit_minor,
+        "deposit_due_minor": figures.deposit_due_minor,
+        "plan": figures.plan,
+        "instalment_minor": figures.instalment_minor,
+    }

@@ -233,7 +233,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     `tests/apps/approvals/test_approval_law.py`, counter in `tests/usecases/test_counter.py`, bank in
     `tests/apps/bank/test_law.py`, determinants in `tests/apps/determinants/test_rows.py`, maintenance in
     `tests/usecases/test_maintenance.py`, statements and statement_differences in `test_statements`, roots in
-    `tests/adversary/test_rewritten_books.py`, units and unit_banks in `test_unit_banks`, the others above."""
+    `tests/adversary/test_rewritten_books.py`, units and unit_banks in `test_unit_banks`, look_back in `test_look_back`, reviews
+    in `test_reviews`, the others above."""
     found = live(town)
     assert set(found) == {law for _mutation, law in MUTATIONS} | {
         "approvals",
@@ -242,7 +243,9 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
         "bank",
         "counter",
         "determinants",
+        "look_back",
         "maintenance",
+        "reviews",
         "roots",
         "service",
         "settled",

@@ -348,7 +348,7 @@ def test_a_database_that_is_set_up(registry):
     # By e-mail alone only letters serve the notices: possible, and worth knowing.
     assert [state for topic, state, _ in registry(MAIL) if topic == "policy"] == ["advice"]
     assert ("policy", "missing") in [(topic, state) for topic, state, _ in registry()]
-    stricter = bundled_policies()["plain.toml"].replace("letter_days = 7", "").replace('"2"', '"3"')
+    stricter = bundled_policies()["plain.toml"].replace("letter_days = 7", "").replace('"3"', '"4"')
     load_policy(stricter, recorded_at=START, actor="test")
     (policy,) = [one for one in registry(MAIL) if one[0] == "policy"]
     assert policy[1] == "missing"

@@ -38,7 +38,7 @@ def urja_policy(*arguments):
 def test_check_says_all_that_is_wrong(tmp_path):
     good = urja_policy("check", f"{DOCUMENTS}/plain.toml", f"{DOCUMENTS}/uppcl-modelled.toml")
     assert (good.returncode, good.stderr) == (0, "")
-    assert "valid: uppcl-modelled 2025-09.2 from 2025-09-01" in good.stdout
+    assert "valid: uppcl-modelled 2025-09.3 from 2025-09-01" in good.stdout
     bad = tmp_path / "bad.toml"
     bad.write_text(bundled_policies()["plain.toml"].replace("at_most = 3", "at_most = 0\nat_least = 0"))
     wrong = urja_policy("check", str(bad))
@@ -159,7 +159,7 @@ def cut(adopted, at: datetime, cause: str) -> None:
         service_point_id=adopted.service_point_id,
         ordered_at=at,
         ordered_wall_ms=1,
-        policy="plain 2",
+        policy="plain 3",
         reason=REASON,
         balance_minor=0,
         limit_minor=0,
@@ -245,7 +245,7 @@ def test_policies_are_loaded_and_assigned(asked, tmp_path):
     code, words = asked("load", f"{DOCUMENTS}/plain.toml", f"{DOCUMENTS}/uppcl-modelled.toml")
     assert (code, words.splitlines()[1:]) == (
         0,
-        ["uppcl-modelled 2025-09.2 is in force from 2025-09-01", "everybody: plain"],
+        ["uppcl-modelled 2025-09.3 is in force from 2025-09-01", "everybody: plain"],
     )
     assert PolicyVersion.objects.count() == 2
     code, words = asked("assign", "LMV-1", "uppcl-modelled")

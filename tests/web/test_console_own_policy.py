@@ -48,7 +48,7 @@ def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     assert " by demo 2 → " in text_of(shown)
     assert "Done: operation" in text_of(done(client, at))
     page = client.get(PAGE)
-    assert "Own policy: plain 2" in section(page, "supply")
+    assert "Own policy: plain 3" in section(page, "supply")
     assert "prepaid · own policy plain · since 2 March 2026" in section(page, "people")
     assert "Change the policy" in section(page, "life")
 

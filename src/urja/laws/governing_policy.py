@@ -10,6 +10,7 @@ from itertools import product
 from typing import Final
 
 from urja.base.untyped_values import JsonMapping, JsonObject
+from urja.laws.connections import Connection
 
 type Row = JsonObject
 type Rows = Callable[[str, JsonMapping], list[Row]]
@@ -33,6 +34,39 @@ WHERE g.account_id = %(account)s AND g.valid_from <= %(at)s AND coalesce(g.valid
     -- Earlier assignments are not stored.
     AND (terms->>'policy' <> '' OR assigned.recorded_at <= %(known)s)
 """
+
+
+_GOVERNING_TEXT: Final = """
+SELECT v.code || ' ' || v.version, v.text FROM (
+    SELECT terms FROM contracts_known('contracts_agreement_terms', 'agreement_id', ARRAY[%(agreement)s::bigint], %(at)s)
+        AS known (terms)
+    ORDER BY (terms->>'valid_from')::timestamptz <= %(at)s DESC,
+        CASE WHEN (terms->>'valid_from')::timestamptz <= %(at)s THEN terms->>'valid_from' END DESC, terms->>'valid_from'
+    LIMIT 1
+) agreed
+LEFT JOIN LATERAL (SELECT s.code, s.recorded_at FROM rulebook_policy_assignment s
+    WHERE s.category IN (terms->>'category', '') ORDER BY s.category DESC LIMIT 1) assigned ON true
+CROSS JOIN LATERAL (SELECT v.code, v.version, v.text FROM rulebook_policy_version v
+    WHERE v.code = coalesce(nullif(terms->>'policy', ''), assigned.code)
+        AND v.recorded_at <= %(at)s AND v.valid_from <= (%(at)s AT TIME ZONE %(zone)s)::date
+    ORDER BY v.valid_from DESC, v.id DESC LIMIT 1) v
+-- Earlier assignments are not stored.
+WHERE terms->>'policy' <> '' OR assigned.recorded_at <= %(at)s
+"""
+
+
+def governing_text(
+    connection: Connection, agreement_id: int, at: datetime, zone: str
+) -> tuple[str, str] | None:
+    """Return name and text of the policy version that governed an agreement, as the tables were known at an instant.
+
+    None where there was none, or where the assignment of policies has changed since. After its end an agreement is
+    governed by its last terms.
+    """
+    found = connection.execute(
+        _GOVERNING_TEXT, {"agreement": agreement_id, "at": at, "zone": zone}
+    ).fetchone()
+    return None if found is None else (found[0], found[1])
 
 
 def examine(rows: Rows, cuts: Iterable[Row], now: datetime, zone: str, slack: timedelta) -> Iterator[str]:

@@ -89,6 +89,11 @@ def examine(
             safety.well,
         ),
         (
+            "cut_while_no_review",
+            "no supply is disconnected while a charge is being reviewed, but for danger, by request or at the end",
+            safety.unreviewed,
+        ),
+        (
             "cut_in_turn",
             "disconnections behind a transformer keep their number and their interval",
             safety.in_turn,

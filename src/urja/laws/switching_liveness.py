@@ -139,6 +139,8 @@ WHERE g.valid_from <= %(opens)s AND g.valid_to IS NULL
         AND l.reason->>'key' <> 'holiday')
     AND NOT EXISTS (SELECT FROM books_credit_request c WHERE c.account_id = g.account_id
         AND (c.posted_at IS NULL OR c.posted_at > %(opens)s - make_interval(days => %(grace)s)))
+    AND NOT EXISTS (SELECT FROM billing_review w WHERE w.account_id = g.account_id AND w.opened_at < %(closes)s
+        AND coalesce(w.ended_at, 'infinity') > %(opens)s)
     AND NOT EXISTS (SELECT FROM supply_hold h WHERE h.service_point_id = p.id AND h.placed_at < %(closes)s
         AND (h.released_at IS NULL OR h.released_at > %(opens)s) AND h.reason <> 'credit')
     -- Disconnected before, or ordered to be in this window.

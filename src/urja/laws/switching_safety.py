@@ -264,10 +264,27 @@ def holds(books: Books) -> Iterator[str]:
         "  SELECT FROM contracts_agreement g JOIN people_protection p ON p.person_id = g.customer_id "
         "  WHERE g.service_point_id = c.service_point_id AND g.valid_from <= c.issued_at "
         "  AND coalesce(g.valid_to, 'infinity') > c.issued_at AND p.valid_from <= c.issued_at "
-        "  AND coalesce(p.valid_to, 'infinity') > c.issued_at)) ORDER BY c.id",
+        "  AND coalesce(p.valid_to, 'infinity') > c.issued_at)) "
+        # Nor does it disconnect one while a charge is reviewed: what was under way is called back by a reconnection.
+        "AND (h.reason = ANY(%(unbound)s) OR NOT EXISTS (SELECT FROM billing_review r "
+        "  WHERE r.account_id = c.account_id AND r.opened_at <= c.issued_at "
+        "  AND coalesce(r.ended_at, 'infinity') > c.issued_at)) ORDER BY c.id",
         {"unbound": sorted(UNBOUND)},
     ):
         yield f"reconnection {row['id']} was given while {row['reason']} held {row['service_point_id']} off"
+
+
+def unreviewed(books: Books) -> Iterator[str]:
+    """Check that no charge of the account was being reviewed when a disconnection was given that a review binds."""
+    for cut in books.bound:
+        # A hold may be ordered while the review is being opened; a cut for credit looks again under the account's lock.
+        opened_by = cut["issued_at"] if cut["cause"] == "credit" else cut["issued_at"] - books.slack
+        for row in books.rows(
+            "SELECT id, day FROM billing_review WHERE account_id = %(account)s AND opened_at <= %(opened)s "
+            "AND coalesce(ended_at, 'infinity') > %(issued)s",
+            {"account": cut["account_id"], "opened": opened_by, "issued": cut["issued_at"]},
+        ):
+            yield f"{name_of(cut)} while review {row['id']} of the charge of {row['day']} was running"
 
 
 def governed(books: Books) -> Iterator[str]:

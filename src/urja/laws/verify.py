@@ -4,6 +4,7 @@ Balances, sums and chains are calculated from the entries by plain SQL; charges 
 with the first. docs/money.md names each law and what would break it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,11 +21,13 @@ from urja.laws import (
     approvals as approval_law,
     arrears as arrears_law,
     bank as bank_law,
+    charge_reviews as reviews_law,
     counter as counter_law,
     database_catalogue,
     determinants as determinants_law,
     evidence as evidence_law,
     final_settlements as settled_law,
+    look_back as look_back_law,
     maintenance as maintenance_law,
     payments as payment_laws,
     service as service_law,
@@ -178,6 +181,16 @@ def examine(
                 arrears_law.examine(connection, zone),
             ),
             ("energy", "the energy rated is the register's advance", _energy(connection, zone)),
+            (
+                "look_back",
+                "nothing more was charged for a period older than the limit, and each refusal is by the rule",
+                _by_bucket(partial(look_back_law.examine, zone=zone), connection, buckets),
+            ),
+            (
+                "reviews",
+                "each abnormal charge of a day was reviewed, and each review is by the rule",
+                _by_bucket(partial(reviews_law.examine, zone=zone), connection, buckets),
+            ),
             ("terms", "each period was rated on the terms that the registry knew", _terms(connection, zone)),
             (
                 "service",
@@ -324,6 +337,7 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
     ):
         if total:
             charged.setdefault((agreement_id, period_start), {})[line] = total
+    refused = look_back_law.refused_lines(connection, bucket)
     for period in _rated_periods(connection, given):
         expected = charges(
             period.terms,
@@ -340,9 +354,12 @@ def _second_rater(connection: Connection, bucket: int, proven: int) -> Iterator[
         )
         expected = {line: amount for line, amount in expected.items() if amount}
         posted = charged.pop((period.agreement_id, period.start), {})
+        kept = Counter(refused.get((period.agreement_id, period.start), {}))
+        kept.update(posted)
+        posted = {line: amount for line, amount in kept.items() if amount}
         if posted != expected:
             yield (
-                f"agreement {period.agreement_id} from {period.start} was charged {posted}, "
+                f"agreement {period.agreement_id} from {period.start} was charged or refused {posted}, "
                 f"the second rater says {expected}"
             )
     for (agreement_id, start), posted in charged.items():

@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Self
 
 from django.db import connection
 
-from urja.apps.billing import day_money, posting as billing, queries, usage
+from urja.apps.billing import day_money, look_back, posting as billing, queries, unit_banks, usage
 from urja.apps.billing.evidence import Evidence
+from urja.apps.billing.kinds import RefusalCause
 from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
@@ -109,6 +111,8 @@ class PeriodBill:
     evidence: Evidence
     determinants: Mapping[str, int]
     """Determinants of the charged days by name; empty where there are none."""
+    refused_minor: int = 0
+    """What of it is not charged because of the look-back limit."""
 
 
 @dataclass(slots=True)
@@ -121,6 +125,8 @@ class ChargeDifferences:
     """What the periods add to the ledger of units."""
     bills: dict[int, PeriodBill] = field(default_factory=dict)
     """By agreement; of several periods the last one's."""
+    refused: list[look_back.Refusal] = field(default_factory=list)
+    """Charges that the look-back limit refuses."""
     held: dict[int, str] = field(default_factory=dict)
     """Agreements that wait for determinants: why, and what to do; empty where readings have just come."""
 
@@ -129,6 +135,7 @@ class ChargeDifferences:
         self.rated += other.rated
         self.units += other.units
         self.bills |= other.bills
+        self.refused += other.refused
         self.held |= other.held
         return self
 
@@ -139,8 +146,17 @@ class ChargeDifferences:
             [rated for rated in self.rated if rated.agreement_id not in agreement_ids],
             [units for units in self.units if units.agreement_id not in agreement_ids],
             {id_: bill for id_, bill in self.bills.items() if id_ not in agreement_ids},
+            [refusal for refusal in self.refused if refusal.agreement.id not in agreement_ids],
             self.held,
         )
+
+    def record(self, now: datetime) -> None:
+        """Store what the periods were rated from, their units and what was refused, in the transaction that posts the
+        drafts.
+        """
+        billing.record_rated(self.rated)
+        unit_banks.record(self.units, now)
+        look_back.record(self.refused, now)
 
 
 def period_differences(
@@ -151,16 +167,20 @@ def period_differences(
     now: datetime,
     banks: UnitBanks,
     key_suffix: str = "",
+    causes: Mapping[int, RefusalCause] = MappingProxyType({}),
     *,
     one_bill: bool = False,
 ) -> ChargeDifferences:
     """The differences of a period at `now`, to be posted on `day`, which may be after the period. Amounts in minor units.
 
-    What they add to the ledger of units is in `banks` afterwards, so that the next period opens with it. A day has one close;
-    a caller that posts on it more than once gives each time another `key_suffix`. Entries say so where they are posted with
-    the statement of the period (`one_bill`).
+    What they add to the ledger of units is in `banks` afterwards, so that the next period opens with it. A period that began
+    before the look-back limit is charged nothing more: what it would be charged is refused, for the cause that `causes` names
+    by agreement. A day has one close; a caller that posts on it more than once gives each time another `key_suffix`. Entries
+    say so where they are posted with the statement of the period (`one_bill`).
     """
     settled = ChargeDifferences()
+    limits = look_back.limits(members, now, period.first)
+    refused = look_back.refused_before(list(limits), period.first) if limits else set()
     ids = [agreement.id for agreement in members]
     posted = queries.posted_lines(ids, period.first)
     proof = _PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
@@ -220,6 +240,7 @@ def period_differences(
         )
         lines = {line.name: line for line in rating.target.lines}
         before = posted.get(agreement.id, {})
+        differences: dict[str, int] = {}
         # The target is calculated for the whole period and the posted sum is taken off: a slab that is crossed, a
         # late interval and a tariff for past days are all this one subtraction (docs/money.md).
         for name in [*lines, *(name for name in before if name not in lines)]:
@@ -228,7 +249,21 @@ def period_differences(
             difference = target_minor - (last.charged_minor if last else 0)
             # A run without a difference posts nothing, so that closing a day twice is safe.
             if difference:
-                builder.add(name, lines.get(name), difference, last)
+                differences[name] = difference
+        limit = limits.get(agreement.id)
+        # The sum decides: of two lines that change together the one in the consumer's favour does not stand alone.
+        if limit is not None and sum(differences.values()) > 0:
+            cause = causes.get(agreement.id, RefusalCause.LATE_CLOSE)
+            refusal = look_back.Refusal(agreement, period.first, day, limit, cause, differences)
+            settled.refused.append(refusal)
+            bill = settled.bills[agreement.id]
+            settled.bills[agreement.id] = replace(bill, refused_minor=refusal.amount_minor)
+        else:
+            for name, difference in differences.items():
+                builder.add(name, lines.get(name), difference, before.get(name))
+            if limit is not None and agreement.id in refused:
+                cause = causes.get(agreement.id, RefusalCause.LATE_CLOSE)
+                settled.refused.append(look_back.Refusal(agreement, period.first, day, limit, cause, {}))
         settled.drafts += builder.drafts
         settled.units += banks.go_on(
             agreement.id, period.first, rating.target, ends=rating.measured.ends, determinants=named
@@ -327,7 +362,7 @@ def corrections(
     by_id = {agreement.id: agreement for agreement in members}
     earlier = [
         (by_id[rated.agreement_id], rated)
-        for rated in _rated(list(by_id), day)
+        for rated in _rated(by_id, day, now)
         if rated.through <= day and day not in usage.period_of(by_id[rated.agreement_id], rated.period_start)
     ]
     return changed_period_differences(earlier, day, now, banks)
@@ -339,7 +374,7 @@ def corrections_after_the_end(
     """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
     return changed_period_differences(
-        [(by_id[rated.agreement_id], rated) for rated in _rated(list(by_id), day)],
+        [(by_id[rated.agreement_id], rated) for rated in _rated(by_id, day, now)],
         day,
         now,
         banks_of(members, day),
@@ -360,6 +395,7 @@ def changed_period_differences(
     """
     settled = ChargeDifferences()
     asked: dict[Period, list[tuple[Agreement, bool]]] = {}
+    causes: dict[tuple[Period, int], RefusalCause] = {}
     periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
     bases = [
         usage.basis_for(agreement, period) for (agreement, _), period in zip(known, periods, strict=True)
@@ -382,14 +418,27 @@ def changed_period_differences(
             or _measured_otherwise(agreement, basis, rated)
         )
         asked.setdefault(period, []).append((agreement, changed))
+        causes[period, agreement.id] = _cause(as_rated, as_known)
     for period, members in sorted(asked.items()):
         # Whether its bank opens otherwise is known once the periods before it are settled.
         group = [one for one, changed in members if changed or not banks.follows(one.id, period.first)]
         if group:
             energies = usage.energies([agreement.id for agreement in group], period, period.end)
-            settled += period_differences(group, period, day, energies, now, banks, key_suffix)
+            why = {agreement.id: causes[period, agreement.id] for agreement in group}
+            settled += period_differences(group, period, day, energies, now, banks, key_suffix, why)
     banks.take_back(settled.held)
     return settled.without(settled.held)
+
+
+type _Inputs = tuple[int, str, tuple[date, date]]
+"""What a period is rated from: its energy, the fingerprint of its terms, its billed days."""
+
+
+def _cause(as_rated: _Inputs, as_known: _Inputs) -> RefusalCause:
+    """Return what has changed of a period; where several inputs have, the days come first, then the prices."""
+    if as_rated[2] != as_known[2]:
+        return RefusalCause.DAYS
+    return RefusalCause.PRICES if as_rated[1] != as_known[1] else RefusalCause.READINGS
 
 
 def _measured_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated) -> bool:
@@ -438,13 +487,25 @@ def _cuts_wh(
     return found
 
 
-def _rated(agreement_ids: list[int], day: date) -> list[billing.Rated]:
-    """The inputs from which periods were rated, as far back as corrections go."""
+def _rated(members: Mapping[int, Agreement], day: date, now: datetime) -> list[billing.Rated]:
+    """The inputs from which periods were rated, as far back as the corrections of each agreement go."""
+    everybody = usage.oldest_corrected(day)
+    rated = _rated_since(list(members), min(everybody, look_back.oldest_compared(day)))
+    other = {each.agreement_id for each in rated if each.period_start < everybody}
+    limits = look_back.limits([members[id_] for id_ in other], now)
+    return [
+        each
+        for each in rated
+        if each.period_start >= look_back.oldest_corrected(limits.get(each.agreement_id), day)
+    ]
+
+
+def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands "
             "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
-            [agreement_ids, usage.oldest_corrected(day)],
+            [agreement_ids, oldest],
         )
         return [
             billing.Rated(

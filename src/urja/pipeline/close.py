@@ -8,6 +8,7 @@ bucket and day is one transaction that locks the bucket: the values from which a
 change before the difference is posted.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Self
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing, queries, unit_banks, usage
+from urja.apps.billing import posting as billing, queries, reviews, usage
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -192,14 +193,25 @@ def _close_day(
     report.problems += filter(None, due.held.values())
     closes = {id_: close for id_, close in closes.items() if id_ not in settled.held}
     posted = books.post_entries(bucket, due.drafts, now)
-    billing.record_rated(due.rated)
-    unit_banks.record(due.units, now)
+    due.record(now)
+    reviews.open_abnormal(_charged_on_the_day(members, due.drafts), day, now)
     billing.record_closes(closes.values(), now)
     statements.record_periods(members, closes, due.drafts, now)
     report.entries = len(posted)
     report.days = len(closes)
     report.provisional = sum(close.provisional for close in closes.values())
     return _DayClosed(report, frozenset(closes))
+
+
+def _charged_on_the_day(
+    members: Sequence[Agreement], drafts: Iterable[books.Draft]
+) -> list[tuple[Agreement, int]]:
+    """Agreements in force with what the drafts of a day charge them in all, corrections included, in minor units."""
+    charged: Counter[int] = Counter()
+    for draft in drafts:
+        assert draft.agreement_id is not None, "the close posts for agreements"
+        charged[draft.agreement_id] -= draft.amount_minor
+    return [(agreement, charged[agreement.id]) for agreement in members if agreement.valid_to is None]
 
 
 def _by_period(members: Iterable[Agreement], day: date) -> list[tuple[Period, list[Agreement]]]:

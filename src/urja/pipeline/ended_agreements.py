@@ -15,7 +15,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing, unit_banks, usage
+from urja.apps.billing import look_back, posting as billing, usage
 from urja.apps.books import locking, operations as books, posting
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -108,8 +108,7 @@ def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelt
         members, local_day(now, usage.zone()), now, f":ended:{now.isoformat()}"
     )
     done.entries += len(posting.post_entries(bucket, settled.drafts, now))
-    billing.record_rated(settled.rated)
-    unit_banks.record(settled.units, now)
+    settled.record(now)
     done.problems += filter(None, settled.held.values())
     members = [agreement for agreement in members if agreement.id not in settled.held]
     closes = _closes(members, now, cutoff)
@@ -142,7 +141,9 @@ _KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agree
 
 
 def _changed(bucket: int, today: date) -> list[int]:
-    oldest = midnight(usage.oldest_corrected(today), usage.zone())
+    # The corrections themselves go as far back as the policy of each agreement says.
+    reached = min(usage.oldest_corrected(today), look_back.oldest_compared(today))
+    oldest = midnight(reached, usage.zone())
     return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, **_KEPT_OF})
 
 

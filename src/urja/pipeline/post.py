@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from urja.apps.billing import queries as billing, reviews
 from urja.pipeline import instalments, statements
 from urja.pipeline.close import CUTOFF, CloseResult, close_days
 from urja.pipeline.credits import post_credits
@@ -34,7 +35,16 @@ class Posted:
 def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     """Post all that is due at `now`; a second run at the same time posts nothing."""
     posted = post_due(now, cutoff)
-    return Report(posted.entries, held=posted.closed.problems)
+    return Report(posted.entries, detail=_overdue(billing.overdue_reviews(now)), held=posted.closed.problems)
+
+
+def _overdue(count: int) -> str:
+    if not count:
+        return ""
+    return (
+        f"{count} {'review' if count == 1 else 'reviews'} of abnormal charges should have been decided: see Charge reviews "
+        "on the console"
+    )
 
 
 def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
@@ -42,6 +52,8 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
 
     If the process dies meanwhile, each bucket and day is posted whole or not at all.
     """
+    # Before the credits: what an undecided review gives back is posted in the same run.
+    reviews_ended = reviews.end_undecided(now)
     posted = Posted(post_credits(now), close_days(now, cutoff))
     posted.dues = instalments.post_due(now)
     settled = settle_ended_accounts(now)
@@ -51,7 +63,7 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
         posted.dues += settled.entries
     # Last: what is posted for days that are closed by now is stated.
     posted.statements = statements.make_due(now)
-    if posted.entries or posted.closed.days or posted.statements:
+    if posted.entries or posted.closed.days or posted.statements or reviews_ended:
         log.info(
             "posted",
             credits=posted.credits,
@@ -61,5 +73,6 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
             statements=posted.statements,
             entries=posted.entries,
             waiting=posted.closed.waiting,
+            reviews_ended=reviews_ended,
         )
     return posted

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from urja.apps.billing import posting as billing, queries, unit_banks, usage
+from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -129,8 +129,7 @@ def _post_as_one_bill(
         queries.charged_after([one.agreement_id for one in settled.units], period.first)
     )
     books.post_entries(bucket, settled.drafts, now)
-    billing.record_rated(settled.rated)
-    unit_banks.record(settled.units, now)
+    settled.record(now)
     return settled.bills
 
 
@@ -167,7 +166,8 @@ def _bill(found: PeriodBill) -> OneBill:
                 ),
             )
             for line in target.lines
-        ),
+        )
+        + _refused(found.refused_minor),
         billed_from=target.billed.first,
         billed_to=target.billed.end,
         use=found.evidence.calculation.energy_wh,
@@ -179,6 +179,21 @@ def _bill(found: PeriodBill) -> OneBill:
             for each in target.versions
         ),
         provisional=found.evidence.provisional,
+    )
+
+
+def _refused(amount_minor: int) -> tuple[StatementLine, ...]:
+    """Return the line that takes off the bill what the look-back limit refuses to charge; none where it refuses nothing."""
+    if not amount_minor:
+        return ()
+    return (
+        StatementLine(
+            line="look-back",
+            title="Not charged: older than the limit",
+            charged_minor=-amount_minor,
+            subsidy=False,
+            rows=(),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet, Sum
 
 from urja.apps.bank import cheques, loading, queries as bank
-from urja.apps.billing import arrears as dues
+from urja.apps.billing import arrears as dues, reviews
 from urja.apps.billing.balances import DAYS_OF_COST, fresh_balances
 from urja.apps.billing.models import Deposit
 from urja.apps.billing.queries import is_unratable
@@ -47,6 +47,7 @@ from urja.usecases.operations import (
     ConvertToPrepaid,
     CorrectLastRead,
     DecideClaim,
+    DecideReview,
     DisconnectPermanently,
     DisconnectTemporarily,
     EndInstalments,
@@ -210,6 +211,8 @@ def _money(operation: UseCase, now: datetime) -> int:
             return operation.waived_minor + operation.waived_dues_minor
         case WriteOff():
             return operation.written_off_minor
+        case DecideReview():
+            return _reviewed(operation.review_id)
         case RefundCredit():
             return operation.refunded_minor
         case PostMaintenance():
@@ -236,6 +239,12 @@ def _money(operation: UseCase, now: datetime) -> int:
 
 def _billed(operation: ConvertToPrepaid | ConvertToPostpaid) -> int:
     return sum(bill.principal_minor + bill.surcharge_minor for bill in operation.bills)
+
+
+def _reviewed(review_id: int) -> int:
+    """Return the charge that a running review is about, in minor units."""
+    review = reviews.lock(review_id)
+    return 0 if review is None or review.ended_at is not None else review.charge_minor
 
 
 def _credited(receipt_id: int) -> int:
@@ -291,6 +300,10 @@ def _debits(operation: UseCase, now: datetime) -> dict[int, int]:
         case ReverseClaim():
             claim = bank.claim(operation.claim_id)
             return {} if claim is None else {claim.account_id: _money(operation, now)}
+        case DecideReview():
+            # Takes nothing off, but the charge that was reviewed disconnects from then on.
+            agreement = _current(operation.consumer_number)
+            return {} if agreement is None else {agreement.account_id: min(_reviewed(operation.review_id), 1)}
         case Undo():
             given = CreditRequest.objects.filter(id__in=_outside(operation, "credit"))
             return dict(given.values_list("account_id").annotate(Sum("amount_minor")))

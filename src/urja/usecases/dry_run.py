@@ -5,6 +5,7 @@ since both calculate the same targets; decisions about a supply whose terms chan
 based on the earlier records, which stay as they are.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import Q
 
-from urja.apps.billing import queries as billing, usage
+from urja.apps.billing import look_back, queries as billing, usage
 from urja.apps.commands.kinds import UNFINISHED
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
@@ -172,7 +173,7 @@ def dry_run_effects(operation: UseCase, *, recorded_at: datetime, actor: str) ->
                 before.owners.get(key) != after.owners.get(key) for key in {*before.owners, *after.owners}
             ),
             intervals=_intervals(before.owners, after.owners),
-            postings=_postings(before.targets, after.targets),
+            postings=_postings(before.targets, after.targets, before.limited | after.limited),
             decisions=_decisions(before.decided, after.decided),
             stands=list(_stands(scope, before, done.devices)),
             asked=[
@@ -270,6 +271,8 @@ class _Measured:
     decided: dict[int, PolicyDecision]
     """By account; missing where it has no tariff or no policy."""
     problems: list[str]
+    limited: set[tuple[int, date]]
+    """Agreements with the first days of the periods that the look-back limit lets be charged nothing more."""
 
 
 def _measure(scope: _Scope, now: datetime) -> _Measured:
@@ -282,14 +285,23 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
         {agreement.account_id: since for agreement, since in agreements},
         _decided([agreement.account_id for agreement, _ in agreements if agreement.id in scope.terms], now),
         [],
+        set(),
     )
+    limits = look_back.limits([agreement for agreement, _ in agreements], now)
     for agreement, since in agreements:
         if agreement.id not in closed:
             continue
         if problem := usage.unratable_reason(agreement, since):
             measured.problems.append(problem)
         else:
-            measured.targets.update(_target(agreement, since, closed[agreement.id]))
+            limit = limits.get(agreement.id)
+            targets = _target(agreement, since, closed[agreement.id], limit)
+            measured.targets.update(targets)
+            measured.limited.update(
+                (id_, period_start)
+                for id_, _, period_start, _ in targets
+                if limit is not None and period_start < limit.charged_from
+            )
     return measured
 
 
@@ -320,14 +332,16 @@ def _owners(service_points: Mapping[int, datetime]) -> _Owners:
         }
 
 
-def _target(agreement: Agreement, since: datetime, closed_through: date) -> _Targets:
+def _target(
+    agreement: Agreement, since: datetime, closed_through: date, limit: look_back.Limit | None
+) -> _Targets:
     """Return the amount of each period from an instant on by the current readings and terms, as a close calculates
     it.
     """
     found: _Targets = {}
     through = closed_through + ONE_DAY
     first = usage.days_of(agreement).first
-    day = max(first, local_day(since, usage.zone()), usage.oldest_corrected(closed_through))
+    day = max(first, local_day(since, usage.zone()), look_back.oldest_corrected(limit, closed_through))
     while day < min(through, usage.days_of(agreement).end):
         period = usage.period_of(agreement, day)
         for line in _rated(agreement, period, min(through, period.end)):
@@ -357,13 +371,18 @@ def _intervals(before: _Owners, after: _Owners) -> list[AgreementIntervals]:
     return [AgreementIntervals(*key, *counts) for key, counts in by_agreement if counts[:2] != counts[2:]]
 
 
-def _postings(before: _Targets, after: _Targets) -> list[Posting]:
+def _postings(before: _Targets, after: _Targets, limited: set[tuple[int, date]]) -> list[Posting]:
     postings = []
+    charged: Counter[tuple[int, date]] = Counter()
+    for of, sign in ((after, 1), (before, -1)):
+        for (agreement_id, _, period_start, _), (_, amount_minor) in of.items():
+            charged[agreement_id, period_start] += sign * amount_minor
     for key in sorted({*before, *after}):
         agreement_id, account_id, period_start, line = key
         title = (after.get(key) or before[key])[0]
         difference = after.get(key, (title, 0))[1] - before.get(key, (title, 0))[1]
-        if difference:
+        refused = (agreement_id, period_start) in limited and charged[agreement_id, period_start] > 0
+        if difference and not refused:
             postings.append(Posting(agreement_id, account_id, period_start, line, title, -difference))
     return postings
 

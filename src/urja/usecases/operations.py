@@ -7,6 +7,7 @@ from urja.usecases.address_changes import ApproveAddressChange, ChangeAddress, R
 from urja.usecases.adjustments import AdjustBalance, RefundCredit, WaiveCharges, WriteOff
 from urja.usecases.adoption import Adopted, Adoption, InstallNetworkMeter, adopt_meter, install_network_meter
 from urja.usecases.bank import ClaimTransfer, DecideClaim, LoadStatement, ReverseClaim
+from urja.usecases.charge_reviews import DecideReview
 from urja.usecases.commissioning import Commission, RecordCommissioning
 from urja.usecases.connections import NewConnection
 from urja.usecases.counter import (
@@ -97,6 +98,7 @@ __all__ = [
     "CorrectConsumer",
     "CorrectLastRead",
     "DecideClaim",
+    "DecideReview",
     "Delivered",
     "DepositTakings",
     "DisconnectPermanently",

@@ -15,6 +15,7 @@ from urja.core.policy import (
     NoticeFact,
     PaidSince,
     Policy,
+    RunningReview,
     bundled_policies,
     parse_policy,
 )
@@ -97,6 +98,9 @@ def accounts(draw: st.DrawFn, zone: ZoneInfo = IST) -> Facts:
     )
     payments = st.builds(AuthorisedPayment, st.integers(1, 200_000), ago(4))
     partial = st.builds(PaidSince, ago(9), st.integers(1, 100_000), st.integers(1, 150_000))
+    reviews = st.builds(
+        RunningReview, st.integers(1, 100_000), st.integers(-4, 900).map(lambda hours: now + hours * HOUR)
+    )
     return Facts(
         account_id=7,
         now=now,
@@ -122,9 +126,12 @@ def accounts(draw: st.DrawFn, zone: ZoneInfo = IST) -> Facts:
         arrears_minor=draw(st.just(0) | st.integers(0, 100_000)),
         flags=draw(often(frozenset(), st.sampled_from([frozenset({"never_cut"}), frozenset({"medical"})]))),
         supply=draw(st.sampled_from(["on", "on", "off", "unknown"])),
-        holds=draw(often(frozenset(), st.sets(st.sampled_from(["credit", "safety"])).map(frozenset))),
+        holds=draw(
+            often(frozenset(), st.sets(st.sampled_from(["credit", "safety", "tamper"])).map(frozenset))
+        ),
         notices=notices,
         authorised=draw(often((), st.lists(payments, max_size=5).map(tuple))),
         paid=draw(often(None, partial)),
+        review=draw(often(None, reviews)),
         health=draw(often(Health(), st.builds(Health, st.booleans(), st.booleans(), st.booleans()))),
     )

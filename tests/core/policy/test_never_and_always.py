@@ -20,6 +20,7 @@ from urja.core.policy import (
     OrderDisconnection,
     PaidSince,
     Policy,
+    RunningReview,
     Standing,
     decide,
     disconnection_bars,
@@ -64,6 +65,7 @@ def test_a_cut_is_never_forbidden(policy: Policy, facts: Facts):
     assert cut.not_before <= facts.now < cut.not_after
     assert all(is_free(local) for local in each_minute(cut, IST))
     assert not facts.flags
+    assert facts.review is None
     counted = facts.balance_minor + facts.provisional_minor + facts.clawed_back_minor
     if facts.at_close_until is not None and facts.now < facts.at_close_until:
         counted += facts.at_close_minor
@@ -154,6 +156,7 @@ def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
             or facts.provisional_minor
             or facts.at_close_minor
             or facts.clawed_back_minor
+            or facts.review
             or facts.estimated_share > policy.cut.max_estimated
             or (policy is PLAIN and facts.authorised)
             or (policy is UPPCL and facts.now - since < 30 * DAY)
@@ -315,6 +318,7 @@ PREVENTS = {
     "what settled at close": {"at_close_minor": 100_000, "at_close_until": NOON + DAY},
     "a subsidy taken back": {"clawed_back_minor": 100_000},
     "a payment under way": {"authorised": (AuthorisedPayment(100, NOON - HOUR),)},
+    "a charge under review": {"review": RunningReview(50_000, NOON + DAY)},
     "no collection": {"health": Health(collection=False)},
     "no payments": {"health": Health(payments=False)},
     "no messages": {"health": Health(messaging=False)},

@@ -1,8 +1,10 @@
 """Faults of a policy document: all are reported, each with its place and a sentence."""
 
+from datetime import date
+
 import pytest
 
-from urja.core.policy import PolicyError, bundled_policies, parse_policy
+from urja.core.policy import LookBack, PolicyError, bundled_policies, parse_policy
 
 GOOD = bundled_policies()["plain.toml"]
 
@@ -24,7 +26,7 @@ def test_the_bundled_documents_are_good(name):
     ("old", "new", "where", "words"),
     [
         ("format = 1", "format = 2", "format", "reads format 1"),
-        ('version = "2"', 'version = "2 a"', "version", "must be letters, digits"),
+        ('version = "3"', 'version = "3 a"', "version", "must be letters, digits"),
         ('"INR"', '"rupees"', "currency", "three-letter code"),
         ('title = "Plain prepaid policy"', "", "title", "is missing"),
         ("2024-04-01", '"soon"', "valid_from", "must be a day such as"),
@@ -79,6 +81,15 @@ def test_the_bundled_documents_are_good(name):
             "more days for a larger percentage",
         ),
         ("[reconnect]", "[reconect]", "reconect", "is not known here"),
+        ("charge_months = 12", "charge_months = 1", "look_back.charge_months", "from 2 to 120"),
+        ("charge_months = 12", "charge_months = 30", "look_back.credit_months", "must not be below charge_months"),
+        ("credit_months = 24", "credit_months = 6", "look_back.credit_months", "from 12 to 120"),
+        ("times = 5", "times = 1", "reviews.times", "must be above 1"),
+        ("times = 5", "", "reviews.times", "is missing"),
+        ("days = 14", "days = 2", "reviews.days", "from 3 to 90"),
+        ("above = 500", "", "reviews.above", "is missing"),
+        ("ends_after_days = 10", "ends_after_days = 4", "reviews.ends_after_days", "must not be below"),
+        ('undecided = "credited"', 'undecided = "forgotten"', "reviews.undecided", "allowed are credited, stands"),
     ],
 )  # fmt: skip
 def test_each_fault_has_a_place_and_a_sentence(old, new, where, words):
@@ -95,6 +106,36 @@ def test_the_load_of_a_longer_time_to_pay_is_in_watts_above_zero():
     assert parse_policy(longest('"0.001"')).credit.longer[0].up_to_w == 1
     for load in ("0", '"-1"', '"0.0005"'):
         assert faults(longest(load)) == ["credit.longer[1].up_to_kw: must be above zero, in whole watts"]
+
+
+def test_a_document_without_a_limit_or_reviews_has_none():
+    text = GOOD[: GOOD.index("[look_back]")]
+    policy = parse_policy(text)
+    assert (policy.look_back, policy.reviews) == (None, None)
+    limit = parse_policy(f"{text}[look_back]\ncharge_months = 24").look_back
+    assert (limit.charge_months, limit.credit_months) == (24, 24)
+
+
+@pytest.mark.parametrize(
+    ("months", "today", "first"),
+    [
+        (1, date(2026, 3, 31), date(2026, 2, 28)),
+        (12, date(2024, 2, 29), date(2023, 2, 28)),
+        (24, date(2026, 12, 1), date(2024, 12, 1)),
+        (2, date(2026, 1, 15), date(2025, 11, 15)),
+    ],
+)
+def test_the_limit_is_so_many_months_before_the_day(months, today, first):
+    assert LookBack(months, 24).charged_from(today) == first
+
+
+def test_an_abnormal_charge_is_above_the_mean_and_above_the_amount():
+    rules = parse_policy(GOOD).reviews
+    usual = 14 * 10_000
+    assert not rules.abnormal(50_000, usual), "five times is not above five times"
+    assert rules.abnormal(50_001, usual)
+    assert rules.abnormal(50_001, 0)
+    assert not rules.abnormal(50_000, 0), "the amount itself is not above it"
 
 
 def test_all_faults_come_at_once():

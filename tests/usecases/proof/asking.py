@@ -668,6 +668,7 @@ OTHERWISE: Final = {
     "close_difference": "no consumer pays in this town: tests/web/test_console_payments.py",
     "adjust_balance": "moves money alone: tests/usecases/test_adjustments.py",
     "waive_charges": "moves money alone: tests/usecases/test_adjustments.py",
+    "decide_review": "no charge is abnormal here: tests/pipeline/test_reviews.py",
     "write_off": "moves money alone: tests/usecases/test_adjustments.py",
     "refund_credit": "moves money alone: tests/usecases/test_adjustments.py",
     "post_maintenance": "moves money alone: tests/usecases/test_maintenance.py",

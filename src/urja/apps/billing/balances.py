@@ -170,6 +170,14 @@ NOT_COUNTED_SQL = """(
 )"""
 """SQL for the entries of account `a`, whose close is `d`, that are no ground to disconnect for some time."""
 
+_DONE_WITH = """coalesce((
+        SELECT -sum(e.amount_minor)::bigint FROM books.entry e
+        WHERE e.origin = 'engine' AND e.agreement_id = {0} AND e.period_start = {1}
+    ), 0) + coalesce((
+        SELECT r.amount_minor FROM billing.refusal r WHERE r.agreement_id = {0} AND r.period_start = {1}
+    ), 0)"""
+"""SQL for what was charged for an agreement's period, and what is never charged for it because of the look-back limit."""
+
 _STORED = f"""
 SELECT a.id, a.balance_minor, a.last_seq, a.currency,
     coalesce((
@@ -182,10 +190,7 @@ SELECT a.id, a.balance_minor, a.last_seq, a.currency,
             AND e.origin = 'engine' AND e.service_date = d.closed_through
     ) ELSE 0 END,
     cost.minor, cost.days, {DAILY_INSTALMENT_SQL}, {NOT_COUNTED_SQL}, newest.*, done.billed_end, done.versions,
-    CASE WHEN done.billed_end IS NULL THEN (
-        SELECT -sum(e.amount_minor)::bigint FROM books.entry e
-        WHERE e.origin = 'engine' AND e.agreement_id = newest.agreement_id AND e.period_start = newest.period
-    ) END
+    CASE WHEN done.billed_end IS NULL THEN {_DONE_WITH.format("newest.agreement_id", "newest.period")} END
 FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(monthly)s::boolean[])
     AS given (account_id, agreement_id, by_month)
 JOIN books.account a ON a.id = given.account_id
@@ -291,18 +296,16 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
 
 
 def _charged(periods: Sequence[tuple[int, date]]) -> dict[tuple[int, date], int]:
-    """Return what the engine has charged, in minor units, by agreement and first day of the period."""
+    """Return what the engine has charged or may not charge, in minor units, by agreement and first day of the period."""
     if not periods:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT asked.agreement_id, asked.first, ("
-            "  SELECT -sum(e.amount_minor)::bigint FROM books.entry e WHERE e.origin = 'engine' "
-            "  AND e.agreement_id = asked.agreement_id AND e.period_start = asked.first"
-            ") FROM unnest(%s::bigint[], %s::date[]) AS asked (agreement_id, first)",
+            f"SELECT asked.agreement_id, asked.first, {_DONE_WITH.format('asked.agreement_id', 'asked.first')} "
+            "FROM unnest(%s::bigint[], %s::date[]) AS asked (agreement_id, first)",
             [[agreement_id for agreement_id, _ in periods], [first for _, first in periods]],
         )
-        return {(agreement_id, first): minor or 0 for agreement_id, first, minor in cursor.fetchall()}
+        return {(agreement_id, first): minor for agreement_id, first, minor in cursor.fetchall()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ opening balances.
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from django.db.models import TextChoices
@@ -20,6 +21,91 @@ class Cause(StrEnum):
     CHANGED_TERMS = "changed-terms"
     MOVED_DAYS = "moved-days"
     EXCHANGE = "exchange"
+
+
+class RefusalCause(StrEnum):
+    """Why a period that is older than the look-back limit would have been charged more."""
+
+    READINGS = "readings"
+    """A reading came late or was edited."""
+    PRICES = "prices"
+    """A tariff or other terms were recorded for past days."""
+    DAYS = "days"
+    """Days were found to be the agreement's."""
+    LATE_CLOSE = "late-close"
+    """The days were not charged in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCharge:
+    """A charge that was not made, because its billing period is older than the look-back limit."""
+
+    agreement_id: int
+    account_id: int
+    period_start: date
+    amount_minor: int
+    currency: str
+    recorded_at: datetime
+    charged_from: date
+    """The limit then: the local day before whose periods nothing more was charged."""
+    months: int
+    policy: str
+    """Code and version of the document with the limit."""
+    cause: str
+    """A `RefusalCause`."""
+
+
+class ReviewOutcome(TextChoices):
+    """How the review of an abnormal charge ended."""
+
+    CONFIRMED = "confirmed"
+    """By a person: the charge is right."""
+    CORRECTED = "corrected"
+    """By a person: a reading was corrected, and the difference posted."""
+    WAIVED = "waived"
+    """By a person: a part of it, or all, was waived."""
+    CREDITED = "credited"
+    """By its clock: the part above the usual was given back."""
+    STOOD = "stood"
+    """By its clock, under a policy that lets the charge stand."""
+
+
+DECIDED: Final = (ReviewOutcome.CONFIRMED, ReviewOutcome.CORRECTED, ReviewOutcome.WAIVED)
+"""How a person decides a review."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """The review of a day's charge, amounts in minor units."""
+
+    id: int
+    account_id: int
+    agreement_id: int
+    day: date
+    """The local day that the charge was posted on."""
+    charge_minor: int
+    before_minor: int
+    """What the days before it were charged together."""
+    days: int
+    """Number of these days."""
+    currency: str
+    policy: str
+    """Code and version of the document with the rule."""
+    opened_at: datetime
+    due_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    """A `ReviewOutcome`; empty while it runs."""
+    note: str
+    credited_minor: int
+    undecided: str
+    """What becomes of it undecided (`core.policy.Undecided`)."""
+
+    @property
+    def mean_minor(self) -> int:
+        """What a day before it was charged on the average, rounded down; not below zero."""
+        return max(self.before_minor, 0) // self.days
 
 
 class Every(TextChoices):

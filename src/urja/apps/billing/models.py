@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from urja.apps.billing.kinds import Every, FinalWay
+from urja.apps.billing.kinds import DECIDED, Every, FinalWay, ReviewOutcome
 from urja.apps.journal.periods import Period, Recorded, ends_after_it_begins, one_at_a_time, same
 
 
@@ -139,6 +139,68 @@ class Instalment(models.Model):
 
     def __str__(self) -> str:
         return f"instalment of {self.due_on}"
+
+
+class Review(models.Model):
+    """The review of a day's charge that is abnormal by the policy, with its clock.
+
+    While it runs, the supply is not disconnected. A person decides it, or it ends by itself. An account has one at a time.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement_id = models.BigIntegerField()
+    account = models.ForeignKey("books.Account", on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    """The local day that the charge was posted on."""
+    charge_minor = models.BigIntegerField()
+    before_minor = models.BigIntegerField()
+    """What the `days` days before it were charged together."""
+    days = models.SmallIntegerField()
+    policy = models.CharField(max_length=130)
+    """Code and version of the document with the rule."""
+    undecided = models.CharField(max_length=8)
+    """What becomes of the part above the mean where no person decides: `credited` or `stands`."""
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=9, choices=ReviewOutcome, blank=True, default="", db_default="")
+    note = models.TextField(blank=True, default="", db_default="")
+    operation_id = models.BigIntegerField(null=True)
+    """The operation that decided it; none where its clock ended it."""
+    credited_minor = models.BigIntegerField(default=0, db_default=0)
+    """What was given back when it ended undecided, in minor units."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["agreement_id", "day"], name="billing_review_once"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(ended_at=None), name="billing_review_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(charge_minor__gt=0, days__gt=0, credited_minor__gte=0),
+                name="billing_review_amounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(due_at__gt=F("opened_at"), ends_at__gte=F("due_at")), name="billing_review_clock"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, outcome="", operation_id=None)
+                | Q(ended_at__isnull=False, outcome__in=DECIDED, operation_id__isnull=False, credited_minor=0)
+                | Q(
+                    ended_at__gte=F("ends_at"),
+                    outcome__in=[ReviewOutcome.CREDITED, ReviewOutcome.STOOD],
+                    operation_id=None,
+                ),
+                name="billing_review_outcome",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ends_at"], condition=Q(ended_at=None), name="billing_review_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"review of {self.day} of agreement {self.agreement_id}"
 
 
 class FinalSettlement(models.Model):

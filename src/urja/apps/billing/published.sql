@@ -31,3 +31,17 @@ SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM billi
 -- What is left of each old bill when what was paid of it is taken off.
 CREATE VIEW billing.arrear_left WITH (security_invoker) AS
 SELECT id, account_id, bill, due_on, principal_minor, surcharge_minor FROM billing_arrear_left;
+
+-- What was not charged because of the look-back limit, by agreement and period.
+CREATE VIEW billing.refusal WITH (security_invoker) AS
+SELECT * FROM (
+    SELECT DISTINCT ON (agreement_id, period_start) agreement_id, period_start, account_id, recorded_at, service_date,
+        charged_from, months, policy, cause, lines, amount_minor
+    FROM billing_refusal ORDER BY agreement_id, period_start, number DESC
+) newest WHERE amount_minor > 0;
+
+-- Reviews of abnormal charges: while one runs, its supply is not disconnected.
+CREATE VIEW billing.review WITH (security_invoker) AS
+SELECT id, agreement_id, account_id, day, charge_minor, before_minor, days, policy, undecided, opened_at, due_at, ends_at,
+    ended_at, outcome, note, credited_minor
+FROM billing_review;

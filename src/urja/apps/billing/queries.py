@@ -1,10 +1,10 @@
-"""Ledger entries with the facts they were calculated from, dues, plans and closed days."""
+"""Ledger entries with the facts they were calculated from, dues, plans, closed days, reviews and refused charges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -13,8 +13,8 @@ from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
-from urja.apps.billing.kinds import Cause, UnsignedList
-from urja.apps.billing.models import InstalmentPlan
+from urja.apps.billing.kinds import Cause, RefusedCharge, ReviewRow, UnsignedList
+from urja.apps.billing.models import InstalmentPlan, Review
 from urja.apps.billing.open_days import read_so_far
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
@@ -483,3 +483,71 @@ def unsigned_opening_balances(now: datetime) -> UnsignedList:
 def opening_balances_csv(listed: UnsignedList) -> str:
     """Return the list as a CSV file, amounts in major units."""
     return csv_of(listed)
+
+
+_REVIEWS: Final = """
+SELECT r.id, r.account_id, r.agreement_id, r.day, r.charge_minor, r.before_minor, r.days, a.currency, r.policy, r.opened_at,
+    r.due_at, r.ends_at, r.ended_at, r.outcome, r.note, r.credited_minor, r.undecided
+FROM billing.review r JOIN books.account a ON a.id = r.account_id
+"""
+
+
+def running_reviews() -> list[ReviewRow]:
+    """Return the reviews that wait for a decision, the first to be due at the front."""
+    return _review_rows("WHERE r.ended_at IS NULL ORDER BY r.due_at, r.id", [])
+
+
+def ended_reviews(limit: int) -> list[ReviewRow]:
+    """Return the last reviews that have ended, the newest first."""
+    return _review_rows("WHERE r.ended_at IS NOT NULL ORDER BY r.ended_at DESC, r.id DESC LIMIT %s", [limit])
+
+
+def newest_review(account_id: int) -> ReviewRow | None:
+    """Return the newest review of an account; None where there is none."""
+    return next(
+        iter(_review_rows("WHERE r.account_id = %s ORDER BY r.opened_at DESC LIMIT 1", [account_id])), None
+    )
+
+
+def overdue_reviews(now: datetime) -> int:
+    """Return how many reviews are running that were to be decided by now."""
+    return Review.objects.filter(ended_at=None, due_at__lte=now).count()
+
+
+def _review_rows(where: str, values: list[int]) -> list[ReviewRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(_REVIEWS + where, values)
+        return [ReviewRow(*row) for row in cursor.fetchall()]
+
+
+_REFUSED: Final = """
+SELECT r.agreement_id, r.account_id, r.period_start, r.amount_minor, a.currency, r.recorded_at, r.charged_from, r.months,
+    r.policy, r.cause
+FROM billing.refusal r JOIN books.account a ON a.id = r.account_id
+"""
+
+
+def refused_charges(account_id: int) -> list[RefusedCharge]:
+    """Return the refused charges of an account that are in force, the newest first; amounts in minor units."""
+    return _refused("WHERE r.account_id = %s ORDER BY r.recorded_at DESC, r.period_start DESC", [account_id])
+
+
+def newest_refused_charges(limit: int) -> list[RefusedCharge]:
+    """Return the newest refused charges that are in force, of all accounts; amounts in minor units."""
+    return _refused("ORDER BY r.recorded_at DESC, r.agreement_id, r.period_start DESC LIMIT %s", [limit])
+
+
+def _refused(where: str, values: list[int]) -> list[RefusedCharge]:
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUSED + where, values)
+        return [RefusedCharge(*row) for row in cursor.fetchall()]
+
+
+def refused_totals() -> list[tuple[str, int, int]]:
+    """Return the currency, number and sum (minor units) of the refused charges that are in force."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.currency, count(*), sum(r.amount_minor)::bigint FROM billing.refusal r "
+            "JOIN books.account a ON a.id = r.account_id GROUP BY 1 ORDER BY 1"
+        )
+        return [(currency, count, minor) for currency, count, minor in cursor.fetchall()]

@@ -1,12 +1,12 @@
 """The effect of new tariff versions on what has been charged: accounts rated with them and without them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.db import connection
 
-from urja.apps.billing import queries, usage
+from urja.apps.billing import look_back, queries, usage
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -24,6 +24,8 @@ class Charged:
     """The day after the last one that is charged."""
     fingerprint: str
     total_minor: int
+    limited: bool = False
+    """Whether the look-back limit refuses a higher charge."""
 
 
 type Charges = dict[tuple[int, date], Charged]
@@ -41,6 +43,8 @@ class Repriced:
     largest_debit: tuple[int, int] | None
     """Number of the account with the largest debit, and its amount."""
     largest_credit: tuple[int, int] | None
+    refused_minor: int
+    """What is not charged because of the look-back limit, and not in the sum."""
 
 
 def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
@@ -53,11 +57,11 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
     with tariffs.cached_versions():
         for period, through, agreements in _rated(codes, first, now):
             energies = usage.energies([agreement.id for agreement in agreements], period, through)
+            limits = look_back.limits(agreements, now, period.first)
             for agreement in agreements:
                 used = energies.get(agreement.id)
-                found[agreement.id, period.first] = _charged(
-                    agreement, period, through, used.billed_value if used else 0
-                )
+                charged = _charged(agreement, period, through, used.billed_value if used else 0)
+                found[agreement.id, period.first] = replace(charged, limited=agreement.id in limits)
     return found
 
 
@@ -72,7 +76,7 @@ def _rated(
             "FROM billing_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
             "  SELECT FROM contracts.terms t WHERE t.agreement_id = r.agreement_id "
             "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, r.agreement_id >> 40 ORDER BY 1, 2",
-            [first, usage.oldest_corrected(closing), list(codes)],
+            [first, min(usage.oldest_corrected(closing), look_back.oldest_compared(closing)), list(codes)],
         )
         groups = cursor.fetchall()
     for start, through, ids in groups:
@@ -97,19 +101,23 @@ def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced
     Versions in force from `first` on were stored between the two.
     """
     differences: dict[int, int] = {}
+    refused: dict[int, int] = {}
     for key, new in after.items():
         old = before[key]
         difference = new.total_minor - old.total_minor
+        if new.limited and difference > 0:
+            refused[new.account_id] = refused.get(new.account_id, 0) + difference
+            difference = 0
         if difference or (old.fingerprint != new.fingerprint and new.through > first):
             differences[new.account_id] = differences.get(new.account_id, 0) + difference
     currencies = books.currencies(differences)
     by_currency: dict[str, dict[int, int]] = {}
     for account_id, difference in sorted(differences.items()):
         by_currency.setdefault(currencies[account_id], {})[account_id] = difference
-    return {currency: _summed(each) for currency, each in sorted(by_currency.items())}
+    return {currency: _summed(each, refused) for currency, each in sorted(by_currency.items())}
 
 
-def _summed(differences: dict[int, int]) -> Repriced:
+def _summed(differences: dict[int, int], refused: dict[int, int]) -> Repriced:
     most = max(differences.items(), key=lambda each: each[1])
     least = min(differences.items(), key=lambda each: each[1])
     return Repriced(
@@ -117,4 +125,5 @@ def _summed(differences: dict[int, int]) -> Repriced:
         sum_minor=sum(differences.values()),
         largest_debit=most if most[1] > 0 else None,
         largest_credit=least if least[1] < 0 else None,
+        refused_minor=sum(refused.get(account_id, 0) for account_id in differences),
     )

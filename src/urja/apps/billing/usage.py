@@ -20,6 +20,7 @@ from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_m
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
+from urja.core.policy import CORRECTED_MONTHS
 from urja.core.rating import (
     Calculation,
     EnergyUse,
@@ -40,9 +41,6 @@ from urja.core.rating import (
 )
 from urja.core.rating.priced_quantities import adds_up
 from urja.core.rating.tariff import MONEY
-
-CORRECTED_PERIODS = 12
-"""How many earlier months a close still corrects; older ones are adjusted by a person."""
 
 _NEVER = Period(date.min, date.max)
 
@@ -71,10 +69,13 @@ def last_day(end: datetime) -> date:
     return local_day(end - timedelta(microseconds=1), zone())
 
 
-def oldest_corrected(day: date) -> date:
-    """Return the first day of the oldest billing period that the close of a day still corrects."""
-    # 31 days a month: at least twelve whole months, whatever their lengths.
-    return (day - timedelta(days=31 * CORRECTED_PERIODS)).replace(day=1)
+def oldest_corrected(day: date, months: int = CORRECTED_MONTHS) -> date:
+    """Return the first day of the oldest billing period that the close of a day still corrects.
+
+    `look_back` says how many months a policy gives; older periods are adjusted by a person.
+    """
+    # 31 days a month: at least so many whole months, whatever their lengths.
+    return (day - timedelta(days=31 * months)).replace(day=1)
 
 
 def period_of(agreement: Agreement, day: date) -> Period:

@@ -20,7 +20,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.base.untyped_values import SqlRow
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.core.policy import Instalment
+from urja.core.policy import Instalment, RunningReview
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class AccountFacts:
     """When the next of them begins or ends, as far as known."""
     arrears_minor: int
     instalment: Instalment | None
+    review: RunningReview | None
+    """The review of a charge of the account that runs."""
     holds: frozenset[str]
     """Open reasons to keep the supply off."""
     latest: SwitchCommand | None
@@ -109,11 +111,13 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
             (SELECT count(*) FROM billing.instalment i WHERE i.plan_id = p.id))
         FROM billing.instalment_plan p WHERE p.account_id = given.account_id
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s),
+    reviewed.charge_minor, reviewed.ends_at,
     array(SELECT h.reason::text FROM supply_hold h
         WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
     w.cause, w.ledger_seq, latest.*, executed.*
 FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(consumers)s::bigint[])
     AS given (account_id, service_point_id, customer_id)
+LEFT JOIN billing.review reviewed ON reviewed.account_id = given.account_id AND reviewed.ended_at IS NULL
 LEFT JOIN assets.device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
 LEFT JOIN assets.device d ON d.id = m.device_id
@@ -155,7 +159,8 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
 def _facts(row: SqlRow) -> AccountFacts:
     place, device, load_switch, recharged_minor, recharged_at = row[1:6]
     last_decision, (flags, flags_change_at, arrears_minor, plan) = row[6:12], row[12:16]
-    (holds, cause, ledger_seq), latest, executed = row[16:19], row[19:27], row[27:]
+    (reviewed_minor, review_ends_at), (holds, cause, ledger_seq) = row[16:18], row[18:21]
+    latest, executed = row[21:29], row[29:]
     return AccountFacts(
         service_point_id=place,
         device_id=device,
@@ -167,6 +172,7 @@ def _facts(row: SqlRow) -> AccountFacts:
         flags_change_at=flags_change_at,
         arrears_minor=arrears_minor,
         instalment=_instalment(*json.loads(plan)) if plan else None,
+        review=None if review_ends_at is None else RunningReview(reviewed_minor, review_ends_at),
         holds=frozenset(holds),
         latest=SwitchCommand(*latest) if latest[0] is not None else None,
         latest_cause=cause or "",

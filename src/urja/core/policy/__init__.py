@@ -15,9 +15,26 @@ from urja.core.policy.decision import (
     Window,
 )
 from urja.core.policy.disconnection_bars import exhausted
-from urja.core.policy.document import Policy, PolicyError, bundled_policies, parse_policy
+from urja.core.policy.document import (
+    CORRECTED_MONTHS,
+    LookBack,
+    Policy,
+    PolicyError,
+    ReviewRules,
+    bundled_policies,
+    parse_policy,
+)
 from urja.core.policy.engine import decide
-from urja.core.policy.facts import LETTER, AuthorisedPayment, Facts, Health, Instalment, NoticeFact, PaidSince
+from urja.core.policy.facts import (
+    LETTER,
+    AuthorisedPayment,
+    Facts,
+    Health,
+    Instalment,
+    NoticeFact,
+    PaidSince,
+    RunningReview,
+)
 from urja.core.policy.feasibility import ChannelReach, Effect, Obstacle, obstacles
 from urja.core.policy.holds import ENDED, HOLDS, RELAY_TEST, VACANT, HoldRule, hold_window, holds_in_force
 from urja.core.policy.outlook import (
@@ -32,6 +49,7 @@ from urja.core.policy.wording import sentence, sentence_at, sentence_then
 from urja.core.table_reader import Fault
 
 __all__ = [
+    "CORRECTED_MONTHS",
     "ENDED",
     "HOLDS",
     "LETTER",
@@ -47,6 +65,7 @@ __all__ = [
     "HoldRule",
     "Instalment",
     "Intent",
+    "LookBack",
     "NoticeFact",
     "Notify",
     "Obstacle",
@@ -58,6 +77,8 @@ __all__ = [
     "PolicyError",
     "Reason",
     "ReleaseCreditHold",
+    "ReviewRules",
+    "RunningReview",
     "Standing",
     "Window",
     "bundled_policies",

@@ -221,6 +221,26 @@ def _authorised(policy: Policy, facts: Facts) -> DisconnectionBar | None:
     return DisconnectionBar(Standing.SUSPENDED, reason, until, announces=False)
 
 
+def _review(policy: Policy, facts: Facts) -> DisconnectionBar | None:
+    review = facts.review
+    if review is None:
+        return None
+    # Once its time is over, the stage `post` ends it; until then it goes on.
+    until = review.ends_at if facts.now < review.ends_at else None
+    key, params = "review_ends", money_params(policy, amount_minor=review.charge_minor)
+    if until is not None:
+        key, params = "review", {**params, "until_at": local_instant(facts, until)}
+    # A supply that the reviewed charge alone keeps off is reconnected.
+    without_minor = counted_balance(facts) + review.charge_minor
+    return DisconnectionBar(
+        Standing.SUSPENDED,
+        Reason("reviews", key, params),
+        until,
+        entitles=without_minor >= policy.reconnect.at_least_minor,
+        announces=False,
+    )
+
+
 def _ill(service: str, healthy: Callable[[Facts], bool]) -> "Rule":
     def rule(_policy: Policy, facts: Facts) -> DisconnectionBar | None:
         if healthy(facts):
@@ -296,6 +316,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _emergency_days,
     _small_consumer,
     _authorised,
+    _review,
     _ill("collection", lambda facts: facts.health.collection),
     _ill("payments", lambda facts: facts.health.payments),
     _ill("messaging", lambda facts: facts.health.messaging),

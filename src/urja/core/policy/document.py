@@ -5,6 +5,7 @@ contradict each other: a window wholly in protected hours, a wait for a window l
 reconnection that would be followed by a disconnection.
 """
 
+import calendar
 import hashlib
 import re
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from importlib import resources
-from typing import Final
+from typing import Final, Literal, cast
 
 from urja.base import toml
 from urja.base.untyped_values import JsonObject
@@ -51,6 +52,12 @@ _CALENDAR_CYCLE_DAYS: Final = 28 * 366
 
 _LONGEST_SERVING: Final = timedelta(days=60)
 """Notices that need longer to be served would prevent a disconnection for ever in practice."""
+
+CORRECTED_MONTHS: Final = 12
+"""Months that a close corrects at least in the consumer's favour, and in both directions where no document has a limit."""
+
+_LONGEST_LOOK_BACK_MONTHS: Final = 120
+_LONGEST_REVIEW_DAYS: Final = 90
 
 _YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
 
@@ -178,6 +185,48 @@ class ReconnectRules:
 
 
 @dataclass(frozen=True, slots=True)
+class LookBack:
+    """How far back a consumer is charged for days that are past."""
+
+    charge_months: int
+    """A billing period that began longer ago is never charged more."""
+    credit_months: int
+    """One that began longer ago is not compared any more: it is credited nothing either."""
+
+    def charged_from(self, day: date) -> date:
+        """Return the local day before whose periods nothing more is charged, for what is posted on a local day."""
+        year, month = divmod(day.year * 12 + day.month - 1 - self.charge_months, 12)
+        last = calendar.monthrange(year, month + 1)[1]
+        return date(year, month + 1, min(day.day, last))
+
+
+type Undecided = Literal["credited", "stands"]
+
+UNDECIDED: Final = ("credited", "stands")
+"""What becomes of the amount above the usual when a review ends undecided: given back, or it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRules:
+    """Which charge of a day is abnormal, and how long its review runs."""
+
+    times: Fraction
+    """A charge above so many times the mean of the days before is abnormal, if it is also above `above_minor`."""
+    days: int
+    """Number of charged days before it that make the mean; with fewer no charge is judged."""
+    above_minor: int
+    decide_within_days: int
+    """Days in which a person is to decide; then the review is overdue."""
+    ends_after_days: int
+    """Days after which it ends by itself."""
+    undecided: Undecided
+
+    def abnormal(self, charge_minor: int, before_minor: int) -> bool:
+        """Return whether a day's charge is abnormal after `days` days that were charged `before_minor` together."""
+        return charge_minor > self.above_minor and charge_minor * self.days > self.times * before_minor
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One version of a policy, in force from a local day until the next version with its code."""
 
@@ -194,6 +243,10 @@ class Policy:
     notices: NoticeRules
     payments: PaymentRules
     reconnect: ReconnectRules
+    look_back: LookBack | None
+    """None where the document has no limit: then a close corrects twelve months, in both directions."""
+    reviews: ReviewRules | None
+    """None where the document opens no reviews."""
     sha256: str = field(repr=False)
 
     @property
@@ -248,6 +301,8 @@ def parse_policy(text: str) -> Policy:
         notices=_notices(reader.table("notices")),
         payments=_payments(reader.table("payments")),
         reconnect=_reconnect(reader.table("reconnect"), decimals),
+        look_back=_look_back(reader.table("look_back")) if "look_back" in reader else None,
+        reviews=_reviews(reader.table("reviews"), decimals) if "reviews" in reader else None,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     reader.finish()
@@ -420,6 +475,47 @@ def _reconnect(reader: PolicyTableReader, decimals: int) -> ReconnectRules:
         )
     reader.finish()
     return rules
+
+
+def _look_back(reader: PolicyTableReader) -> LookBack:
+    # With one month, the last day of a monthly period could not be corrected two days later.
+    months = reader.whole("charge_months", low=2, high=_LONGEST_LOOK_BACK_MONTHS)
+    usual = max(months, CORRECTED_MONTHS)
+    limit = LookBack(
+        months,
+        reader.whole("credit_months", usual, low=CORRECTED_MONTHS, high=_LONGEST_LOOK_BACK_MONTHS),
+    )
+    if limit.credit_months < limit.charge_months:
+        reader.fault("must not be below charge_months: what is charged is also credited", "credit_months")
+    reader.finish()
+    return limit
+
+
+def _reviews(reader: PolicyTableReader, decimals: int) -> ReviewRules:
+    times = reader.number("times")
+    if times <= 1 and "times" in reader:
+        reader.fault("must be above 1: a usual day would be abnormal", "times")
+    within = reader.whole("decide_within_days", low=1, high=_LONGEST_REVIEW_DAYS)
+    rules = ReviewRules(
+        times=max(times, Fraction(1)),
+        days=reader.whole("days", low=3, high=_LONGEST_REVIEW_DAYS),
+        above_minor=reader.amount("above", decimals=decimals),
+        decide_within_days=within,
+        ends_after_days=reader.whole("ends_after_days", within, low=1, high=_LONGEST_REVIEW_DAYS),
+        undecided=_undecided(reader),
+    )
+    if rules.ends_after_days < within:
+        reader.fault("must not be below decide_within_days", "ends_after_days")
+    reader.finish()
+    return rules
+
+
+def _undecided(reader: PolicyTableReader) -> Undecided:
+    value = reader.take("undecided", UNDECIDED[0])
+    if value not in UNDECIDED:
+        reader.fault(f"is {value!r}; allowed are {', '.join(UNDECIDED)}", "undecided")
+        return "credited"
+    return cast("Undecided", value)
 
 
 def _contradictions(policy: Policy) -> Iterator[Fault]:

@@ -62,7 +62,7 @@ def _with_holds(policy: Policy, facts: Facts, decision: Decision) -> Decision:
     if not holds_in_force(facts):
         spares = back and decision.restore is None
         return (
-            replace(decision, standing=Standing.PROTECTED, reason=held_back_reason(back))
+            replace(decision, standing=Standing.PROTECTED, reason=held_back_reason(facts, back))
             if spares
             else decision
         )

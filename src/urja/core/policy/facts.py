@@ -59,6 +59,16 @@ class PaidSince:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningReview:
+    """The review of an abnormal charge, which no person has decided yet."""
+
+    charge_minor: int
+    """The charge of the day that is reviewed, above zero."""
+    ends_at: datetime
+    """When it ends by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether the services that a fair disconnection depends on are working."""
 
@@ -146,4 +156,6 @@ class Facts:
     """
     paid: PaidSince | None = None
     """None where nothing was paid since the credit ran out."""
+    review: RunningReview | None = None
+    """None where no charge of the account is being reviewed."""
     health: Health = field(default_factory=Health)

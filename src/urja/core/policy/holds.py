@@ -24,7 +24,7 @@ class HoldRule:
     """How one reason is ordered, and what it has to respect."""
 
     bound: bool
-    """Whether protected consumers and protected hours limit a disconnection for this reason."""
+    """Whether protected consumers, protected hours and the review of a charge limit a disconnection for this reason."""
     by_hand: bool
     """Whether an operator may place it."""
 
@@ -47,14 +47,20 @@ HOLDS: Final[Mapping[str, HoldRule]] = {
 def holds_in_force(facts: Facts) -> frozenset[str]:
     """Return the holds beside credit that may keep the supply off.
 
-    Of a protected account these are only the holds that ignore protection.
+    Of a protected account these are only the holds that ignore protection. So they are while a charge is reviewed, but a
+    supply that is off already stays off: a review reconnects none.
     """
-    protected = bool(facts.flags & NEVER_CUT)
-    return frozenset(reason for reason in _ordered(facts) if not (protected and HOLDS[reason].bound))
+    spared = bool(facts.flags & NEVER_CUT) or under_review(facts)
+    return frozenset(reason for reason in _ordered(facts) if not (spared and HOLDS[reason].bound))
+
+
+def under_review(facts: Facts) -> bool:
+    """Return whether the review of a charge keeps the supply from being disconnected."""
+    return facts.review is not None and facts.supply != "off"
 
 
 def held_back(facts: Facts) -> frozenset[str]:
-    """Return the holds that were ordered but have no effect, because the account is protected."""
+    """Return the holds that were ordered but have no effect: the account is protected, or a charge is reviewed."""
     return _ordered(facts) - holds_in_force(facts)
 
 

@@ -12,7 +12,7 @@ from urja.core.policy.disconnection_bars import (
     not_counted_reason,
 )
 from urja.core.policy.document import Policy
-from urja.core.policy.facts import CREDIT_HOLD, Facts
+from urja.core.policy.facts import CREDIT_HOLD, NEVER_CUT, Facts
 from urja.core.policy.holds import held_back, holds_in_force
 from urja.core.policy.payment_allocation import facts_after_payment
 
@@ -66,11 +66,14 @@ def _unheld(policy: Policy, facts: Facts) -> Reason | None:
     A command was lost, or the relay opened by itself.
     """
     if back := held_back(facts):
-        return held_back_reason(back)
+        return held_back_reason(facts, back)
     in_credit = not facts.prepaid or facts.balance_minor >= policy.credit.cut_below_minor
     return Reason("holds", "unheld") if in_credit or active_bars(policy, facts) else None
 
 
-def held_back_reason(holds: frozenset[str]) -> Reason:
-    """Return why holds that were ordered do not keep a protected supply off."""
-    return Reason("flags", "held_back", {"held_holds": ",".join(sorted(holds))})
+def held_back_reason(facts: Facts, holds: frozenset[str]) -> Reason:
+    """Return why holds that were ordered do not disconnect a supply: it is protected, or a charge is reviewed."""
+    params = {"held_holds": ",".join(sorted(holds))}
+    if facts.review is None or facts.flags & NEVER_CUT:
+        return Reason("flags", "held_back", params)
+    return Reason("reviews", "held_back_review", params)

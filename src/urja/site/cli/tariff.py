@@ -428,8 +428,13 @@ def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
     def largest(each: tuple[int, int] | None) -> str:
         return f"{major_text(abs(each[1]), exponent)} (account {each[0]})" if each else "none"
 
+    refused = (
+        f"; {major_text(found.refused_minor, exponent)} more is older than the look-back limit and is not charged"
+        if found.refused_minor
+        else ""
+    )
     return (
         f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged again for past days, by "
         f"{major_text(found.sum_minor, exponent)} {currency} in total; "
-        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}"
+        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}{refused}"
     )

@@ -54,6 +54,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     people.CorrectConsumer,
     counter.DepositTakings,
     bank.DecideClaim,
+    money.DecideReview,
     connections.DisconnectPermanently,
     connections.DisconnectTemporarily,
     staff.Dismiss,

@@ -1,4 +1,4 @@
-"""Operations on opening balances, on instalments of old dues and on differences of payments."""
+"""Operations on opening balances, instalments of old dues, differences of payments and reviews of charges."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -54,6 +54,20 @@ class CloseDifference(Operation, kw_only=True):
     """Close a difference that is settled with the gateway, the bank or in the ledger."""
 
     difference_id: int
+    reason: str
+
+
+class DecideReview(Operation, kw_only=True):
+    """End the review of an abnormal charge: it is right, or it was corrected or waived since the review began."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say(
+        "waive charges with waive_charges, or adjust the balance with adjust_balance"
+    )
+
+    consumer_number: str
+    review_id: int
+    outcome: Literal["confirmed", "corrected", "waived"]
     reason: str
 
 

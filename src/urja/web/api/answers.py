@@ -539,6 +539,43 @@ class Reserve(Shown, frozen=True, kw_only=True):
     lines: list[ReserveLine]
 
 
+class Review(Shown, frozen=True, kw_only=True):
+    """The newest review of an abnormal charge of an account. While it runs, the supply is not disconnected."""
+
+    id: int
+    day: date
+    """Local day with whose close it was charged."""
+    charge_minor: int
+    usual_minor: int
+    """What a day before it was charged on the average."""
+    opened_at: datetime
+    due_at: datetime
+    """When a person is to have decided it."""
+    ends_at: datetime
+    """When it ends undecided."""
+    ended_at: datetime | None
+    outcome: str | None
+    """`confirmed`, `corrected`, `waived`, `credited` or `stood`; null while it runs."""
+    credited_minor: int
+    """What was given back where the review ended undecided."""
+    sentence: str
+
+
+class NotCharged(Shown, frozen=True, kw_only=True):
+    """A charge that was not made, because its billing period is older than the look-back limit."""
+
+    agreement_id: int
+    period_from: date
+    amount_minor: int
+    months: int
+    """The limit, in months before the close."""
+    cause: str
+    """`readings`, `prices`, `days` or `late-close`."""
+    policy: str
+    recorded_at: datetime
+    sentence: str
+
+
 class Balance(Shown, frozen=True, kw_only=True):
     """The balance of an account now: the same figure on pages, in notices and in decisions."""
 
@@ -571,6 +608,9 @@ class Balance(Shown, frozen=True, kw_only=True):
     """State of the relay as last confirmed by the meter: `on`, `off` or `unknown`. Power is in `power`."""
     power: Power | None
     """Null where the supply has no billing meter."""
+    review: Review | None
+    """Null where no charge was ever reviewed."""
+    not_charged: list[NotCharged]
     standing: str | None
     """State by the policy; null where no policy governs the account."""
     sentence: str | None

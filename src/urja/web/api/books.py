@@ -46,7 +46,7 @@ from urja.web.api import answers, lists, resources
 from urja.web.api.lists import Number, local
 from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
-from urja.web.shared import power_words as powers, standing as standings
+from urja.web.shared import power_words as powers, review_words, standing as standings
 from urja.web.shared.account_card import account_of
 from urja.web.shared.clock import zone
 
@@ -447,8 +447,41 @@ def balance(ask: Ask) -> answers.Balance:
         instalments=_instalments(agreement.account_id, ask.now),
         supply=view.supply if view else "unknown",
         power=_power(agreement, known, ask.now),
+        review=_review(agreement.account_id, ask.now),
+        not_charged=[
+            answers.NotCharged(
+                agreement_id=one.agreement_id,
+                period_from=one.period_start,
+                amount_minor=one.amount_minor,
+                months=one.months,
+                cause=one.cause,
+                policy=one.policy,
+                recorded_at=local(one.recorded_at),
+                sentence=review_words.refused_sentence(one),
+            )
+            for one in billing.refused_charges(agreement.account_id)
+        ],
         standing=view.standing if view else None,
         sentence=view.text if view else None,
+    )
+
+
+def _review(account_id: int, now: datetime) -> answers.Review | None:
+    review = billing.newest_review(account_id)
+    if review is None:
+        return None
+    return answers.Review(
+        id=review.id,
+        day=review.day,
+        charge_minor=review.charge_minor,
+        usual_minor=review.mean_minor,
+        opened_at=local(review.opened_at),
+        due_at=local(review.due_at),
+        ends_at=local(review.ends_at),
+        ended_at=None if review.ended_at is None else local(review.ended_at),
+        outcome=review.outcome or None,
+        credited_minor=review.credited_minor,
+        sentence=review_words.review_sentence(review, now),
     )
 
 

@@ -188,12 +188,18 @@ LABELS: Final[_Words] = {
     "bank_account": _("Bank account"),
     "claim_id": _("Reported transfer"),
     "decision": _("Decision"),
+    "review_id": _("Review"),
+    "outcome": _("Outcome of the review"),
     "bank_entry_id": _("Entry of the statement"),
 }
 
 HELPS: Final[_Words] = {
     "adjust_balance.reason": _("The consumer sees it with the entry."),
     "waive_charges.reason": _("The consumer sees it with the entry."),
+    "review_id": _("As shown on the page of charge reviews, which fills in this form."),
+    "decide_review.outcome": _(
+        "Corrected: the charge was taken back by a close since. Waived: charges were waived since. Either comes first."
+    ),
     "write_off.reason": _("The consumer sees it with the entry."),
     "adjustment_minor": _("Above zero it is added to the balance, below zero it is taken off."),
     "payout_reference": _("Such as the UTR of the transfer."),

@@ -8,6 +8,7 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
+from urja.apps.billing import queries as billing
 from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
 from urja.apps.commissioning import queries as commissioning
@@ -198,6 +199,7 @@ def console(now: datetime) -> Console:
             *_held_disconnections(),
             *_unhealthy(),
             *_broken_laws(proven),
+            *_overdue_reviews(now),
             *map(wording.sentence, readings.alarms()),
         ],
         called=wording.called_meters(commissioning.called_meters()),
@@ -305,6 +307,17 @@ def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
         _("Ledger checks failed on %(day)s: %(laws)s. Run urja verify.")
         % {"day": formats.short_day(proven.day), "laws": ", ".join(proven.broken)}
     ]
+
+
+def _overdue_reviews(now: datetime) -> list[str]:
+    """Return an alarm if reviews of abnormal charges should have been decided by now."""
+    count = billing.overdue_reviews(now)
+    said = ngettext(
+        "%(count)s review of an abnormal charge is overdue: see Payments, Charge reviews.",
+        "%(count)s reviews of abnormal charges are overdue: see Payments, Charge reviews.",
+        count,
+    )
+    return [said % {"count": count}] if count else []
 
 
 def _laws(proven: proofs.LawRun | None) -> str:

@@ -275,6 +275,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "adjust_balance": _("Adjust a balance"),
     "waive_charges": _("Waive charges"),
     "write_off": _("Write off a debt"),
+    "decide_review": _("Decide the review of a charge"),
     "refund_credit": _("Record a refund"),
     "open_drawer": _("Open a cash drawer"),
     "take_receipt": _("Take a payment"),
@@ -304,6 +305,11 @@ OPERATIONS: Final[dict[str, Promise]] = {
 }
 
 _CHOICES: Final[dict[str, Promise]] = {
+    "confirmed": _("Confirmed: the charge is right"),
+    "corrected": _("Corrected by a reading"),
+    "waived": _("Charges were waived"),
+    "credited": _("Undecided in time: given back above the usual"),
+    "stood": _("Undecided in time: the charge stands"),
     "electricity": _("electricity"),
     "maintenance": _("maintenance"),
     "gas": _("gas"),

@@ -22,7 +22,7 @@ from urja.web.portal.charges import Charges, charges
 from urja.web.portal.energy_use import UseView, uses
 from urja.web.portal.meter_facts import MeterFacts, meter_facts
 from urja.web.portal.time_of_day import TimeOfDay, time_of_day
-from urja.web.shared import formats, power_words, standing as standings
+from urja.web.shared import formats, power_words, review_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 from urja.web.shared.power_words import PowerView
@@ -77,6 +77,8 @@ class HomePage:
     postings: postings.Postings
     unconfirmed: str
     """Of readings that have come and do not count yet; mostly empty."""
+    review: str
+    """Of a charge that is being reviewed; mostly empty."""
     standing: str
     """Empty where no policy governs the account, or it is held back."""
     by_bill: bool
@@ -109,6 +111,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         units=units_view(card.agreement, local_day(now, zone())),
         postings=postings.newest(card),
         unconfirmed=_unconfirmed(card.unconfirmed_until, now),
+        review=_review(card, now) if known is not None and known.facts.review else "",
         standing=standing.text if standing else "",
         by_bill=by_bill,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
@@ -122,6 +125,11 @@ def _unconfirmed(until: datetime | None, now: datetime) -> str:
     return _(
         "Readings up to %(moment)s are received, but your meter has not confirmed them yet. They count once it does."
     ) % {"moment": formats.moment(until.astimezone(zone()), now.date())}
+
+
+def _review(card: AccountCard, now: datetime) -> str:
+    review = billing.newest_review(card.id)
+    return review_words.review_sentence(review, now) if review is not None and review.ended_at is None else ""
 
 
 def _fresh(card: AccountCard, now: datetime) -> billing.Balance | None:

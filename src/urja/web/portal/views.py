@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from urja.apps.billing import queries as billing
 from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.notices.queries import latest_messages
 from urja.apps.proofs import queries as proofs
 from urja.web.portal import home_page, postings
 from urja.web.portal.access import account_or_404
 from urja.web.portal.maintenance_page import maintenance_card
+from urja.web.shared import review_words
 from urja.web.shared.account_card import AccountCard, accounts_of
 from urja.web.shared.clock import business_now
 from urja.web.shared.colleague import employed
@@ -89,9 +91,13 @@ def live(request: HttpRequest, account_id: int) -> HttpResponse:
 @login_required
 def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     """All entries of an account, a page at a time, newest first."""
-    card = account_or_404(request, account_id, business_now())
+    now = business_now()
+    card = account_or_404(request, account_id, now)
     before = _sequence(request.GET.get("before"))
+    review = billing.newest_review(account_id)
     context = {
+        "review": review_words.review_sentence(review, now) if review is not None else "",
+        "refused": [review_words.refused_sentence(one) for one in billing.refused_charges(account_id)],
         "postings": postings.passbook(card, before),
         "before": before,
         "provable": bool(proofs.sealed_entries(account_id, before, limit=1)),

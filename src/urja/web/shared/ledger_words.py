@@ -55,6 +55,7 @@ TITLES = (
     gettext_noop("Waiver"),
     gettext_noop("Write off"),
     gettext_noop("Bank charge"),
+    gettext_noop("Not charged: older than the limit"),
     gettext_noop("Domestic (demonstration)"),
     gettext_noop("Shops by time of day (demonstration)"),
     gettext_noop("Workshops by time of day (demonstration)"),

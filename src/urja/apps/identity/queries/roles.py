@@ -156,6 +156,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:post_maintenance": _roles("secretary clerk revenue_officer"),
     "write:adjust_balance": _roles("revenue_officer"),
     "write:waive_charges": _roles("revenue_officer"),
+    "write:decide_review": _roles("revenue_officer"),
     "write:write_off": _roles("revenue_officer"),
     "write:refund_credit": _roles("revenue_officer"),
     "write:open_drawer": _roles("clerk cashier"),

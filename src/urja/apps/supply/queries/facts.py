@@ -330,6 +330,7 @@ class _Loader:
             holds=own.holds,
             notices=tuple(self.notices.get(account_id, ())),
             authorised=self._under_way(account_id),
+            review=own.review,
             health=self.in_areas.get(agreement.service_point_id, self.health),
         )
 

@@ -1,0 +1,385 @@
+"""An abnormal charge opens a review with a clock; while it runs the supply is not disconnected."""
+
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from django.db import transaction
+from tests.apps import town
+from tests.apps.town import START, adopt
+from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, Place
+
+RULES = """
+[reviews]
+times = 3
+days = 3
+above = 100
+decide_within_days = 2
+ends_after_days = 4
+undecided = "{undecided}"
+"""
+
+
+def load_rules(undecided="credited"):
+    from urja.usecases.policies import load_policy
+
+    text = POLICY.format(version="2", emergency=0, most=20, stagger=20) + RULES.format(undecided=undecided)
+    load_policy(text, recorded_at=START, actor="test")
+
+
+@pytest.fixture
+def house(database):
+    """One house with 300 rupees that uses 5 kWh a day from Monday to Wednesday, and 60 on Thursday."""
+    place = Place(database, [adopt(credit_minor=30_000)], emergency=0)
+    load_rules()
+    yield place
+    place.connection.close()
+
+
+def a_day(place, wh):
+    """Use so much until midnight, and close the day."""
+    midnight = place.at((place.now - START) // timedelta(days=1) + 2, 0)
+    place.now = midnight - HOUR
+    place.use(wh)
+    place.now = midnight
+    place.use(0)
+    place.go(place.now + 10 * MINUTE)
+    place.now = midnight
+
+
+def abnormal(place):
+    """Monday to Wednesday as usual, and a Thursday of many times as much."""
+    place.now = place.at(1, 0)
+    for wh in (5_000, 5_000, 5_000, 60_000):
+        a_day(place, wh)
+
+
+def reviews(place):
+    return place.connection.execute(
+        "SELECT day, charge_minor, before_minor, outcome, credited_minor FROM billing_review ORDER BY day"
+    ).fetchall()
+
+
+def review(place):
+    from urja.apps.billing.queries import newest_review
+
+    return newest_review(place.houses[0].account_id)
+
+
+def decided(place, outcome, reason="looked at"):
+    from urja.usecases.operations import DecideReview, perform
+
+    return perform(
+        DecideReview(
+            consumer_number="URJ00000001", review_id=review(place).id, outcome=outcome, reason=reason
+        ),
+        recorded_at=place.now,
+        actor="officer",
+    )
+
+
+def refused(place, outcome):
+    from urja.apps.journal.errors import RefusedError
+
+    with pytest.raises(RefusedError) as told:
+        decided(place, outcome)
+    return str(told.value)
+
+
+def supply_laws(place):
+    from urja.laws.switching import laws
+
+    return {law for law, holds in laws(place.connection, place.now, town.ZONE).items() if not holds}
+
+
+def book_laws(place):
+    from urja.laws.verify import laws
+
+    return {law for law, holds in laws(place.connection, zone=town.ZONE).items() if not holds}
+
+
+def on(place, end, step=HOUR):
+    while place.now + step <= end:
+        place.until(place.now + step, step)
+        place.deliver()
+
+
+def test_a_usual_day_opens_no_review(house):
+    house.now = house.at(1, 0)
+    for wh in (5_000, 5_000, 5_000, 12_000, 5_000):
+        a_day(house, wh)
+    assert reviews(house) == []
+    assert book_laws(house) == set()
+
+
+def test_no_charge_is_judged_before_there_are_days_to_compare_with(house):
+    house.now = house.at(1, 0)
+    for wh in (1_000, 1_000, 60_000):
+        a_day(house, wh)
+    assert reviews(house) == []
+    assert book_laws(house) == set()
+
+
+def test_an_abnormal_charge_opens_a_review(house):
+    abnormal(house)
+    ((day, charge, before, outcome, credited),) = reviews(house)
+    assert (day, outcome, credited) == (date(2026, 3, 5), "", 0)
+    assert charge == 60 * 500 + 200 + (60 * 500 + 200) * 5 // 100
+    assert before == 10 * 300 + 5 * 500 + 3 * 200 + (10 * 300 + 5 * 500 + 3 * 200) * 5 // 100
+    found = review(house)
+    assert (found.due_at - found.opened_at, found.ends_at - found.opened_at) == (
+        timedelta(days=2),
+        timedelta(days=4),
+    )
+    # Another abnormal day while it runs opens no second one.
+    a_day(house, 300_000)
+    assert len(reviews(house)) == 1
+    assert book_laws(house) == set()
+
+
+def test_no_supply_is_disconnected_while_a_review_runs(house):
+    abnormal(house)
+    on(house, house.at(8, 17))
+    assert house.where() == ("suspended", "review")
+    assert house.commands() == []
+    assert "being reviewed" in house.standing().sentence(house.now, "en")
+    assert "जाँच" in house.standing().sentence(house.now, "hi")
+    assert supply_laws(house) == set()
+    decided(house, "confirmed")
+    on(house, house.at(9, 15), step=15 * MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    assert supply_laws(house) == set()
+    assert book_laws(house) == set()
+
+
+def test_a_disconnection_that_is_under_way_is_called_back(house):
+    """Used up by ordinary use on Thursday, and ordered on Friday; then a late reading brings an abnormal charge."""
+    house.now = house.at(1, 0)
+    for wh in (25_000, 25_000, 25_000):
+        a_day(house, wh)
+    house.deliver()
+    on(house, house.at(4, 10, 30), step=15 * MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    house.sent()
+    from urja.apps.billing.models import Review
+
+    Review.objects.create(
+        id=7 << 40 | 1,
+        agreement_id=house.houses[0].agreement_id,
+        account_id=house.houses[0].account_id,
+        day=date(2026, 3, 4),
+        charge_minor=100_000,
+        before_minor=1,
+        days=3,
+        policy="story 2",
+        undecided="credited",
+        opened_at=house.now,
+        due_at=house.now + timedelta(days=2),
+        ends_at=house.now + timedelta(days=4),
+    )
+    house.go(house.now + MINUTE)
+    assert [kind for kind, _ in house.commands()] == ["disconnect", "connect"]
+
+
+def test_an_order_of_an_operator_waits_for_the_review_and_danger_does_not(house):
+    abnormal(house)
+    house.pay(5_000)
+    house.order("hold", "tamper")
+    on(house, house.at(5, 12), step=15 * MINUTE)
+    assert house.where() == ("protected", "held_back_review")
+    assert house.commands() == []
+    assert "while a charge is being reviewed" in house.standing().sentence(house.now, "en")
+    decided(house, "confirmed")
+    house.go(house.now + MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    assert supply_laws(house) == set()
+
+
+def test_danger_disconnects_while_a_review_runs(house):
+    abnormal(house)
+    house.order("hold", "safety")
+    house.go(house.now + 15 * MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    assert supply_laws(house) == set()
+
+
+def test_a_review_that_ends_undecided_gives_back_what_is_above_the_usual(house):
+    abnormal(house)
+    (_, charge, before, _, _) = reviews(house)[0]
+    a_day(house, 5_000)
+    a_day(house, 5_000)
+    from urja.apps.billing.queries import overdue_reviews
+    from urja.pipeline import post
+
+    assert overdue_reviews(house.at(7, 1)) == 1
+    assert (
+        "1 review of abnormal charges should have been decided" in post.run_once(house.at(7, 1), HOUR).detail
+    )
+    a_day(house, 5_000)
+    a_day(house, 5_000)
+    ((_, _, _, outcome, credited),) = reviews(house)
+    assert (outcome, credited) == ("credited", charge - before // 3)
+    given = house.connection.execute(
+        "SELECT line, amount_minor, inputs->>'reference' FROM books_entry WHERE line = 'waiver'"
+    ).fetchall()
+    assert given == [("waiver", credited, f"review {review(house).id} of 2026-03-05")]
+    assert post.run_once(house.now + 20 * MINUTE, HOUR).done == 0
+    assert book_laws(house) == set()
+
+
+def test_where_the_policy_says_so_an_undecided_charge_stands(house):
+    load_stands = POLICY.format(version="3", emergency=0, most=20, stagger=20)
+    from urja.usecases.policies import load_policy
+
+    load_policy(load_stands + RULES.format(undecided="stands"), recorded_at=START, actor="test")
+    abnormal(house)
+    for _ in range(5):
+        a_day(house, 5_000)
+    ((_, _, _, outcome, credited),) = reviews(house)
+    assert (outcome, credited) == ("stood", 0)
+    assert book_laws(house) == set()
+
+
+def test_what_was_waived_meanwhile_is_not_given_back_again(house):
+    from urja.usecases.operations import WaiveCharges, perform
+
+    abnormal(house)
+    (_, charge, before, _, _) = reviews(house)[0]
+    perform(
+        WaiveCharges(consumer_number="URJ00000001", waived_minor=10_000, reason="a leak in the wiring"),
+        recorded_at=house.now + HOUR,
+        actor="officer",
+    )
+    for _ in range(5):
+        a_day(house, 5_000)
+    assert reviews(house)[0][3:] == ("credited", charge - before // 3 - 10_000)
+    assert book_laws(house) == set()
+
+
+def test_a_decision_says_what_was_done(house):
+    from urja.usecases.operations import WaiveCharges, perform
+
+    abnormal(house)
+    house.now += HOUR
+    assert "correct the reading first" in refused(house, "corrected")
+    assert "waive_charges comes first" in refused(house, "waived")
+    perform(
+        WaiveCharges(consumer_number="URJ00000001", waived_minor=10_000, reason="a leak in the wiring"),
+        recorded_at=house.now,
+        actor="officer",
+    )
+    decided(house, "waived")
+    assert (review(house).outcome, review(house).note) == ("waived", "looked at")
+    assert "has ended already" in refused(house, "confirmed")
+    assert book_laws(house) == set()
+
+
+def test_a_reading_that_is_corrected_ends_a_review(house):
+    abnormal(house)
+    house.now += 12 * HOUR
+    midnight = house.at(5, 0)
+    town.store_registers(
+        house.connection, town.registers(house.houses[0], (midnight, 10_000 + 20_000)), now=house.now
+    )
+    house.registers[0] = 30_000
+    house.uses[0] = house.at(5, 0)
+    a_day(house, 5_000)
+    decided(house, "corrected")
+    assert review(house).outcome == "corrected"
+    assert book_laws(house) == set()
+
+
+def test_a_review_of_another_supply_is_not_found(house):
+    from urja.apps.journal.errors import RefusedError
+    from urja.usecases.operations import DecideReview, perform
+
+    adopt(2, bucket=9)
+    abnormal(house)
+    with pytest.raises(RefusedError, match="there is no review"):
+        perform(
+            DecideReview(
+                consumer_number="URJ00000002",
+                review_id=review(house).id,
+                outcome="confirmed",
+                reason="mine",
+            ),
+            recorded_at=house.now,
+            actor="officer",
+        )
+
+
+def test_a_high_charge_is_decided_with_passkeys(house):
+    from urja.usecases.approval_measures import measure
+    from urja.usecases.operations import DecideReview
+
+    abnormal(house)
+    operation = DecideReview(
+        consumer_number="URJ00000001", review_id=review(house).id, outcome="confirmed", reason="right"
+    )
+    with transaction.atomic():
+        found = measure(operation, actor="officer", now=house.now)
+    assert (found.money_minor, found.disconnections) == (review(house).charge_minor, 1)
+
+
+# -- laws --------------------------------------------------------------------------------------------------------
+
+
+def test_a_disconnection_during_a_review_breaks_the_law(house, monkeypatch):
+    from urja.core.policy import disconnection_bars
+
+    house.pages_look = False
+    left = tuple(rule for rule in disconnection_bars.RULES if rule is not disconnection_bars._review)
+    monkeypatch.setattr(disconnection_bars, "RULES", left)
+    abnormal(house)
+    on(house, house.at(8, 17), step=15 * MINUTE)
+    assert house.commands()[0][0] == "disconnect"
+    assert "cut_while_no_review" in supply_laws(house)
+
+
+def test_a_hold_that_ignores_the_review_breaks_the_law(house, monkeypatch):
+    from urja.core.policy import holds
+
+    monkeypatch.setattr(holds, "under_review", lambda _facts: False)
+    house.pages_look = False
+    abnormal(house)
+    house.pay(5_000)
+    house.order("hold", "tamper")
+    on(house, house.at(5, 12), step=15 * MINUTE)
+    assert house.commands() == [("disconnect", "queued")]
+    assert "cut_while_no_review" in supply_laws(house)
+
+
+def test_an_abnormal_charge_without_a_review_breaks_the_law(house, monkeypatch):
+    from urja.apps.billing import reviews as opening
+
+    monkeypatch.setattr(opening, "open_abnormal", lambda *_: 0)
+    abnormal(house)
+    assert book_laws(house) == {"reviews"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "charge_minor = 20000",
+        "before_minor = 900000",
+        "ends_at = ends_at + interval '1 day'",
+        "policy = 'story 1'",
+        "undecided = 'stands'",
+        "outcome = 'confirmed', operation_id = 1, ended_at = due_at",
+        "outcome = 'credited', credited_minor = 100, ended_at = ends_at",
+    ],
+)
+def test_a_review_that_is_not_by_the_rule_breaks_the_law(house, change):
+    abnormal(house)
+    house.connection.execute(f"UPDATE billing_review SET {change}")
+    house.connection.commit()
+    assert book_laws(house) == {"reviews"}
+
+
+def test_an_ended_review_is_never_changed(house):
+    abnormal(house)
+    decided(house, "confirmed")
+    for change in ("UPDATE billing_review SET note = ''", "DELETE FROM billing_review"):
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            house.connection.execute(change)
+        house.connection.rollback()

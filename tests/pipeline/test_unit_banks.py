@@ -33,6 +33,13 @@ accrues = "settlement"
 rate = "2.90"
 """
 TOTAL = 'net_metering = {bank = "total", settlement_month = 4}'
+FIXED = """
+[[line]]
+name = "fixed"
+title = "Fixed charge"
+accrues = "per-day"
+rate = "2.00"
+"""
 AT_END = 'net_metering = {bank = "total", settlement_month = 4, at_end = "settle"}'
 ZONED = """
 calendar = "demo-tod"
@@ -120,6 +127,23 @@ def test_a_late_reading_makes_the_next_version_and_the_next_period_opens_with_it
     assert (correction.faults, correction.cause) == ((), "late-reading")
     assert broken(roof) == set()
     assert roof.run(2).entries == 0
+
+
+def test_days_that_one_run_closes_are_each_proven_by_their_own_version(database):
+    """The pipeline was down over some midnights: all these days are posted at the same instant."""
+    load(TOTAL + FIXED)
+    with database.connect() as connection:
+        roof = Town(connection, adopt(credit_minor=50_000, tariff_code="net"))
+        read(roof, 0, 0, 0)
+        for day in range(1, 5):
+            read(roof, day, 4_800 * day, 5_200 * day)
+        roof.run(4)
+        assert [row[2] for row in units(roof)] == [1, 1, 2, 3]
+        assert [one.faults for one in roof.whys()] == [()] * len(roof.whys())
+        assert broken(roof) == set()
+        falsify(roof, "jsonb_set(inputs, '{calculation,bank,0,1}', '401')", line="fixed", day=3)
+        assert any("the ledger of units has" in fault for fault in why(roof, "fixed", 3).faults)
+        assert "evidence" in broken(roof)
 
 
 def test_the_first_day_of_a_period_has_the_bank_before_its_close(roof):

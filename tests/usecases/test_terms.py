@@ -193,3 +193,66 @@ def test_terms_that_follow_are_not_run_over(house):
     assert refusal(change_load(7000, 10)) == [
         "other terms follow on 2026-03-13 (shop, 5000 W, prepaid): undo those first, then agree both in order"
     ]
+
+
+NET = """
+format = 1
+code = "net"
+version = "{version}"
+title = "A roof"
+currency = "INR"
+valid_from = 2026-01-01
+calendar = "demo-tod"
+zones = {zones}
+net_metering = {{bank = "zones", settlement_month = 4}}
+[[line]]
+name = "energy"
+accrues = "slabs"
+quantity = "netted_import_wh"
+slabs = [{{from = 0, rate = "3"}}]
+"""
+
+
+def net(version="1", zones="{normal = 1, solar = 2, peak = 3}"):
+    from urja.apps.rulebook.operations import load_tariff
+
+    load_tariff(NET.format(version=version, zones=zones), START)
+
+
+@pytest.fixture
+def roof(database):
+    from tests.apps.determinants.test_rows import load_tariff as load_calendar
+
+    load_calendar("demo-tod")
+    load_tariff("shop")
+    net()
+    return adopt(tariff_code="net")
+
+
+def test_a_change_that_leaves_banked_units_behind_is_refused(roof):
+    from urja.apps.journal.errors import RefusedError
+
+    # 1 April is the 31st day, 1 May the 61st: the period of April has settled by then.
+    for n in (10, 31, 62):
+        with pytest.raises(RefusedError, match="net banks units that shop does not take on"):
+            do(change_category("shop", n))
+    do(change_category("shop", 61))
+
+
+def test_from_the_first_day_of_the_agreement_no_unit_was_banked(roof):
+    do(change_category("shop", 1))
+
+
+def test_a_conversion_leaves_no_banked_units_behind(roof):
+    from urja.apps.journal.errors import RefusedError
+    from urja.usecases.operations import ConvertToPostpaid
+
+    with pytest.raises(RefusedError, match="net banks units that shop does not take on"):
+        do(ConvertToPostpaid(consumer_number="URJ00000001", effective_on=day(10), tariff_code="shop"))
+
+
+def test_a_version_with_fewer_banks_is_refused(roof):
+    from urja.apps.rulebook.errors import UnlikeVersionError
+
+    with pytest.raises(UnlikeVersionError, match="its banks of units are not those of version 1"):
+        net("2", "{normal = 1, solar = 2}")

@@ -55,9 +55,9 @@ SELECT FROM determinants_row WHERE agreement_id = %s AND as_of = %s AND period <
 
 _UNITS: LiteralString = """
 SELECT DISTINCT ON (zone) zone, opening_wh, imported_wh, exported_wh, used_wh, settled_wh, closing_wh FROM billing_unit_bank
-WHERE agreement_id = %s AND period_start = %s AND recorded_at <= %s ORDER BY zone, version DESC
+WHERE agreement_id = %s AND period_start = %s AND as_of <= %s AND recorded_at <= %s ORDER BY zone, version DESC
 """
-"""The units of a period's banks when an entry was posted."""
+"""The units of a period's banks up to the last day of an entry when it was posted: one run may close several days at once."""
 
 
 _MONEY: Final[dict[str, LiteralString]] = {
@@ -184,7 +184,7 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
 def _units(connection: Connection, charge: _Charge, rated: RatedPeriod) -> Iterator[str]:
     if not rated.bank:
         return
-    given = [charge.agreement_id, charge.period_start, charge.posted_at]
+    given = [charge.agreement_id, charge.period_start, rated.through - ONE_DAY, charge.posted_at]
     stored = {zone: tuple(units) for zone, *units in connection.execute(_UNITS, given)}
     for row in rated.bank:
         units = (

@@ -5,7 +5,7 @@ configuration.
 """
 
 from collections.abc import Collection, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.core.calendar import ONE_DAY, billing_period, local_day, midnight
 from urja.usecases import side_effects
 from urja.usecases.agreements_in_force import load_faults
 from urja.usecases.kinds import agreements
@@ -256,6 +256,7 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
     An agreement with a billing day of its own keeps it, whatever day the tariff has.
     """
     yield from tariff_in_force_faults(code, day, agreement.account.currency)
+    yield from _bank_faults(code, day, agreement)
     if agreement.billing_day is not None:
         return
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
@@ -266,6 +267,27 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
             day=own.period_starts_on,
             code=code,
             other_day=tariff.period_starts_on,
+        )
+
+
+def _bank_faults(code: str, day: date, agreement: Agreement) -> Iterator[str]:
+    """Yield why a tariff would leave units of the agreement behind, which nothing would use or settle any more.
+
+    The first day after a settlement leaves none, nor does the agreement's first day: then no bank was ever filled.
+    """
+    if day <= local_day(agreement.valid_from, zone()):
+        return
+    last = day - ONE_DAY
+    before = agreement.terms_at(midnight(day, zone()) - timedelta.resolution).tariff_code
+    tariff, own = tariffs.in_force(code, day), tariffs.in_force(before, last)
+    if tariff is None or own is None or own.net_metering is None or own.banks.keys() <= tariff.banks.keys():
+        return
+    begins = billing_period(day, agreement.billing_day or own.period_starts_on).first == day
+    if not (begins and last.month == own.net_metering.settlement_month):
+        yield say(
+            "{tariff_code} banks units that {code} does not take on: change it on the first day after their settlement, or end the agreement and begin a new one",
+            tariff_code=before,
+            code=code,
         )
 
 

@@ -322,7 +322,8 @@ def _money_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:
 def _units_faults(entry: ChargeEntry, rated: RatedPeriod) -> list[str]:
     if not rated.bank:
         return []
-    stored = unit_banks.newest(entry.agreement_id, entry.period_start, entry.posted_at)
+    last_day = rated.through - ONE_DAY
+    stored = unit_banks.newest(entry.agreement_id, entry.period_start, last_day, entry.posted_at)
     return [
         f"the ledger of units has {stored[row.zone].row if row.zone in stored else 'nothing'} for the bank {row.zone} when "
         f"the entry was posted; its calculation comes to {row}"

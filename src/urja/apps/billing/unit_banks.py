@@ -48,14 +48,17 @@ def _stored(row: SqlRow) -> StoredUnits:
     return StoredUnits(agreement_id, start, version, as_of, BankRow(*units), ends, named, tariff, recorded_at)
 
 
-def newest(agreement_id: int, period_start: date, known_at: datetime | None = None) -> dict[int, StoredUnits]:
-    """Return the units of a period's banks, in Wh by the number of the bank; as they were recorded by `known_at`, if given."""
+def newest(agreement_id: int, period_start: date, as_of: date, known_at: datetime) -> dict[int, StoredUnits]:
+    """Return the units of a period's banks up to the day `as_of`, as recorded by `known_at`: in Wh by the number of the bank.
+
+    One run may close several days at the same instant, so that the instant alone does not tell their versions apart.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT DISTINCT ON (u.zone) {_COLUMNS} FROM billing_unit_bank u "  # noqa: S608 - constants
-            "WHERE u.agreement_id = %s AND u.period_start = %s AND u.recorded_at <= coalesce(%s, 'infinity'::timestamptz) "
+            "WHERE u.agreement_id = %s AND u.period_start = %s AND u.as_of <= %s AND u.recorded_at <= %s "
             "ORDER BY u.zone, u.version DESC",
-            [agreement_id, period_start, known_at],
+            [agreement_id, period_start, as_of, known_at],
         )
         found = [_stored(row) for row in cursor.fetchall()]
     return {units.row.zone: units for units in found}

@@ -606,8 +606,8 @@ class Tariff:
             return f"it is of {self.commodity}, version {other.version} of {other.commodity}"
         if why := self.zone_conflict(dict(other.zones)):
             return f"{why} in version {other.version}"
-        banks = [tariff.net_metering and tariff.net_metering.by_zones for tariff in (self, other)]
-        if banks[0] != banks[1]:
+        # Units in a bank that a later version has no more would be neither used nor settled.
+        if self.banks.keys() != other.banks.keys():
             return f"its banks of units are not those of version {other.version}: state the same net_metering"
         if (self.currency, self.exponent) != (other.currency, other.exponent):
             return (

@@ -420,6 +420,53 @@ def test_it_becomes_prepaid_once_the_day_before_is_closed_and_what_is_owed_is_ap
     assert (broken(billed), money_laws(billed)) == ([], [])
 
 
+def not_reporting(billed):
+    """The first house's meter says nothing of the day before it becomes prepaid, which is closed provisionally."""
+    close_day(billed, 1)
+    order = ordered(billed, "prepaid", on=3)
+    billed.now = billed.at(3, 0)
+    for house in range(1, COUNT):
+        billed.use(0, house=house)
+    billed.go(billed.at(3, 2))
+    run(billed.now)
+    return order
+
+
+def test_on_a_provisional_balance_it_stays_postpaid_until_the_read_has_come(billed):
+    from urja.apps.billing.models import Arrear
+    from urja.apps.books.models import Account
+
+    order = not_reporting(billed)
+    assert states(order) == ["waiting"] + ["done"] * (COUNT - 1)
+    account = billed.houses[0].account_id
+    known = Account.objects.get(id=account).balance_minor
+    billed.now = billed.at(3, 23)
+    billed.use(90_000)
+    close_day(billed, 3)
+    owed = -Account.objects.get(id=account).balance_minor
+    assert owed > -known
+    run(billed.now)
+    assert states(order) == ["done"] * COUNT
+    assert Arrear.objects.get(account_id=account).principal_minor == owed
+    billed.go()
+    assert Account.objects.get(id=account).balance_minor == 0
+    billed.until(billed.at(4, 15))
+    assert billed.commands() == []
+    assert (broken(billed), money_laws(billed)) == ([], [])
+
+
+def test_without_a_read_it_is_refused_after_thirty_days(billed):
+    order = not_reporting(billed)
+    run(billed.at(33, 0) - timedelta(seconds=1))
+    assert states(order)[0] == "waiting"
+    run(billed.at(33, 0))
+    assert states(order) == ["refused"] + ["done"] * (COUNT - 1)
+    assert "not closed with a register read after 30 days" in said(order)[0]
+    assert modes(billed)[0] == "postpaid"
+    order.refresh_from_db()
+    assert order.ended_at == billed.at(33, 0)
+
+
 def test_warnings_of_an_earlier_prepayment_do_not_serve_after_it(place):
     """Warned twice, made postpaid, and prepaid again: nothing is disconnected before the notices of this credit."""
     used_up(place)

@@ -5,10 +5,10 @@ An order is requested as any operation of the registry (`change_modes`): `regist
 and `approve` waits for passkeys where thresholds require them. Here each consumer gets the notice of the change first;
 then each agreement is converted in a transaction of its own, so that a kill leaves every row either converted or
 waiting. An agreement becomes prepaid only once the day before is closed: what was used until then is on the bill, not
-on the new balance.
+on the new balance. A provisional close does not say that: the row waits for the read, and is refused if none comes.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -18,7 +18,7 @@ from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.notices import operations as notices
 from urja.pipeline.stage import Report
-from urja.usecases.mode_changes import convert
+from urja.usecases.mode_changes import PATIENCE_DAYS, convert
 from urja.usecases.terms import zone
 
 log = structlog.get_logger()
@@ -31,8 +31,10 @@ _TURNS: Final = """
 SELECT turn.id FROM contracts.mode_change m CROSS JOIN LATERAL (
     SELECT r.id, row_number() OVER (ORDER BY r.position) AS number FROM contracts.mode_change_row r
     WHERE r.mode_change_id = m.id AND r.state = 'waiting' AND r.told_at IS NOT NULL
-        AND (m.payment_mode = 'postpaid' OR NOT EXISTS (SELECT FROM billing.close c
-            WHERE c.agreement_id = r.agreement_id AND c.ended_at IS NULL AND c.closed_through < m.effective_on - 1))
+        AND (m.payment_mode = 'postpaid' OR m.effective_at <= %(overdue)s OR EXISTS (
+            SELECT FROM contracts.agreement a LEFT JOIN billing.close c ON c.agreement_id = a.id
+            WHERE a.id = r.agreement_id AND (a.valid_from >= m.effective_at OR c.ended_at IS NOT NULL
+                OR (c.closed_through >= m.effective_on - 1 AND NOT c.provisional))))
     ORDER BY r.position LIMIT %(limit)s
 ) turn
 WHERE m.ended_at IS NULL AND m.effective_at <= %(now)s
@@ -53,7 +55,8 @@ def run_once(now: datetime) -> Report:
 
 def _turns(now: datetime) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_TURNS, {"limit": AT_ONCE, "now": now})
+        overdue = now - timedelta(days=PATIENCE_DAYS)
+        cursor.execute(_TURNS, {"limit": AT_ONCE, "now": now, "overdue": overdue})
         return [row_id for (row_id,) in cursor.fetchall()]
 
 

@@ -7,7 +7,7 @@ row by row by the operations for one agreement, with all their guards, from the 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Deposit, InstalmentPlan
+from urja.apps.billing.queries import is_charged_before
 from urja.apps.books.models import Account
 from urja.apps.books.queries import settled_balances
 from urja.apps.contracts import mode_changes as orders
@@ -44,6 +45,8 @@ MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
 MAX_LISTED_FAULTS: Final = 100
 """Refused rows that are listed one by one."""
+PATIENCE_DAYS: Final = 30
+"""Days for which a change to prepaid waits for the register read that closes the day before it; then it is refused."""
 MAX_INSTALMENTS: Final = 120
 MAX_DEPOSIT_MINOR: Final = 10**12
 
@@ -354,7 +357,7 @@ class _Examination:
     def __init__(self, order: ChangeModes, agreements: Sequence[Agreement]) -> None:
         self.order = order
         self.ordered = orders.orders_of(one.id for one in agreements)
-        self.tariffs: dict[tuple[str, str, str, bool], str | None] = {}
+        self.tariffs: dict[tuple[str, str, str, int | None, bool], str | None] = {}
 
     @cached_property
     def policies(self) -> PolicyBook:
@@ -399,7 +402,8 @@ class _Examination:
             commodity,
             before.tariff_code,
             agreement.account.currency,
-            agreement.billing_day is None,
+            agreement.billing_day,
+            agreement.valid_from < begins,
         )
         if shared not in self.tariffs:
             faults = [
@@ -484,7 +488,7 @@ def convert(row_id: int, now: datetime) -> ModeChangeState | None:
     """Convert one row of an order, or refuse it with the reason; return how it ended.
 
     One transaction: after a kill the row waits as before, and a row that has ended is not converted again. None where
-    another run has it, or it has ended.
+    another run has it, or it has ended, or what was used before the change is not charged for good yet.
     """
     with transaction.atomic():
         row = (
@@ -498,15 +502,17 @@ def convert(row_id: int, now: datetime) -> ModeChangeState | None:
         try:
             # A savepoint: what a refused conversion had changed is undone, and the refusal is stored.
             with transaction.atomic():
-                operation_id, figures = _convert(row, now)
+                if (done := _convert(row, now)) is None:
+                    return None
         except RefusedError as refused:
             orders.end_row(row, ModeChangeState.REFUSED, now, detail=refused.faults[0])
         else:
+            operation_id, figures = done
             orders.end_row(row, ModeChangeState.DONE, now, operation_id=operation_id, result=_result(figures))
     return ModeChangeState(row.state)
 
 
-def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures]:
+def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures] | None:
     assert row.agreement_id is not None, "only a refused row names no agreement"
     assert row.account_id is not None, "only a refused row names no agreement"
     order, arguments = row.mode_change, row.mode_change.arguments
@@ -519,6 +525,19 @@ def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures]:
                 say(
                     "the agreement at {consumer_number} has ended: another consumer's is not in this order",
                     consumer_number=row.named,
+                )
+            ]
+        )
+    to_prepaid = order.payment_mode == PaymentMode.PREPAID
+    began_before = agreement.valid_from < order.effective_at
+    if to_prepaid and began_before and not is_charged_before(agreement.id, order.effective_on):
+        if now < order.effective_at + timedelta(days=PATIENCE_DAYS):
+            return None
+        raise RefusedError(
+            [
+                say(
+                    "the day before the change is not closed with a register read after {days} days: have the meter read, then order it again",
+                    days=PATIENCE_DAYS,
                 )
             ]
         )
@@ -535,7 +554,6 @@ def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures]:
         "tariff_code": arguments["tariff_code"],
         "bills": _bills(order, figures),
     }
-    to_prepaid = order.payment_mode == PaymentMode.PREPAID
     conversion = (
         ConvertToPrepaid(**asked, deposit=arguments["deposit"]) if to_prepaid else ConvertToPostpaid(**asked)
     )

@@ -23,6 +23,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.arrears import Due
+from urja.core.calendar import ONE_DAY
 from urja.core.rating import ROUNDING
 from urja.core.rating.inputs_and_results import BankRow
 
@@ -209,6 +210,19 @@ def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
             [list(agreement_ids)],
         )
         return dict(cursor.fetchall())
+
+
+def is_charged_before(agreement_id: int, day: date) -> bool:
+    """Return whether all days of an agreement before `day` are closed, the last closed one not provisionally.
+
+    Readings that come in after a provisional close are charged on days that may begin before `day`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM billing_close WHERE agreement_id = %s AND closed_through >= %s AND NOT provisional",
+            [agreement_id, day - ONE_DAY],
+        )
+        return cursor.fetchone() is not None
 
 
 def final_balance(agreement: Agreement) -> int | None:

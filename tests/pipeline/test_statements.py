@@ -5,9 +5,8 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from django.db.utils import IntegrityError
 from tests.apps import town as town_rows
-from tests.pipeline.test_ended import end
+from tests.pipeline.test_ended import end, read
 from tests.pipeline.test_post import CUT, load, town  # noqa: F401
 
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
@@ -213,6 +212,126 @@ def test_an_agreement_that_ends_has_a_statement_of_its_last_days(town):  # noqa:
     assert broken(town) == set()
 
 
+def through(town, *days):  # noqa: F811
+    """Close all days up to each of these, 3 kWh a day, of which only these have a read."""
+    for day in days:
+        town.register(day, 10 + 3 * day)
+        posted = town.post(day, CUT)
+    return posted
+
+
+def waiting(town):  # noqa: F811
+    return town.connection.execute("SELECT period_start, closed FROM statements_due ORDER BY 1").fetchall()
+
+
+def test_a_revision_and_the_next_period_are_stated_in_one_run(town):  # noqa: F811
+    through(town, MARCH_ENDS)
+    load("2", "2026-03-02", rate="4.00")
+    assert through(town, MARCH_ENDS + 30).statements == 2
+    first, revision, april = (one.content for one in by_number(town))
+    assert (revision.revises.number, revision.period_from, april.period_from) == ("7-1", MARCH, APRIL)
+    assert (april.opening_minor, april.closing_minor) == (
+        first.closing_minor,
+        first.closing_minor + 50_000 - 1050 - charged(town, APRIL),
+    )
+    assert (waiting(town), broken(town)) == ([], set())
+
+
+LEFT = timedelta(days=27, hours=8)
+"""From the town's beginning to the morning of 29 March."""
+
+
+def test_an_end_that_becomes_known_late_revises_each_period_that_it_takes_back(town):  # noqa: F811
+    through(town, MARCH_ENDS, MARCH_ENDS + 30, MARCH_ENDS + 31)
+    march, april = (one.content for one in by_number(town))
+    read(town, town.midnight(0) + LEFT, 10 + 3 * 27)
+    end(town.adopted.agreement_id, town.midnight(0) + LEFT, known_at=town.midnight(MARCH_ENDS + 31) + CUT)
+    posted = town.post(MARCH_ENDS + 31, 2 * CUT)
+    assert (posted.statements, posted.refused) == (2, [])
+    assert [
+        (one.content.revises.number, one.content.period_from, one.content.period_to, one.content.total_minor)
+        for one in by_number(town)[2:]
+    ] == [("7-1", MARCH, march.period_to, charged(town)), ("7-2", APRIL, april.period_to, 0)]
+    assert (waiting(town), broken(town)) == ([], set())
+
+
+def test_a_period_that_is_taken_back_before_it_was_stated_has_no_statement(town):  # noqa: F811
+    through(town, MARCH_ENDS)
+    town.post(MARCH_ENDS + 30, CUT)
+    assert waiting(town) == [(APRIL, True)]
+    read(town, town.midnight(0) + LEFT, 10 + 3 * 27)
+    end(town.adopted.agreement_id, town.midnight(0) + LEFT, known_at=town.midnight(MARCH_ENDS + 30) + CUT)
+    town.post(MARCH_ENDS + 30, timedelta(hours=13))
+    assert [one.content.period_from for one in by_number(town)] == [MARCH, MARCH]
+    assert (waiting(town), broken(town)) == ([], set())
+
+
+def test_an_agreement_that_goes_on_is_revised_at_the_end_of_its_period(town):  # noqa: F811
+    days(town, 1, 2)
+    end(town.adopted.agreement_id, town.midnight(2) + timedelta(hours=10))
+    assert through(town, 3).statements == 1
+    end(town.adopted.agreement_id, None, known_at=town.midnight(3) + 2 * CUT)
+    posted = through(town, 4, 6)
+    assert (posted.statements, posted.refused, waiting(town), broken(town)) == (0, [], [], set())
+    assert through(town, MARCH_ENDS).statements == 1
+    first, revision = (one.content for one in by_number(town))
+    assert (revision.revises.number, revision.period_to) == (first.number, first.period_to)
+    assert revision.total_minor == revision.bill.total_minor == charged(town)
+    assert revision.bill.billed_to == APRIL
+    assert (waiting(town), broken(town)) == ([], set())
+
+
+def test_a_statement_that_is_refused_holds_no_other_account_up(town):  # noqa: F811
+    other = town_rows.adopt(number=2, credit_minor=50_000)
+    town_rows.store_registers(
+        town.connection, town_rows.registers(other, (town.midnight(MARCH_ENDS), 100_000))
+    )
+    plant(
+        town,
+        f"IF NEW.account_id = {town.adopted.account_id} THEN NEW.total_minor := NEW.total_minor + 1; END IF",
+    )
+    posted = through(town, MARCH_ENDS)
+    assert posted.statements == 1
+    (problem,) = posted.refused
+    assert problem == (
+        f"account {town.adopted.account_id}: the database refuses the statement from 2026-03-01: statement 7-1 states 0, "
+        "-51450 and 51451; the ledger has 0, -51450 and 51450"
+    )
+    assert (newest(town), waiting(town)) == ([], [(MARCH, True)])
+    assert town.post(MARCH_ENDS, CUT).refused == []
+    town.connection.execute("DROP TRIGGER a_planted ON statements_statement")
+    town.connection.commit()
+    assert town.post(MARCH_ENDS, 2 * CUT).statements == 1
+    assert [one.summary.number for one in newest(town)] == ["7-2"]
+    assert broken(town) == set()
+
+
+def test_the_law_names_a_period_that_is_tried_each_hour_and_never_stated(town):  # noqa: F811
+    through(town, MARCH_ENDS)
+    plant(town, "NEW.total_minor := NEW.total_minor + 1")
+    assert through(town, MARCH_ENDS + 30).refused
+    days(town, MARCH_ENDS + 31, MARCH_ENDS + 31)
+    assert broken(town) == set()
+    assert through(town, MARCH_ENDS + 32).refused
+    assert broken(town) == {"statement_differences"}
+
+
+def test_the_law_names_last_days_that_no_statement_has(town, monkeypatch):  # noqa: F811
+    """The home has no statement at all; the other one's are from the day on which statements began."""
+    from urja.apps.statements import operations
+
+    other = town_rows.adopt(number=2, credit_minor=50_000)
+    town_rows.store_registers(town.connection, town_rows.registers(other, (town.midnight(3), 20_000)))
+    end(other.agreement_id, town.midnight(2) + timedelta(hours=10))
+    assert through(town, 4).statements == 1
+    monkeypatch.setattr(operations, "record_closed", lambda _periods, _at: None)
+    through(town, 6)
+    end(town.adopted.agreement_id, town.midnight(6) + timedelta(hours=10))
+    assert broken(town) == set()
+    assert through(town, 7).statements == 0
+    assert broken(town) == {"statement_differences"}
+
+
 PLANTED = {
     "another opening balance": ("opening_minor = opening_minor + 1", "states"),
     "another closing balance": ("closing_minor = closing_minor + 1", "states"),
@@ -224,34 +343,43 @@ PLANTED = {
     "another content": ("content = replace(content, 'energy', 'ENERGY')", "hash of its content"),
     "entries that it does not reach": ("through_seq = through_seq - 1", "last entry"),
     "a period that is not closed": (
-        "period_start = '2026-04-01', period_end = '2026-05-01'",
+        "period_start = '2026-04-01', period_end = '2026-05-01', revises_id = NULL",
         "not closed",
     ),
     "another period than the one that it revises": ("period_start = '2026-03-02'", "another period"),
+    "other days than the one that it revises": ("period_end = '2026-03-31'", "another period"),
     "days that are stated": ("revises_id = NULL", "days that an earlier one states"),
 }
+
+
+def plant(town, assigned):  # noqa: F811
+    """Each statement is changed on its way into the table."""
+    town.connection.execute(
+        "CREATE OR REPLACE FUNCTION statements_planted() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN {assigned}; RETURN NEW; END $$"
+    )
+    town.connection.execute(
+        "CREATE OR REPLACE TRIGGER a_planted BEFORE INSERT ON statements_statement "
+        "FOR EACH ROW EXECUTE FUNCTION statements_planted()"
+    )
+    town.connection.commit()
 
 
 def test_the_database_refuses_a_statement_that_is_not_the_ledgers(march):
     """The second statement of a town is made by the code, and changed on its way into the table."""
     load("2", "2026-03-02", rate="4.00")
-    for name, (change, refused) in PLANTED.items():
-        assigned = "; ".join(f"NEW.{one}" for one in qualified(change))
-        march.connection.execute(
-            "CREATE OR REPLACE FUNCTION statements_planted() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN {assigned}; RETURN NEW; END $$"
-        )
-        march.connection.execute(
-            "CREATE OR REPLACE TRIGGER a_planted BEFORE INSERT ON statements_statement "
-            "FOR EACH ROW EXECUTE FUNCTION statements_planted()"
-        )
-        march.connection.commit()
-        with pytest.raises(IntegrityError, match=refused):
-            days(march, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    march.register(MARCH_ENDS + 1, 10 + 3 * (MARCH_ENDS + 1))
+    for hour, (name, (change, refused)) in enumerate(PLANTED.items()):
+        plant(march, "; ".join(f"NEW.{one}" for one in qualified(change)))
+        posted = march.post(MARCH_ENDS + 1, timedelta(hours=hour, minutes=5))
+        assert posted.statements == 0
+        (problem,) = posted.refused
+        assert problem.startswith(f"account {march.adopted.account_id}: ")
+        assert re.search(refused, problem), name
         assert len(newest(march)) == 1, name
     march.connection.execute("DROP TRIGGER a_planted ON statements_statement")
     march.connection.commit()
-    days(march, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    assert march.post(MARCH_ENDS + 1, timedelta(hours=hour + 1, minutes=5)).statements == 1
     assert len(newest(march)) == 2
 
 

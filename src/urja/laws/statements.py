@@ -101,29 +101,43 @@ def _amounts(
         yield f"{name} does not revise the statement that it names"
 
 
-_UNSTATED: Final = """
-WITH now AS (SELECT max(closed_at) AS at FROM billing_close)
+# A period that is closed: by the agreement's end as it is, and with days. One without days was taken back whole.
+_CLOSED: Final = """
+billing_rated r ON {on}
+JOIN billing_close c ON c.agreement_id = r.agreement_id AND (c.closed_through + 1 >= r.billed_end OR r.billed_first = r.billed_end)
+JOIN contracts_agreement g ON g.id = r.agreement_id AND (c.ended_at IS NULL OR c.ended_at = g.valid_to)
+"""
+# One whose statement is due has a day from its close. That it was tried since, and held back, gives it no longer.
+_NOT_DUE: Final = """
+NOT EXISTS (SELECT FROM statements_due d WHERE d.agreement_id = r.agreement_id AND d.period_start = r.period_start
+    AND d.recorded_at > now.at - interval '24 hours')
+"""
+_NOW: Final = "now AS (SELECT max(closed_at) AS at FROM billing_close)"
+_UNSTATED: Final = f"""
+WITH {_NOW}
 SELECT e.agreement_id, e.period_start, -sum(e.amount_minor)::bigint, min(e.posted_at)
 FROM (SELECT agreement_id, period_start, max(through_seq) AS seq FROM statements_statement WHERE bucket = %(bucket)s
     GROUP BY 1, 2) s
 JOIN books_entry e ON e.agreement_id = s.agreement_id AND e.period_start = s.period_start AND e.origin = 'engine'
     AND e.seq > s.seq
-CROSS JOIN now WHERE e.posted_at < now.at - interval '24 hours'
+JOIN {_CLOSED.format(on="r.agreement_id = e.agreement_id AND r.period_start = e.period_start")}
+CROSS JOIN now WHERE e.posted_at < now.at - interval '24 hours' AND {_NOT_DUE}
 GROUP BY 1, 2 ORDER BY 1, 2
-"""
-_MISSING: Final = """
-WITH now AS (SELECT max(closed_at) AS at FROM billing_close)
-SELECT r.agreement_id, r.period_start FROM billing_rated r
-JOIN billing_close c ON c.agreement_id = r.agreement_id AND c.closed_through >= r.period_start + interval '1 month'
+"""  # noqa: S608 - constants of this module
+# Statements began, for all agreements, on the day of the first one of any. UTC's next day is not before it in any zone.
+_MISSING: Final = f"""
+WITH {_NOW},
+began AS (SELECT (min(s.made_at) AT TIME ZONE 'UTC')::date + 1 AS day
+    FROM generate_series(0, 1023) series JOIN statements_statement s ON s.bucket = series AND s.number = 1)
+SELECT r.agreement_id, r.period_start FROM began
+JOIN {_CLOSED.format(on="r.billed_end > began.day AND r.billed_first < r.billed_end")}
 CROSS JOIN now
 WHERE r.agreement_id >= %(bucket)s::bigint << 40 AND r.agreement_id < (%(bucket)s::bigint + 1) << 40
-    AND r.period_start > (SELECT min(period_start) FROM statements_statement s WHERE s.agreement_id = r.agreement_id)
     AND NOT EXISTS (SELECT FROM statements_statement s
         WHERE s.agreement_id = r.agreement_id AND s.period_start = r.period_start)
-    AND NOT EXISTS (SELECT FROM statements_due d
-        WHERE d.agreement_id = r.agreement_id AND d.period_start = r.period_start AND d.due_at > now.at - interval '24 hours')
+    AND {_NOT_DUE}
 ORDER BY 1, 2
-"""
+"""  # noqa: S608 - constants of this module
 
 
 def unstated(connection: Connection, bucket: int, _proven: int) -> Iterator[str]:

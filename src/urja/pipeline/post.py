@@ -1,6 +1,6 @@
 """The pipeline's stage `post`: requested credits, days that can be closed, instalments, final settlements and statements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,6 +25,8 @@ class Posted:
     """Entries by which something other than a recharge has paid old dues."""
     statements: int = 0
     """Statements of account that were made."""
+    refused: list[str] = field(default_factory=list)
+    """For each account whose statement the database refuses: why."""
 
     @property
     def entries(self) -> int:
@@ -35,7 +37,8 @@ class Posted:
 def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     """Post all that is due at `now`; a second run at the same time posts nothing."""
     posted = post_due(now, cutoff)
-    return Report(posted.entries, detail=_overdue(billing.overdue_reviews(now)), held=posted.closed.problems)
+    held = [*posted.closed.problems, *posted.refused]
+    return Report(posted.entries, detail=_overdue(billing.overdue_reviews(now)), held=held)
 
 
 def _overdue(count: int) -> str:
@@ -62,7 +65,8 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
         posted.credits += post_credits(now)
         posted.dues += settled.entries
     # Last: what is posted for days that are closed by now is stated.
-    posted.statements = statements.make_due(now)
+    stated = statements.make_due(now)
+    posted.statements, posted.refused = stated.statements, stated.problems
     if posted.entries or posted.closed.days or posted.statements or reviews_ended:
         log.info(
             "posted",

@@ -7,12 +7,12 @@ the bill's. A period whose last day was closed without its read waits for it, so
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import locking, posting as books
@@ -52,7 +52,7 @@ def record_periods(
             if close.through + ONE_DAY in (period.end, usage.days_of(agreement).end):
                 waits = charge_differences.end_of(agreement, close.through) + WAIT
                 ended.append(ClosedPeriod(agreement.id, period.first, waits if close.provisional else now))
-    statements.record_closed(ended)
+    statements.record_closed(ended, now)
     charged = [
         (draft.agreement_id, draft.period_start)
         for draft in drafts
@@ -62,54 +62,103 @@ def record_periods(
         statements.record_charged(charged, now)
 
 
-def make_due(now: datetime) -> int:
-    """Make the statements that are due at `now`; return how many were made. A second run makes none."""
-    made = 0
+@dataclass(slots=True)
+class Made:
+    """Statements that were made, and those that wait."""
+
+    statements: int = 0
+    waiting: list[DuePeriod] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """For each account whose statement the database refuses: why, and what to do."""
+
+    def __iadd__(self, other: "Made") -> Self:
+        self.statements += other.statements
+        self.waiting += other.waiting
+        self.problems += other.problems
+        return self
+
+
+def make_due(now: datetime) -> Made:
+    """Make the statements that are due at `now`. A second run makes none."""
+    made = Made()
     for bucket in statements.due_buckets(now):
-        done = _Done(0, AT_ONCE)
-        while done.handled == AT_ONCE:
-            done = _make(bucket, now)
-            made += done.made
-    if made:
-        log.info("statements made", made=made)
+        # Each is made, removed or put off, and a period may be due behind it.
+        while (done := _make(bucket, now)) is not None:
+            made += done
+    for problem in made.problems:
+        log.error("statement refused", problem=problem)
+    if made.statements:
+        log.info("statements made", made=made.statements)
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    made: int
-    handled: int
-
-
-def _make(bucket: int, now: datetime) -> _Done:
-    """Make the oldest due statements of a bucket, in one transaction."""
+def _make(bucket: int, now: datetime) -> Made | None:
+    """Make the oldest due statements of a bucket, in one transaction; return None where none is due."""
     with transaction.atomic():
         # The ledger's amounts stay as they are until the statements stand.
         locking.lock_bucket(bucket)
-        due = statements.due(bucket, now, AT_ONCE)
+        if not (due := statements.due(bucket, now, AT_ONCE)):
+            return None
         # A period that was charged otherwise and has no statement ended before there were statements.
         wanted = [one for one in due if one.closed or one.newest is not None]
-        agreements = {each.id: each for each in contracts.agreements({one.agreement_id for one in wanted})}
-        held, by_period = list[DuePeriod](), dict[Period, list[DuePeriod]]()
+        ids = {one.agreement_id for one in wanted}
+        agreements = {each.id: each for each in contracts.agreements(ids)}
+        through = queries.closed_through(list(ids))
+        made, by_period = Made(), dict[Period, list[DuePeriod]]()
         for one in wanted:
             agreement = agreements[one.agreement_id]
             if usage.unratable_reason(agreement, midnight(one.period_start, usage.zone())):
-                held.append(one)
-            else:
-                by_period.setdefault(usage.period_of(agreement, one.period_start), []).append(one)
-        ready: list[PeriodToState] = []
+                made.waiting.append(one)
+                continue
+            period = usage.period_of(agreement, one.period_start)
+            last = min(period.end, usage.days_of(agreement).end) - ONE_DAY
+            # An agreement that goes on after all: the close of the period's last day records it again.
+            is_open = last > through[agreement.id]
+            # An end that became known late has taken all its days before it was stated.
+            is_gone = last < period.first and one.newest is None
+            if not is_open and not is_gone:
+                by_period.setdefault(period, []).append(one)
         for period, group in sorted(by_period.items()):
+            made += _state(bucket, group, agreements, period, now)
+        statements.postpone(made.waiting, now + HELD)
+        statements.remove([one for one in due if one not in made.waiting])
+    return made
+
+
+def _state(
+    bucket: int,
+    group: Sequence[DuePeriod],
+    agreements: Mapping[int, Agreement],
+    period: Period,
+    now: datetime,
+) -> Made:
+    """Make the statements of a period; one that the database refuses waits, and nothing is posted for it."""
+    made = Made()
+    try:
+        with transaction.atomic():
             bills = _post_as_one_bill(bucket, [agreements[one.agreement_id] for one in group], period, now)
-            for one in group:
-                agreement = agreements[one.agreement_id]
-                if (bill := bills.get(agreement.id)) is None:
-                    held.append(one)
-                else:
-                    ready.append(_to_state(one, agreement, period, bill))
-        made = statements.state(bucket, ready, now)
-        statements.postpone(held, now + HELD)
-        statements.remove([one for one in due if one not in held])
-    return _Done(made, len(due))
+            made.waiting = [one for one in group if one.agreement_id not in bills]
+            ready = [
+                _to_state(one, agreements[one.agreement_id], period, bills[one.agreement_id])
+                for one in group
+                if one.agreement_id in bills
+            ]
+            made.statements = statements.state(bucket, ready, now)
+    except IntegrityError as error:
+        if len(group) == 1:
+            account_id = agreements[group[0].agreement_id].account_id
+            # Without the place in the database's functions, which follows in lines of its own.
+            why = str(error).partition("\n")[0]
+            return Made(
+                waiting=list(group),
+                problems=[
+                    f"account {account_id}: the database refuses the statement from {period.first}: {why}"
+                ],
+            )
+        half = len(group) // 2
+        made = _state(bucket, group[:half], agreements, period, now)
+        made += _state(bucket, group[half:], agreements, period, now)
+    return made
 
 
 def _post_as_one_bill(
@@ -139,7 +188,7 @@ def _to_state(due: DuePeriod, agreement: Agreement, period: Period, bill: Period
         agreement.account_id,
         agreement.service_point_id,
         agreement.commodity,
-        min(period.end, usage.days_of(agreement).end),
+        due.newest.period_end if due.newest else min(period.end, usage.days_of(agreement).end),
         _bill(bill),
     )
 

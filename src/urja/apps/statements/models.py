@@ -19,7 +19,7 @@ class Statement(models.Model):
     period_start = models.DateField()
     """First day of the billing period."""
     period_end = models.DateField()
-    """The day after the last one that is stated: of the period, or of the agreement."""
+    """The day after the last one that is stated: of the period, or of the agreement. A revision keeps it."""
     revises = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="revision")
     through_seq = models.BigIntegerField()
     """Number of the account's last entry when it was made: what was posted later is in none of its amounts."""
@@ -66,6 +66,8 @@ class DueStatement(models.Model):
     """Whether the period's last day was closed; without it, a statement that exists may have to be revised."""
     due_at = models.DateTimeField()
     """When it is made at the earliest: a day that was closed provisionally waits for its read."""
+    recorded_at = models.DateTimeField()
+    """When it was closed, or charged otherwise. A statement that is held back moves `due_at` and not this."""
 
     class Meta:
         db_table = "statements_due"

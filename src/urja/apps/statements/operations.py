@@ -29,15 +29,15 @@ class ClosedPeriod:
     """When its statement is made at the earliest."""
 
 
-def record_closed(periods: Iterable[ClosedPeriod]) -> None:
-    """Record that statements of these periods are to be made."""
+def record_closed(periods: Iterable[ClosedPeriod], at: datetime) -> None:
+    """Record that statements of these periods, which were closed at `at`, are to be made."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO statements_due AS d (agreement_id, period_start, bucket, closed, due_at) "
-            "VALUES (%s, %s, %s, true, %s) ON CONFLICT (agreement_id, period_start) "
+            "INSERT INTO statements_due AS d (agreement_id, period_start, bucket, closed, due_at, recorded_at) "
+            "VALUES (%s, %s, %s, true, %s, %s) ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET closed = true, due_at = least(d.due_at, excluded.due_at)",
             [
-                (one.agreement_id, one.period_start, bucket_of(one.agreement_id), one.due_at)
+                (one.agreement_id, one.period_start, bucket_of(one.agreement_id), one.due_at, at)
                 for one in periods
             ],
         )
@@ -48,12 +48,12 @@ def record_charged(periods: Iterable[tuple[int, date]], at: datetime) -> None:
     pairs = sorted(set(periods))
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at) "
-            "SELECT p.agreement_id, p.period_start, (p.agreement_id >> 40)::smallint, false, %s "
+            "INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at, recorded_at) "
+            "SELECT p.agreement_id, p.period_start, (p.agreement_id >> 40)::smallint, false, %s, %s "
             "FROM unnest(%s::bigint[], %s::date[]) AS p (agreement_id, period_start) "
             "WHERE EXISTS (SELECT FROM statements_statement s WHERE s.agreement_id = p.agreement_id "
             "AND s.period_start = p.period_start) ON CONFLICT DO NOTHING",
-            [at, [agreement_id for agreement_id, _ in pairs], [start for _, start in pairs]],
+            [at, at, [agreement_id for agreement_id, _ in pairs], [start for _, start in pairs]],
         )
 
 
@@ -85,15 +85,16 @@ LEFT JOIN LATERAL (
     SELECT * FROM statements_statement s WHERE s.agreement_id = d.agreement_id AND s.period_start = d.period_start
     ORDER BY s.number DESC LIMIT 1
 ) s ON true
--- Periods are stated in their order.
+-- Periods are stated in their order, one of an agreement at a time: the next one begins where this one has ended.
 WHERE d.bucket = %(bucket)s AND d.due_at <= %(now)s AND NOT EXISTS (
-    SELECT FROM statements_due e WHERE e.agreement_id = d.agreement_id AND e.period_start < d.period_start AND e.closed)
+    SELECT FROM statements_due e WHERE e.agreement_id = d.agreement_id AND e.period_start < d.period_start
+        AND (e.closed OR e.due_at <= %(now)s))
 ORDER BY d.period_start, d.agreement_id LIMIT %(limit)s
 """
 
 
 def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
-    """Return the oldest periods of a bucket, which the caller has locked, that statements are due for."""
+    """Return the oldest periods of a bucket, which the caller has locked, that statements are due for: one of an agreement."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, {"bucket": bucket, "now": now, "limit": limit})
         return [
@@ -117,7 +118,7 @@ def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
 
 
 def postpone(periods: Iterable[DuePeriod], until: datetime) -> None:
-    """Let statements be made later: their accounts are held back."""
+    """Let statements be made later: their accounts are held back, or the database has refused them."""
     with connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE statements_due SET due_at = %s WHERE agreement_id = %s AND period_start = %s",
@@ -143,7 +144,7 @@ class PeriodToState:
     service_point_id: int
     commodity: str
     period_end: date
-    """The day after its last one, or after the agreement's."""
+    """The day after its last one, or after the agreement's; of a revision as in the statement that it revises."""
     bill: OneBill
 
 

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ("bucket", models.SmallIntegerField()),
                 ("closed", models.BooleanField()),
                 ("due_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField()),
                 (
                     "agreement",
                     models.ForeignKey(

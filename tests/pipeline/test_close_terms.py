@@ -5,9 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from msgspec.structs import replace
 from tests.apps.town import START, adopt
 from tests.pipeline.test_post import Town
-from tests.usecases.test_terms import change_category, change_load
+from tests.usecases.test_terms import change_category, change_load, do
 
 HOME = """
 format = 1
@@ -120,6 +121,52 @@ def test_a_load_that_was_raised_in_the_past_is_corrected_by_new_entries(town):
     ]
     assert all(town.laws().values())
     assert town.run(4).entries == 0
+
+
+def by_contracted_kva(valid_from):
+    """A version of the home's tariff, from a day on, with a fixed charge per kVA of the contracted load."""
+    text = HOME.replace('version = "1"', 'version = "2"').replace("2024-01-01", valid_from)
+    return text.replace('per = "kW"', 'per = "kVA"\nload = "contracted"')
+
+
+def test_a_load_that_older_terms_do_not_state_holds_back_their_account_alone(town):
+    """A version for past days goes by a load that is stated from May on: March waits, and no other account does."""
+    from tests.apps import town as town_rows
+    from tests.apps.town import registers
+
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.apps.rulebook.operations import load_tariff
+
+    shop = adopt(2, tariff_code="shop")
+
+    def day(n):
+        for home in (town.adopted, shop):
+            town_rows.store_registers(town.connection, registers(home, (town.midnight(n), (10 + n) * 1000)))
+        return town.post(n, timedelta(hours=2)).closed
+
+    for n in (30, 61, 91):
+        assert day(n).problems == []
+    before = town.charged_in("fixed")
+    # The 61st day is 1 May.
+    do(replace(change_load(6000, 61), contracted_load_va=9000), town.midnight(91))
+    load_tariff(by_contracted_kva("2026-03-02"), town.midnight(91))
+    for n in (92, 93):
+        closed = day(n)
+        assert (closed.days, len(closed.problems)) == (2, 1)
+    (problem,) = closed.problems
+    assert problem.startswith(f"account {town.adopted.account_id} is held back: tariff 'demo' goes by loads")
+    march = date(2026, 3, 1)
+    assert town.charged_in("fixed")[march] == before[march]
+    with town_rows.by_hand(town.midnight(93)):
+        lacking = AgreementTerms.objects.filter(
+            agreement_id=town.adopted.agreement_id, contracted_load_va=None
+        )
+        lacking.update(contracted_load_va=8000)
+    closed = day(94)
+    assert (closed.days, closed.problems) == (2, [])
+    # 30 days in March: 8 kVA at 1.00 for the home, 5 kW at 2.00 for the shop.
+    assert town.charged_in("fixed")[march] == 30 * 800 + 30 * 1000
+    assert all(town.laws().values()), town.laws()
 
 
 def test_a_home_that_becomes_a_shop_is_rated_by_the_read_of_that_midnight(town):

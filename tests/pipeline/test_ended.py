@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.apps import town as town_rows
 from tests.apps.town import START, adopt
 from tests.pipeline.test_close_terms import load_both
@@ -238,6 +239,54 @@ def test_days_after_an_end_that_becomes_known_late_are_taken_back(town):
     assert charged(town.adopted.agreement_id) == {"energy": 1350, "fixed": 1500, "duty": 135}
     assert final(town.adopted.agreement_id) == -(1350 + 1500 + 135)
     all_hold(town)
+
+
+def test_days_that_are_closed_a_second_time_are_charged_again(town):
+    """A move-out of the third day was settled, and is undone: its days come again, each line with entries of these days."""
+    three_days(town)
+    for n in (4, 5):
+        town.register(n, 10 + 2 * n)
+        town.run(n)
+    charges = charged(town.adopted.agreement_id)
+    gone, known = START + 2 * DAY + timedelta(hours=8), town.midnight(5) + CUT
+    read(town, gone, 14.5)
+    end(town.adopted.agreement_id, gone, known_at=known)
+    assert post(known + CUT).entries == 3
+    before = town.book()
+    end(town.adopted.agreement_id, None, known_at=known + 2 * CUT)
+    assert post(known + 3 * CUT).closed.days == 2
+    assert town.book()[: len(before)] == before
+    assert charged(town.adopted.agreement_id) == charges
+    all_hold(town)
+    assert post(known + 4 * CUT).entries == 0
+    town.register(30, 50)
+    assert post(town.midnight(30) + CUT).closed.days == 25
+    all_hold(town)
+
+
+def test_an_end_with_an_older_period_that_cannot_be_rated_waits_alone(town):
+    """A price for past days goes by a load that the terms of March do not state; what was posted stands until they do."""
+    from tests.pipeline.test_close_terms import by_contracted_kva
+
+    from urja.apps.rulebook.operations import load_tariff
+
+    for n in (30, 61, 91):
+        town.register(n, 10 + n)
+        post(town.midnight(n) + CUT)
+    last = town.midnight(91) + timedelta(hours=9)
+    do(replace(change_load(6000, 61), contracted_load_va=9000), last - timedelta(hours=1))
+    read(town, last, 102)
+    end(town.adopted.agreement_id, last)
+    assert post(last + timedelta(minutes=1)).closed.problems == []
+    before = charged(town.adopted.agreement_id)
+    load_tariff(by_contracted_kva("2026-03-02"), last + timedelta(hours=1))
+    for days in (1, 2):
+        (problem,) = post(last + days * DAY).closed.problems
+        assert problem == (
+            f"account {town.adopted.account_id} is held back: tariff 'demo' goes by loads, and the agreement has no "
+            f"contracted load in kVA on 2026-03-02: state it in its terms (change_load of agreement {town.adopted.agreement_id})"
+        )
+    assert charged(town.adopted.agreement_id) == before
 
 
 def test_a_month_that_is_no_longer_the_agreements_is_taken_back_whole(town):

@@ -117,6 +117,29 @@ def test_a_version_for_past_days_shows_what_it_changes_and_asks(town_of_three, n
     assert all(town.laws().values())
 
 
+def test_accounts_whose_terms_lack_a_load_for_past_days_are_counted(town_of_three, new):
+    """Nothing is charged again where a charged day cannot be rated, and the preview says so and asks."""
+    town, homes, _ = town_of_three
+    before = charged(town)
+    path = new()
+    path.write_text(
+        path.read_text().replace(
+            'accrues = "per-day"', 'accrues = "per-day"\nper = "kVA"\nload = "contracted"'
+        )
+    )
+    refused = load(path)
+    assert isinstance(refused.exception, CommandError)
+    assert refused.stdout == (
+        "0 accounts charged again for past days, by 0.00 INR in total; largest debit none, largest credit none; "
+        "3 accounts held back: their terms of past days do not state a load that the tariff needs (change_load)\n"
+    )
+    assert load(path, "--yes").exception is None
+    for home in homes:
+        town_rows.store_registers(town.connection, registers(home, (town.midnight(3), 50_000)))
+    assert len(town.post(3).closed.problems) == 3
+    assert charged(town) == before
+
+
 def test_what_is_to_come_or_is_loaded_already_asks_nothing(town_of_three, new):
     town, _, clock = town_of_three
     assert load(new("2026-03-04")).stdout == "demo 2 is in force from 2026-03-04\n"

@@ -26,6 +26,7 @@ from urja.apps.determinants.queries import NamedRow, newest_named
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
+from urja.apps.rulebook.errors import UnknownTariffError
 from urja.base.ids import number_in_bucket
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
@@ -128,7 +129,7 @@ class ChargeDifferences:
     refused: list[look_back.Refusal] = field(default_factory=list)
     """Charges that the look-back limit refuses."""
     held: dict[int, str] = field(default_factory=dict)
-    """Agreements that wait for determinants: why, and what to do; empty where readings have just come."""
+    """Agreements that wait for determinants, a load or a tariff: why, and what to do; empty where readings have just come."""
 
     def __iadd__(self, other: "ChargeDifferences") -> Self:
         self.drafts += other.drafts
@@ -361,11 +362,9 @@ def corrections(
     """Differences of periods before that of `day` whose inputs have changed since they were rated."""
     by_id = {agreement.id: agreement for agreement in members}
     earlier = [
-        (by_id[rated.agreement_id], rated)
-        for rated in _rated(by_id, day, now)
-        if rated.through <= day and day not in usage.period_of(by_id[rated.agreement_id], rated.period_start)
+        (by_id[rated.agreement_id], rated) for rated in _rated(by_id, day, now) if rated.through <= day
     ]
-    return changed_period_differences(earlier, day, now, banks)
+    return _changed_period_differences(earlier, day, now, banks, before_its_period=True)
 
 
 def corrections_after_the_end(
@@ -373,7 +372,7 @@ def corrections_after_the_end(
 ) -> ChargeDifferences:
     """Differences of all periods of ended agreements, including days that are no longer theirs."""
     by_id = {agreement.id: agreement for agreement in members}
-    return changed_period_differences(
+    return _changed_period_differences(
         [(by_id[rated.agreement_id], rated) for rated in _rated(by_id, day, now)],
         day,
         now,
@@ -382,27 +381,37 @@ def corrections_after_the_end(
     )
 
 
-def changed_period_differences(
+def _changed_period_differences(
     known: Sequence[tuple[Agreement, billing.Rated]],
     day: date,
     now: datetime,
     banks: UnitBanks,
     key_suffix: str = "",
+    *,
+    before_its_period: bool = False,
 ) -> ChargeDifferences:
     """Settle again the periods whose energy, prices, terms, days or opening bank have changed since they were rated.
 
-    An agreement with a period that is held has no differences in any: what a period leaves in the bank, the next one takes on.
+    With `before_its_period` not the period of `day`. An agreement with a period that is held, or cannot be rated, has no
+    differences in any: what a period leaves in the bank, the next one takes on.
     """
     settled = ChargeDifferences()
     asked: dict[Period, list[tuple[Agreement, bool]]] = {}
     causes: dict[tuple[Period, int], RefusalCause] = {}
-    periods = [usage.period_of(agreement, rated.period_start) for agreement, rated in known]
-    bases = [
-        usage.basis_for(agreement, period) for (agreement, _), period in zip(known, periods, strict=True)
-    ]
-    energies_wh = _energies_wh([agreement.id for agreement, _ in known], periods)
-    cuts_wh = _cuts_wh([agreement.id for agreement, _ in known], periods, bases)
-    for (agreement, rated), period, basis in zip(known, periods, bases, strict=True):
+    found: list[tuple[Agreement, billing.Rated, Period, Basis]] = []
+    for agreement, rated in known:
+        try:
+            period = usage.period_of(agreement, rated.period_start)
+            if not (before_its_period and day in period):
+                found.append((agreement, rated, period, usage.basis_for(agreement, period)))
+        except UnknownTariffError as error:
+            # Of days long past: an account's other days, and other accounts, do not wait for them.
+            settled.held.setdefault(agreement.id, usage.held_back(agreement, error))
+    found = [one for one in found if one[0].id not in settled.held]
+    ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
+    energies_wh = _energies_wh(ids, periods)
+    cuts_wh = _cuts_wh(ids, periods, [basis for *_, basis in found])
+    for agreement, rated, period, basis in found:
         energy_wh = energies_wh.get(
             (agreement.id, period.first), rated.billed_value if basis.billed.days else 0
         )
@@ -504,7 +513,7 @@ def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands "
-            "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s",
+            "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s ORDER BY period_start",
             [agreement_ids, oldest],
         )
         return [
@@ -618,7 +627,7 @@ class _DraftBuilder:
                 origin="engine",
                 line=name,
                 accounting_month=self.day.replace(day=1),
-                idempotency_key=self._key(name),
+                idempotency_key=self._key(name, last),
                 inputs=inputs,
                 agreement_id=self.agreement.id,
                 period_start=self.period.first,
@@ -637,13 +646,16 @@ class _DraftBuilder:
         parts = {"at_close": at_close, "clawed_back": back}
         return {part: minor for part, minor in parts.items() if minor}
 
-    def _key(self, name: str) -> str:
+    def _key(self, name: str, last: queries.LinePosted | None) -> str:
         """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket; those of credits
         and debits begin with a word.
+
+        Days are closed a second time where an end before them was settled and is undone: then it names the last entry too.
         """
         number = number_in_bucket(self.agreement.id)
         days = (self.day - self.period.first).days
-        return f"{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}"
+        again = f":after:{last.seq}" if last is not None and last.through >= self.day else ""
+        return f"{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}{again}"
 
     def _book(self, name: str) -> str:
         """The book of a line, as the newest version that has it says."""

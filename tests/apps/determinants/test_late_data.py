@@ -82,6 +82,25 @@ def test_readings_of_the_present_day_are_not_noted(connection, homes):
     assert pending(connection) == []
 
 
+@pytest.mark.parametrize("expect_new", [False, True])
+def test_readings_that_are_committed_after_the_close_of_their_day_are_noted(connection, homes, expect_new):
+    """A batch that began a second before midnight is committed when the close has made the day's row without it."""
+    from urja.pipeline.determine import Determine
+
+    home, midnight = homes[0], START + 3 * DAY
+    town_rows.store_registers(connection, registers(home, (midnight, 10_000 + 3 * 480)), midnight)
+    run(midnight + timedelta(seconds=3))
+    (first, *_) = [row for row in stored(home) if row.known_to_at == midnight]
+    began = midnight - timedelta(seconds=1)
+    late = day_of_blocks(home, 2)[:46]
+    town_rows.store_blocks(connection, late, began, expect_new=expect_new)
+    assert pending(connection) == [(home.service_point_id, START + 2 * DAY, False)]
+    assert Determine().run_once(midnight + timedelta(hours=1)).done == 1
+    newest = stored(home)[-1]
+    assert (newest.as_of, newest.version, newest.intervals) == (first.as_of, 2, first.intervals + 46)
+    assert pending(connection) == []
+
+
 def test_a_read_after_the_end_counts_until_the_first_one_there_is_known(connection, homes):
     """The read of the next midnight closes what is before it; the one after that says nothing of it."""
     home = homes[0]

@@ -290,20 +290,22 @@ class LinePosted(NamedTuple):
     """Sequence number of the last entry."""
     whole_seq: int | None
     """Of the last entry with a calculation that names no earlier one."""
+    through: date
+    """The latest day that an entry is of."""
 
 
 def posted_lines(agreement_ids: Sequence[int], period_start: date) -> dict[int, dict[str, LinePosted]]:
     """Return what the engine has posted for a period, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, line, -sum(amount_minor), max(seq), max(seq) FILTER (WHERE inputs->'calculation' ? 'terms') "
-            "FROM books.entry WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
+            "SELECT agreement_id, line, -sum(amount_minor), max(seq), max(seq) FILTER (WHERE inputs->'calculation' ? 'terms'), "
+            "max(service_date) FROM books.entry WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
             "GROUP BY agreement_id, line ORDER BY max(seq)",
             [list(agreement_ids), period_start],
         )
         posted: dict[int, dict[str, LinePosted]] = {}
-        for agreement_id, line, charged_minor, seq, whole_seq in cursor.fetchall():
-            posted.setdefault(agreement_id, {})[line] = LinePosted(int(charged_minor), seq, whole_seq)
+        for agreement_id, line, charged_minor, *of_entries in cursor.fetchall():
+            posted.setdefault(agreement_id, {})[line] = LinePosted(int(charged_minor), *of_entries)
     return posted
 
 

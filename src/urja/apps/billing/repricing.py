@@ -10,7 +10,7 @@ from urja.apps.billing import look_back, queries, usage
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
 
@@ -26,6 +26,8 @@ class Charged:
     total_minor: int
     limited: bool = False
     """Whether the look-back limit refuses a higher charge."""
+    lacks_load: bool = False
+    """Whether its terms do not state a load that the tariff needs; then it stays at what was posted."""
 
 
 type Charges = dict[tuple[int, date], Charged]
@@ -45,6 +47,9 @@ class Repriced:
     largest_credit: tuple[int, int] | None
     refused_minor: int
     """What is not charged because of the look-back limit, and not in the sum."""
+    held: int
+    """Accounts that are held back, with charged days on terms that do not state a load which the new versions need. Other figures
+    are without them."""
 
 
 def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
@@ -87,11 +92,14 @@ def _rated(
 def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int) -> Charged:
     try:
         rating = usage.rate(agreement, period, through, energy_wh, usage.energy_at(agreement.id, period))
-    except UnknownTariffError:
+    except UnknownTariffError as error:
         # Its terms name a tariff that is not loaded: nothing can be posted for it until a version is, so it stays at what
         # was posted.
         posted = queries.posted_lines([agreement.id], period.first).get(agreement.id, {})
-        return Charged(agreement.account_id, through, "", sum(line.charged_minor for line in posted.values()))
+        charged_minor = sum(line.charged_minor for line in posted.values())
+        return Charged(
+            agreement.account_id, through, "", charged_minor, lacks_load=isinstance(error, UnstatedLoadError)
+        )
     return Charged(agreement.account_id, through, rating.basis.fingerprint, rating.target.total_minor)
 
 
@@ -102,7 +110,14 @@ def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced
     """
     differences: dict[int, int] = {}
     refused: dict[int, int] = {}
+    # A close posts no correction of an agreement that has a period which cannot be rated.
+    held = {agreement_id for (agreement_id, _), new in after.items() if new.lacks_load}
+    newly_held = {
+        new.account_id for key, new in after.items() if new.lacks_load and not before[key].lacks_load
+    }
     for key, new in after.items():
+        if key[0] in held:
+            continue
         old = before[key]
         difference = new.total_minor - old.total_minor
         if new.limited and difference > 0:
@@ -110,20 +125,25 @@ def repriced(before: Charges, after: Charges, first: date) -> dict[str, Repriced
             difference = 0
         if difference or (old.fingerprint != new.fingerprint and new.through > first):
             differences[new.account_id] = differences.get(new.account_id, 0) + difference
-    currencies = books.currencies(differences)
-    by_currency: dict[str, dict[int, int]] = {}
-    for account_id, difference in sorted(differences.items()):
-        by_currency.setdefault(currencies[account_id], {})[account_id] = difference
-    return {currency: _summed(each, refused) for currency, each in sorted(by_currency.items())}
+    currencies = books.currencies(differences.keys() | newly_held)
+    return {
+        currency: _summed(
+            {id_: minor for id_, minor in sorted(differences.items()) if currencies[id_] == currency},
+            refused,
+            sum(currencies[id_] == currency for id_ in newly_held),
+        )
+        for currency in sorted(set(currencies.values()))
+    }
 
 
-def _summed(differences: dict[int, int], refused: dict[int, int]) -> Repriced:
-    most = max(differences.items(), key=lambda each: each[1])
-    least = min(differences.items(), key=lambda each: each[1])
+def _summed(differences: dict[int, int], refused: dict[int, int], held: int) -> Repriced:
+    most = max(differences.items(), key=lambda each: each[1], default=(0, 0))
+    least = min(differences.items(), key=lambda each: each[1], default=(0, 0))
     return Repriced(
         accounts=len(differences),
         sum_minor=sum(differences.values()),
         largest_debit=most if most[1] > 0 else None,
         largest_credit=least if least[1] < 0 else None,
         refused_minor=sum(refused.get(account_id, 0) for account_id in differences),
+        held=held,
     )

@@ -97,16 +97,17 @@ def unratable_reason(agreement: Agreement, at: datetime) -> str:
         basis_for(agreement, period)
         if period.first > days_of(agreement).first:
             basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
-    except UnstatedLoadError as error:
-        return (
-            f"account {agreement.account_id} is held back: {error} (change_load of agreement {agreement.id})"
-        )
     except UnknownTariffError as error:
-        return (
-            f"account {agreement.account_id} is held back: {error}; load it (urja tariff load) or correct the "
-            f"terms of agreement {agreement.id}"
-        )
+        return held_back(agreement, error)
     return ""
+
+
+def held_back(agreement: Agreement, error: UnknownTariffError) -> str:
+    """Return why an agreement waits that cannot be rated, and what to do, as a sentence."""
+    held = f"account {agreement.account_id} is held back: {error}"
+    if isinstance(error, UnstatedLoadError):
+        return f"{held} (change_load of agreement {agreement.id})"
+    return f"{held}; load it (urja tariff load) or correct the terms of agreement {agreement.id}"
 
 
 def period_start_day(agreement: Agreement, now: datetime) -> int:

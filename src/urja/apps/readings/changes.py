@@ -1,11 +1,12 @@
 """Which service points got other readings of past days: appended by every writer, taken by what calculates from them.
 
-Intervals of the present day are not noted: nothing is calculated from a day before it is over, or its agreement has ended.
+Intervals of the present day are not noted, but in its last minutes: nothing is calculated from a day before it is over, or its
+agreement has ended.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from urja.apps.readings import pgcopy
 from urja.base.sql_cursor import Cursor
 from urja.core.calendar import local_day, midnight
+
+COMMITTED_WITHIN: Final = timedelta(minutes=5)
+"""How long after its `now` a batch may be committed: then a close that began meanwhile has not seen its intervals."""
 
 
 class Change(NamedTuple):
@@ -45,17 +49,17 @@ def note_intervals(
 ) -> None:
     """Note the service points of stored intervals of past local days, and of today where an agreement has ended today.
 
-    `start_at` is in Unix seconds.
+    A day or an agreement that ends within `COMMITTED_WITHIN` counts as past. `start_at` is in Unix seconds.
     """
-    local = ZoneInfo(zone)
-    today_at = midnight(local_day(now, local), local)
+    local, committed_at = ZoneInfo(zone), now + COMMITTED_WITHIN
+    today_at = midnight(local_day(committed_at, local), local)
     noted = start_at < int(today_at.timestamp())
     if not noted.all():
         # The last day of an agreement is closed when the agreement ends. Asked by time: few end on a day, and a batch has
         # thousands of service points.
         cursor.execute(
             "SELECT service_point_id FROM contracts.agreement WHERE valid_to > %s AND valid_to <= %s",
-            [today_at, now],
+            [today_at, committed_at],
         )
         noted |= np.isin(service_point, [place for (place,) in cursor.fetchall()])
     if noted.any():

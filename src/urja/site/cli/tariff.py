@@ -433,8 +433,17 @@ def _told(found: "Repriced", currency: str, documents: Sequence[Tariff]) -> str:
         if found.refused_minor
         else ""
     )
+
+    def accounts(number: int) -> str:
+        return "1 account" if number == 1 else f"{number} accounts"
+
+    held = (
+        f"; {accounts(found.held)} held back: their terms of past days do not state a load that the tariff needs (change_load)"
+        if found.held
+        else ""
+    )
     return (
-        f"{found.accounts} {'account' if found.accounts == 1 else 'accounts'} charged again for past days, by "
+        f"{accounts(found.accounts)} charged again for past days, by "
         f"{major_text(found.sum_minor, exponent)} {currency} in total; "
-        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}{refused}"
+        f"largest debit {largest(found.largest_debit)}, largest credit {largest(found.largest_credit)}{refused}{held}"
     )

@@ -42,7 +42,7 @@ def test_a_card_names_one_deadline_and_none_that_is_over(django, policy):
         known = SimpleNamespace(
             policy=policy,
             facts=facts,
-            balance=SimpleNamespace(currency="INR"),
+            balance=SimpleNamespace(currency="INR", reserves=[]),
             agreement=SimpleNamespace(commodity="electricity"),
         )
         text = standing(known).text

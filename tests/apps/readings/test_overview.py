@@ -7,6 +7,7 @@ import pytest
 from tests.apps import town
 from tests.apps.town import HALF_HOUR, START
 
+from urja.apps.network.kinds import Level
 from urja.apps.readings.kinds import Status
 
 HOUR = timedelta(hours=1)
@@ -157,10 +158,10 @@ def test_a_theft_behind_meters_with_unequal_intervals_is_found(database, grid):
     store(database, first, *[250] * 16, length=QUARTER)
     store(database, second, *[500] * 4, length=HOUR)
     store(database, post, *[760] * 2, *[1_260] * 6)
-    [losing] = losses(START + 4 * HOUR)
-    assert (losing.transformer, losing.since_at, losing.lost_wh) == ("T1", START + HOUR, 3 * 1_020)
+    [losing] = losses(START + 4 * HOUR, Level.TRANSFORMER)
+    assert (losing.code, losing.since_at, losing.lost_wh) == ("T1", START + HOUR, 3 * 1_020)
     store(database, first, *[250] * 16, length=QUARTER)
-    assert losses(START + HOUR) == []
+    assert losses(START + HOUR, Level.TRANSFORMER) == []
 
 
 def test_a_meter_that_is_exchanged_for_one_with_other_intervals_between_two_of_them(database, grid):

@@ -107,6 +107,8 @@ def everybody_stands(connection: psycopg.Connection) -> None:
         "JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest "
         "CROSS JOIN (SELECT * FROM supply_state LIMIT 1) s ON CONFLICT DO NOTHING"
     )
+    # The decisions have seen the change of terms above.
+    connection.execute("DELETE FROM supply_changed")
     connection.execute("VACUUM ANALYZE")
 
 

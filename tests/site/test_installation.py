@@ -181,7 +181,8 @@ async def test_the_web_server_comes_back_on_its_port(data):
 
 
 def test_free_ports_are_all_different_and_given_ones_stay():
-    resolved = resolve_ports(settings(URJA_WEB_PORT="8080"))
+    resolved = resolve_ports(settings(URJA_WEB_PORT="8080", URJA_PIPELINE_CLOSING_STATUS_PORTS="9103,0,0"))
+    assert resolved.pipeline.closing_status_ports[0] == 9103
     assert resolved.web.port == 8080
     ports = [
         resolved.broker.port,
@@ -189,8 +190,9 @@ def test_free_ports_are_all_different_and_given_ones_stay():
         resolved.headend.port,
         resolved.headend.status_port,
         resolved.pipeline.status_port,
+        *resolved.pipeline.closing_status_ports,
     ]
-    assert len(set(ports)) == 5
+    assert len(set(ports)) == 8
     assert 0 not in ports
 
 

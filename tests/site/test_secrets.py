@@ -35,6 +35,9 @@ def test_each_process_gets_its_own_and_no_more(tmp_path, vault):
         "pipeline": msgspec.json.encode(vault.for_pipeline(SETTINGS, tmp_path)),
         "web": msgspec.json.encode(vault.for_web(SETTINGS, tmp_path)),
     }
+    closing = msgspec.json.encode(vault.for_closing(SETTINGS, tmp_path, 9103))
+    assert msgspec.json.decode(closing).keys() == {"database", "status_port"}
+    assert vault.for_pipeline(SETTINGS, tmp_path).database.encode() in closing
     kek = msgspec.json.encode(vault.admin.kek).strip(b'"')
     assert [name for name, words in told.items() if kek in words] == ["headend"]
     assert b"urja_" not in told["headend"], "the head end has no database role"

@@ -13,11 +13,12 @@ EVERYTHING = ("--config", os.devnull)
 
 def test_every_process_may_die(installation_dir, prepared):
     data = prepared(installation_dir / "whole")
-    with running(data, *EVERYTHING) as installation:
+    with running(data, *EVERYTHING, URJA_PIPELINE_CLOSING_STATUS_PORTS="0") as installation:
         before = status_of(data)
         assert before["code"] == Exit.OK, before
         pids = {name: process["pid"] for name, process in before["processes"].items()}
-        assert list(pids) == ["postgres", "nats", "headend", "pipeline", "web"]
+        assert list(pids) == ["postgres", "nats", "headend", "pipeline", "web", "closing-1"]
+        assert list(before["processes"]["closing-1"]["detail"]["stages"]) == ["close"]
         assert before["processes"]["headend"]["detail"]["meters"] == 0
         assert {"ingest", "gaps", "project", "post"} <= set(
             before["processes"]["pipeline"]["detail"]["stages"]

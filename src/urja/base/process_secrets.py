@@ -56,6 +56,15 @@ class PipelineSecrets(_Confidential, frozen=True, kw_only=True):
     """Credentials of each payment gateway, and the secrets that verify its webhooks."""
 
 
+class ClosingSecrets(_Confidential, frozen=True, kw_only=True):
+    """For a process that closes days beside the pipeline: database as `urja_pipeline`, and nothing else."""
+
+    database: str
+    """libpq connection string with its password."""
+    status_port: int
+    """Which of `pipeline.closing_status_ports` is this process's."""
+
+
 class WebSecrets(_Confidential, frozen=True, kw_only=True):
     """For the web server: database as `urja_web`, and the key of sessions and forms. Nothing of outside services."""
 

@@ -142,6 +142,8 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meter_jobs_kept_days: Annotated[int, Meta(ge=31, le=36_500, description="days, 31..36500")] = 400
     """Days that meter jobs and their results are stored after the job's end."""
     status_port: Port = 9102
+    closing_status_ports: tuple[Port, ...] = ()
+    """Status ports of further processes that close days beside the pipeline: one process for each port."""
 
 
 PemFile = Annotated[

@@ -120,7 +120,10 @@ def demo_settings(port: int | None) -> Settings:
         broker=replace(settings.broker, port=0, monitor_port=0),
         headend=replace(settings.headend, hosts=("127.0.0.1", "::1"), port=0, status_port=0),
         pipeline=replace(
-            settings.pipeline, status_port=0, interval_s=min(settings.pipeline.interval_s, 0.25)
+            settings.pipeline,
+            status_port=0,
+            closing_status_ports=(),
+            interval_s=min(settings.pipeline.interval_s, 0.25),
         ),
         # Sign-in codes are public in the outbox: a second factor would protect nothing here.
         web=replace(settings.web, port=web_port, staff_second_factor=False),

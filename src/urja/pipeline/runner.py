@@ -1,4 +1,4 @@
-"""The pipeline's process: each stage in a loop of its own, until the process is stopped.
+"""The pipeline's processes: each stage in a loop of its own, until the process is stopped.
 
 A stage that fails because a service it needs is not available (database, broker) is tried again with growing pauses;
 the failure is logged, and `/readyz` says what is waited for. So is a stage that cannot read a row: it is logged as an
@@ -8,7 +8,7 @@ it.
 
 import asyncio
 import signal
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,9 +23,10 @@ from prometheus_client import Counter, Gauge
 from urja.base.clock import Clock
 from urja.base.http import serving_status
 from urja.base.process_secrets import PipelineSecrets
+from urja.base.settings import PipelineSettings
 from urja.pipeline.django_thread import DjangoThread
 from urja.pipeline.stage import Report, Stage
-from urja.pipeline.stages import PipelineContext, build_stages
+from urja.pipeline.stages import PipelineContext, build_stages, closing_stage
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
 from urja.stream.subjects import User
@@ -156,6 +157,38 @@ class StageLoop:
 
 async def run_pipeline(given: PipelineContext) -> None:
     """Run all stages until SIGTERM or SIGINT. The caller sets Django up for the pipeline's role."""
+
+    async def stages(thread: Threads, stack: AsyncExitStack, stopping: asyncio.Event) -> list[Stage]:
+        broker = await _connected(given.secrets, stopping)
+        if broker is None:
+            return []
+        stack.push_async_callback(broker.close)
+        return await build_stages(given, broker, thread, stack)
+
+    await _run(stages, given.clock, given.settings.pipeline.status_port)
+
+
+async def run_closing(settings: PipelineSettings, clock: Clock, status_port: int) -> None:
+    """Close days until SIGTERM or SIGINT, beside the pipeline's process: each process takes the buckets that no other one
+    has locked.
+    """
+
+    async def stages(thread: Threads, _stack: AsyncExitStack, _stopping: asyncio.Event) -> list[Stage]:
+        return [closing_stage(settings, thread)]
+
+    await _run(stages, clock, status_port)
+
+
+type Threads = Callable[[str], DjangoThread]
+"""Returns the thread of a name."""
+
+
+async def _run(
+    stages: Callable[[Threads, AsyncExitStack, asyncio.Event], Awaitable[list[Stage]]],
+    clock: Clock,
+    status_port: int,
+) -> None:
+    """Run stages until SIGTERM or SIGINT; none where the process is stopped before they can be built."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -179,13 +212,10 @@ async def run_pipeline(given: PipelineContext) -> None:
             stack.push_async_callback(begun.close)
             return begun
 
-        port = given.settings.pipeline.status_port
-        await stack.enter_async_context(serving_status(waiting_for, status, port=port))
-        broker = await _connected(given.secrets, stopping)
-        if broker is None:
+        await stack.enter_async_context(serving_status(waiting_for, status, port=status_port))
+        loops += [StageLoop(stage, clock) for stage in await stages(thread, stack, stopping)]
+        if not loops:
             return
-        stack.push_async_callback(broker.close)
-        loops += [StageLoop(stage, given.clock) for stage in await build_stages(given, broker, thread, stack)]
         log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
         async with asyncio.TaskGroup() as group:
             for loop in loops:

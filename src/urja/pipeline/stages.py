@@ -19,9 +19,10 @@ from urja.apps.payments import clients
 from urja.apps.payments.queries import gateways
 from urja.base.clock import Clock, WallClock
 from urja.base.process_secrets import PipelineSecrets
-from urja.base.settings import Settings
+from urja.base.settings import PipelineSettings, Settings
 from urja.pipeline import (
     approve,
+    close,
     commission,
     match_transfers,
     meter_jobs,
@@ -175,6 +176,12 @@ async def build_stages(
         watch = WalArchive(Path(settings.backup.wal_directory), given.wal_state, settings.backup)
         table.append(("archive", "main", WATCH_REST_S, lambda on: on.runs(watch.run_once)))
     return [Stage(name, on, pause_s, make(thread(on))) for name, on, pause_s, make in table]
+
+
+def closing_stage(settings: PipelineSettings, thread: Callable[[str], DjangoThread]) -> Stage:
+    """The stage `close` of a process beside the pipeline's."""
+    on, cutoff = thread("main"), timedelta(seconds=settings.close_cutoff_s)
+    return Stage("close", "main", settings.interval_s, on.runs(partial(close.run_once, cutoff=cutoff)))
 
 
 def _of_gateway(name: str, given: PipelineContext) -> Iterator[StageRow]:

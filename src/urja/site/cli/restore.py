@@ -199,7 +199,7 @@ def _isolated(settings: Settings) -> Settings:
         settings,
         broker=replace(settings.broker, host="127.0.0.1", port=0, monitor_port=0),
         headend=replace(settings.headend, port=0, status_port=0),
-        pipeline=replace(settings.pipeline, status_port=0),
+        pipeline=replace(settings.pipeline, status_port=0, closing_status_ports=()),
         web=replace(settings.web, port=0),
         database=replace(settings.database, binaries=None),
         backup=replace(settings.backup, wal_directory=None),

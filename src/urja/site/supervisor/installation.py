@@ -47,10 +47,12 @@ POSTGRES: Final = "postgres"
 NATS: Final = "nats"
 HEADEND: Final = "headend"
 PIPELINE: Final = "pipeline"
+CLOSING: Final = "closing"
+"""A process that closes days beside the pipeline; a number follows."""
 WEB: Final = "web"
 REDIRECT: Final = "redirect"
 
-_STOP_RANK: Final = {REDIRECT: 10, WEB: 20, HEADEND: 30, PIPELINE: 40, NATS: 50, POSTGRES: 60}
+_STOP_RANK: Final = {REDIRECT: 10, WEB: 20, HEADEND: 30, CLOSING: 35, PIPELINE: 40, NATS: 50, POSTGRES: 60}
 """Order of stopping: producers before consumers; a demonstration's child (rank 10 by default) first."""
 
 
@@ -414,6 +416,10 @@ class Installation:
         if WEB in wanted and settings.web.redirect_port is not None:
             known[REDIRECT] = (NoSecrets(), settings.web.redirect_port)
             wanted.append(REDIRECT)
+        if PIPELINE in wanted:
+            for number, port in enumerate(settings.pipeline.closing_status_ports, 1):
+                known[f"{CLOSING}-{number}"] = (vault.for_closing(settings, self.sockets, port), port)
+                wanted.append(f"{CLOSING}-{number}")
         of_web = (WEB, REDIRECT)
         specs = []
         for name in wanted:
@@ -426,7 +432,7 @@ class Installation:
                     lambda name=name: python_command(name),  # type: ignore[misc]  # a default argument binds the name of this turn
                     probe=health_probes.readyz(port, host, tls=tls),
                     payload=start_payload(settings, secrets, self.data.path, demo=self._demo),
-                    stop_rank=_STOP_RANK[name],
+                    stop_rank=_STOP_RANK[name.partition("-")[0]],
                     status_port=None if name in of_web else port,
                     environment=self._metrics_environment(name),
                 )

@@ -1,9 +1,11 @@
-"""Entry point of the pipeline process: sets up Django for its role, then runs the stages."""
+"""Entry points of the pipeline process and of processes that close days beside it: they set up Django for the pipeline's
+role, then run the stages.
+"""
 
 from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
-from urja.base.process_secrets import PipelineSecrets
+from urja.base.process_secrets import ClosingSecrets, PipelineSecrets
 from urja.laws import verify
 from urja.site.django import options as django_options
 from urja.site.supervisor.process import Start
@@ -35,3 +37,19 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
     await runner.run_pipeline(
         PipelineContext(start.settings, secrets, clock, data.heads, laws, data.places, data.wal_state)
     )
+
+
+async def run_closing(start: Start, secrets: ClosingSecrets, clock: Clock) -> None:
+    """Close days beside the pipeline until SIGTERM."""
+    django_options.setup(
+        django_options.DjangoOptions(
+            conninfo=secrets.database,
+            timezone=start.settings.utility.timezone,
+            demo=start.demo,
+            clock_anchor=start.data_directory.clock,
+        )
+    )
+    # Models can be imported from here on.
+    from urja.pipeline import runner
+
+    await runner.run_closing(start.settings.pipeline, clock, secrets.status_port)

@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 import msgspec
@@ -17,9 +18,14 @@ _PORTS: Final = (
     ("headend", "port"),
     ("headend", "status_port"),
     ("pipeline", "status_port"),
+    ("pipeline", "closing_status_ports"),
     ("web", "port"),
     ("web", "redirect_port"),
 )
+
+
+type Given = int | tuple[int, ...] | None
+"""The value of such a setting; None where nothing listens."""
 
 
 def resolve_ports(settings: Settings) -> Settings:
@@ -29,10 +35,15 @@ def resolve_ports(settings: Settings) -> Settings:
     """
     for section, name in _PORTS:
         part = getattr(settings, section)
-        if getattr(part, name) == 0:
-            chosen = msgspec.structs.replace(part, **{name: free_port()})
-            settings = msgspec.structs.replace(settings, **{section: chosen})
+        chosen = msgspec.structs.replace(part, **{name: _resolved(getattr(part, name))})
+        settings = msgspec.structs.replace(settings, **{section: chosen})
     return settings
+
+
+def _resolved(given: Given) -> Given:
+    if isinstance(given, tuple):
+        return tuple(port or free_port() for port in given)
+    return free_port() if given == 0 else given
 
 
 def is_free(host: str, port: int) -> bool:
@@ -50,12 +61,11 @@ def check_ports(settings: Settings, processes: Sequence[str]) -> None:
         if section not in {"broker", *processes}:
             continue
         part = getattr(settings, section)
-        port = getattr(part, name)
-        if port is None:
-            continue
-        loopback = name == "status_port"
+        given = getattr(part, name)
+        ports = given if isinstance(given, tuple) else () if given is None else (given,)
+        loopback = name.startswith(("status_", "closing_status_"))
         hosts = ["127.0.0.1"] if loopback else getattr(part, "hosts" if section == "headend" else "host")
-        for host in [hosts] if isinstance(hosts, str) else hosts:
+        for host, port in product([hosts] if isinstance(hosts, str) else hosts, ports):
             kinds = [socket.SOCK_STREAM]
             if section == "headend" and not loopback and settings.headend.udp:
                 kinds.append(socket.SOCK_DGRAM)

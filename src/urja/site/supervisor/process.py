@@ -18,7 +18,14 @@ from msgspec import Struct
 
 from urja.base import log
 from urja.base.clock import AnchoredClock
-from urja.base.process_secrets import AdminSecrets, HeadendSecrets, NoSecrets, PipelineSecrets, WebSecrets
+from urja.base.process_secrets import (
+    AdminSecrets,
+    ClosingSecrets,
+    HeadendSecrets,
+    NoSecrets,
+    PipelineSecrets,
+    WebSecrets,
+)
 from urja.base.settings import Settings
 from urja.site.data_directory import DataDirectory
 
@@ -54,6 +61,7 @@ KNOWN: Final = {
     "pipeline": Known(
         "urja.site.supervisor.pipeline_process:run_pipeline", PipelineSecrets, wants_start=True
     ),
+    "closing": Known("urja.site.supervisor.pipeline_process:run_closing", ClosingSecrets, wants_start=True),
     "redirect": Known("urja.site.supervisor.redirect_process:run_redirect", NoSecrets),
     "web": Known("urja.site.supervisor.web_process:run_web", WebSecrets, wants_start=True),
 }
@@ -68,7 +76,8 @@ def process(name: str, start_fd: int, target: str | None) -> None:
     with os.fdopen(start_fd, "rb") as pipe:
         start = msgspec.json.decode(pipe.read(), type=Start)
     log.configure(name, start.settings.log.level, json=start.settings.log.format == "json")
-    known = Known(target, dict) if target else KNOWN[name]  # type: ignore[arg-type]  # a test's process gets its start as plain JSON
+    # Processes of one kind are numbered, as in `closing-1`.
+    known = Known(target, dict) if target else KNOWN[name.partition("-")[0]]  # type: ignore[arg-type]  # a test's process gets its start as plain JSON
     secrets = msgspec.json.decode(start.secrets, type=known.secrets)
     clock = AnchoredClock(start.data_directory.clock)
     call(known.target, start if known.wants_start else start.settings, secrets, clock)

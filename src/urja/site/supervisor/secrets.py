@@ -21,7 +21,13 @@ from urja.apps.notices import config as notices
 from urja.apps.payments import config as payments
 from urja.base.approvers import APPROVERS_FILE
 from urja.base.json_files import UNREADABLE, read_json
-from urja.base.process_secrets import AdminSecrets, HeadendSecrets, PipelineSecrets, WebSecrets
+from urja.base.process_secrets import (
+    AdminSecrets,
+    ClosingSecrets,
+    HeadendSecrets,
+    PipelineSecrets,
+    WebSecrets,
+)
 from urja.base.restored import Restored
 from urja.base.settings import Settings
 from urja.base.untyped_values import JsonObject
@@ -226,6 +232,11 @@ class Vault:
             gateways=self.services.gateways,
             channels=self.services.channels,
             mail_password=self.services.mail_password,
+        )
+
+    def for_closing(self, settings: Settings, sockets: Path, status_port: int) -> ClosingSecrets:
+        return ClosingSecrets(
+            database=self._role(settings, sockets, "urja_pipeline"), status_port=status_port
         )
 
     def for_web(self, settings: Settings, sockets: Path) -> WebSecrets:

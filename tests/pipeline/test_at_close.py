@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from tests.apps import town as town_rows
+from tests.apps.determinants.test_rows import load_tariff as load_calendar
 from tests.apps.town import START, adopt, blocks, registers
 from tests.pipeline.test_evidence import broken, falsify, why
 from tests.pipeline.test_post import HALF_HOUR, Town
@@ -157,23 +158,86 @@ def test_a_later_version_of_the_row_posts_the_difference(works):
     assert broken(works) == set()
 
 
-def test_a_ratchet_names_the_row_of_the_earlier_period(works):
+BY_ZONE = """
+[[line]]
+name = "{zone}"
+title = "Demand in the zone {zone}"
+accrues = "demand"
+billed = "recorded"
+unit = "kW"
+zones = ["{zone}"]
+rate = 10
+prorate = "none"
+ratchet = {{periods = 3, percent = 80}}
+"""
+ZONED = (
+    TARIFF.replace('"1"', '"2"').replace(
+        "period_starts_on = 4",
+        'period_starts_on = 4\ncalendar = "demo-tod"\nzones = {normal = 1, solar = 2, peak = 3}',
+    )
+    + BY_ZONE.format(zone="solar")
+    + BY_ZONE.format(zone="peak")
+)
+
+
+def evidence(works):
+    """What the law `evidence` says."""
+    from urja.laws.verify import examine
+
+    found = examine(works.connection, zone=town_rows.ZONE)
+    return [said for one in found if one.law == "evidence" for said in one.contradictions]
+
+
+def test_a_ratchet_names_the_row_of_the_earlier_period(works, monkeypatch):
+    load_calendar("demo-tod")
+    load(ZONED)
     live(works, 32)
     assert works.charged_in("demand") == {date(2026, 2, 4): 7000}
+    # The half hour of 6 kW is at 10:00. In the zone `peak` are 0.2 kW at most.
+    assert works.charged_in("solar") == {date(2026, 2, 4): 6000}
+    assert works.charged_in("peak") == {date(2026, 2, 4): 200}
     live(works, 1, first=33)
-    # 80 % of 6 kW.
+    # 80 % of 6 kW, and 0.2 kW, which is more than 80 % of it.
     assert works.charged_in("demand") == {date(2026, 2, 4): 7000, date(2026, 3, 4): 4800}
-    last = next(one for one in works.whys() if one.entry.amount_minor == -4800)
-    assert (last.entry.line, last.faults, broken(works)) == ("demand", (), set())
-    works.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
-    works.connection.execute(
-        "UPDATE books_entry SET inputs = jsonb_set(inputs, '{calculation,past,0,3}', '5999') "
-        "WHERE inputs->'calculation' ? 'past'"
-    )
-    works.connection.commit()
-    faults = next(one for one in works.whys() if one.entry.amount_minor == -4800).faults
-    assert any("do not have 5999 of max_import_w" in fault for fault in faults), faults
+    assert works.charged_in("solar") == {date(2026, 2, 4): 6000, date(2026, 3, 4): 4800}
+    assert works.charged_in("peak") == {date(2026, 2, 4): 200, date(2026, 3, 4): 200}
+
+    def last():
+        found = next(
+            one for one in works.whys() if (one.entry.line, one.entry.amount_minor) == ("solar", -4800)
+        )
+        return found.faults
+
+    assert (last(), broken(works)) == ((), set())
+    for change in (
+        "books_entry SET inputs = jsonb_set(inputs, '{calculation,past,0,3}', '5999') WHERE inputs->'calculation' ? 'past'",
+        "determinants_row SET rules = replace(rules, 'demo-tod', 'other-tod') WHERE period = '2026-02-04'",
+        "books_entry SET inputs = inputs #- '{calculation,past,2}' WHERE inputs->'calculation' ? 'past'",
+    ):
+        works.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+        works.connection.execute("ALTER TABLE determinants_row DISABLE TRIGGER USER")
+        works.connection.execute(f"UPDATE {change}")
+        works.connection.commit()
+    assert any("do not have 5999 of max_import_w" in fault for fault in last()), last()
+    assert any("are of the calendar other-tod" in fault for fault in last()), last()
     assert {"evidence", "chains"} <= broken(works)
+
+
+def test_a_ratchet_that_leaves_an_earlier_period_out_breaks_the_law(works, monkeypatch):
+    from urja.apps.billing.usage import Basis
+
+    live(works, 32)
+    with monkeypatch.context() as patch:
+        patch.setattr(Basis, "past_demands", lambda *_: ())
+        live(works, 1, first=33)
+    assert works.charged_in("demand")[date(2026, 3, 4)] == 200
+    assert broken(works) == {"evidence"}
+    assert any(
+        "should go by max_import_w of 2026-02-04, version 1, and does not" in said for said in evidence(works)
+    )
+    # The next close finds that the period was charged without it.
+    live(works, 1, first=34)
+    assert works.charged_in("demand")[date(2026, 3, 4)] == 4800
 
 
 def demand_forgotten(patch):

@@ -22,8 +22,9 @@ from urja.core.rating import (
     recalculate,
     with_shared,
 )
+from urja.laws import ratchets
 from urja.laws.connections import Connection
-from urja.quantities.catalogue import BILLED_REGISTERS
+from urja.quantities.catalogue import BILLED_REGISTERS, BY_ID
 
 _NEW: Final = "origin = 'engine' AND NOT inputs ? 'rows'"
 """Entries of 0.1 have their whole arithmetic: the law `arithmetic` sums it."""
@@ -105,7 +106,7 @@ class _Charge(NamedTuple):
 def examine(connection: Connection, bucket: int, proven: int, zone: str | None = None) -> Iterator[str]:
     """Yield the charges of a bucket, posted after the batch `proven`, that their calculation does not come to.
 
-    The balances of days, of which some are calculated, are compared only with the utility's `zone`.
+    The balances of days, of which some are calculated, and the periods of ratchets are compared only with the utility's `zone`.
     """
 
     @cache
@@ -158,7 +159,7 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                 except (LookupError, TypeError, ValueError) as error:
                     yield f"{charge.name} names a calculation that cannot be made again: {error}"
                     continue
-                yield from _determinants(connection, charge, calculation, tariff_of)
+                yield from _determinants(connection, charge, calculation, tariff_of, zone)
                 yield from _units(connection, charge, rated)
                 yield from _money(connection, charge, calculation, zone)
             elif (
@@ -215,10 +216,12 @@ def _amounts(rated: RatedPeriod) -> dict[str, int]:
 
 
 def _determinants(
-    connection: Connection, charge: _Charge, calculation: Calculation, tariff_of: Callable[[str], Tariff]
+    connection: Connection,
+    charge: _Charge,
+    calculation: Calculation,
+    tariff_of: Callable[[str], Tariff],
+    zone: str | None,
 ) -> Iterator[str]:
-    from urja.quantities.catalogue import BY_ID
-
     named = charge.inputs["calculation"].get("determinants")
     as_of = calculation.through - ONE_DAY
     if named is None:
@@ -240,6 +243,10 @@ def _determinants(
     billed = next((values[name] for name in BILLED_REGISTERS.values() if name in values), None)
     if billed != calculation.energy_wh:
         yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
+    if zone is not None:
+        given = charge.agreement_id, charge.posted_at, calculation
+        for fault in ratchets.left_out(connection, *given, tariff_of, zone):
+            yield f"{charge.name} {fault}"
     for past in calculation.past_demands:
         row = connection.execute(
             _DETERMINANTS,

@@ -6,7 +6,7 @@ formula.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -22,7 +22,7 @@ from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.determinants.queries import NamedRow, newest_named
+from urja.apps.determinants.queries import EarlierDemand, NamedRow, earlier_demands, newest_named
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
@@ -193,6 +193,9 @@ def period_differences(
         period,
         now,
     )
+    demands = _earlier_demands(
+        [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end]
+    )
     for agreement in members:
         basis, row = bases[agreement.id], rows.get(agreement.id)
         energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
@@ -203,7 +206,9 @@ def period_differences(
                 settled.held[agreement.id] = why
                 continue
             assert row is not None
-            measured = determined_rows.measured_of(agreement, basis, through[agreement.id], row)
+            measured = determined_rows.measured_of(
+                agreement, basis, through[agreement.id], row, demands.get(agreement.id, ())
+            )
         elif row is not None and _readings_came(agreement, period, through[agreement.id], row, energy_wh):
             settled.held[agreement.id] = ""
             continue
@@ -411,6 +416,7 @@ def _changed_period_differences(
     ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
     energies_wh = _energies_wh(ids, periods)
     cuts_wh = _cuts_wh(ids, periods, [basis for *_, basis in found])
+    demands = _earlier_demands([agreement.id for agreement, *_, basis in found if basis.ratchets])
     for agreement, rated, period, basis in found:
         energy_wh = energies_wh.get(
             (agreement.id, period.first), rated.billed_value if basis.billed.days else 0
@@ -424,7 +430,7 @@ def _changed_period_differences(
         changed = (
             as_rated != as_known
             or cut != cuts_wh.get((agreement.id, period.first), {})
-            or _measured_otherwise(agreement, basis, rated)
+            or _measured_otherwise(basis, rated, demands.get(agreement.id, ()))
         )
         asked.setdefault(period, []).append((agreement, changed))
         causes[period, agreement.id] = _cause(as_rated, as_known)
@@ -450,7 +456,13 @@ def _cause(as_rated: _Inputs, as_known: _Inputs) -> RefusalCause:
     return RefusalCause.PRICES if as_rated[1] != as_known[1] else RefusalCause.READINGS
 
 
-def _measured_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated) -> bool:
+def _earlier_demands(agreement_ids: Sequence[int]) -> dict[int, list[EarlierDemand]]:
+    return earlier_demands(agreement_ids, usage.zone()) if agreement_ids else {}
+
+
+def _measured_otherwise(
+    basis: Basis, rated: billing.Rated, earlier: Iterable[EarlierDemand]
+) -> bool:
     """Return whether the newest determinants of a period's charged days are not those that it was rated by.
 
     Nor are those of earlier periods, where ratchets go by them.
@@ -461,7 +473,7 @@ def _measured_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated
     row = rows.get(rated.agreement_id)
     return row is not None and (
         any(rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs)
-        or (rated.through == rated.billed[1] and rated.past_demands != basis.past_demands(agreement))
+        or (rated.through == rated.billed[1] and rated.past_demands != basis.past_demands(earlier))
     )
 
 

@@ -13,7 +13,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import operations, queries
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
-from urja.apps.determinants.queries import NamedRow
+from urja.apps.determinants.queries import EarlierDemand, NamedRow
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import calendars, heat_values, tariffs
 from urja.core.calendar import ONE_DAY, Period, midnight
@@ -81,11 +81,13 @@ def billed_value(row: NamedRow) -> int | None:
     return next((row.values[name] for name in BILLED.values() if name in row.values), None)
 
 
-def measured_of(agreement: Agreement, basis: Basis, through: date, row: NamedRow) -> Measured:
+def measured_of(
+    agreement: Agreement, basis: Basis, through: date, row: NamedRow, earlier: Iterable[EarlierDemand]
+) -> Measured:
     """Return the determinants that the tariffs of a period need, split where a price changes, from the row of all its days.
 
     What days before a change have is calculated from their readings as they are now, by the rules of the row. Once all days
-    are charged, it has the demands of earlier periods for ratchets.
+    are charged, it has those of the `earlier` demands that ratchets go by.
     """
     rows = {through - ONE_DAY: basis.needed_of(row.values)}
     if cuts := basis.changes_before(through):
@@ -100,7 +102,7 @@ def measured_of(agreement: Agreement, basis: Basis, through: date, row: NamedRow
                 name: value if adds_up(name) else min(value, row.values.get(name, value))
                 for name, value in known.items()
             }
-    past = basis.past_demands(agreement) if through == basis.billed.end else ()
+    past = basis.past_demands(earlier) if through == basis.billed.end else ()
     return Measured(uses_of_rows(basis.billed.first, rows), past)
 
 

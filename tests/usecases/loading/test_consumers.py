@@ -233,6 +233,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(load):
     [
         ({"since": "2026-02-01"}, "since", "the agreement is in force since 2026-03-01"),
         ({"sanctioned_load_w": "6000"}, "sanctioned_load_w", "the terms have 5000"),
+        ({"contracted_load_va": "4400"}, "contracted_load_va", "the terms have none"),
         ({"purpose": "bulk", "person_name": "", "since": "", "tariff_code": "", "sanctioned_load_w": ""},
          "purpose", "the service point has consumer"),
         ({"latitude": "26.1"}, "row", "give latitude and longitude together, or neither"),

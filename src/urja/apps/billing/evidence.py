@@ -334,6 +334,7 @@ def _units_faults(entry: ChargeEntry, rated: RatedPeriod) -> list[str]:
 
 def _past_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:
     """Return what the rows of earlier periods have, where it is not what a ratchet was calculated from."""
+    calendars = {tariffs.version_with_hash(sha256).calendar for sha256 in calculation.tariffs}
     faults = []
     for past in calculation.past_demands:
         as_of = past.period.end - ONE_DAY
@@ -342,6 +343,11 @@ def _past_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:
             faults.append(
                 f"the determinants from {past.period.first} to {as_of}, version {past.row_version}, do not have "
                 f"{past.power} of {past.name}; the entry was calculated from it"
+            )
+        elif "_z" in past.name and row.calendar not in calendars:
+            faults.append(
+                f"the zones of the determinants from {past.period.first} to {as_of} are of the calendar {row.calendar}; the "
+                f"entry was calculated from {past.name} of it"
             )
     return faults
 

@@ -5,7 +5,7 @@ in `urja.core.rating`.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from django.db import connection
 
 from urja.apps.billing import unit_banks
 from urja.apps.contracts.kinds import Agreement, Terms
-from urja.apps.determinants.queries import earlier_demands
+from urja.apps.determinants.queries import EarlierDemand, earlier_demands
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
@@ -187,14 +187,18 @@ class Basis:
         """Return those of a row's values that its tariffs need."""
         return {name: values[name] for name in sorted(self.needs) if name in values}
 
-    def past_demands(self, agreement: Agreement) -> tuple[PastDemand, ...]:
-        """Return the maximum demands of an agreement's earlier periods that its ratchets may go by, oldest first."""
-        ratchets = self.ratchets
-        if not ratchets:
-            return ()
-        known = earlier_demands(agreement.id, self.billed.first, zone())
+    def past_demands(self, earlier: Iterable[EarlierDemand]) -> tuple[PastDemand, ...]:
+        """Return those maximum demands of the agreement's earlier periods that its ratchets go by, oldest first.
+
+        The number of a zone is another time of day in another calendar: demand in a zone is of the tariff's calendar.
+        """
+        known = [
+            one.demand
+            for one in earlier
+            if one.demand.period.end <= self.billed.first and one.calendar in ("", *self.calendars)
+        ]
         found: list[PastDemand] = []
-        for name, periods in ratchets.items():
+        for name, periods in self.ratchets.items():
             found += [past for past in known if past.name == name][-periods:]
         return tuple(sorted(found, key=lambda past: (past.period, past.name)))
 
@@ -435,6 +439,7 @@ def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date
         )
         found = cursor.fetchone()
     uses = measured_from_json(found[0]) if found else ()
+    earlier = earlier_demands([agreement.id], zone()) if basis.ratchets else {}
     # By the period before: of a period that begins today no row is stored yet.
     banks = (
         unit_banks.UnitBanks.of([agreement.id], period.first) if basis.net_metered else unit_banks.UnitBanks()
@@ -445,7 +450,7 @@ def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date
             for use in uses
             if charged.intersection(use.days) == use.days and basis.sums | basis.money <= use.values.keys()
         ),
-        basis.past_demands(agreement),
+        basis.past_demands(earlier.get(agreement.id, ())),
         bank_wh=banks.opening_wh(agreement.id, period.first),
         ends=basis.net_metered and basis.billed.end == days_of(agreement).end,
     )

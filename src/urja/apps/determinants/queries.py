@@ -242,10 +242,12 @@ class NamedRow:
     sha256: str
     values: dict[str, int]
     """By the names of their quantities, in their units."""
+    calendar: str
+    """Code of the calendar that its zones are of; empty where it has none."""
 
 
 _NAMED: Final = """
-SELECT r.agreement_id, r.version, r.sha256, s.quantities, r.values
+SELECT r.agreement_id, r.version, r.sha256, s.quantities, r.values, r.rules
 FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
 WHERE r.agreement_id = ANY(%s) AND r.period = %s AND r.as_of = %s
 """
@@ -265,40 +267,65 @@ def newest_named(agreement_ids: Sequence[int], period: date, as_of: date) -> dic
         return {row[0]: _named(*row[1:]) for row in cursor.fetchall()}
 
 
-def _named(version: int, sha256: bytes, quantities: Sequence[int], values: Sequence[int]) -> NamedRow:
+def _named(
+    version: int, sha256: bytes, quantities: Sequence[int], values: Sequence[int], rules: str
+) -> NamedRow:
     names = (BY_ID[number].name for number in quantities)
-    return NamedRow(version, bytes(sha256).hex(), dict(zip(names, values, strict=True)))
+    return NamedRow(version, bytes(sha256).hex(), dict(zip(names, values, strict=True)), _calendar(rules))
 
 
-_DEMANDS: Final = {BY_NAME[name].id: name for name in ("max_import_w", "max_import_va")}
+def _calendar(rules: str) -> str:
+    found = _CALENDAR.search(rules)
+    return found[1] if found else ""
+
+
+_CALENDAR: Final = re.compile("; calendar ([^ ;]+) ")
+_DEMANDS: Final = {
+    quantity.id: name
+    for name, quantity in BY_NAME.items()
+    if name.partition("_z")[0] in ("max_import_w", "max_import_va")
+}
 _ENDED: Final = """
-SELECT DISTINCT ON (r.period) r.period, r.period_end, s.quantities, r.values, r.version, r.sha256,
-    (SELECT min(v.in_service_at) FROM contracts.agreement a
+SELECT DISTINCT ON (r.agreement_id, r.period) r.agreement_id, r.period, r.period_end, s.quantities, r.values, r.version,
+    r.sha256, r.rules, (SELECT min(v.in_service_at) FROM contracts.agreement a
         JOIN assets.supply_in_service v ON v.service_point_id = a.service_point_id WHERE a.id = r.agreement_id)
 FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
-WHERE r.agreement_id = %s AND r.period_end <= %s AND r.as_of = r.period_end - 1
-ORDER BY r.period, r.version DESC
+WHERE r.agreement_id = ANY(%s) AND r.as_of = r.period_end - 1
+ORDER BY r.agreement_id, r.period, r.version DESC
 """
 
 
-def earlier_demands(agreement_id: int, before: date, zone: ZoneInfo) -> list[PastDemand]:
-    """Return the maximum demands of an agreement's periods that ended by a local day, those that a ratchet may use, oldest first.
+@dataclass(frozen=True, slots=True)
+class EarlierDemand:
+    """A maximum demand of a period that is over."""
 
-    They are `max_import_w` in W and `max_import_va` in VA, each with its row. They are read from rows, which outlive the intervals. None is from before the service point's first smart meter, which
-    an exchange does not change.
+    demand: PastDemand
+    calendar: str
+    """Code of the calendar that its zone is of; empty for the demand of all times."""
+
+
+def earlier_demands(agreement_ids: Sequence[int], zone: ZoneInfo) -> dict[int, list[EarlierDemand]]:
+    """Return the maximum demands of each agreement's periods that are over, those that a ratchet may use, oldest first.
+
+    They are `max_import_w` in W and `max_import_va` in VA, of all times and by zone, each with its row. They are read from
+    rows, which outlive the intervals. None is from before the service point's first smart meter, which an exchange does not
+    change.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_ENDED, [agreement_id, before])
+        cursor.execute(_ENDED, [list(agreement_ids)])
         rows = cursor.fetchall()
-    found = []
-    for first, end, quantities, values, version, sha256, in_service_at in rows:
+    found: dict[int, list[EarlierDemand]] = {}
+    for agreement_id, first, end, quantities, values, version, sha256, rules, in_service_at in rows:
         period = Period(first, end)
         from_at, to_at = (int(at.timestamp()) for at in period.bounds(zone))
         first_meter = None if in_service_at is None else int(in_service_at.timestamp())
         for number, value in zip(quantities, values, strict=True):
             recorded = RecordedDemand(from_at, to_at, value, imported=False)
             if number in _DEMANDS and usable_for_ratchet([recorded], first_meter):
-                found.append(PastDemand(period, _DEMANDS[number], value, version, bytes(sha256).hex()))
+                name = _DEMANDS[number]
+                demand = PastDemand(period, name, value, version, bytes(sha256).hex())
+                calendar = _calendar(rules) if "_z" in name else ""
+                found.setdefault(agreement_id, []).append(EarlierDemand(demand, calendar))
     return found
 
 

@@ -89,9 +89,6 @@ def _unrated(tariff: Tariff) -> list[str]:
     needs += sorted(fact for fact in tariff.facts if fact.startswith("share"))
     if tariff.cycle.months != 1:
         needs.append(f"periods of {tariff.cycle}")
-    if any("_z" in name for name in tariff.ratchets):
-        # A zone's number is another time of day in another calendar.
-        needs.append("maximum demands of earlier periods by zone")
     return needs
 
 

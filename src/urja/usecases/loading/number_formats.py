@@ -79,6 +79,10 @@ def watts(high: int = 2_000_000_000) -> Number:
     return Number(1, high, {"W": 1, "kW": 1000, "MW": 1_000_000})
 
 
+def volt_amperes(high: int = 2_000_000_000) -> Number:
+    return Number(1, high, {"VA": 1, "kVA": 1000, "MVA": 1_000_000})
+
+
 def energy() -> Number:
     return Number(0, 10**15, {"Wh": 1, "kWh": 1000, "MWh": 1_000_000})
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from urja.usecases.loading.cell_formats import Choice, Code, Text
 from urja.usecases.loading.date_formats import Instant
 from urja.usecases.loading.fields import Field, Kind
-from urja.usecases.loading.number_formats import Degrees, Number
+from urja.usecases.loading.number_formats import Degrees, volt_amperes
 
 LEVELS: Final = (
     "zone", "circle", "division", "subdivision", "section", "substation", "feeder", "transformer", "pole",
@@ -31,7 +31,7 @@ class Networks(Kind):
         Field("longitude", Degrees(180), "degrees east"),
         Field(
             "rating_va",
-            Number(1, 2_000_000_000, {"VA": 1, "kVA": 1000, "MVA": 1_000_000}),
+            volt_amperes(),
             "rating of a transformer",
         ),
     )

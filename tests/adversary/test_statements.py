@@ -1,12 +1,21 @@
 """A thief of the web's database role, and a faulty pipeline, make or change statements of account."""
 
+import json
 from datetime import timedelta
 
+import msgspec
 import psycopg
 import pytest
-from tests.pipeline.test_post import town  # noqa: F401 - a fixture
-from tests.pipeline.test_seal import new_sealer
-from tests.pipeline.test_statements import days, march  # noqa: F401 - a fixture
+from click.testing import CliRunner
+from tests.apps import town as town_rows
+from tests.apps.payments.till import as_role
+from tests.pipeline.test_post import CUT, town  # noqa: F401 - a fixture
+from tests.pipeline.test_seal import exported, new_sealer
+from tests.pipeline.test_statements import MARCH_ENDS, days, march  # noqa: F401 - a fixture
+
+from urja.apps.proofs import queries
+from urja.apps.proofs.receipts import ProofError, Receipt, check
+from urja.site.cli.verify import verify
 
 MINUTES = timedelta(minutes=10)
 
@@ -21,7 +30,9 @@ DUES = (
     "INSERT INTO statements_due SELECT * FROM statements_due",
     "UPDATE statements_due SET due_at = now()",
     "DELETE FROM statements_due",
-    "SELECT FROM statements_due",
+    "SELECT due_at FROM statements_due",
+    "INSERT INTO statements_began VALUES ('2030-01-01')",
+    "SELECT FROM statements_began",
 )
 
 
@@ -83,6 +94,50 @@ def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, d
         superuser.execute("DELETE FROM statements_statement")
         superuser.commit()
         assert "1 were signed, 0 stand there" in next(signed_log.examine(superuser))
+
+
+def test_a_forged_receipt_of_a_statement_proves_nothing(march, database, tmp_path):  # noqa: F811
+    """The other household's statement is in the same leaf: neither needs the other's content for its proof."""
+    other = town_rows.adopt(number=2, credit_minor=50_000)
+    town_rows.store_registers(
+        march.connection, town_rows.registers(other, (march.midnight(MARCH_ENDS), 100_000))
+    )
+    march.post(MARCH_ENDS, CUT)
+    sealer = new_sealer(tmp_path)
+    sealer.run_once(march.midnight(MARCH_ENDS + 1) + MINUTES)
+    heads = exported(sealer)
+    with as_role("urja_web"):
+        receipts = [
+            queries.statement_receipt(id_, n)
+            for id_, n in ((march.adopted.account_id, 1), (other.account_id, 2))
+        ]
+        assert queries.statement_receipt(other.account_id, 1) is None
+        assert queries.statement_receipt(other.account_id, 3) is None
+    for made, account in zip(receipts, (march.adopted.account_id, other.account_id), strict=True):
+        receipt = msgspec.json.decode(msgspec.json.encode(made), type=Receipt)
+        assert check(receipt, heads).head.number == 1
+        [proven] = receipt.statements
+        assert json.loads(proven.content)["account_id"] == account
+        for forged in (
+            {"content": proven.content.replace('"closing_minor":', '"closing_minor":9')},
+            {"previous_sha256": "11" * 32},
+            {"in_day": msgspec.structs.replace(proven.in_day, index=1 - proven.in_day.index)},
+            {"day": proven.day.replace('"statements":2', '"statements":1')},
+            {"in_log": msgspec.structs.replace(proven.in_log, path=[])},
+            {"content": "{}"},
+            {"day": "{}"},
+        ):
+            statements = [msgspec.structs.replace(proven, **forged)]
+            with pytest.raises(ProofError):
+                pytest.fail(
+                    f"{forged} was proven: {check(msgspec.structs.replace(receipt, statements=statements), heads)}"
+                )
+    entry, head = tmp_path / "receipt.json", sealer.directory
+    entry.write_bytes(msgspec.json.encode(receipts[0]))
+    said = CliRunner().invoke(verify, ["--receipt", str(entry), "--head", str(head)])
+    assert "proven  statement 7-1 of account" in said.output
+    said = CliRunner().invoke(verify, ["--receipt", str(entry), "--head", str(head), "--json"])
+    assert [one["number"] for one in json.loads(said.output)["statements"]] == ["7-1"]
 
 
 def leaves(march):  # noqa: F811

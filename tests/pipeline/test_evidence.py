@@ -270,13 +270,16 @@ def test_the_command_calculates_again_and_fails_on_a_fault(town, monkeypatch):  
     assert "has no entry 99" in str(CliRunner().invoke(command, [asked[0], "99"]).exception)
 
 
-def test_a_charge_of_energy_that_names_no_determinants_breaks_the_law(town):  # noqa: F811
+def test_a_charge_of_energy_that_names_no_determinants_is_a_fault_and_breaks_the_law(town):  # noqa: F811
     live(town)
     assert broken(town) == set()
     falsify(town, "inputs #- '{calculation,determinants}'")
     assert broken(town) == {"evidence", "chains"}
     said = evidence.examine(town.connection, bucket_of(town.adopted.account_id), 0)
     assert [one.partition(" was ")[2] for one in said] == ["calculated from 13000, and names no determinants"]
+    assert why(town, "energy", 3).faults == (
+        "the entry was calculated from 13000, and names no determinants",
+    )
 
 
 def test_a_charge_waits_where_readings_came_before_its_determinants(town, monkeypatch):  # noqa: F811

@@ -298,10 +298,13 @@ def test_a_statement_that_is_refused_holds_no_other_account_up(town):  # noqa: F
         "-51450 and 51451; the ledger has 0, -51450 and 51450"
     )
     assert (newest(town), waiting(town)) == ([], [(MARCH, True)])
-    assert town.post(MARCH_ENDS, CUT).refused == []
+    # It stays visible between the hours in which it is tried again.
+    again = town.post(MARCH_ENDS, CUT + timedelta(minutes=20))
+    assert (again.statements, again.refused) == (0, [problem])
     town.connection.execute("DROP TRIGGER a_planted ON statements_statement")
     town.connection.commit()
-    assert town.post(MARCH_ENDS, 2 * CUT).statements == 1
+    corrected = town.post(MARCH_ENDS, 2 * CUT)
+    assert (corrected.statements, corrected.refused) == (1, [])
     assert [one.summary.number for one in newest(town)] == ["7-2"]
     assert broken(town) == set()
 
@@ -330,6 +333,27 @@ def test_the_law_names_last_days_that_no_statement_has(town, monkeypatch):  # no
     assert broken(town) == set()
     assert through(town, 7).statements == 0
     assert broken(town) == {"statement_differences"}
+
+
+def test_the_law_names_the_first_period_of_all_without_a_statement(town, monkeypatch):  # noqa: F811
+    from urja.apps.statements import operations
+
+    monkeypatch.setattr(operations, "record_closed", lambda _periods, _at: None)
+    through(town, MARCH_ENDS)
+    assert (newest(town), broken(town)) == ([], {"statement_differences"})
+
+
+def test_the_day_on_which_statements_began_is_never_changed(town):  # noqa: F811
+    assert town.connection.execute("SELECT day = '-infinity' FROM statements_began").fetchall() == [(True,)]
+    for change in (
+        "INSERT INTO statements_began VALUES ('2030-01-01')",
+        "UPDATE statements_began SET day = '2030-01-01'",
+        "DELETE FROM statements_began",
+        "TRUNCATE statements_began",
+    ):
+        with pytest.raises(psycopg.IntegrityError, match="never changed"):
+            town.connection.execute(change)
+        town.connection.rollback()
 
 
 PLANTED = {

@@ -395,3 +395,40 @@ def test_a_meters_own_registers_its_maximum_and_its_calendar_are_shown(told, col
     assert "own maximum demand 5.25 kVA (today, " in meters
     assert ": the tariff has no zones, so that none is needed" in meters
     assert "समय-खंड 1" in section(colleague("clerk", "hi").get(PAGE), "meters")
+
+
+def test_the_newest_statements_of_account_are_listed_with_what_revises_them(
+    told, colleague, database_of_town
+):
+    """Rows without content: the list needs none."""
+    with database_of_town("urja_owner") as owner:
+        owner.execute("ALTER TABLE statements_statement DISABLE TRIGGER USER")
+        for number, revises, total_minor in ((1, None, 51_450), (2, 1, 51_765)):
+            owner.execute(
+                "INSERT INTO statements_statement (id, bucket, number, agreement_id, account_id, period_start, period_end,"
+                " revises_id, through_seq, opening_minor, closing_minor, total_minor, content, previous_sha256, sha256,"
+                " made_at) VALUES (%s, 7, %s, %s, %s, '2026-02-01', '2026-03-01', %s, 1, 0, 0, %s, '{}', '', '', %s)",
+                [number, number, told.agreement_id, told.account_id, revises, total_minor, town_cast.NOW],
+            )
+    page = colleague("clerk").get(PAGE)
+    assert (
+        "Statements of account 7-2 1 February 2026 to 28 February 2026 · Revises statement 7-1. ₹517.65 "
+        "7-1 1 February 2026 to 28 February 2026 · Revised by statement 7-2. ₹514.50"
+    ) in section(page, "money")
+    assert f"/console/statements/{told.account_id}/7-2/URJ00000002/" in page.content.decode()
+    assert 'id="statements"' not in colleague("field_engineer").get(PAGE).content.decode()
+
+
+def test_what_a_roof_has_banked_is_for_who_sees_the_ledger(told, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO billing_unit_bank (agreement_id, period_start, version, as_of, zone, opening_wh, imported_wh,"
+            " exported_wh, used_wh, settled_wh, closing_wh, ends, tariff_sha256, recorded_at) SELECT %s, '2026-03-01', 1,"
+            " '2026-03-01', 0, 0, 2000, 5000, 2000, 0, 3000, false, sha256, %s FROM rulebook_tariff_version LIMIT 1",
+            [told.agreement_id, town_cast.NOW],
+        )
+    assert (
+        "In the bank at the beginning 0 kWh Fed into the grid 5 kWh Set off against use 2 kWh In the bank now 3 kWh"
+        in section(colleague("clerk").get(PAGE), "units")
+    )
+    assert 'aria-labelledby="units-title"' not in colleague("field_engineer").get(PAGE).content.decode()

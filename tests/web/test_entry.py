@@ -122,13 +122,20 @@ def test_a_fault_and_a_cause_are_said_in_both_languages(home, client, monkeypatc
     from dataclasses import replace
 
     from urja.apps.billing import queries
-    from urja.apps.billing.kinds import Cause
+    from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
 
     entry = all_entries(home)[0]
     page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
     assert "These rows add up" in page
     assert "makes up the difference" not in page
     true_why = queries.explain_entry
+    monkeypatch.setattr(
+        queries,
+        "explain_entry",
+        lambda *key: replace(true_why(*key), faults=(f"was calculated from 1, {NO_DETERMINANTS}",)),
+    )
+    page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
+    assert "does not name the determinants that it was calculated from" in page
     monkeypatch.setattr(
         queries,
         "explain_entry",

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tests.apps import town
 from tests.apps.payments.till import as_role
 from tests.conftest import PASSWORD
+from tests.pipeline.test_seal import exported, new_sealer
 from tests.web.reading import text_of
 
 MARCH_ENDS = datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
@@ -87,6 +88,26 @@ def test_its_data_are_what_its_hash_was_taken_over(home, stated, browser):
     assert json.loads(data)["total_minor"] == stated.content.total_minor
 
 
+def test_the_proof_of_a_statement_can_be_downloaded_once_its_day_is_sealed(home, stated, browser, tmp_path):
+    from urja.apps.proofs.receipts import Receipt, check
+
+    person, address = (
+        browser(user_id=home.owner_id),
+        f"/accounts/{home.account_id}/statements/{stated.summary.number}/",
+    )
+    assert "can be downloaded from tomorrow" in text_of(person.get(address))
+    assert person.get(f"{address}proof/").status_code == 404
+    sealer = new_sealer(tmp_path)
+    with as_role("urja_pipeline"):
+        sealer.run_once(MARCH_ENDS + timedelta(days=1, minutes=10))
+    assert "Download the proof of this statement" in text_of(person.get(address))
+    file = person.get(f"{address}proof/").content
+    receipt = msgspec.json.decode(file, type=Receipt)
+    assert check(receipt, exported(sealer)).head.number == 1
+    assert receipt.statements[0].content == stated.text
+    assert browser(user_id=home.outsider_id).get(f"{address}proof/").status_code == 404
+
+
 def test_a_revision_says_what_it_revises_by_how_much_and_why(home, stated):
     from urja.apps.statements.kinds import LateCharge, RevisedStatement
     from urja.web.shared.account_card import AccountCard
@@ -136,3 +157,27 @@ def test_the_command_line_lists_and_shows_it(home, stated, monkeypatch):
     as_json = CliRunner().invoke(command, ["show", account, number, "--json"])
     assert json.loads(as_json.stdout)["number"] == number
     assert "has no statement 9-9" in str(CliRunner().invoke(command, ["show", account, "9-9"]).exception)
+
+
+def test_a_statement_that_the_database_refuses_is_on_the_console_until_it_is_made(
+    at_noon, staff, colleague, database_of_town
+):
+    said = "account 7: the database refuses the statement from 2026-03-01: statement 7-1 states 0; the ledger has 1"
+    house = at_noon.adopted[0]
+    with database_of_town("urja_owner") as owner:
+        owner.execute(
+            "INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at, recorded_at, problem) "
+            "VALUES (%s, '2026-03-01', 7, true, '2026-04-01', '2026-03-02 08:00+05:30', %s)",
+            [house.agreement_id, said],
+        )
+    officer = colleague("revenue_officer")
+    page = text_of(officer.get("/console/payments/"))
+    assert (
+        "Statements of account that the database refuses 1 Nothing was posted for them, and each is tried again every hour."
+    ) in page
+    assert f"URJ00000001 Billing period from 1 March 2026 · today, 08:00 {said}" in page
+    hindi = text_of(officer.get("/console/payments/", headers={"Accept-Language": "hi"}))
+    assert "खाता विवरण जिन्हें डेटाबेस अस्वीकार करता है" in hindi
+    with database_of_town("urja_owner") as owner:
+        owner.execute("DELETE FROM statements_due")
+    assert "database refuses" not in text_of(officer.get("/console/payments/"))

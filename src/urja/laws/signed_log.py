@@ -9,6 +9,7 @@ cannot change.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import msgspec
 
@@ -51,12 +52,12 @@ def examine(connection: Connection, proven: int = 0, copies: Sequence[SignedHead
     if proven and tree.root().hex() != ours[proven].head.root:
         yield f"the stored tree is not the one that was signed with {ours[proven].head.day}"
     reached = covered(connection, proven) if proven else {}
-    stated = _stated(connection, proven) if proven else {}
+    numbered = _numbered(connection, proven) if proven else {}
     roots: dict[int, str] = {tree.size: tree.root().hex()}
     days = dict(connection.execute("SELECT number, day FROM proofs_period ORDER BY 1").fetchall())
     for number, day in days.items():
         if number > proven:
-            yield from _period(connection, number, day, tree, reached, stated, sealed=number in ours)
+            yield from _period(connection, number, day, tree, reached, numbered, sealed=number in ours)
             roots[tree.size] = tree.root().hex()
             if number in ours:
                 yield from _same_root(ours[number].head, tree)
@@ -64,14 +65,23 @@ def examine(connection: Connection, proven: int = 0, copies: Sequence[SignedHead
         yield from _held_to(signed, ours, roots, tree.size)
 
 
-def _stated(connection: Connection, head: int) -> dict[int, int]:
-    """Return up to which number the log has the statements of account of each bucket, as of a head."""
-    return dict(
-        connection.execute(
-            "SELECT bucket, max((content::jsonb->>'to')::bigint) FROM proofs_leaf WHERE kind = 'statements' AND period <= %s GROUP BY 1",
-            [head],
-        ).fetchall()
-    )
+def _numbered(connection: Connection, head: int) -> dict[tuple[str, int], int]:
+    """Return up to which number the log has the rows of each kind of leaf (`_NUMBERED`) and bucket, as of a head."""
+    return {
+        (kind, bucket): to
+        for kind, bucket, to in connection.execute(
+            "SELECT kind, bucket, max((content::jsonb->>'to')::bigint) FROM proofs_leaf WHERE kind = ANY(%s) AND period <= %s "
+            "GROUP BY 1, 2",
+            [list(_NUMBERED), head],
+        )
+    }
+
+
+_NUMBERED: Final = {
+    "statements": ("statements of account", "made"),
+    "units": ("banked units", "recorded"),
+}
+"""Leaves of numbered rows, with what these are and what was done with them."""
 
 
 def _heads(connection: Connection) -> dict[int, SignedHead]:
@@ -111,7 +121,7 @@ def _period(
     day: date,
     tree: merkle.Frontier,
     reached: dict[int, int],
-    stated: dict[int, int],
+    numbered: dict[tuple[str, int], int],
     *,
     sealed: bool,
 ) -> Iterator[str]:
@@ -137,13 +147,16 @@ def _period(
                 today = digests.entries_content(
                     cursor, number, digests.Batches(leaf.bucket, leaf.after, leaf.to)
                 )
-            elif leaf.kind == "statements":
+            elif leaf.kind in _NUMBERED:
                 signed = msgspec.json.decode(leaf.content)
-                if signed["after"] != stated.get(leaf.bucket, 0):
-                    yield f"statements of account of bucket {leaf.bucket} before those of {day} are in no leaf"
-                stated[leaf.bucket] = signed["to"]
-                today = digests.statements_content(
-                    cursor, number, digests.Numbers(leaf.bucket, signed["after"], signed["to"])
+                if signed["after"] != numbered.get((leaf.kind, leaf.bucket), 0):
+                    yield f"{_NUMBERED[leaf.kind][0]} of bucket {leaf.bucket} before those of {day} are in no leaf"
+                numbered[leaf.kind, leaf.bucket] = signed["to"]
+                numbers = digests.Numbers(leaf.bucket, signed["after"], signed["to"])
+                today = (
+                    digests.units_content(cursor, number, numbers)
+                    if leaf.kind == "units"
+                    else digests.statements_content(cursor, number, numbers, with_root="root" in signed)
                 )
             else:
                 today = reads.pop(leaf.bucket, None)
@@ -162,10 +175,11 @@ def _changed(leaf: _Leaf, day: date, today: bytes | None) -> Iterator[str]:
         counts = f"{signed['entries']} were signed, {now.get('entries', 0)} stand there"
         yield f"entries of bucket {leaf.bucket} posted up to {day} are not those that were signed: {counts}"
         return
-    if leaf.kind == "statements":
+    if leaf.kind in _NUMBERED:
+        what, done = _NUMBERED[leaf.kind]
         yield (
-            f"statements of account of bucket {leaf.bucket} made up to {day} are not those that were signed: "
-            f"{signed['statements']} were signed, {now.get('statements', 0)} stand there"
+            f"{what} of bucket {leaf.bucket} {done} up to {day} are not those that were signed: "
+            f"{signed[leaf.kind]} were signed, {now.get(leaf.kind, 0)} stand there"
         )
         return
     for table in sorted({*signed["tables"], *now.get("tables", {})}):

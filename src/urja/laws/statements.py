@@ -124,12 +124,9 @@ JOIN {_CLOSED.format(on="r.agreement_id = e.agreement_id AND r.period_start = e.
 CROSS JOIN now WHERE e.posted_at < now.at - interval '24 hours' AND {_NOT_DUE}
 GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 - constants of this module
-# Statements began, for all agreements, on the day of the first one of any. UTC's next day is not before it in any zone.
 _MISSING: Final = f"""
-WITH {_NOW},
-began AS (SELECT (min(s.made_at) AT TIME ZONE 'UTC')::date + 1 AS day
-    FROM generate_series(0, 1023) series JOIN statements_statement s ON s.bucket = series AND s.number = 1)
-SELECT r.agreement_id, r.period_start FROM began
+WITH {_NOW}
+SELECT r.agreement_id, r.period_start FROM statements_began began
 JOIN {_CLOSED.format(on="r.billed_end > began.day AND r.billed_first < r.billed_end")}
 CROSS JOIN now
 WHERE r.agreement_id >= %(bucket)s::bigint << 40 AND r.agreement_id < (%(bucket)s::bigint + 1) << 40

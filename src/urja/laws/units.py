@@ -22,6 +22,18 @@ SELECT DISTINCT ON (zone) * FROM ({_ROWS} WHERE agreement_id = %s AND period_sta
 """
 
 
+# A change of tariff that leaves units behind is refused. This finds those that were left before it was.
+_LEFT: LiteralString = """
+SELECT u.agreement_id, u.zone, u.closing_wh, u.period_start FROM (
+    SELECT DISTINCT ON (agreement_id, zone) agreement_id, zone, closing_wh, period_start FROM billing_unit_bank
+    WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40
+    ORDER BY agreement_id, zone, period_start DESC, version DESC) u
+WHERE u.closing_wh <> 0 AND EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = u.agreement_id
+    AND r.period_start > u.period_start AND r.billed_first < r.billed_end)
+ORDER BY 1, 2
+"""
+
+
 class _Row(NamedTuple):
     agreement_id: int
     zone: int
@@ -94,6 +106,11 @@ def following(connection: Connection, bucket: int, _proven: int) -> Iterator[str
             yield f"{row.name} does not add up"
         before = row
     yield from _opened(before, left)
+    for agreement_id, zone, units_wh, start in connection.execute(_LEFT, {"bucket": bucket}):
+        yield (
+            f"bank {zone} of agreement {agreement_id} has {units_wh} from the period from {start}, and its tariff of a later "
+            "period has no such bank: give the agreement one that takes the bank on"
+        )
 
 
 def _opened(newest: _Row | None, left: tuple[tuple[int, int], int] | None) -> Iterator[str]:

@@ -460,9 +460,7 @@ def _earlier_demands(agreement_ids: Sequence[int]) -> dict[int, list[EarlierDema
     return earlier_demands(agreement_ids, usage.zone()) if agreement_ids else {}
 
 
-def _measured_otherwise(
-    basis: Basis, rated: billing.Rated, earlier: Iterable[EarlierDemand]
-) -> bool:
+def _measured_otherwise(basis: Basis, rated: billing.Rated, earlier: Iterable[EarlierDemand]) -> bool:
     """Return whether the newest determinants of a period's charged days are not those that it was rated by.
 
     Nor are those of earlier periods, where ratchets go by them.

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from urja.apps.billing import queries as billing, reviews
+from urja.apps.statements.queries import refused_statements
 from urja.pipeline import instalments, statements
 from urja.pipeline.close import CUTOFF, CloseResult, close_days
 from urja.pipeline.credits import post_credits
@@ -26,7 +27,7 @@ class Posted:
     statements: int = 0
     """Statements of account that were made."""
     refused: list[str] = field(default_factory=list)
-    """For each account whose statement the database refuses: why."""
+    """For each account whose statement the database refuses, whether in this run or before: why."""
 
     @property
     def entries(self) -> int:
@@ -65,8 +66,8 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
         posted.credits += post_credits(now)
         posted.dues += settled.entries
     # Last: what is posted for days that are closed by now is stated.
-    stated = statements.make_due(now)
-    posted.statements, posted.refused = stated.statements, stated.problems
+    posted.statements = statements.make_due(now).statements
+    posted.refused = [one.problem for one in refused_statements()]
     if posted.entries or posted.closed.days or posted.statements or reviews_ended:
         log.info(
             "posted",

@@ -1,4 +1,5 @@
-"""The pipeline's stage `seal`: at the close of each local day, the day's entries, reads and statements of account go into the signed log.
+"""The pipeline's stage `seal`: at the close of each local day, the day's entries, reads, statements of account and banked units go into the
+signed log.
 
 A day is sealed some minutes after its end: its entries are those posted by then with a time before midnight, its
 reads those recorded since the previous seal. After a stop of several days one head covers them all. Heads are
@@ -56,6 +57,7 @@ class Sealer:
             signed_log.add_entries(period, self.zone)
             signed_log.add_reads(period)
             signed_log.add_statements(period, self.zone)
+            signed_log.add_units(period, self.zone)
             head = signed_log.sign(period, now, self.private_key).head
             log.info("day sealed", day=str(head.day), number=head.number, size=head.size, root=head.root)
         self._export()

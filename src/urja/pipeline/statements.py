@@ -20,7 +20,7 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.statements import operations as statements
 from urja.apps.statements.kinds import OneBill, StatementLine, StatementRead, StatementRow, StatementTariff
-from urja.apps.statements.operations import ClosedPeriod, DuePeriod, PeriodToState
+from urja.apps.statements.operations import ClosedPeriod, DuePeriod, PeriodKey, PeriodToState
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.core.rating import rows_between
@@ -67,14 +67,12 @@ class Made:
     """Statements that were made, and those that wait."""
 
     statements: int = 0
-    waiting: list[DuePeriod] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    """For each account whose statement the database refuses: why, and what to do."""
+    waiting: dict[PeriodKey, str] = field(default_factory=dict)
+    """With the reason for which the database refuses it; empty where its account is held back."""
 
     def __iadd__(self, other: "Made") -> Self:
         self.statements += other.statements
-        self.waiting += other.waiting
-        self.problems += other.problems
+        self.waiting |= other.waiting
         return self
 
 
@@ -85,7 +83,7 @@ def make_due(now: datetime) -> Made:
         # Each is made, removed or put off, and a period may be due behind it.
         while (done := _make(bucket, now)) is not None:
             made += done
-    for problem in made.problems:
+    for problem in filter(None, made.waiting.values()):
         log.error("statement refused", problem=problem)
     if made.statements:
         log.info("statements made", made=made.statements)
@@ -108,7 +106,7 @@ def _make(bucket: int, now: datetime) -> Made | None:
         for one in wanted:
             agreement = agreements[one.agreement_id]
             if usage.unratable_reason(agreement, midnight(one.period_start, usage.zone())):
-                made.waiting.append(one)
+                made.waiting[one.key] = ""
                 continue
             period = usage.period_of(agreement, one.period_start)
             last = min(period.end, usage.days_of(agreement).end) - ONE_DAY
@@ -121,7 +119,7 @@ def _make(bucket: int, now: datetime) -> Made | None:
         for period, group in sorted(by_period.items()):
             made += _state(bucket, group, agreements, period, now)
         statements.postpone(made.waiting, now + HELD)
-        statements.remove([one for one in due if one not in made.waiting])
+        statements.remove([one for one in due if one.key not in made.waiting])
     return made
 
 
@@ -137,7 +135,7 @@ def _state(
     try:
         with transaction.atomic():
             bills = _post_as_one_bill(bucket, [agreements[one.agreement_id] for one in group], period, now)
-            made.waiting = [one for one in group if one.agreement_id not in bills]
+            made.waiting = {one.key: "" for one in group if one.agreement_id not in bills}
             ready = [
                 _to_state(one, agreements[one.agreement_id], period, bills[one.agreement_id])
                 for one in group
@@ -149,12 +147,8 @@ def _state(
             account_id = agreements[group[0].agreement_id].account_id
             # Without the place in the database's functions, which follows in lines of its own.
             why = str(error).partition("\n")[0]
-            return Made(
-                waiting=list(group),
-                problems=[
-                    f"account {account_id}: the database refuses the statement from {period.first}: {why}"
-                ],
-            )
+            said = f"account {account_id}: the database refuses the statement from {period.first}: {why}"
+            return Made(waiting={group[0].key: said})
         half = len(group) // 2
         made = _state(bucket, group[:half], agreements, period, now)
         made += _state(bucket, group[half:], agreements, period, now)

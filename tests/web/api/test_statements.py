@@ -24,6 +24,8 @@ def test_statements_are_for_those_who_may_see_the_ledger(api, society, postgres)
     digest = hashlib.sha256(bytes.fromhex(whole["previous_sha256"]) + canonical(whole["content"])).hexdigest()
     assert digest == whole["sha256"] == stated.summary.sha256
     assert api("secretary").get(address).status_code == 403
+    proof = api("consumer").get(f"{address}/{listed['number']}/proof")
+    assert (proof.status_code, "sealed statement" in proof.json()["detail"]) == (404, True)
     assert api("consumer").get(f"{address}/9-9").status_code == 404
     other = society.elsewhere.account_id
     assert api("consumer").get(f"/accounts/{other}/statements/{listed['number']}").status_code == 404

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 
 from urja.apps.billing import day_money, unit_banks, usage
-from urja.apps.billing.kinds import Cause
+from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
 from urja.apps.books.chain import parse_json, plain_json
 from urja.apps.contracts import queries as contracts
 from urja.apps.determinants import queries as determinants
@@ -286,7 +286,7 @@ def _before(entry: ChargeEntry) -> tuple[int, int | None]:
 
 def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
     if evidence.determinants is None:
-        return []
+        return _lacking_determinants(entry, evidence.calculation)
     faults = _past_faults(entry, evidence.calculation)
     version, sha256 = evidence.determinants
     as_of = evidence.calculation.through - ONE_DAY
@@ -305,6 +305,21 @@ def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
         for each, value in evidence.calculation.measured_totals.items()
         if each not in MONEY and stored.values.get(each) != value
     ]
+
+
+def _lacking_determinants(entry: ChargeEntry, calculation: Calculation) -> list[str]:
+    """Return that a charge of energy names no determinants, where it should.
+
+    A period whose calendar begins later has none, nor has a day that a change of tariff has put into another period.
+    """
+    if not calculation.energy_wh or any(
+        tariffs.version_with_hash(sha256).calendar for sha256 in calculation.tariffs
+    ):
+        return []
+    as_of = calculation.through - ONE_DAY
+    if determinants.has_row_of_another_period(entry.agreement_id, entry.period_start, as_of):
+        return []
+    return [f"the entry was calculated from {calculation.energy_wh}, {NO_DETERMINANTS}"]
 
 
 def _money_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:

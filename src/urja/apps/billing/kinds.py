@@ -23,6 +23,10 @@ class Cause(StrEnum):
     EXCHANGE = "exchange"
 
 
+NO_DETERMINANTS: Final = "and names no determinants"
+"""End of the fault of a charge of energy that does not name what it was calculated from."""
+
+
 class RefusalCause(StrEnum):
     """Why a period that is older than the look-back limit would have been charged more."""
 

@@ -18,6 +18,12 @@ SELECT id, plan_id, account_id, due_on, seq FROM billing_instalment;
 CREATE VIEW billing.deposit WITH (security_invoker) AS
 SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM billing_deposit;
 
+-- Banked units in the order in which they were recorded.
+CREATE VIEW billing.unit_bank WITH (security_invoker) AS
+SELECT agreement_id >> 40 AS bucket, number, agreement_id, zone, period_start, version, as_of, opening_wh, imported_wh,
+    exported_wh, used_wh, settled_wh, closing_wh, ends, determinants_version, determinants_sha256, tariff_sha256, recorded_at
+FROM billing_unit_bank;
+
 -- Which opening balances are signed off, and which of the others have to be before the first charge.
 CREATE VIEW billing.opening_balance WITH (security_invoker) AS
 SELECT DISTINCT ON (agreement_id) agreement_id, recorded_at, content_sha256 <> '' AS signed_off,

@@ -260,6 +260,16 @@ def named_row(agreement_id: int, period: date, as_of: date, version: int) -> Nam
         return next((_named(*row[1:]) for row in cursor.fetchall()), None)
 
 
+def has_row_of_another_period(agreement_id: int, period: date, as_of: date) -> bool:
+    """Return whether a day has determinants in a period with another first day than `period`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM determinants_row WHERE agreement_id = %s AND as_of = %s AND period <> %s)",
+            [agreement_id, as_of, period],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def newest_named(agreement_ids: Sequence[int], period: date, as_of: date) -> dict[int, NamedRow]:
     """Return the newest version of each agreement's determinants from the first day of a period to `as_of`."""
     with connection.cursor() as cursor:

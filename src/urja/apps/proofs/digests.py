@@ -1,7 +1,9 @@
 """Contents of the leaves of the signed log, calculated from rows: for the close that writes them, and for proofs.
 
 A leaf of *entries* has the root of a Merkle tree over a bucket's entries of a run of batches. A leaf of *statements* has
-the last hash of a run of a bucket's statements of account, taken over their contents again. A leaf of *reads* has,
+the last hash of a run of a bucket's statements of account, taken over their contents again, and the root of a Merkle tree
+over their hashes, so that one of them is proven without the others. A leaf of *units* has the SHA-256 over a run of a bucket's
+banked units. A leaf of *reads* has,
 for each table and UTC day, the number of reads of a bucket stored in the period and the SHA-256 over them in the order
 of their keys. A withdrawn read counts unchanged in the period in which it was stored, and once more in the period in
 which it was withdrawn.
@@ -90,28 +92,52 @@ def entries_content(cursor: Cursor, period: int, batches: Batches) -> bytes | No
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A run of statements of account of a bucket: those after number `after`, up to and including `to`."""
+    """A run of numbered rows of a bucket: those after number `after`, up to and including `to`."""
 
     bucket: int
     after: int
     to: int
 
 
-def statements_content(cursor: Cursor, period: int, numbers: Numbers) -> bytes | None:
-    """Return the content of the leaf of a run of statements; None where none is in it."""
+def statement_hash(previous: bytes, content: str) -> bytes:
+    """Return the hash of a statement in its series."""
+    return hashlib.sha256(previous + content.encode()).digest()
+
+
+def statement_leaf(statement_sha256: bytes) -> bytes:
+    """Return the leaf hash of a statement. Its chained hash covers all that it states."""
+    return merkle.leaf_hash(statement_sha256)
+
+
+def statement_hashes(cursor: Cursor, numbers: Numbers) -> list[bytes]:
+    """Return the hash before a run of statements, and the hash of each, calculated again; nothing where none is in it."""
     cursor.execute(
         "SELECT previous_sha256, content FROM statements.statement "
         "WHERE bucket = %(bucket)s AND number > %(after)s AND number <= %(to)s ORDER BY number",
         {"bucket": numbers.bucket, "after": numbers.after, "to": numbers.to},
     )
-    count, hashed, before = 0, b"", ""
+    hashes: list[bytes] = []
     for previous, content in cursor.fetchall():
-        if not count:
-            hashed, before = bytes(previous), bytes(previous).hex()
-        hashed = hashlib.sha256(hashed + content.encode()).digest()
-        count += 1
-    if not count:
+        if not hashes:
+            hashes.append(bytes(previous))
+        hashes.append(statement_hash(hashes[-1], content))
+    return hashes
+
+
+def statements_content(
+    cursor: Cursor, period: int, numbers: Numbers, *, with_root: bool = True
+) -> bytes | None:
+    """Return the content of the leaf of a run of statements; None where none is in it.
+
+    Leaves that were signed before statements had receipts are without the root.
+    """
+    hashes = statement_hashes(cursor, numbers)
+    if not hashes:
         return None
+    before, *those = hashes
+    tree = merkle.Frontier()
+    for hashed in those:
+        tree.append(statement_leaf(hashed))
     return canonical(
         {
             "kind": "statements",
@@ -119,11 +145,34 @@ def statements_content(cursor: Cursor, period: int, numbers: Numbers) -> bytes |
             "bucket": numbers.bucket,
             "after": numbers.after,
             "to": numbers.to,
-            "statements": count,
-            "before": before,
-            "sha256": hashed.hex(),
+            "statements": tree.size,
+            "before": before.hex(),
+            "sha256": those[-1].hex(),
+            **({"root": tree.root().hex()} if with_root else {}),
         }
     )
+
+
+# Dates as days since 1970 and hashes in hexadecimal: the digest must not depend on a setting of the session.
+_UNITS: Final = """
+SELECT count(*), encode(sha256(string_agg(convert_to(ROW(number, agreement_id, zone, period_start - '1970-01-01'::date, version,
+    as_of - '1970-01-01'::date, opening_wh, imported_wh, exported_wh, used_wh, settled_wh, closing_wh, ends,
+    determinants_version, encode(determinants_sha256, 'hex'), tariff_sha256,
+    (extract(epoch FROM recorded_at) * 1000000)::bigint)::text || E'\\n', 'UTF8'), ''::bytea ORDER BY number)), 'hex')
+FROM billing.unit_bank WHERE bucket = %(bucket)s AND number > %(after)s AND number <= %(to)s
+"""
+
+
+def units_content(cursor: Cursor, period: int, numbers: Numbers) -> bytes | None:
+    """Return the content of the leaf of a run of banked units; None where none is in it."""
+    given = {"bucket": numbers.bucket, "after": numbers.after, "to": numbers.to}
+    cursor.execute(_UNITS, given)
+    found = cursor.fetchone()
+    assert found is not None, "an aggregate has a row"
+    count, digest = found
+    if not count:
+        return None
+    return canonical({"kind": "units", "period": period, **given, "units": count, "sha256": digest})
 
 
 def _instant(column: str) -> str:

@@ -1,6 +1,6 @@
-"""Queries on the signed log: receipts that prove ledger entries, and results of the laws' daily runs."""
+"""Queries on the signed log: receipts that prove ledger entries and statements, and results of the laws' daily runs."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -15,6 +15,7 @@ from urja.apps.proofs.receipts import (
     FORMAT,
     MerklePath,
     ProvenEntry,
+    ProvenStatement,
     Receipt as Receipt,  # noqa: PLC0414 - part of this interface
 )
 from urja.base.ids import bucket_of
@@ -46,7 +47,7 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
             return None
         size = signed.head.size
         proven = list[ProvenEntry]()
-        trees: dict[int, _Tree] = {}
+        trees: dict[int, _Tree[tuple[int, int]]] = {}
         cursor.execute(
             f"SELECT e.previous_hash, a.currency, {', '.join(f'e.{name}' for name in HASHED)} FROM books.entry e "  # noqa: S608 - columns of a constant
             "JOIN books.account a ON a.id = e.account_id "
@@ -62,7 +63,10 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
             leaf = _leaf_of(cursor, bucket, row["batch"], size)
             if leaf is None:
                 return None
-            tree = trees.get(leaf.index) or trees.setdefault(leaf.index, _Tree.of(cursor, leaf.batches))
+            if leaf.index not in trees:
+                leaves = digests.entries(cursor, leaf.batches)
+                trees[leaf.index] = _Tree(((account, seq), hashed) for account, seq, hashed in leaves)
+            tree = trees[leaf.index]
             index = tree.places[account_id, row["seq"]]
             proven.append(
                 ProvenEntry(
@@ -76,6 +80,55 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
                 )
             )
     return Receipt(format=FORMAT, entries=proven, head=signed)
+
+
+_STATEMENT: Final = """
+SELECT s.previous_sha256, s.content, l.index, l.content, (l.content::jsonb->>'after')::bigint,
+    (l.content::jsonb->>'to')::bigint
+FROM statements.statement s JOIN proofs_leaf l ON l.kind = 'statements' AND l.bucket = s.bucket
+    AND (l.content::jsonb->>'after')::bigint < s.number AND (l.content::jsonb->>'to')::bigint >= s.number
+WHERE s.bucket = %s AND s.account_id = %s AND s.number = %s AND l.index < %s AND l.content::jsonb ? 'root'
+"""
+
+
+def statement_receipt(account_id: int, number: int) -> Receipt | None:
+    """Return the proof of a statement of an account, by its number in its series, by the last head.
+
+    None where the account has no such statement, where it is in no closed day yet, or in one that was signed before
+    statements had receipts.
+    """
+    bucket = bucket_of(account_id)
+    with connection.cursor() as cursor:
+        signed = _last_head(cursor)
+        if signed is None:
+            return None
+        size = signed.head.size
+        cursor.execute(_STATEMENT, [bucket, account_id, number, size])
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        previous, content, index, day, after, to = found
+        _, *hashes = digests.statement_hashes(cursor, digests.Numbers(bucket, after, to))
+        leaves = ((of_series, digests.statement_leaf(one)) for of_series, one in enumerate(hashes, after + 1))
+        tree = _Tree(leaves)
+        place = tree.places[number]
+        proven = ProvenStatement(
+            content=content,
+            previous_sha256=bytes(previous).hex(),
+            in_day=_way(place, merkle.inclusion_proof(place, tree.size, tree.node)),
+            day=day,
+            in_log=_way(index, _log_proof(cursor, index, size)),
+        )
+    return Receipt(format=FORMAT, entries=[], statements=[proven], head=signed)
+
+
+def is_statement_sealed(account_id: int, number: int) -> bool:
+    """Return whether a statement of an account, by its number in its series, can be proven."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(size), 0) FROM proofs_head")
+        (size,) = cursor.fetchone()
+        cursor.execute(_STATEMENT, [bucket_of(account_id), account_id, number, size])
+        return cursor.fetchone() is not None
 
 
 def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST) -> list[int]:
@@ -93,21 +146,18 @@ def sealed_entries(account_id: int, before: int | None = None, limit: int = MOST
         return [seq for (seq,) in cursor.fetchall()]
 
 
-class _Tree:
-    """The Merkle tree of a bucket's entries of a day, in memory: some thousand hashes."""
+class _Tree[Key: Hashable]:
+    """The Merkle tree of a bucket's entries or statements of a day, in memory: some thousand hashes."""
 
-    def __init__(self) -> None:
-        self.places: dict[tuple[int, int], int] = {}
+    def __init__(self, leaves: Iterable[tuple[Key, bytes]]) -> None:
+        """Build the tree of leaves, each with a key by which its place is found."""
+        self.places: dict[Key, int] = {}
         self._nodes: dict[tuple[int, int], bytes] = {}
-
-    @classmethod
-    def of(cls, cursor: CursorWrapper, batches: digests.Batches) -> "_Tree":
-        tree, growing = cls(), merkle.Frontier()
-        for account_id, seq, leaf in digests.entries(cursor, batches):
-            tree.places[account_id, seq] = growing.size
+        growing = merkle.Frontier()
+        for key, leaf in leaves:
+            self.places[key] = growing.size
             for level, index, hashed in growing.append(leaf):
-                tree._nodes[level, index] = hashed
-        return tree
+                self._nodes[level, index] = hashed
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""Receipts and statements that prove themselves: entries, their Merkle paths to the log's root, and the signed head.
+"""Receipts: ledger entries and statements of account, their Merkle paths to the log's root, and the signed head.
 
 Checking needs only the file and a head, no database and no Django: every hash is calculated again.
 """
@@ -9,12 +9,14 @@ from typing import Final
 import msgspec
 
 from urja.apps.books.chain import HASHED, entry_hash
-from urja.apps.proofs.digests import entry_leaf
+from urja.apps.proofs.digests import entry_leaf, statement_hash, statement_leaf
 from urja.base.untyped_values import JsonObject
 from urja.core import merkle
 from urja.core.heads import SignedHead
 
 FORMAT: Final = 1
+_MALFORMED: Final = (ValueError, TypeError, AssertionError, msgspec.MsgspecError)
+"""What is raised over a part of a receipt that is not of its form."""
 
 
 class ProofError(Exception):
@@ -42,11 +44,25 @@ class ProvenEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     in_log: MerklePath
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One or more entries, and the head that their paths lead to."""
+class ProvenStatement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A statement of account with two paths: in its bucket's tree of the day, and in the log."""
+
+    content: str
+    """What it states, byte by byte as it was hashed."""
+    previous_sha256: str
+    """Hash of the statement before it in its series."""
+    in_day: MerklePath
+    day: str
+    """Content of the log's leaf, byte by byte: bucket, numbers, number of statements, and their root."""
+    in_log: MerklePath
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Entries or statements of account, and the head that their paths lead to."""
 
     format: int
     entries: list[ProvenEntry]
+    statements: list[ProvenStatement] = []
     head: SignedHead
 
 
@@ -54,8 +70,15 @@ class _Day(msgspec.Struct, frozen=True):
     """The fields of a leaf's content that checking uses."""
 
     kind: str
-    entries: int
     root: str
+    entries: int = 0
+    statements: int = 0
+
+
+class _Stated(msgspec.Struct, frozen=True):
+    """The field of a statement's content by which faults name it."""
+
+    number: str
 
 
 def check(receipt: Receipt, kept: Sequence[SignedHead], key: str = "") -> SignedHead:
@@ -66,11 +89,13 @@ def check(receipt: Receipt, kept: Sequence[SignedHead], key: str = "") -> Signed
     """
     if receipt.format != FORMAT:
         raise ProofError(f"the receipt is of format {receipt.format}, this version knows {FORMAT}")
-    if not receipt.entries:
+    if not receipt.entries and not receipt.statements:
         raise ProofError("the receipt has no entries")
     head = _head(receipt, kept, key)
     for proven in receipt.entries:
         _check_entry(proven, head)
+    for stated in receipt.statements:
+        _check_statement(stated, head)
     return head
 
 
@@ -98,20 +123,35 @@ def _check_entry(proven: ProvenEntry, signed: SignedHead) -> None:
         hashed = entry_hash(
             bytes.fromhex(proven.previous_hash), {name: proven.entry[name] for name in HASHED}
         )
-        day = msgspec.json.decode(proven.day, type=_Day)
         leaf = entry_leaf(account_id, seq, hashed, proven.currency)
-        in_day, in_log = _path(proven.in_day), _path(proven.in_log)
-        root, log_root = bytes.fromhex(day.root), bytes.fromhex(signed.head.root)
+        _check_paths(proven, leaf, "entries", f"entry {seq} of account {account_id}", signed)
     except KeyError as error:
         raise ProofError(f"an entry lacks {error}") from None
-    except (ValueError, TypeError, AssertionError, msgspec.MsgspecError) as error:
+    except _MALFORMED as error:
         raise ProofError(f"an entry is not of the form that receipts have: {error}") from None
-    name = f"entry {seq} of account {account_id}"
-    if day.kind != "entries":
+
+
+def _check_statement(proven: ProvenStatement, signed: SignedHead) -> None:
+    try:
+        leaf = statement_leaf(statement_hash(bytes.fromhex(proven.previous_sha256), proven.content))
+        number = msgspec.json.decode(proven.content, type=_Stated).number
+        _check_paths(proven, leaf, "statements", f"statement {number}", signed)
+    except _MALFORMED as error:
+        raise ProofError(f"a statement is not of the form that receipts have: {error}") from None
+
+
+def _check_paths(
+    proven: ProvenEntry | ProvenStatement, leaf: bytes, kind: str, name: str, signed: SignedHead
+) -> None:
+    day = msgspec.json.decode(proven.day, type=_Day)
+    in_day, in_log = _path(proven.in_day), _path(proven.in_log)
+    root, log_root = bytes.fromhex(day.root), bytes.fromhex(signed.head.root)
+    if day.kind != kind:
         raise ProofError(f"{name} is proven by a leaf of another kind")
-    if not merkle.verify_inclusion(leaf, proven.in_day.index, day.entries, in_day, root):
+    size = day.entries if kind == "entries" else day.statements
+    if not merkle.verify_inclusion(leaf, proven.in_day.index, size, in_day, root):
         raise ProofError(
-            f"{name} is not among the entries of its bucket's day: it was changed, or its proof was"
+            f"{name} is not among the {kind} of its bucket's day: it was changed, or its proof was"
         )
     leaf_of_day = merkle.leaf_hash(proven.day.encode())
     if not merkle.verify_inclusion(leaf_of_day, proven.in_log.index, signed.head.size, in_log, log_root):

@@ -4,9 +4,10 @@ Each step is a transaction of its own and can be repeated. A close that was kill
 day it was begun for. Entries and reads stored meanwhile belong to the next period.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -103,42 +104,65 @@ def add_reads(period: Period) -> int:
     return len(fresh)
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """Rows that are numbered in their bucket, under its lock."""
+
+    kind: str
+    """That of their leaves."""
+    view: str
+    at: str
+    """Column of the instant at which a row was stored."""
+    content: Callable[[CursorWrapper, int, digests.Numbers], bytes | None]
+
+
+_STATEMENTS: Final = _Numbered("statements", "statements.statement", "made_at", digests.statements_content)
+_UNITS: Final = _Numbered("units", "billing.unit_bank", "recorded_at", digests.units_content)
+
+
 def add_statements(period: Period, zone: ZoneInfo) -> int:
     """Append a leaf for each bucket with statements of account made up to the end of the day; returns how many."""
+    return _add_numbered(period, zone, _STATEMENTS)
+
+
+def add_units(period: Period, zone: ZoneInfo) -> int:
+    """Append a leaf for each bucket with units that were banked up to the end of the day; returns how many."""
+    return _add_numbered(period, zone, _UNITS)
+
+
+def _add_numbered(period: Period, zone: ZoneInfo, rows: _Numbered) -> int:
     end = midnight(period.day + ONE_DAY, zone)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT s.bucket FROM statements.statement s WHERE s.made_at < %(end)s AND s.number > ("
+            f"SELECT DISTINCT s.bucket FROM {rows.view} s WHERE s.{rows.at} < %(end)s AND s.number > ("  # noqa: S608 - constants of this module
             "  SELECT coalesce(max((l.content::jsonb->>'to')::bigint), 0) FROM proofs_leaf l "
-            "  WHERE l.kind = 'statements' AND l.bucket = s.bucket) ORDER BY 1",
-            {"end": end},
+            "  WHERE l.kind = %(kind)s AND l.bucket = s.bucket) ORDER BY 1",
+            {"end": end, "kind": rows.kind},
         )
         buckets = [bucket for (bucket,) in cursor.fetchall()]
-    return sum(_add_statements(period, bucket, end) for bucket in buckets)
+    return sum(_add_run(period, bucket, end, rows) for bucket in buckets)
 
 
-def _add_statements(period: Period, bucket: int, end: datetime) -> bool:
+def _add_run(period: Period, bucket: int, end: datetime, rows: _Numbered) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
-        # Statements are made under the bucket's lock: with it, none up to the last one is missing.
+        # They are stored under the bucket's lock: with it, none up to the last one is missing.
         locking.lock_bucket(bucket)
         cursor.execute(
-            "SELECT coalesce(max((content::jsonb->>'to')::bigint), 0) FROM proofs_leaf "
-            "WHERE kind = 'statements' AND bucket = %s",
-            [bucket],
+            "SELECT coalesce(max((content::jsonb->>'to')::bigint), 0) FROM proofs_leaf WHERE kind = %s AND bucket = %s",
+            [rows.kind, bucket],
         )
         (after,) = cursor.fetchone()
         cursor.execute(
-            "SELECT coalesce(min(number) FILTER (WHERE made_at >= %(end)s) - 1, max(number)) FROM statements.statement "
+            f"SELECT coalesce(min(number) FILTER (WHERE {rows.at} >= %(end)s) - 1, max(number)) FROM {rows.view} "  # noqa: S608 - constants of this module
             "WHERE bucket = %(bucket)s AND number > %(after)s",
             {"end": end, "bucket": bucket, "after": after},
         )
         (to,) = cursor.fetchone()
-        content = digests.statements_content(
-            cursor, period.number, digests.Numbers(bucket, after, after if to is None else to)
-        )
+        numbers = digests.Numbers(bucket, after, after if to is None else to)
+        content = rows.content(cursor, period.number, numbers)
         if content is None:
             return False
-        _append(cursor, period, "statements", bucket, content, None)
+        _append(cursor, period, rows.kind, bucket, content, None)
     return True
 
 

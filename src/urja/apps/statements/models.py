@@ -68,13 +68,18 @@ class DueStatement(models.Model):
     """When it is made at the earliest: a day that was closed provisionally waits for its read."""
     recorded_at = models.DateTimeField()
     """When it was closed, or charged otherwise. A statement that is held back moves `due_at` and not this."""
+    problem = models.TextField(db_default="")
+    """Why the database refused it the last time, as a sentence; empty where it did not."""
 
     class Meta:
         db_table = "statements_due"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["agreement", "period_start"], name="statements_due_once"),
         ]
-        indexes: ClassVar = [models.Index(fields=["due_at"], name="statements_due_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="statements_due_at"),
+            models.Index(fields=["agreement"], condition=~Q(problem=""), name="statements_due_refused"),
+        ]
 
     def __str__(self) -> str:
         return f"statement of agreement {self.agreement_id} from {self.period_start}"

@@ -1,7 +1,7 @@
 """Statements of account that are due, and their making, in the caller's transaction."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -57,6 +57,10 @@ def record_charged(periods: Iterable[tuple[int, date]], at: datetime) -> None:
         )
 
 
+type PeriodKey = tuple[int, date]
+"""An agreement and the first day of a period."""
+
+
 @dataclass(frozen=True, slots=True)
 class DuePeriod:
     """A period that a statement is due for, with the newest one that it has."""
@@ -65,6 +69,11 @@ class DuePeriod:
     period_start: date
     closed: bool
     newest: Stated | None
+
+    @property
+    def key(self) -> PeriodKey:
+        """Its agreement and first day."""
+        return self.agreement_id, self.period_start
 
 
 def due_buckets(now: datetime) -> list[int]:
@@ -117,12 +126,12 @@ def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
         ]
 
 
-def postpone(periods: Iterable[DuePeriod], until: datetime) -> None:
-    """Let statements be made later: their accounts are held back, or the database has refused them."""
+def postpone(periods: Mapping[PeriodKey, str], until: datetime) -> None:
+    """Let statements be made later: the database has refused them for a reason, or, without one, their accounts are held back."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE statements_due SET due_at = %s WHERE agreement_id = %s AND period_start = %s",
-            [(until, one.agreement_id, one.period_start) for one in periods],
+            "UPDATE statements_due SET due_at = %s, problem = %s WHERE agreement_id = %s AND period_start = %s",
+            [(until, problem, *key) for key, problem in periods.items()],
         )
 
 

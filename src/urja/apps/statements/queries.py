@@ -1,5 +1,6 @@
 """Statements of account: those of an account, and one of them with everything that it states."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -8,7 +9,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from urja.apps.statements.kinds import StatementContent, number_of
-from urja.apps.statements.models import Statement as _Row
+from urja.apps.statements.models import DueStatement, Statement as _Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class StatementSummary:
     """A statement of account without its content; amounts in minor units."""
 
     number: str
+    of_series: int
+    """Its number in its series."""
     account_id: int
     agreement_id: int
     period_from: date
@@ -42,6 +45,17 @@ class Statement:
     """Hash of the statement before it in its series."""
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedStatement:
+    """A statement that the database refuses: it is tried again each hour until it is made."""
+
+    agreement_id: int
+    period_from: date
+    since: datetime
+    """When its period was closed, or charged otherwise."""
+    problem: str
+
+
 _ALL: Final = 1200
 """More statements than an account can have in a hundred years."""
 
@@ -50,6 +64,15 @@ def statements_of(account_id: int, limit: int = _ALL) -> list[StatementSummary]:
     """Return the statements of an account, the newest period first, of each period the newest statement first."""
     rows = _rows().filter(account_id=account_id).defer("content")
     return [_summary(row) for row in rows.order_by("-period_start", "-number")[:limit]]
+
+
+def refused_statements(agreement_ids: Sequence[int] | None = None) -> list[RefusedStatement]:
+    """Return the statements that the database refuses, of some agreements or of all, the oldest first."""
+    rows = DueStatement.objects.exclude(problem="").order_by("recorded_at", "agreement_id", "period_start")
+    if agreement_ids is not None:
+        rows = rows.filter(agreement_id__in=agreement_ids)
+    columns = rows.values_list("agreement_id", "period_start", "recorded_at", "problem")
+    return [RefusedStatement(*row) for row in columns]
 
 
 def statement(account_id: int, number: str) -> Statement | None:
@@ -76,6 +99,7 @@ def _summary(row: _Row) -> StatementSummary:
     revision = getattr(row, "revision", None)
     return StatementSummary(
         number=number_of(row.bucket, row.number),
+        of_series=row.number,
         account_id=row.account_id,
         agreement_id=row.agreement_id,
         period_from=row.period_start,

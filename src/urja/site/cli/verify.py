@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from urja.apps.proofs.receipts import ProofError, Receipt, check
+from urja.apps.statements.kinds import StatementContent
 from urja.base.json_files import UNREADABLE
 from urja.core.heads import SignedHead, faults
 from urja.laws import (
@@ -61,8 +62,8 @@ def verify(
 ) -> None:
     """Check the ledger's laws and the signed log; exit 1 if a law is broken.
 
-    With --receipt and --head: check that an entry is in the signed log. With --heads: check that signed heads belong to
-    one log.
+    With --receipt and --head: check that an entry or a statement of account is in the signed log. With --heads: check
+    that signed heads belong to one log.
     """
     if heads is not None:
         check_heads(heads)
@@ -127,7 +128,7 @@ def compared_with_truth(connection: Connection, fleet_file: Path, now: datetime)
 
 
 def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
-    """Print the entry that a receipt proves; exit 1 where the proof fails.
+    """Print the entries and statements that a receipt proves; exit 1 where the proof fails.
 
     Raises CommandError where the file is not a receipt.
     """
@@ -141,12 +142,14 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"proven": False, "error": str(error)}) if as_json else f"NOT PROVEN  {error}")
         raise SystemExit(Exit.FAILED) from None
     entries = [proven.entry for proven in receipt.entries]
+    stated = [msgspec.json.decode(proven.content, type=StatementContent) for proven in receipt.statements]
     if as_json:
         told = {
             "proven": True,
             "day": signed.head.day.isoformat(),
             "key": signed.head.key,
             "entries": entries,
+            "statements": [msgspec.to_builtins(content) for content in stated],
         }
         click.echo(json.dumps(told, ensure_ascii=False))
         return
@@ -156,6 +159,12 @@ def check_receipt(path: Path, head: Path, key: str, *, as_json: bool) -> None:
             f"proven  entry {entry['seq']} of account {entry['account_id']}: {entry['line']} of "
             f"{entry['amount_minor']} {proven.currency} (minor units), posted {entry['posted_at']}, "
             f"balance after it {entry['balance_after_minor']}"
+        )
+    for content in stated:
+        click.echo(
+            f"proven  statement {content.number} of account {content.account_id}: {content.period_from} to "
+            f"{content.period_to}, charges of {content.total_minor} {content.currency} (minor units), balance at the end "
+            f"{content.closing_minor}"
         )
     click.echo(f"In the log signed for {signed.head.day} with {signed.head.fingerprint}.")
     if not key:

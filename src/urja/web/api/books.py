@@ -635,6 +635,16 @@ def whole_statement(ask: Ask) -> answers.WholeStatement:
     )
 
 
+def proof_of_statement(ask: Ask) -> proofs.Receipt:
+    """Return the proof of one statement of an account."""
+    account_id, number = _account(ask).account_id, ask.parts["number"]
+    found = statements.statement(account_id, number)
+    receipt = None if found is None else proofs.statement_receipt(account_id, found.summary.of_series)
+    if receipt is None:
+        raise ask.missing(f"sealed statement {number} of account {account_id}")
+    return receipt
+
+
 def _statement_of(one: statements.StatementSummary) -> answers.StatementOfAccount:
     return answers.StatementOfAccount(
         number=one.number,

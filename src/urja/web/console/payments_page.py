@@ -15,16 +15,29 @@ from urja.apps.journal import requests
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
 from urja.apps.payments.queries import gateways
+from urja.apps.statements.queries import refused_statements
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.money import CloseDifference, NoteDifference
 from urja.web.console import pages, wording
 from urja.web.console.actor_names import names_of
 from urja.web.console.operation_page import allowed_operation
+from urja.web.console.reviews_page import numbers_of_agreements
+from urja.web.console.search_page import address_of as connection_address
 from urja.web.console.time_formats import moment_of
 from urja.web.shared import formats
 
 SETTLEMENTS: Final = 30
 CLOSED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedStatementLine:
+    number: str
+    href: str
+    period: str
+    since: str
+    why: str
+    """In English, as the pipeline has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,8 @@ class PaymentsPage:
     waiting: list[pages.Unmatched]
     closed: list[pages.Unmatched]
     revenue: pages.Revenue
+    statements: list[RefusedStatementLine]
+    """Statements of account that the database refuses."""
 
 
 def payments_page(now: datetime) -> PaymentsPage:
@@ -44,7 +59,23 @@ def payments_page(now: datetime) -> PaymentsPage:
         waiting=[pages.unmatched(one, now) for one in payments.unmatched()],
         closed=[pages.unmatched(one, now) for one in payments.closed_by_people(CLOSED)],
         revenue=pages.revenue(now, SETTLEMENTS),
+        statements=_refused_statements(now),
     )
+
+
+def _refused_statements(now: datetime) -> list[RefusedStatementLine]:
+    refused = refused_statements()
+    numbers = numbers_of_agreements([one.agreement_id for one in refused])
+    return [
+        RefusedStatementLine(
+            numbers[one.agreement_id],
+            connection_address(numbers[one.agreement_id]),
+            gettext("Billing period from %(day)s") % {"day": formats.day(one.period_from)},
+            moment_of(one.since, now),
+            one.problem,
+        )
+        for one in refused
+    ]
 
 
 @dataclass(frozen=True, slots=True)

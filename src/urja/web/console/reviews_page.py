@@ -63,7 +63,7 @@ def reviews_page(caller: Caller, now: datetime) -> ReviewsPage:
     running, ended = billing.running_reviews(), billing.ended_reviews(ENDED)
     refused = billing.newest_refused_charges(REFUSED)
     reviewed = [one.agreement_id for one in (*running, *ended)]
-    numbers = _numbers([*reviewed, *(one.agreement_id for one in refused)])
+    numbers = numbers_of_agreements([*reviewed, *(one.agreement_id for one in refused)])
     may_decide = caller.area(write_scope(DecideReview.kind())) is not None
     return ReviewsPage(
         running=[_line(one, numbers[one.agreement_id], now, may_decide=may_decide) for one in running],
@@ -76,7 +76,7 @@ def reviews_page(caller: Caller, now: datetime) -> ReviewsPage:
     )
 
 
-def _numbers(agreement_ids: list[int]) -> dict[int, str]:
+def numbers_of_agreements(agreement_ids: list[int]) -> dict[int, str]:
     """Return the consumer number of each agreement's service point."""
     agreements = contracts.agreements(sorted(set(agreement_ids)))
     numbers = consumer_numbers([one.service_point_id for one in agreements])

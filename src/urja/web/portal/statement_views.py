@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from urja.apps.books.queries import currencies
+from urja.apps.proofs import queries as proofs
 from urja.apps.statements.queries import Statement, statement, statements_of
 from urja.web.portal.access import account_or_404
-from urja.web.portal.views import private
+from urja.web.portal.views import private, receipt_file
 from urja.web.shared.clock import business_now
 from urja.web.shared.statement_page import statement_item, statement_page
 
@@ -38,6 +39,7 @@ def one(request: HttpRequest, account_id: int, series: int, number: int) -> Http
         "back": reverse("portal:statements", args=[account_id]),
         "back_title": _("Statements of account"),
         "data": "data.json",
+        "provable": proofs.is_statement_sealed(account_id, number),
     }
     return render(request, "shared/statement.html", context)
 
@@ -55,6 +57,19 @@ def data(request: HttpRequest, account_id: int, series: int, number: int) -> Htt
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@require_safe
+@private
+@login_required
+def proof(request: HttpRequest, account_id: int, series: int, number: int) -> HttpResponse:
+    """Return a file that proves a statement, once its day is sealed."""
+    account_or_404(request, account_id, business_now())
+    found = _statement(account_id, series, number)
+    receipt = proofs.statement_receipt(account_id, number)
+    if receipt is None:
+        raise Http404
+    return receipt_file(receipt, f"urja-receipt-statement-{found.summary.number}.json")
 
 
 def _statement(account_id: int, series: int, number: int) -> Statement:

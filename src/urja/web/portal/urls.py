@@ -37,6 +37,11 @@ urlpatterns = [
         statement_views.data,
         name="statement-data",
     ),
+    path(
+        "accounts/<key:account_id>/statements/<key:series>-<key:number>/proof/",
+        statement_views.proof,
+        name="account-statement-proof",
+    ),
     path("accounts/<key:account_id>/receipts/", receipts.receipts, name="receipts"),
     path("accounts/<key:account_id>/receipts/<key:receipt_id>/", receipts.receipt, name="receipt"),
     path(

@@ -149,6 +149,11 @@ def _proof(account_id: int, seqs: list[int], name: str) -> HttpResponse:
     receipt = proofs.receipt(account_id, seqs) if seqs else None
     if receipt is None:
         raise Http404
+    return receipt_file(receipt, name)
+
+
+def receipt_file(receipt: proofs.Receipt, name: str) -> HttpResponse:
+    """Return a receipt as a file to download."""
     return HttpResponse(
         msgspec.json.encode(receipt),
         content_type="application/json",

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
-from urja.apps.billing.kinds import Cause
+from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries.tariffs import version_with_hash
@@ -157,6 +157,10 @@ def _told(why: billing.EntryExplanation) -> list[str]:
 
 
 def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:
+    if faults and all(fault.endswith(NO_DETERMINANTS) for fault in faults):
+        return _(
+            "This charge does not name the determinants that it was calculated from, so that it cannot be checked. Please tell your electricity office."
+        )
     if faults:
         return _(
             "This amount was calculated again, and the result is not what was charged. Please tell your electricity office."

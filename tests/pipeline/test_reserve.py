@@ -167,6 +167,52 @@ def crossing(home):
     home.go()
 
 
+def four_days(database):
+    """3 kWh a day under rules of reviews; Thursday ends a billing period and crosses the subsidy's bound. The laws that do not hold."""
+    from urja.laws.verify import laws
+    from urja.usecases.policies import load_policy
+
+    load("both", DEMAND + SUBSIDY, first=6)
+    place = Place(database, [adopt(credit_minor=90_000, tariff_code="both")])
+    rules = "\n[reviews]\ntimes = 5\ndays = 3\nabove = 30\ndecide_within_days = 3\n"
+    text = POLICY.format(version="2", emergency=0, most=20, stagger=20) + rules
+    load_policy(text, recorded_at=START, actor="test")
+    for day in (1, 2, 3, 4):
+        place.now = place.at(day, 9)
+        place.use(3_000)
+        place.now = place.at(day + 1, 0)
+        place.use(0)
+        place.go(place.at(day + 1, 0, 10))
+    posted = place.connection.execute(
+        "SELECT line, -sum(amount_minor)::int FROM books_entry WHERE service_date = '2026-03-05' GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    assert posted == [("demand", 12_000), ("energy", 1_500), ("subsidy", 4_500)]
+    (opened,) = place.connection.execute("SELECT count(*) FROM billing_review").fetchone()
+    found = laws(place.connection, zone=town.ZONE)
+    place.connection.close()
+    return opened, [law for law, holds in found.items() if not holds]
+
+
+def test_what_settles_at_close_and_what_takes_a_subsidy_back_open_no_review(database):
+    """An ordinary last day of a month, and the ordinary day of a cliff: neither is for an officer, and nothing is given back."""
+    assert four_days(database) == (0, [])
+
+
+def test_a_review_of_what_settles_at_close_breaks_the_law(database, monkeypatch):
+    from collections import Counter
+
+    from urja.pipeline import close
+
+    def all_of_it(members, drafts):
+        charged = Counter()
+        for draft in drafts:
+            charged[draft.agreement_id] -= draft.amount_minor
+        return [(agreement, charged[agreement.id]) for agreement in members]
+
+    monkeypatch.setattr(close, "_charged_on_the_day", all_of_it)
+    assert four_days(database) == (1, ["reviews"])
+
+
 def test_no_supply_is_cut_for_a_subsidy_that_is_taken_back_that_day(home):
     crossing(home)
     found = fresh(home)

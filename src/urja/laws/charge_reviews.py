@@ -14,8 +14,10 @@ from urja.base.untyped_values import JsonMapping
 from urja.laws.connections import Connection
 from urja.laws.governing_policy import governing_text
 
+# Without what settles at close and what takes a subsidy back: those are of the whole period.
 _CHARGED: Final = """
-SELECT agreement_id, service_date, posted_at, -sum(amount_minor)::bigint FROM books_entry
+SELECT agreement_id, service_date, posted_at, -sum(amount_minor + coalesce((inputs->>'at_close')::bigint, 0)
+    + coalesce((inputs->>'clawed_back')::bigint, 0))::bigint FROM books_entry
 WHERE bucket = %(bucket)s AND origin = 'engine' AND agreement_id IN (
     SELECT e.agreement_id FROM books_entry e JOIN contracts_agreement a ON a.id = e.agreement_id AND a.valid_to IS NULL
     WHERE e.bucket = %(bucket)s AND e.batch > %(proven)s AND e.origin = 'engine')

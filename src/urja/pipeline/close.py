@@ -218,11 +218,15 @@ def _close_day(
 def _charged_on_the_day(
     members: Sequence[Agreement], drafts: Iterable[books.Draft]
 ) -> list[tuple[Agreement, int]]:
-    """Agreements in force with what the drafts of a day charge them in all, corrections included, in minor units."""
+    """Agreements in force with what the drafts of a day charge them by its use, corrections included, in minor units.
+
+    What settles at close and what takes a subsidy back are of the whole period, however usual the day was.
+    """
     charged: Counter[int] = Counter()
     for draft in drafts:
         assert draft.agreement_id is not None, "the close posts for agreements"
-        charged[draft.agreement_id] -= draft.amount_minor
+        of_period = draft.inputs.get("at_close", 0) + draft.inputs.get("clawed_back", 0)
+        charged[draft.agreement_id] -= draft.amount_minor + of_period
     return [(agreement, charged[agreement.id]) for agreement in members if agreement.valid_to is None]
 
 

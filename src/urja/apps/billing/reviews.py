@@ -76,10 +76,11 @@ def _with_rules(
 
 
 def _charged_before(asked: Sequence[tuple[Agreement, int]], day: date) -> dict[int, int]:
-    """Return what was charged on so many local days before a day, in minor units, by agreement."""
+    """Return what was charged by the use of so many local days before a day, in minor units, by agreement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT asked.id, (SELECT coalesce(-sum(e.amount_minor), 0)::bigint FROM books.entry e "
+            "SELECT asked.id, (SELECT coalesce(-sum(e.amount_minor + coalesce((e.inputs->>'at_close')::bigint, 0) "
+            "  + coalesce((e.inputs->>'clawed_back')::bigint, 0)), 0)::bigint FROM books.entry e "
             "  WHERE e.origin = 'engine' AND e.agreement_id = asked.id AND e.service_date >= asked.first "
             "  AND e.service_date < %s) FROM unnest(%s::bigint[], %s::date[]) AS asked (id, first)",
             [

@@ -3,9 +3,11 @@
 Pure and exact: no clock, no storage, no floats. `tariff` is the model of a document and `document` parses it.
 `engine` calculates a billing period: `bills` splits its days, `parts` has the arithmetic of charge lines, `zone_parts` and
 `demand_parts` that of zones, demand and power factor; `unit_bank` nets export. `uses_of_rows` takes rows of determinants.
-`posting_rows` explains a single posting row by row, and `calculations` rates again what an entry names.
+`posting_rows` explains a single posting row by row, and `calculations` rates again what an entry names. `account_groups` rates
+many accounts at once over arrays, the numbers of which `exact_columns` keeps exact.
 """
 
+from urja.core.rating.account_groups import RatedAccounts, RatingInputs, rate_accounts
 from urja.core.rating.bills import price_change_days
 from urja.core.rating.calculations import (
     RATING_RULES,
@@ -60,9 +62,11 @@ __all__ = [
     "Percent",
     "PostingRow",
     "QuantityUse",
+    "RatedAccounts",
     "RatedLine",
     "RatedPeriod",
     "RatingError",
+    "RatingInputs",
     "RatingTerms",
     "Settles",
     "Slabs",
@@ -75,6 +79,7 @@ __all__ = [
     "past_from_json",
     "period_of",
     "price_change_days",
+    "rate_accounts",
     "rate_period",
     "rated_state",
     "recalculate",

@@ -145,6 +145,10 @@ class RatingTerms:
 
     def load(self, basis: LoadBasis, *, apparent: bool) -> Fraction:
         """Return a load in kW, or in kVA where `apparent`; raises RatingError where the terms do not state it."""
+        return Fraction(self.stated(basis, apparent=apparent), 1000)
+
+    def stated(self, basis: LoadBasis, *, apparent: bool) -> int:
+        """Return a load in W, or in VA where `apparent`; raises RatingError where the terms do not state it."""
         if basis is LoadBasis.SANCTIONED:
             found = self.load_va if apparent else self.load_w
         else:
@@ -153,7 +157,7 @@ class RatingTerms:
             raise RatingError(
                 f"the agreement has no {basis} load in {'kVA' if apparent else 'kW'} on {self.first}: state it in its terms"
             )
-        return Fraction(found, 1000)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

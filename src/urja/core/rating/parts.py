@@ -57,7 +57,7 @@ def part_of(
     return LinePart(f"{span.name}/{line.name}/{key}", label, quantity, unit, rate, amount, weights, zone)
 
 
-def _factor(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
+def months_of(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
     """Return the length of some days in months, as the document's proration counts them."""
     match prorate:
         case Prorate.MONTH_FRACTION:
@@ -70,9 +70,9 @@ def _factor(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
             assert_never(prorate)
 
 
-def _scaled(span: ChargeSpan, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
+def scaled_bound(span: ChargeSpan, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
     """Return a bound given in kWh a month, scaled to the days of the bill."""
-    factor = _factor(span, span.days, scaling.prorate)
+    factor = months_of(span, span.days, scaling.prorate)
     return rounded(kwh * factor, scaling.round_width, what, span.unit, notes)
 
 
@@ -87,7 +87,7 @@ def _reached(
     """Return the number of the first monthly bound that the bill's energy does not exceed; the last bound is open."""
     for number, bound in enumerate(bounds):
         what = f"{line.name}: bound {number + 1} of the use"
-        if bound is None or kwh <= _scaled(span, bound, scaling, what, notes):
+        if bound is None or kwh <= scaled_bound(span, bound, scaling, what, notes):
             return number
     raise AssertionError("the last bound is open: parse_tariff refuses another document")
 
@@ -136,7 +136,9 @@ def filled_slabs(
         width = None
         if slab.up_to_kwh is not None:
             full = slab.up_to_kwh - slab.from_kwh
-            width = _scaled(span, full, scaling, f"{line.name}: {named}width of slab {number + 1}", notes)
+            width = scaled_bound(
+                span, full, scaling, f"{line.name}: {named}width of slab {number + 1}", notes
+            )
         high = None if width is None else low + width
         inside = _inside(energy, number, low, high)
         if before:
@@ -258,7 +260,7 @@ def _beyond(
     """Yield the part that caps an amount at the most it may come to, in minor units by the month."""
     if at_most is None:
         return
-    limit = at_most * _factor(span, span.charged, scaling.prorate)
+    limit = at_most * months_of(span, span.charged, scaling.prorate)
     if abs(whole) > limit:
         over = (limit if whole > 0 else -limit) - whole
         label = "what is beyond the most it may come to"
@@ -276,7 +278,7 @@ def money_parts(span: ChargeSpan, line: ChargeLine, accrual: MoneyRebate) -> Ite
     for piece in pieces:
         amount = piece.value(accrual.of)
         if accrual.of is MoneyBase.BALANCES:
-            amount *= _factor(span, piece.days, accrual.scaling.prorate) / piece.days.days
+            amount *= months_of(span, piece.days, accrual.scaling.prorate) / piece.days.days
         weights.append((piece.days, amount))
     whole = sum((amount for _, amount in weights), ZERO)
     if not whole:

@@ -92,7 +92,7 @@ def measure(cluster, options) -> dict:
         }
         plain_s = plain(connection)
         broken = examine(connection, options.days)
-    whole_s, cpu_s_of_day = (statistics.median(column) for column in zip(*days, strict=True))
+    whole_s, cpu_s_of_day, by_arrays = (statistics.median(column) for column in zip(*days, strict=True))
     stored = round(sum(grown.values()))
     rate = round(options.accounts / whole_s)
     return {
@@ -107,7 +107,8 @@ def measure(cluster, options) -> dict:
         "bar_met": rate >= BAR_ACCOUNTS_PER_S and stored <= BAR_BYTES,
         "processes": 1 if options.profile else options.processes,
         "cpu_ms_per_account": round(cpu_s_of_day * 1000 / options.accounts, 3),
-        "day_s": [round(seconds, 2) for seconds, _ in days],
+        "share_rated_by_arrays": round(by_arrays, 3),
+        "day_s": [round(seconds, 2) for seconds, *_ in days],
         "plain_accounts_per_s": round(account_days / plain_s),
         "ratio_to_plain": round(plain_s / options.days / whole_s, 3),
         "bytes_per_account_day": stored,
@@ -220,8 +221,11 @@ def connect(owner: str) -> None:
     cpu_s()
 
 
-def close(pools: list[ProcessPoolExecutor], number: int, accounts: int) -> tuple[float, float]:
-    """Close the n-th day as the pipeline does, in all processes; return its seconds and the processors' seconds."""
+def close(pools: list[ProcessPoolExecutor], number: int, accounts: int) -> tuple[float, float, float]:
+    """Close the n-th day as the pipeline does, in all processes.
+
+    Returns its seconds, the processors' seconds, and the share of accounts that were rated over arrays.
+    """
     for pool in pools:
         pool.submit(cpu_s).result()
     began = time.perf_counter()
@@ -231,13 +235,17 @@ def close(pools: list[ProcessPoolExecutor], number: int, accounts: int) -> tuple
         else [profiled(number)]
     )
     took_s = time.perf_counter() - began
-    days, entries, provisional, used_s = map(sum, zip(*done, strict=True))
+    days, entries, provisional, by_arrays, by_engine, used_s = map(sum, zip(*done, strict=True))
     assert (days, entries, provisional) == (accounts, accounts * LINES, 0), done
-    return took_s, used_s
+    return took_s, used_s, by_arrays / (by_arrays + by_engine)
 
 
-def close_here(number: int) -> tuple[int, int, int, float]:
-    """Close the n-th day; return days, entries, provisional days and processor seconds."""
+type _Closed = tuple[int, int, int, int, int, float]
+"""Days, entries, provisional days, periods rated over arrays and by the engine, processor seconds."""
+
+
+def close_here(number: int) -> _Closed:
+    """Close the n-th day in this process."""
     from urja.pipeline import close as closing
     from urja.pipeline.determine import Determine
 
@@ -245,10 +253,10 @@ def close_here(number: int) -> tuple[int, int, int, float]:
     done = closing.close_days(now)
     Determine().run_once(now)
     assert not done.problems, done.problems
-    return done.days, done.entries, done.provisional, cpu_s() - used
+    return done.days, done.entries, done.provisional, done.by_arrays, done.by_engine, cpu_s() - used
 
 
-def profiled(number: int) -> tuple[int, int, int, float]:
+def profiled(number: int) -> _Closed:
     profile = cProfile.Profile(time.process_time)
     found = profile.runcall(close_here, number)
     pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(45)

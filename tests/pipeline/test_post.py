@@ -500,4 +500,5 @@ def test_a_close_takes_the_buckets_that_no_other_process_has_and_waits_for_the_r
     town.connection.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
     done = close.close_days(town.midnight(1) + timedelta(minutes=5), CUT)
     assert (done.days, done.entries, bucket in asked) == (1, 3, True)
+    assert (done.by_arrays, done.by_engine) == (1, 0)
     assert close.close_days(town.midnight(1) + timedelta(minutes=6), CUT).entries == 0

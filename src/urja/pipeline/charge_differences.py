@@ -30,7 +30,15 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.base.ids import number_in_bucket
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
-from urja.core.rating import Calculation, Measured, RatedLine, RatingError, price_change_days
+from urja.core.rating import (
+    Calculation,
+    Measured,
+    RatedLine,
+    RatingError,
+    RatingInputs,
+    price_change_days,
+    rate_accounts,
+)
 from urja.pipeline import determined_rows, posting_evidence
 
 
@@ -130,6 +138,10 @@ class ChargeDifferences:
     """Charges that the look-back limit refuses."""
     held: dict[int, str] = field(default_factory=dict)
     """Agreements that wait for determinants, a load or a tariff: why, and what to do; empty where readings have just come."""
+    by_arrays: int = 0
+    """How many periods were rated over arrays, with accounts of the same tariff."""
+    by_engine: int = 0
+    """How many were rated one by one."""
 
     def __iadd__(self, other: "ChargeDifferences") -> Self:
         self.drafts += other.drafts
@@ -138,6 +150,8 @@ class ChargeDifferences:
         self.bills |= other.bills
         self.refused += other.refused
         self.held |= other.held
+        self.by_arrays += other.by_arrays
+        self.by_engine += other.by_engine
         return self
 
     def without(self, agreement_ids: Collection[int]) -> "ChargeDifferences":
@@ -149,6 +163,8 @@ class ChargeDifferences:
             {id_: bill for id_, bill in self.bills.items() if id_ not in agreement_ids},
             [refusal for refusal in self.refused if refusal.agreement.id not in agreement_ids],
             self.held,
+            self.by_arrays,
+            self.by_engine,
         )
 
     def record(self, now: datetime) -> None:
@@ -196,6 +212,7 @@ def period_differences(
     demands = _earlier_demands(
         [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end]
     )
+    asked: list[tuple[Agreement, int, NamedRow | None, RatingInputs]] = []
     for agreement in members:
         basis, row = bases[agreement.id], rows.get(agreement.id)
         energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
@@ -225,11 +242,20 @@ def period_differences(
             )
         energy_at = usage.energy_at(agreement.id, period)
         try:
-            rating = usage.rate_on(basis, through[agreement.id], energy_wh, energy_at, measured)
+            inputs = usage.rating_inputs(basis, through[agreement.id], energy_wh, energy_at, measured)
         except RatingError as error:
-            # What one meter sends, or one agreement lacks, holds back its own account and not those closed with it.
-            settled.held[agreement.id] = f"account {agreement.account_id} is held back: {error}"
+            settled.held[agreement.id] = _held_back(agreement, error)
             continue
+        asked.append((agreement, energy_wh, row, inputs))
+    # The bill of a statement shows its parts.
+    rated = rate_accounts([inputs for *_, inputs in asked], parts=one_bill)
+    settled.by_arrays = rated.by_arrays
+    settled.by_engine = len(asked) - rated.by_arrays
+    for (agreement, energy_wh, row, inputs), target in zip(asked, rated.results, strict=True):
+        if isinstance(target, RatingError):
+            settled.held[agreement.id] = _held_back(agreement, target)
+            continue
+        rating = Rating(target, bases[agreement.id], inputs.uses, inputs.measured)
         named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
         evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
         settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
@@ -287,6 +313,11 @@ def period_differences(
             )
         )
     return settled
+
+
+def _held_back(agreement: Agreement, error: RatingError) -> str:
+    """Return why an account waits: what one meter sends, or one agreement lacks, holds back no account that is closed with it."""
+    return f"account {agreement.account_id} is held back: {error}"
 
 
 def _whole_calculations(

@@ -44,6 +44,10 @@ class CloseResult:
     entries: int = 0
     waiting: int = 0
     """Agreements whose finished day waits for its midnight read."""
+    by_arrays: int = 0
+    """Periods that were rated over arrays, corrections included."""
+    by_engine: int = 0
+    """Periods that were rated one by one."""
     problems: list[str] = field(default_factory=list)
     """For each account that is held back: why, and what to do."""
 
@@ -52,6 +56,8 @@ class CloseResult:
         self.provisional += other.provisional
         self.entries += other.entries
         self.waiting += other.waiting
+        self.by_arrays += other.by_arrays
+        self.by_engine += other.by_engine
         self.problems += other.problems
         return self
 
@@ -210,6 +216,7 @@ def _close_day(
     billing.record_closes(closes.values(), now)
     statements.record_periods(members, closes, due.drafts, now)
     report.entries = len(posted)
+    report.by_arrays, report.by_engine = due.by_arrays, due.by_engine
     report.days = len(closes)
     report.provisional = sum(close.provisional for close in closes.values())
     return _DayClosed(report, frozenset(closes))

@@ -77,6 +77,8 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
             dues=posted.dues,
             statements=posted.statements,
             entries=posted.entries,
+            rated_by_arrays=posted.closed.by_arrays,
+            rated_by_engine=posted.closed.by_engine,
             waiting=posted.closed.waiting,
             reviews_ended=reviews_ended,
         )

@@ -30,6 +30,7 @@ from urja.core.rating import (
     RatedLine,
     RatedPeriod,
     RatingError,
+    RatingInputs,
     RatingTerms,
     Tariff,
     calculation_of,
@@ -412,21 +413,18 @@ def rate_on(
     closed: bool | None = None,
 ) -> Rating:
     """Return the target of a period by its terms and determinants; other arguments are as for `rate`."""
-    billed = basis.billed
+    inputs = rating_inputs(basis, through, energy_wh, energy_at, measured)
+    return Rating(inputs.rate(closed=closed), basis, inputs.uses, measured)
+
+
+def rating_inputs(
+    basis: Basis, through: date, energy_wh: int, energy_at: Callable[[date], int], measured: Measured
+) -> RatingInputs:
+    """Return what the target of a period is calculated from; arguments are as for `rate_on`."""
     through = basis.charged_through(through)
-    uses = uses_between(
-        billed.first, {**{day: energy_at(day) for day in basis.changes_before(through)}, through: energy_wh}
-    )
-    rated = rate_period(
-        basis.terms,
-        uses,
-        billed=billed,
-        through=through,
-        by_day_from=basis.by_day_from,
-        measured=measured,
-        closed=closed,
-    )
-    return Rating(rated, basis, uses, measured)
+    known_wh = {**{day: energy_at(day) for day in basis.changes_before(through)}, through: energy_wh}
+    uses = uses_between(basis.billed.first, known_wh)
+    return RatingInputs(basis.terms, uses, basis.billed, through, basis.by_day_from, measured)
 
 
 def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:

@@ -63,8 +63,8 @@ class RatingInputs:
         """The billed days that are charged."""
         return Period(self.billed.first, max(self.billed.first, min(self.through, self.billed.end)))
 
-    def rate(self) -> RatedPeriod:
-        """Return the charges by the plain engine; raises RatingError as it does."""
+    def rate(self, *, closed: bool | None = None) -> RatedPeriod:
+        """Return the charges by the engine, with parts and notes; `closed` and RatingError are as for `rate_period`."""
         return rate_period(
             self.terms,
             self.uses,
@@ -72,6 +72,7 @@ class RatingInputs:
             through=self.through,
             by_day_from=self.by_day_from,
             measured=self.measured,
+            closed=closed,
         )
 
     @property
@@ -104,13 +105,13 @@ class RatedAccounts:
     """Charges of accounts in the order in which they were asked for."""
 
     results: tuple[RatedPeriod | RatingError, ...]
-    """Charges that arrays calculated have no parts and no notes: the engine gives them when they are asked for."""
+    """Charges that arrays calculated have no parts and no notes."""
     by_arrays: int
     """How many of them arrays calculated."""
 
 
-def rate_accounts(asked: Sequence[RatingInputs]) -> RatedAccounts:
-    """Return the charges of each account, over arrays where they can.
+def rate_accounts(asked: Sequence[RatingInputs], *, parts: bool = False) -> RatedAccounts:
+    """Return the charges of each account, over arrays where they can; by the engine alone where `parts` are wanted.
 
     A group of one is rated over arrays too: that takes no more time than the engine.
     """
@@ -119,7 +120,7 @@ def rate_accounts(asked: Sequence[RatingInputs]) -> RatedAccounts:
         groups.setdefault(one.in_common, []).append(number)
     results: dict[int, RatedPeriod | RatingError] = {}
     for common, numbers in groups.items():
-        if common is not None:
+        if common is not None and not parts:
             try:
                 results |= zip(numbers, AccountGroup([asked[n] for n in numbers]).rate(), strict=True)
             except (NotByArraysError, BeyondBoundsError, RatingError):

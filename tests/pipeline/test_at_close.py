@@ -277,10 +277,12 @@ def factor_of_one(patch):
 
 
 def charged_before_the_close(patch):
-    """The engine charges what settles at close on every day."""
+    """The engine charges what settles at close on every day; arrays rate nothing."""
     from urja.core.rating import engine
+    from urja.pipeline import charge_differences
 
-    real = engine._rate
+    real, rate_accounts = engine._rate, charge_differences.rate_accounts
+    patch.setattr(charge_differences, "rate_accounts", lambda asked, **_: rate_accounts(asked, parts=True))
 
     def always(bill, known, notes, *, closing):
         return real(bill, known, notes, closing=True)
@@ -288,9 +290,19 @@ def charged_before_the_close(patch):
     patch.setattr(engine, "_rate", always)
 
 
+def arrays_that_round_wrongly(patch):
+    """Arrays round each amount to more than it is."""
+    from urja.core.rating import exact_columns
+
+    patch.setattr(
+        exact_columns, "_to_integers", lambda column, _: column.numerators // column.denominator + 1
+    )
+
+
 @pytest.mark.parametrize(
     ("mutation", "days", "law"),
     [
+        (arrays_that_round_wrongly, 1, "evidence"),
         (demand_forgotten, 2, "evidence"),
         (excess_of_the_contract, 2, "second_rater"),
         (factor_of_one, 2, "second_rater"),

@@ -93,8 +93,8 @@ def target_instead_of_difference(patch):
 def slab_that_is_never_left(patch):
     from urja.core.rating import parts
 
-    real = parts._factor
-    patch.setattr(parts, "_factor", lambda *arguments: real(*arguments) * 2)
+    real = parts.months_of
+    patch.setattr(parts, "months_of", lambda *arguments: real(*arguments) * 2)
 
 
 def terms_of_the_first_day_alone(patch):

@@ -8,6 +8,7 @@ import pytest
 from tests.apps.town import START, adopt
 from tests.pipeline.test_decide import POLICY
 from tests.pipeline.test_post import CUT, TARIFF, Town, load
+from tests.pipeline.test_statements import newest
 from tests.usecases.test_terms import change_load
 
 MARCH, APRIL, MAY, JUNE = (date(2026, month, 1) for month in (3, 4, 5, 6))
@@ -155,6 +156,12 @@ def test_days_that_are_closed_too_late_are_not_charged(town):
     town.run(92, CUT)
     assert set(town.charged_in("fixed")) == {MAY, JUNE}
     assert {cause for _, cause, _, _ in refused(town)} == {"late-close"}
+    # The statement has the period as one bill, and takes off what is not charged.
+    march = newest(town)[0].content
+    *lines, off = ((line.line, line.charged_minor) for line in march.bill.lines)
+    assert (march.period_from, march.total_minor, march.bill.total_minor) == (MARCH, 0, 0)
+    assert off == ("look-back", -sum(minor for _, minor in lines))
+    assert dict(lines)["energy"] == 13_000
     assert all(town.laws().values())
 
 

@@ -309,6 +309,26 @@ def test_a_statement_that_is_refused_holds_no_other_account_up(town):  # noqa: F
     assert broken(town) == set()
 
 
+def test_of_two_agreements_of_an_account_at_once_the_first_is_stated_and_the_other_refused(town):  # noqa: F811
+    """No operation makes such an account: each agreement opens one of its own."""
+    other = town_rows.adopt(number=2)
+    town_rows.store_registers(
+        town.connection, town_rows.registers(other, (town.midnight(MARCH_ENDS), 100_000))
+    )
+    town.connection.execute("ALTER TABLE contracts_agreement DISABLE TRIGGER USER")
+    town.connection.execute(
+        "UPDATE contracts_agreement SET account_id = %s WHERE id = %s",
+        [town.adopted.account_id, other.agreement_id],
+    )
+    town.connection.commit()
+    posted = through(town, MARCH_ENDS)
+    (problem,) = posted.refused
+    assert (posted.statements, problem.endswith("is of days that an earlier one states")) == (1, True), (
+        problem
+    )
+    assert [one.content.agreement_id for one in newest(town)] == [town.adopted.agreement_id]
+
+
 def test_the_law_names_a_period_that_is_tried_each_hour_and_never_stated(town):  # noqa: F811
     through(town, MARCH_ENDS)
     plant(town, "NEW.total_minor := NEW.total_minor + 1")

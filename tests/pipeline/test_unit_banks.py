@@ -10,6 +10,7 @@ from tests.apps.determinants.test_rows import load_tariff as load_calendar
 from tests.apps.town import START, adopt, blocks, registers
 from tests.pipeline.test_evidence import broken, falsify, why
 from tests.pipeline.test_post import CUT, HALF_HOUR, Town
+from tests.usecases.life import do
 
 TARIFF = """
 format = 1
@@ -32,6 +33,9 @@ title = "Units settled"
 accrues = "settlement"
 rate = "2.90"
 """
+SETTLED = """[[line]]
+name = "settlement"
+"""
 TOTAL = 'net_metering = {bank = "total", settlement_month = 4}'
 FIXED = """
 [[line]]
@@ -50,10 +54,14 @@ FIRST, SECOND = date(2026, 2, 3), date(2026, 3, 3)
 """Beginnings of the first two billing periods: the first one has the day of 2 March alone."""
 
 
-def load(more=TOTAL, version="1", rate=6):
+def load_text(text):
     from urja.apps.rulebook.operations import load_tariff
 
-    load_tariff(TARIFF.format(version=version, more=more, rate=rate), START)
+    load_tariff(text, START)
+
+
+def load(more=TOTAL, version="1", rate=6):
+    load_text(TARIFF.format(version=version, more=more, rate=rate))
 
 
 @pytest.fixture
@@ -157,6 +165,26 @@ def test_the_first_day_of_a_period_has_the_bank_before_its_close(roof):
     half_hours(roof, 2, 1000, 0, range(12, 24))
     # 18 kWh less the 9.6 that are banked.
     assert roof.fresh(1, timedelta(hours=12, minutes=5)).pending_minor == 8_400 * 600 // 1000
+
+
+def test_the_law_names_units_that_a_change_of_tariff_has_left(roof, monkeypatch):
+    """As before such a change was refused."""
+    from urja.usecases import terms
+    from urja.usecases.operations import ChangeCategory
+
+    read(roof, 0, 0, 0)
+    half_hours(roof, 1, 100, 300)
+    roof.run(1, CUT)
+    plain = TARIFF.format(version="1", more="", rate=6).partition(SETTLED)[0]
+    load_text(plain.replace('"net"', '"plain"').replace('quantity = "netted_import_wh"\n', ""))
+    monkeypatch.setattr(terms, "_bank_faults", lambda *_: iter(()))
+    do(ChangeCategory(consumer_number="URJ00000001", effective_on=SECOND, tariff_code="plain"))
+    assert broken(roof) == set()
+    read(roof, 1, 4_800, 14_400)
+    read(roof, 2, 9_800, 15_400)
+    roof.run(2)
+    assert units(roof)[-1][3:] == (0, 14_400, 4_800, 0, 9_600)
+    assert broken(roof) == {"unit_banks"}
 
 
 def test_the_settlement_month_pays_the_bank_and_a_year_begins_with_nothing(roof):

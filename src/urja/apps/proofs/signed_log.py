@@ -134,9 +134,11 @@ def _add_numbered(period: Period, zone: ZoneInfo, rows: _Numbered) -> int:
     end = midnight(period.day + ONE_DAY, zone)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT s.bucket FROM {rows.view} s WHERE s.{rows.at} < %(end)s AND s.number > ("  # noqa: S608 - constants of this module
-            "  SELECT coalesce(max((l.content::jsonb->>'to')::bigint), 0) FROM proofs_leaf l "
-            "  WHERE l.kind = %(kind)s AND l.bucket = s.bucket) ORDER BY 1",
+            # Bucket by bucket, by the index of its numbers: rows of former days are not looked at.
+            f"SELECT b.bucket FROM books.bucket b WHERE EXISTS (SELECT FROM {rows.view} s "  # noqa: S608 - constants of this module
+            f"  WHERE s.bucket = b.bucket AND s.{rows.at} < %(end)s AND s.number > ("
+            "    SELECT coalesce(max((l.content::jsonb->>'to')::bigint), 0) FROM proofs_leaf l "
+            "    WHERE l.kind = %(kind)s AND l.bucket = b.bucket)) ORDER BY 1",
             {"end": end, "kind": rows.kind},
         )
         buckets = [bucket for (bucket,) in cursor.fetchall()]

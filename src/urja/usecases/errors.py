@@ -15,5 +15,9 @@ class TransformerConflictError(RegistryError):
     """No transformer has this code, or a transformer on another feeder has it."""
 
 
+class UnsharedTariffError(RegistryError):
+    """A tariff with a share of common areas, and an agreement that names it and has none."""
+
+
 class OtherCommodityError(RegistryError):
     """A tariff for another commodity than the service points of its agreements supply."""

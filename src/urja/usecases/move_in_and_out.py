@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import Deposit
-from urja.apps.contracts.kinds import OTHER_LOADS, MeteringMode, PaymentMode
+from urja.apps.contracts.kinds import OTHER_TERMS, MeteringMode, PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.kinds import Purpose
@@ -43,11 +43,12 @@ from urja.usecases.register_reads import split_faults, unit_faults
 from urja.usecases.service_points import no_service_point_fault, service_point_of, service_points_of
 from urja.usecases.terms import (
     commodity_faults,
-    other_load_faults,
-    other_loads_of,
+    common_area_faults,
+    other_term_faults,
+    other_terms_of,
     policy_faults,
     tariff_in_force_faults,
-    unstated_load_faults,
+    unstated_term_faults,
     zone,
 )
 
@@ -105,7 +106,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 "a sanctioned load must be more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
-        yield from other_load_faults(self)
+        yield from other_term_faults(self)
         if self.payment_mode not in PaymentMode.values:
             yield say(
                 "the payment mode is {choices}, not {payment_mode}",
@@ -146,8 +147,12 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         # A supply taken over was rated by the older system so far: a tariff is needed from now on only.
         day = local_day(execution.recorded_at if execution.takes_over else self.at, zone())
         yield from execution.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
-        stated = tuple(other_loads_of(self))
-        yield from execution.find(_unstated_load_faults, (self.tariff_code, day, stated)) or ()
+        stated = tuple(other_terms_of(self))
+        yield from execution.find(_unstated_term_faults, (self.tariff_code, day, stated)) or ()
+        service_point = execution.find(service_points_of, self.consumer_number)
+        if service_point is not None:
+            asked = self.tariff_code, day, service_point.id
+            yield from execution.find(_common_area_faults, asked) or ()
         if self.policy:
             yield from execution.find(_policy_faults, (self.policy, self.category, day, self.currency)) or ()
 
@@ -175,7 +180,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
             "payment_mode": self.payment_mode,
             "metering_mode": self.metering_mode,
             "converted_at": converted_at,
-            **other_loads_of(self),
+            **other_terms_of(self),
         }
         person = self.the_person(execution, bucket_of(service_point.id), **more)
         agreement = begin_agreement(
@@ -196,10 +201,16 @@ def _tariff_faults(asked: list[tuple[str, date, str]]) -> dict[tuple[str, date, 
     return {one: list(tariff_in_force_faults(*one)) for one in asked}
 
 
-def _unstated_load_faults(
+def _unstated_term_faults(
     asked: list[tuple[str, date, tuple[str, ...]]],
 ) -> dict[tuple[str, date, tuple[str, ...]], list[str]]:
-    return {one: list(unstated_load_faults(*one)) for one in asked}
+    return {one: list(unstated_term_faults(*one)) for one in asked}
+
+
+def _common_area_faults(
+    asked: list[tuple[str, date, int]],
+) -> dict[tuple[str, date, int], list[str]]:
+    return {one: list(common_area_faults(*one)) for one in asked}
 
 
 def _commodity_faults(asked: list[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
@@ -309,7 +320,7 @@ _KEPT = (
     "payment_mode",
     "metering_mode",
     "converted_at",
-    *OTHER_LOADS,
+    *OTHER_TERMS,
 )
 
 

@@ -15,8 +15,9 @@ from urja.apps.assets.configuration import billing_device
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
 from urja.apps.contracts import meter_configuration
-from urja.apps.contracts.kinds import OTHER_LOADS
+from urja.apps.contracts.kinds import OTHER_TERMS
 from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.determinants.common_places import common_areas_above
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.models import ServicePoint
 from urja.apps.rulebook.queries import tariffs
@@ -119,7 +120,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
 class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
     def values(self) -> dict[str, object]:
-        return {"sanctioned_load_w": self.sanctioned_load_w, **other_loads_of(self)}
+        return {"sanctioned_load_w": self.sanctioned_load_w, **other_terms_of(self)}
 
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         yield from self._faults_if_same(before)
@@ -128,23 +129,23 @@ class ChangeLoad(agreements.ChangeLoad, ChangeOfTerms):
                 "a sanctioned load must be more than 0 W, not {sanctioned_load_w} W",
                 sanctioned_load_w=self.sanctioned_load_w,
             )
-        yield from other_load_faults(self)
+        yield from other_term_faults(self)
         device_id = billing_device(agreement.service_point_id, self.begins(agreement))
         device = None if device_id is None else Device.objects.filter(id=device_id).first()
         if device is not None:
             yield from load_faults(device, self.sanctioned_load_w)
 
 
-def other_loads_of(stated: agreements.ChangeLoad | agreements.MoveIn) -> dict[str, object]:
-    """Return the loads that an operation states besides the sanctioned load in W, in W and VA."""
-    return {name: load for name in OTHER_LOADS if (load := getattr(stated, name)) is not None}
+def other_terms_of(stated: agreements.ChangeLoad | agreements.MoveIn) -> dict[str, object]:
+    """Return what an operation states besides the sanctioned load in W: loads in W and VA, the carpet area."""
+    return {name: value for name in OTHER_TERMS if (value := getattr(stated, name)) is not None}
 
 
-def other_load_faults(stated: agreements.ChangeLoad | agreements.MoveIn) -> Iterator[str]:
-    """Yield why a load that an operation states cannot be one."""
-    for name, load in other_loads_of(stated).items():
-        if not isinstance(load, int) or not 0 < load < 2**31:
-            yield say("{name} must be more than 0, not {load}", name=name, load=load)
+def other_term_faults(stated: agreements.ChangeLoad | agreements.MoveIn) -> Iterator[str]:
+    """Yield why a load or an area that an operation states cannot be one."""
+    for name, value in other_terms_of(stated).items():
+        if not isinstance(value, int) or not 0 < value < 2**31:
+            yield say("{name} must be more than 0, not {load}", name=name, load=value)
 
 
 class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
@@ -157,8 +158,10 @@ class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
         yield from tariff_faults(
             self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
         )
-        stated = [name for name in OTHER_LOADS if getattr(before, name) is not None]
-        yield from unstated_load_faults(self.tariff_code, local_day(self.begins(agreement), zone()), stated)
+        day = local_day(self.begins(agreement), zone())
+        stated = [name for name in OTHER_TERMS if getattr(before, name) is not None]
+        yield from unstated_term_faults(self.tariff_code, day, stated)
+        yield from common_area_faults(self.tariff_code, day, agreement.service_point_id)
 
 
 class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
@@ -225,17 +228,31 @@ def tariff_in_force_faults(code: str, day: date, currency: str) -> Iterator[str]
         )
 
 
-def unstated_load_faults(code: str, day: date, stated: Collection[str]) -> Iterator[str]:
-    """Yield why terms that state these loads (`OTHER_LOADS`) cannot be rated by a tariff from a day on."""
+def unstated_term_faults(code: str, day: date, stated: Collection[str]) -> Iterator[str]:
+    """Yield why terms that state these loads and areas (`OTHER_TERMS`) cannot be rated by a tariff from a day on."""
     tariff = tariffs.in_force(code, day)
-    for load, apparent in sorted(tariff.loads) if tariff is not None else ():
-        name = f"{load}_load_{'va' if apparent else 'w'}"
+    if tariff is None:
+        return
+    names = [f"{load}_load_{'va' if apparent else 'w'}" for load, apparent in sorted(tariff.loads)]
+    if any(share == "area" for _, share in tariff.commons):
+        names.append("carpet_area_dm2")
+    for name in names:
         if name not in stated:
             yield say(
                 "tariff {code} goes by {name}, which the terms do not state: state it first",
                 code=code,
                 name=name,
             )
+
+
+def common_area_faults(code: str, day: date, service_point_id: int) -> Iterator[str]:
+    """Yield why a service point has no share of common areas that its tariff prices."""
+    tariff = tariffs.in_force(code, day)
+    if tariff is not None and tariff.commons and not common_areas_above([service_point_id]):
+        yield say(
+            "tariff {code} shares common areas, and the service point is in no premise that has one: connect one there first (new_connection, purpose common_area)",
+            code=code,
+        )
 
 
 def commodity_faults(code: str, commodity: str) -> Iterator[str]:
@@ -308,7 +325,7 @@ def change_terms(execution: Execution, agreement: Agreement, at: datetime, value
                 "payment_mode",
                 "metering_mode",
                 "converted_at",
-                *OTHER_LOADS,
+                *OTHER_TERMS,
             )
         }
         execution.change(current, valid_to=at)

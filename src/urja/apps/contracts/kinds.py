@@ -16,6 +16,8 @@ class PaymentMode(TextChoices):
 
 OTHER_LOADS: Final = ("sanctioned_load_va", "contracted_load_w", "contracted_load_va")
 """Names of the loads that terms may state besides the sanctioned load in W."""
+OTHER_TERMS: Final = (*OTHER_LOADS, "carpet_area_dm2")
+"""Names of all integers above zero that terms may state."""
 
 
 class ModeChangeState(TextChoices):
@@ -59,6 +61,8 @@ class Terms:
     """Sanctioned load in VA; None where it is not stated, as for the contracted load in W and VA."""
     contracted_load_w: int | None = None
     contracted_load_va: int | None = None
+    carpet_area_dm2: int | None = None
+    """Carpet area in hundredths of a square metre, by which common areas may be shared; None where it is not stated."""
 
     @property
     def other_loads(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from urja.apps.contracts.kinds import OTHER_LOADS, MeteringMode, ModeChangeState, PaymentMode
+from urja.apps.contracts.kinds import OTHER_TERMS, MeteringMode, ModeChangeState, PaymentMode
 from urja.apps.journal.periods import Period, ends_after_it_begins, one_at_a_time, same
 
 
@@ -89,6 +89,8 @@ class AgreementTerms(Period):
     """Sanctioned load in VA; None where the terms do not state it, as for the two below."""
     contracted_load_w = models.IntegerField(null=True)
     contracted_load_va = models.IntegerField(null=True)
+    carpet_area_dm2 = models.IntegerField(null=True)
+    """Carpet area in hundredths of a square metre; None where the terms do not state it."""
 
     class Meta:
         db_table = "contracts_agreement_terms"
@@ -99,7 +101,7 @@ class AgreementTerms(Period):
                 models.CheckConstraint(
                     condition=Q(**{name: None}) | Q(**{f"{name}__gt": 0}), name=f"contracts_terms_{name}"
                 )
-                for name in OTHER_LOADS
+                for name in OTHER_TERMS
             ),
             one_at_a_time("contracts_terms_one_at_a_time", same("agreement")),
         ]

@@ -5,7 +5,8 @@ FROM contracts_agreement;
 
 CREATE VIEW contracts.terms WITH (security_invoker) AS
 SELECT id, agreement_id, valid_from, valid_to, tariff_code, category, sanctioned_load_w, payment_mode, metering_mode,
-    policy, converted_at, operation_id, recorded_at, sanctioned_load_va, contracted_load_w, contracted_load_va
+    policy, converted_at, operation_id, recorded_at, sanctioned_load_va, contracted_load_w, contracted_load_va,
+    carpet_area_dm2
 FROM contracts_agreement_terms;
 
 -- Orders that change the payment mode of many agreements, and their agreements.

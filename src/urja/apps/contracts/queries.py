@@ -1,6 +1,6 @@
 """Queries on agreements, with their terms."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -52,7 +52,7 @@ SELECT a.id, a.service_point_id, a.account_id, a.customer_id, a.valid_from, a.va
     a.bill_from, a.bill_from::timestamp AT TIME ZONE %(zone)s,
     (SELECT p.commodity FROM network.service_point p WHERE p.id = a.service_point_id),
     t.valid_from, t.valid_to, t.tariff_code, t.sanctioned_load_w, t.category, t.policy, t.payment_mode, t.converted_at,
-    t.metering_mode, t.sanctioned_load_va, t.contracted_load_w, t.contracted_load_va
+    t.metering_mode, t.sanctioned_load_va, t.contracted_load_w, t.contracted_load_va, t.carpet_area_dm2
 FROM ({which}) a JOIN contracts_agreement_terms t ON t.agreement_id = a.id ORDER BY {order}, t.valid_from
 """
 _OF_AGREEMENT = 12
@@ -83,6 +83,22 @@ def billed_as_another_commodity(now: datetime) -> list[tuple[str, str, str, str]
             {"now": now},
         )
         return [(number, code, priced, supplied) for number, code, priced, supplied in cursor.fetchall()]
+
+
+def terms_with_tariffs(codes: Collection[str], now: datetime) -> list[tuple[str, str, int, bool]]:
+    """Return the terms in force or to come that name one of some tariffs, in the order of consumer numbers.
+
+    Each has the consumer number, the tariff, the number of the service point, and whether a carpet area is stated.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT s.consumer_number, t.tariff_code, s.id, t.carpet_area_dm2 IS NOT NULL "
+            "FROM contracts_agreement_terms t JOIN contracts_agreement a ON a.id = t.agreement_id "
+            "JOIN network.service_point s ON s.id = a.service_point_id "
+            "WHERE t.tariff_code = ANY(%s) AND coalesce(t.valid_to, 'infinity') > %s ORDER BY 1, 2",
+            [list(codes), now],
+        )
+        return [(number, code, place, stated) for number, code, place, stated in cursor.fetchall()]
 
 
 def policies_of_their_own(now: datetime) -> dict[str, int]:

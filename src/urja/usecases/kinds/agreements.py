@@ -32,6 +32,8 @@ class MoveIn(IncomingConsumer, kw_only=True):
     """Sanctioned load in VA; left out, the terms do not state it, as for the two below."""
     contracted_load_w: int | None = None
     contracted_load_va: int | None = None
+    carpet_area_dm2: int | None = None
+    """Carpet area in hundredths of a square metre; left out, the terms do not state it."""
     category: str = ""
     """Consumer category, which selects the policy; empty for the default policy."""
     policy: str = ""
@@ -110,16 +112,18 @@ class ChangeOfTerms(Operation, kw_only=True):
 
 
 class ChangeLoad(ChangeOfTerms, kw_only=True):
-    """Change the loads of a supply. Only charges that depend on a load are calculated again; the meter's load limit follows
-    the sanctioned load.
+    """Change the loads or the carpet area of a supply. Only charges that depend on them are calculated again; the meter's
+    load limit follows the sanctioned load.
     """
 
     sanctioned_load_w: int
     """In W."""
     sanctioned_load_va: int | None = None
-    """Sanctioned load in VA; left out, it does not change, as for the two below."""
+    """Sanctioned load in VA; left out, it does not change, as for those below."""
     contracted_load_w: int | None = None
     contracted_load_va: int | None = None
+    carpet_area_dm2: int | None = None
+    """Carpet area in hundredths of a square metre."""
 
 
 class ChangeCategory(ChangeOfTerms, kw_only=True):

@@ -83,6 +83,10 @@ def volt_amperes(high: int = 2_000_000_000) -> Number:
     return Number(1, high, {"VA": 1, "kVA": 1000, "MVA": 1_000_000})
 
 
+def hundredths_of_square_metres() -> Number:
+    return Number(1, 2_000_000_000, {"dm²": 1, "dm2": 1, "m²": 100, "m2": 100})
+
+
 def energy() -> Number:
     return Number(0, 10**15, {"Wh": 1, "kWh": 1000, "MWh": 1_000_000})
 

@@ -345,6 +345,7 @@ def agreement_of(found: AgreementRow) -> answers.Agreement:
                 sanctioned_load_va=one.sanctioned_load_va,
                 contracted_load_w=one.contracted_load_w,
                 contracted_load_va=one.contracted_load_va,
+                carpet_area_dm2=one.carpet_area_dm2,
                 valid_from=local(one.valid_from),
                 valid_to=local(one.valid_to),
             )

@@ -105,6 +105,7 @@ COLUMNS: Final[dict[str, Promise]] = {
     "sanctioned_load_va": _("sanctioned load in VA"),
     "contracted_load_w": _("contracted load in W"),
     "contracted_load_va": _("contracted load in VA"),
+    "carpet_area_dm2": _("carpet area"),
     "serial": _("serial number"),
     "service_point_id": _("service point"),
     "stock": _("stock"),

@@ -1,7 +1,7 @@
 """An operation as a form: its fields, the parsing of typed values, and their formatting.
 
 The fields are those of the operation's class. Beyond its type the end of a name says how a value is written: `_wh` in
-kWh, `_l` in m³, `_w` in kW, `_va` in kVA, `_minor` in the utility's currency; instants are local. Of a register in kWh and one in m³
+kWh, `_l` in m³, `_w` in kW, `_va` in kVA, `_dm2` in m², `_minor` in the utility's currency; instants are local. Of a register in kWh and one in m³
 a form has the one that the commodity of its meter asks for, and both while it is not known.
 """
 
@@ -52,7 +52,7 @@ class Kind(StrEnum):
 LONG_TEXTS: Final = frozenset({"note", "reason", "evidence", "address"})
 LONG_LISTS: Final = frozenset({"consumer_numbers", "meters"})
 """Lists that people paste from a spreadsheet column; they get a text area."""
-SCALES: Final = {"_wh": 1000, "_l": 1000, "_w": 1000, "_va": 1000}
+SCALES: Final = {"_wh": 1000, "_l": 1000, "_w": 1000, "_va": 1000, "_dm2": 100}
 """Stored units per typed unit, such as 1000 W per kW; for money the currency's minor units."""
 
 REGISTER: Final = re.compile(r"(old_|new_)?register_(wh|l)")

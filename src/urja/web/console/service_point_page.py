@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 from urllib.parse import urlencode
 
@@ -329,7 +330,7 @@ def terms_in_words(terms: Terms | TermsRow, commodity: str) -> str:
         ""
         if commodity == Commodity.GAS
         else _("%(load)s kW") % {"load": formats.kilowatt_hours(terms.sanctioned_load_w)},
-        *_other_loads(terms),
+        *_other_terms(terms),
         wording.configuration(terms.payment_mode),
         "" if terms.metering_mode == "forward" else wording.configuration(terms.metering_mode),
         terms.category,
@@ -339,15 +340,18 @@ def terms_in_words(terms: Terms | TermsRow, commodity: str) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _other_loads(terms: Terms | TermsRow) -> list[str]:
-    """Return the loads that terms state besides the sanctioned one in kW, in words."""
+def _other_terms(terms: Terms | TermsRow) -> list[str]:
+    """Return what terms state besides the sanctioned load in kW, in words."""
     said = {
         "sanctioned_load_va": _("%(load)s kVA"),
         "contracted_load_w": _("%(load)s kW contracted"),
         "contracted_load_va": _("%(load)s kVA contracted"),
     }
     stated = {name: getattr(terms, name) for name in said}
-    return [said[name] % {"load": formats.kilowatt_hours(load)} for name, load in stated.items() if load]
+    words = [said[name] % {"load": formats.kilowatt_hours(load)} for name, load in stated.items() if load]
+    if terms.carpet_area_dm2:
+        words.append(_("%(area)s m²") % {"area": formats.ratio(Fraction(terms.carpet_area_dm2, 100))})
+    return words
 
 
 # -- supply --------------------------------------------------------------------------------------------------

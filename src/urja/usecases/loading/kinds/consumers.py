@@ -6,7 +6,13 @@ from urja.usecases.loading.cell_formats import Choice, Code, Phone, Text, email
 from urja.usecases.loading.date_formats import Day, Instant
 from urja.usecases.loading.fields import Field, Kind
 from urja.usecases.loading.kinds.premises import PREMISE_KINDS
-from urja.usecases.loading.number_formats import Degrees, Number, volt_amperes, watts
+from urja.usecases.loading.number_formats import (
+    Degrees,
+    Number,
+    hundredths_of_square_metres,
+    volt_amperes,
+    watts,
+)
 
 
 class Consumers(Kind):
@@ -53,6 +59,7 @@ class Consumers(Kind):
         Field("sanctioned_load_va", volt_amperes(), "sanctioned load in kVA, where the terms state it"),
         Field("contracted_load_w", watts(), "contracted load, where the terms state it"),
         Field("contracted_load_va", volt_amperes(), "contracted load in kVA, where the terms state it"),
+        Field("carpet_area_dm2", hundredths_of_square_metres(), "carpet area of the flat"),
         Field(
             "category", Text(32), "consumer category, which selects the policy; empty for the default policy"
         ),
@@ -106,7 +113,8 @@ class Consumers(Kind):
             section.code AS section, transformer.code AS transformer, pole.code AS pole, nullif(grid.phase, '') AS phase,
             c.name AS person_name, x.external_id AS person_id, c.email, c.phone, c.language, c.address AS postal_address,
             a.valid_from AS since, t.tariff_code, t.sanctioned_load_w, t.sanctioned_load_va,
-            t.contracted_load_w, t.contracted_load_va, t.category, t.policy, t.payment_mode, t.metering_mode, a.billing_day, a.bill_from
+            t.contracted_load_w, t.contracted_load_va, t.carpet_area_dm2, t.category, t.policy,
+            t.payment_mode, t.metering_mode, a.billing_day, a.bill_from
         FROM network.service_point s
         JOIN network.premise p ON p.id = s.premise_id
         LEFT JOIN network.premise up ON up.id = p.parent_id

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from urja.apps.contracts.kinds import OTHER_LOADS
+from urja.apps.contracts.kinds import OTHER_TERMS
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.identities import users_of
 from urja.apps.journal.models import External, History
@@ -51,7 +51,7 @@ _TERMS: Final = (
     "policy",
     "payment_mode",
     "metering_mode",
-    *OTHER_LOADS,
+    *OTHER_TERMS,
 )
 
 
@@ -346,7 +346,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
 def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
     """Find terms that no agreement can have, and terms that differ from the current agreement."""
     if not row["person_name"]:
-        for name in ("since", "tariff_code", "sanctioned_load_w", *OTHER_LOADS):
+        for name in ("since", "tariff_code", "sanctioned_load_w", *OTHER_TERMS):
             if load.covers("person_name") and row[name] is not None:
                 row.fault(
                     name,

@@ -208,6 +208,7 @@ ONLY_OF_THE_BOOKS = {
     "arrears",
     "bank",
     "chains",
+    "common_is_shared",
     "credits",
     "debits",
     "determinants",

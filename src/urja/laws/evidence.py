@@ -22,7 +22,9 @@ from urja.core.rating import (
     recalculate,
     with_shared,
 )
+from urja.core.rating.priced_quantities import is_own_part
 from urja.laws import ratchets
+from urja.laws.common_areas import unlike_their_days
 from urja.laws.connections import Connection
 from urja.quantities.catalogue import BILLED_REGISTERS, BY_ID
 
@@ -161,6 +163,8 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                     continue
                 yield from _determinants(connection, charge, calculation, tariff_of, zone)
                 yield from _units(connection, charge, rated)
+                if zone is not None:
+                    yield from _common(connection, charge, calculation, tariff_of, zone)
                 yield from _money(connection, charge, calculation, zone)
             elif (
                 held is None
@@ -180,6 +184,22 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
                 yield f"{charge.name} says that {charge.at_close_minor} of {charge.line} settled at close, its calculation does not"
             if charge.inputs.get("before") != charge.before:
                 yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
+
+
+def _common(
+    connection: Connection,
+    charge: _Charge,
+    calculation: Calculation,
+    tariff_of: Callable[[str], Tariff],
+    zone: str,
+) -> Iterator[str]:
+    terms = [(each.first, [tariff_of(sha256) for sha256 in each.versions]) for each in calculation.terms]
+    given = calculation.billed, calculation.through, calculation.measured_totals
+    named = charge.inputs["calculation"].get("common", [])
+    for wrong in unlike_their_days(
+        connection, charge.agreement_id, given, terms, named, charge.posted_at, zone
+    ):
+        yield f"{charge.name} {wrong}"
 
 
 def _units(connection: Connection, charge: _Charge, rated: RatedPeriod) -> Iterator[str]:
@@ -258,5 +278,5 @@ def _determinants(
         if row is None or bytes(row[0]).hex() != past.row_sha256 or known.get(past.name) != past.power:
             yield f"{charge.name} was calculated from {past.power} of {past.name} of {past.period.first}, its row has {known.get(past.name)}"
     for name, value in calculation.measured_totals.items():
-        if name not in _MONEY and values.get(name) != value:
+        if name not in _MONEY and not is_own_part(name) and values.get(name) != value:
             yield f"{charge.name} was calculated from {value} of {name}, its determinants have {values.get(name)}"

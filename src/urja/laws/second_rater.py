@@ -616,7 +616,10 @@ class Calculation:
         else:
             by_day = self.bill.others.get(name, {})
         shares = dict.fromkeys(self.passed, Fraction(1))
-        if "share" in self.said:
+        own = self.bill.others.get(f"{name}_by_{self.said.get('share')}")
+        if own is not None:
+            by_day = own
+        elif "share" in self.said:
             shares = {day: self.bill.facts[day]["share " + self.said["share"]] for day in self.passed}
         return {day: by_day[day] * shares[day] * factor for day in self.passed if day in by_day}
 

@@ -22,6 +22,7 @@ from urja.laws import (
     arrears as arrears_law,
     bank as bank_law,
     charge_reviews as reviews_law,
+    common_areas as common_areas_law,
     counter as counter_law,
     database_catalogue,
     determinants as determinants_law,
@@ -211,6 +212,11 @@ def examine(
                 "determinants",
                 "each row of determinants is what its hash says, adds up, and is what its readings come to",
                 determinants_law.examine(connection, zone),
+            ),
+            (
+                "common_is_shared",
+                "what common areas used on a day is shared whole and once, by the weights of the day",
+                common_areas_law.examine(connection, zone),
             ),
         ]
     if expected is not None:

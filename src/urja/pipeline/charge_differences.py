@@ -15,7 +15,16 @@ from typing import Self
 
 from django.db import connection
 
-from urja.apps.billing import day_money, look_back, posting as billing, queries, unit_banks, usage
+from urja.apps.billing import (
+    common_shares,
+    day_money,
+    look_back,
+    posting as billing,
+    queries,
+    unit_banks,
+    usage,
+)
+from urja.apps.billing.common_shares import CommonShares, NamedShares
 from urja.apps.billing.evidence import Evidence
 from urja.apps.billing.kinds import RefusalCause
 from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
@@ -39,7 +48,7 @@ from urja.core.rating import (
     price_change_days,
     rate_accounts,
 )
-from urja.pipeline import determined_rows, posting_evidence
+from urja.pipeline import common_areas, determined_rows, posting_evidence
 
 
 def end_of(agreement: Agreement, day: date) -> datetime:
@@ -213,6 +222,7 @@ def period_differences(
         [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end]
     )
     asked: list[tuple[Agreement, int, NamedRow | None, RatingInputs]] = []
+    common: dict[int, tuple[NamedShares, ...]] = {}
     for agreement in members:
         basis, row = bases[agreement.id], rows.get(agreement.id)
         energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
@@ -234,6 +244,16 @@ def period_differences(
             cuts = basis.changes_before(through[agreement.id])
             uses = day_money.with_money(measured.uses, agreement.account_id, basis.money, elapsed, cuts)
             measured = replace(measured, uses=uses)
+        if basis.commons and basis.billed.days:
+            elapsed = Period(basis.billed.first, through[agreement.id])
+            days = basis.shared_days(through[agreement.id])
+            shares = common_shares.shares_of(agreement, basis.commons, days)
+            if shares.lacking:
+                settled.held[agreement.id] = _why_unshared(agreement, basis, shares, now)
+                continue
+            uses = shares.added_to(measured.uses, elapsed, basis.changes_before(through[agreement.id]))
+            measured = replace(measured, uses=uses)
+            common[agreement.id] = shares.named
         if basis.net_metered:
             measured = replace(
                 measured,
@@ -257,7 +277,9 @@ def period_differences(
             continue
         rating = Rating(target, bases[agreement.id], inputs.uses, inputs.measured)
         named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
-        evidence = proof.evidence(rating.calculation, known.get(agreement.id), named)
+        evidence = proof.evidence(
+            rating.calculation, known.get(agreement.id), named, common.get(agreement.id, ())
+        )
         settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
         builder = _DraftBuilder(
             agreement,
@@ -387,6 +409,24 @@ def _why_held(
     return None
 
 
+def _why_unshared(agreement: Agreement, basis: Basis, shares: CommonShares, now: datetime) -> str:
+    """Return why an agreement waits for its share of common areas; empty where the last readings of a day may still come."""
+    codes = ", ".join(dict.fromkeys(each.versions[0].code for each in basis.terms))
+    held = f"account {agreement.account_id} is held back: tariff {codes} needs a share of"
+    quantity, day = shares.lacking[0]
+    if day is None:
+        return (
+            f"{held} {quantity}, and agreement {agreement.id} is in no premise with a common area; connect one (new_connection, "
+            "purpose common_area), or correct the terms of the agreement"
+        )
+    if now < midnight(day + ONE_DAY, usage.zone()) + common_areas.AWAITED:
+        return ""
+    return (
+        f"{held} {quantity}, which is not known of {day}: no meter of its common areas counts it; install one that does, or "
+        f"correct the terms of agreement {agreement.id}"
+    )
+
+
 def banks_of(members: Sequence[Agreement], day: date) -> UnitBanks:
     """Return the banks of units of agreements, as far back as the close of a day corrects periods."""
     return UnitBanks.of([agreement.id for agreement in members], usage.oldest_corrected(day))
@@ -462,6 +502,7 @@ def _changed_period_differences(
             as_rated != as_known
             or cut != cuts_wh.get((agreement.id, period.first), {})
             or _measured_otherwise(basis, rated, demands.get(agreement.id, ()))
+            or _shared_otherwise(agreement, basis, rated)
         )
         asked.setdefault(period, []).append((agreement, changed))
         causes[period, agreement.id] = _cause(as_rated, as_known)
@@ -504,6 +545,17 @@ def _measured_otherwise(basis: Basis, rated: billing.Rated, earlier: Iterable[Ea
         any(rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs)
         or (rated.through == rated.billed[1] and rated.past_demands != basis.past_demands(earlier))
     )
+
+
+def _shared_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated) -> bool:
+    """Return whether an agreement's newest shares of common areas are not those that its charged days were rated by."""
+    if not basis.commons:
+        return False
+    shares = common_shares.shares_of(agreement, basis.commons, basis.shared_days(rated.through))
+    if shares.lacking:
+        return False
+    known = shares.values(Period(basis.billed.first, rated.through))
+    return any(rated.measured_totals.get(name) != own_wh for name, own_wh in known.items())
 
 
 def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:
@@ -595,11 +647,15 @@ class _PostingEvidence:
         return cls(posting_evidence.register_reads(points), posting_evidence.meter_energies(known))
 
     def evidence(
-        self, calculation: Calculation, energy: PeriodEnergy | None, named: tuple[int, str] | None
+        self,
+        calculation: Calculation,
+        energy: PeriodEnergy | None,
+        named: tuple[int, str] | None,
+        common: tuple[NamedShares, ...],
     ) -> Evidence:
         """The evidence of all lines of one agreement's posting."""
         if energy is None:
-            return Evidence(calculation, None, None, None, (), provisional=True)
+            return Evidence(calculation, None, None, None, (), provisional=True, common=common)
         point = (energy.service_point_id, energy.device_id)
         return Evidence(
             calculation,
@@ -608,6 +664,7 @@ class _PostingEvidence:
             _closing(energy, self.reads.get((*point, energy.anchor_at))),
             self.meters.get(energy.agreement_id, ()),
             provisional=not _is_final(energy),
+            common=common,
         )
 
 

@@ -25,7 +25,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import charge_differences, ended_agreements, statements
+from urja.pipeline import charge_differences, common_areas, ended_agreements, statements
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -69,6 +69,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
     done = CloseResult()
     with tariffs.cached_versions():
         due = _ratable(_due(now), done.problems)
+        common_areas.store_before_closes(due, now)
         buckets = {
             bucket: {agreement.id: (agreement, day) for agreement, day in members}
             for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id))

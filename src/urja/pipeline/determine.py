@@ -22,6 +22,7 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, local_day
 from urja.core.calendars import UncoveredDayError
+from urja.pipeline import common_areas
 from urja.pipeline.determined_rows import gas_supplies, store, wanted_of
 from urja.pipeline.stage import Report
 
@@ -56,6 +57,7 @@ class Determine:
                 taken = changes.oldest(cursor, CHANGES)
             if taken:
                 stored += _of_late_data(taken, now, problems)
+            stored += common_areas.of_changed_registry(local_day(now - LOOKED_BACK, usage.zone()), now)
             if compared != self._compared:
                 stored += _of_other_rules(now, problems)
         if len(taken) < CHANGES:
@@ -119,7 +121,7 @@ def _of_late_data(taken: Sequence[Change], now: datetime, problems: list[str]) -
     for change in taken:
         by_place.setdefault(change.service_point_id, []).append(change)
     oldest = local_day(now - LOOKED_BACK, usage.zone())
-    stored = 0
+    stored = common_areas.of_changed_readings(taken, oldest, now)
     unable: set[int] = set()
     for bucket, places in queries.buckets_at(by_place).items():
         with transaction.atomic():

@@ -22,8 +22,8 @@ slabs = [{from = 0, rate = 6}]
 """
 
 
-def test_zones_are_the_calendars_and_what_the_close_cannot_rate_is_refused(database):
-    from urja.apps.rulebook.errors import UnlikeVersionError, UnratedTariffError
+def test_zones_are_the_calendars_and_shares_of_common_areas_are_loaded(database):
+    from urja.apps.rulebook.errors import UnlikeVersionError
     from urja.apps.rulebook.operations import load_calendar, load_tariff
 
     load_calendar(TOD, recorded_at=START, actor="test")
@@ -32,8 +32,8 @@ def test_zones_are_the_calendars_and_what_the_close_cannot_rate_is_refused(datab
     with pytest.raises(UnlikeVersionError, match="zone 'solar' is 3 in it and 2"):
         load_tariff(TARIFF.replace("solar = 2", "solar = 3"), START)
     common = '"slabs"\nquantity = "common_import_wh"\nshare = "flat"'
-    with pytest.raises(UnratedTariffError, match="needs common_import_wh, share by flat"):
-        load_tariff(TARIFF.replace('"slabs"', common), START)
+    shared = TARIFF.replace('"slabs"', common).replace('code = "shop"', 'code = "flat"')
+    assert load_tariff(shared, START).code == "flat"
     priced = TARIFF.replace('"slabs"', '"slabs"\nquantity = "import_vah"')
     assert load_tariff(priced, START).code == "shop"
 

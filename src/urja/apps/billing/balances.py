@@ -405,7 +405,7 @@ def _rating(
 
 
 def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through: date) -> Measured:
-    if not basis.needs and not basis.money:
+    if not basis.needs and not basis.beside_readings:
         return Measured()
     return open_days.measured_so_far(agreement, period, basis, through)
 

@@ -13,6 +13,13 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 
 from urja.apps.billing import day_money, unit_banks, usage
+from urja.apps.billing.common_shares import (
+    CommonShares,
+    NamedShares,
+    ShareOfPeriod,
+    hash_of,
+    named_shares,
+)
 from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
 from urja.apps.books.chain import parse_json, plain_json
 from urja.apps.contracts import queries as contracts
@@ -22,7 +29,7 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
-from urja.core.calendar import ONE_DAY, midnight
+from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import (
     Calculation,
     RatedLine,
@@ -30,13 +37,14 @@ from urja.core.rating import (
     RatingError,
     Tariff,
     UnknownRulesError,
+    first_shared_day,
     rated_state,
     recalculate,
     rows_between,
     with_shared,
     without_shared,
 )
-from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.priced_quantities import BILLED, is_own_part
 from urja.core.rating.tariff import MONEY
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +64,8 @@ class Evidence:
     meters: Sequence[JsonObject]
     """Use by meter, where the period had several or one with a ratio."""
     provisional: bool
+    common: tuple[NamedShares, ...] = ()
+    """The days of common areas of which a share is charged."""
 
     def to_json(self, earlier: tuple[int, JsonObject] | None = None) -> JsonObject:
         """Return it as stored with the first entry of a posting; `earlier` is a whole one of the period, with its entry."""
@@ -65,6 +75,7 @@ class Evidence:
             "closing": self.closing and _packed(self.closing),
             "meters": self.meters and list(self.meters),
             "provisional": self.provisional,
+            "common": [named.to_json() for named in self.common],
         }
         stored = {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
         if earlier is None:
@@ -84,6 +95,7 @@ class Evidence:
             _unpacked(stored["closing"]) if "closing" in stored else None,
             stored.get("meters", ()),
             stored.get("provisional", False),
+            tuple(map(NamedShares.from_json, stored.get("common", ()))),
         )
 
 
@@ -239,6 +251,7 @@ def _full(entry: ChargeEntry) -> FullCharge:
             f"the entry names {entry.inputs.get('before')} as the one before it, it is {before_seq}"
         )
     faults += _determinants_faults(entry, evidence)
+    faults += _common_faults(entry, rated, evidence)
     faults += _units_faults(entry, rated)
     faults += _money_faults(entry, evidence.calculation)
     before = (
@@ -262,6 +275,7 @@ def _full(entry: ChargeEntry) -> FullCharge:
         "provisional": evidence.provisional,
         "notes": [*rated.notes, *_notes(entry, calculation, evidence)],
         "correlations": seen.correlations,
+        "shares": _shares_of_line(entry, rated, evidence),
         "units": [(_zone_name(rated, row.zone), row) for row in rated.bank],
     }
     return FullCharge(inputs, tuple(faults), _cause(entry, evidence, before))
@@ -303,7 +317,7 @@ def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:
     return faults + [
         f"the {name} have {stored.values.get(each)} of {each}; the entry was calculated from {value}"
         for each, value in evidence.calculation.measured_totals.items()
-        if each not in MONEY and stored.values.get(each) != value
+        if each not in MONEY and not is_own_part(each) and stored.values.get(each) != value
     ]
 
 
@@ -320,6 +334,45 @@ def _lacking_determinants(entry: ChargeEntry, calculation: Calculation) -> list[
     if determinants.has_row_of_another_period(entry.agreement_id, entry.period_start, as_of):
         return []
     return [f"the entry was calculated from {calculation.energy_wh}, {NO_DETERMINANTS}"]
+
+
+def _common_faults(entry: ChargeEntry, rated: RatedPeriod, evidence: Evidence) -> list[str]:
+    """Return how the shares of common areas that an entry was calculated from differ from the stored days that it names."""
+    calculation = evidence.calculation
+    charged = {name: wh for name, wh in calculation.measured_totals.items() if is_own_part(name)}
+    if not charged and not evidence.common:
+        return []
+    shares = _shares(entry, rated, evidence)
+    faults = [
+        f"the days of common areas of premise {one.shared.premise_id} that the entry names are not stored"
+        for one in evidence.common
+        if hash_of(shares.days[one.shared]) != one.sha256
+    ]
+    stored = shares.values(Period(calculation.billed.first, calculation.through))
+    return faults + [
+        f"the stored days have {stored.get(name)} Wh of {name}; the entry was calculated from {charged.get(name)}"
+        for name in sorted(charged.keys() | stored.keys())
+        if charged.get(name) != stored.get(name)
+    ]
+
+
+def _shares_of_line(entry: ChargeEntry, rated: RatedPeriod, evidence: Evidence) -> list[ShareOfPeriod]:
+    """Return the share of common areas that an entry's line prices; none of other lines."""
+    measures = [
+        line.measure for version in rated.versions for line in version.lines if line.name == entry.line
+    ]
+    if not evidence.common or not measures or not measures[-1].share:
+        return []
+    return [_shares(entry, rated, evidence).of_period(measures[-1].quantity, measures[-1].share)]
+
+
+def _shares(entry: ChargeEntry, rated: RatedPeriod, evidence: Evidence) -> CommonShares:
+    (agreement,) = contracts.agreements([entry.agreement_id])
+    calculation = evidence.calculation
+    commons = {common for version in rated.versions for common in version.commons}
+    terms = ((each.first, map(tariffs.version_with_hash, each.versions)) for each in calculation.terms)
+    first = min(first_shared_day(terms, calculation.billed), calculation.through)
+    return named_shares(agreement, commons, Period(first, calculation.through), evidence.common)
 
 
 def _money_faults(entry: ChargeEntry, calculation: Calculation) -> list[str]:

@@ -38,8 +38,8 @@ def measured_so_far(agreement: Agreement, period: Period, basis: Basis, through:
     values = {name: found[name] for name in basis.needs if name in found}
     if not basis.sums <= values.keys():
         return charged
-    # Recharges and balances count once their day is over: none yet.
-    values |= dict.fromkeys(basis.money, 0)
+    # Recharges, balances and shares of common areas count once their day is over: none yet.
+    values |= dict.fromkeys(basis.beside_readings, 0)
     return replace(charged, uses=(*charged.uses, QuantityUse(days, values)))
 
 

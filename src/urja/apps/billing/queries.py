@@ -13,6 +13,7 @@ from urja.apps.billing import arrears, evidence, plans, usage
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
+from urja.apps.billing.common_shares import ShareOfPeriod
 from urja.apps.billing.kinds import Cause, RefusedCharge, ReviewRow, UnsignedList
 from urja.apps.billing.models import InstalmentPlan, Review
 from urja.apps.billing.open_days import read_so_far
@@ -171,6 +172,8 @@ class EntryExplanation:
     """Why a charge changes what was charged before; None where it charges another day."""
     units: tuple[tuple[str, BankRow], ...] = ()
     """What net metering has banked in the period up to this entry: the zone's name, empty for a bank of all times, and Wh."""
+    shares: tuple[ShareOfPeriod, ...] = ()
+    """The share of common areas that a charge is for, in the period up to this entry."""
     one_bill: bool = False
     """Whether it was posted with the statement of its period, because the period as one bill came to more or less."""
 
@@ -408,6 +411,7 @@ def explain_entry(account_id: int, seq: int) -> EntryExplanation | None:
         notes=tuple(inputs.get("notes", [])),
         correlations=tuple(inputs.get("correlations", [])),
         units=tuple(inputs.get("units", [])),
+        shares=tuple(inputs.get("shares", [])),
         reference=inputs.get("reference", ""),
         faults=charge.faults,
         cause=charge.cause,
@@ -475,6 +479,7 @@ __all__ = [
     "RechargeShare",
     "Reserve",
     "Row",
+    "ShareOfPeriod",
     "StoredUnits",
     "TariffUsed",
     "banked_units",

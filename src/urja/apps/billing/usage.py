@@ -34,13 +34,14 @@ from urja.core.rating import (
     RatingTerms,
     Tariff,
     calculation_of,
+    first_shared_day,
     past_from_json,
     price_change_days,
     rate_period,
     reserve_so_far,
     uses_between,
 )
-from urja.core.rating.priced_quantities import adds_up
+from urja.core.rating.priced_quantities import COMMON, adds_up, share_of
 from urja.core.rating.tariff import MONEY
 
 _NEVER = Period(date.min, date.max)
@@ -139,12 +140,27 @@ class Basis:
     @property
     def needs(self) -> frozenset[str]:
         """Names of the determinants that its tariffs need besides the billed quantity."""
-        return self._needs - MONEY
+        return self._needs - MONEY - COMMON
 
     @property
     def money(self) -> frozenset[str]:
         """Names of the account's money of days that its tariffs need (`day_money`)."""
         return self._needs & MONEY
+
+    @property
+    def commons(self) -> frozenset[tuple[str, str]]:
+        """The common quantities of which its tariffs price a share, each with how it is shared (`common_shares`)."""
+        return frozenset[tuple[str, str]]().union(*(tariff.commons for tariff in self.versions))
+
+    def shared_days(self, through: date) -> Period:
+        """Return the billed days before `through` of which its tariffs price a share of a common quantity."""
+        first = first_shared_day(((each.first, each.versions) for each in self.terms), self.billed)
+        return Period(min(first, through), through)
+
+    @property
+    def beside_readings(self) -> frozenset[str]:
+        """Names of what its tariffs need that no meter of the agreement counts: its money, and its shares."""
+        return self.money | {share_of(*common) for common in self.commons}
 
     @property
     def _needs(self) -> frozenset[str]:
@@ -327,9 +343,10 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
         ),
         billed.first + ONE_DAY if shared and billed.days else billed.first,
     )
-    for each in basis.terms:
+    for each, (_, terms) in zip(basis.terms, agreed, strict=True):
         for tariff in each.versions:
             _check_loads(each, tariff)
+            _check_area(terms, tariff)
     return basis
 
 
@@ -357,6 +374,14 @@ def _check_loads(terms: RatingTerms, tariff: Tariff) -> None:
             terms.load(load, apparent=apparent)
         except RatingError as error:
             raise UnstatedLoadError(f"tariff {tariff.code!r} goes by loads, and {error}") from None
+
+
+def _check_area(terms: Terms, tariff: Tariff) -> None:
+    """Raise UnstatedLoadError where terms do not state the area by which their tariff shares common areas."""
+    if terms.carpet_area_dm2 is None and any(share == "area" for _, share in tariff.commons):
+        raise UnstatedLoadError(
+            f"tariff {tariff.code!r} shares common areas by area, and the agreement has no carpet area: state it in its terms"
+        )
 
 
 def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
@@ -399,7 +424,9 @@ def rate(
     close are charged; unless given, they are once all billed days are. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
-    measured = as_charged(agreement, period, basis, through) if basis.needs or basis.money else Measured()
+    measured = (
+        as_charged(agreement, period, basis, through) if basis.needs or basis.beside_readings else Measured()
+    )
     return rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
 
 
@@ -446,7 +473,8 @@ def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date
         tuple(
             use
             for use in uses
-            if charged.intersection(use.days) == use.days and basis.sums | basis.money <= use.values.keys()
+            if charged.intersection(use.days) == use.days
+            and basis.sums | basis.beside_readings <= use.values.keys()
         ),
         basis.past_demands(earlier.get(agreement.id, ())),
         bank_wh=banks.opening_wh(agreement.id, period.first),

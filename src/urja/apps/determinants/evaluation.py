@@ -67,6 +67,8 @@ class Wanted:
     rules: Rules = field(default_factory=Rules)
     gas: GasRules | None = None
     """By which its gas is converted; None for electricity."""
+    of_service_point: bool = False
+    """Whether `agreement_id` is the number of a service point: a common area has no agreement."""
 
     @property
     def key(self) -> tuple[int, date, date]:
@@ -172,8 +174,8 @@ def evaluate(cursor: Cursor, wanted: Sequence[Wanted], zone: ZoneInfo) -> list[E
     """
     found: list[Evaluated] = []
 
-    def alike(one: Wanted) -> tuple[date, date, date, str]:
-        return one.period.first, one.period.end, one.as_of, one.rules_text
+    def alike(one: Wanted) -> tuple[date, date, date, bool, str]:
+        return one.period.first, one.period.end, one.as_of, one.of_service_point, one.rules_text
 
     for _, group in groupby(sorted(wanted, key=alike), key=alike):
         found += _together(cursor, list(group), zone)
@@ -184,7 +186,11 @@ def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Eval
     first = wanted[0]
     asked = Period(first.period.first, first.as_of + ONE_DAY)
     begins, ends = asked.bounds(zone)
-    columns = reading_columns(cursor, [Window(one.agreement_id, begins, ends) for one in wanted])
+    columns = reading_columns(
+        cursor,
+        [Window(one.agreement_id, begins, ends) for one in wanted],
+        of_service_points=first.of_service_point,
+    )
     number = {one.agreement_id: n for n, one in enumerate(wanted)}
     segments = Segments(
         _integers(number[meter.agreement_id] for meter in columns.meters),

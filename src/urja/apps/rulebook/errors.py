@@ -37,7 +37,7 @@ class UnknownTariffError(Exception):
 
 
 class UnstatedLoadError(UnknownTariffError):
-    """An agreement whose terms do not state a load that its tariff needs: it cannot be rated, as without a tariff."""
+    """An agreement whose terms do not state a load or an area that its tariff needs: it cannot be rated, as without a tariff."""
 
 
 class CalendarConflictError(Exception):

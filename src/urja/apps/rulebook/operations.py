@@ -27,6 +27,7 @@ from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
+from urja.core.rating.priced_quantities import COMMON
 from urja.core.rating.tariff import MONEY
 
 _DETERMINED: Final = frozenset(
@@ -85,8 +86,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
-    needs = sorted(name for name in tariff.determinants - MONEY if not _is_determined(name))
-    needs += sorted(fact for fact in tariff.facts if fact.startswith("share"))
+    needs = sorted(name for name in tariff.determinants - MONEY - COMMON if not _is_determined(name))
     if tariff.cycle.months != 1:
         needs.append(f"periods of {tariff.cycle}")
     return needs

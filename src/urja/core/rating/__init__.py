@@ -8,7 +8,7 @@ many accounts at once over arrays, the numbers of which `exact_columns` keeps ex
 """
 
 from urja.core.rating.account_groups import RatedAccounts, RatingInputs, rate_accounts
-from urja.core.rating.bills import price_change_days
+from urja.core.rating.bills import first_shared_day, price_change_days
 from urja.core.rating.calculations import (
     RATING_RULES,
     Calculation,
@@ -75,6 +75,7 @@ __all__ = [
     "UnknownRulesError",
     "calculation_of",
     "claw_backs",
+    "first_shared_day",
     "parse_tariff",
     "past_from_json",
     "period_of",

@@ -23,7 +23,7 @@ from urja.core.rating.inputs_and_results import (
     RatingTerms,
     rounded,
 )
-from urja.core.rating.priced_quantities import adds_up
+from urja.core.rating.priced_quantities import adds_up, share_of
 from urja.core.rating.tariff import BILLED_KWH, Measure, OnChange, Percent, Tariff, calculation_order
 from urja.core.units import exact_text
 
@@ -61,16 +61,20 @@ class MeasuredPiece:
             )
         return value
 
-    def share(self, name: str) -> Fraction:
-        """Return the agreement's share of a common quantity; raises RatingError where its terms have none."""
-        if not name:
-            return Fraction(1)
-        share = self.terms.shares.get(name)
-        if share is None:
+    def own(self, name: str, share: str) -> Fraction:
+        """Return the agreement's part of a common quantity: as shared by days, or by the share in its terms.
+
+        Raises RatingError where neither is known.
+        """
+        shared = self.values.get(share_of(name, share))
+        if shared is not None:
+            return shared
+        stated = self.terms.shares.get(share)
+        if stated is None:
             raise RatingError(
-                f"the agreement has no share by {name} on {self.days.first}: state it in the agreement's terms"
+                f"the agreement has no share by {share} on {self.days.first}: state it in the agreement's terms"
             )
-        return share
+        return self.value(name) * stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,9 @@ class Bill:
             if measure.size == _WH_IN_KWH:
                 return self.uses
             return tuple((days, kwh * _WH_IN_KWH / measure.size) for days, kwh in self.uses)
+        name, share = measure.quantity, measure.share
         return tuple(
-            (piece.days, piece.value(measure.quantity) * piece.share(measure.share) / measure.size)
+            (piece.days, (piece.own(name, share) if share else piece.value(name)) / measure.size)
             for piece in self.measured
         )
 
@@ -228,6 +233,20 @@ class PlannedBill:
 
     days: Period
     versions: tuple[BillVersion, ...]
+
+
+def first_shared_day(terms: Iterable[tuple[date, Iterable[Tariff]]], billed: Period) -> date:
+    """Return the first billed day of which a tariff prices a share of a common quantity; the end where none does.
+
+    `terms` are the first days of an agreement's terms, each with the versions of its tariff.
+    """
+    begun = (
+        max(first, version.valid_from, billed.first)
+        for first, versions in terms
+        for version in versions
+        if version.commons
+    )
+    return min(begun, default=billed.end)
 
 
 def price_change_days(terms: Sequence[RatingTerms], billed: Period) -> list[date]:

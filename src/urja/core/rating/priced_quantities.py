@@ -64,6 +64,20 @@ PRICED: Final = {quantity.name: quantity for quantity in _QUANTITIES}
 BILLED: Final = BILLED_REGISTERS
 """The quantity of each commodity that a line prices which names none: that of the accruals."""
 
+COMMON: Final = frozenset(quantity.name for quantity in _QUANTITIES if quantity.common)
+"""Names of the quantities of which an agreement bears a share."""
+
+
+def share_of(quantity: str, share: str) -> str:
+    """Return the name of an agreement's own part of a common quantity, in Wh, by how it is shared."""
+    return f"{quantity}_by_{share}"
+
+
+def is_own_part(name: str) -> bool:
+    """Return whether a name is that of an agreement's own part of a common quantity (`share_of`)."""
+    return name.partition("_by_")[0] in COMMON
+
+
 OF_PERIODS: Final = ("max_", "mean_", "load_factor_")
 """Beginnings of the names of determinants that do not add up over days."""
 

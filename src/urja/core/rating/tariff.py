@@ -559,6 +559,13 @@ class Tariff:
         return frozenset(needed)
 
     @property
+    def commons(self) -> frozenset[tuple[str, str]]:
+        """The common quantities that its lines price, each with how it is shared."""
+        return frozenset(
+            (line.measure.quantity, line.measure.share) for line in self.lines if line.measure.share
+        )
+
+    @property
     def banks(self) -> dict[int, str]:
         """Numbers of the banks of its net metering (0: of all times), with the ends of the names of their determinants."""
         if self.net_metering is None:

@@ -393,7 +393,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
         UnlikeVersionError,
         UnratedTariffError,
     )
-    from urja.usecases.errors import OtherCommodityError
+    from urja.usecases.errors import OtherCommodityError, UnsharedTariffError
     from urja.usecases.tariffs import load_tariffs
 
     try:
@@ -413,6 +413,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
         UnknownCalendarError,
         UnlikeVersionError,
         UnratedTariffError,
+        UnsharedTariffError,
     ) as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:

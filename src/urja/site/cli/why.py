@@ -54,6 +54,7 @@ def _as_json(found: "EntryExplanation") -> dict[str, object]:
             for row in found.rows
         ],
         "units": [{"zone_name": zone, **asdict(row)} for zone, row in found.units],
+        "shares": [{**asdict(one), "fraction": str(one.fraction or "")} for one in found.shares],
         "tariffs": [f"{used.code} {used.version} {used.sha256}" for used in found.tariffs],
         "notes": list(found.notes),
         "cause": found.cause,
@@ -75,6 +76,10 @@ def _as_text(found: "EntryExplanation") -> str:
                 f"  units{zone and f' of {zone}'}, Wh: opening {row.opening_wh} + exported {row.exported_wh} = used {row.used_wh} "
                 f"+ settled {row.settled_wh} + closing {row.closing_wh}"
                 for zone, row in found.units
+            ),
+            *(
+                f"  share by {one.share}: {one.own_wh} of {one.energy_wh} Wh of {one.quantity} in the period so far"
+                for one in found.shares
             ),
             *(f"  by {used.code} {used.version}, SHA-256 {used.sha256}" for used in found.tariffs),
             *(f"  note: {note}" for note in found.notes),

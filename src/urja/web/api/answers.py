@@ -224,6 +224,8 @@ class Terms(Shown, frozen=True, kw_only=True):
     """Null where the terms do not state it, as for the contracted loads."""
     contracted_load_w: int | None
     contracted_load_va: int | None
+    carpet_area_dm2: int | None
+    """Carpet area in hundredths of a square metre; null where the terms do not state it."""
     valid_from: datetime
     valid_to: datetime | None
 
@@ -670,6 +672,19 @@ class UnitsOfCharge(Shown, frozen=True, kw_only=True):
     closing_wh: int
 
 
+class ShareOfCommonAreas(Shown, frozen=True, kw_only=True):
+    """The share of a building's common areas that a charge is for, in its period so far."""
+
+    quantity: str
+    """`common_import_wh`, or `common_dg_import_wh` of a generator."""
+    by: str
+    """How it is shared: `flat`, `area` or `load`."""
+    common_areas_wh: int
+    own_wh: int
+    share: str | None
+    """An exact fraction such as 1/40; null where it changed within the period."""
+
+
 class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     """A ledger entry with the reads, rows and tariffs from which it was calculated."""
 
@@ -690,6 +705,8 @@ class EntryWithArithmetic(Shown, frozen=True, kw_only=True):
     residual_l: int | None
     units: list[UnitsOfCharge]
     """Empty without net metering."""
+    shares: list[ShareOfCommonAreas]
+    """Empty but for charges for common areas."""
     provisional: bool
     notes: list[str]
     cause: str | None

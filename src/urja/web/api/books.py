@@ -580,6 +580,16 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
             )
             for zone_name, row in why.units
         ],
+        shares=[
+            answers.ShareOfCommonAreas(
+                quantity=one.quantity,
+                by=one.share,
+                common_areas_wh=one.energy_wh,
+                own_wh=one.own_wh,
+                share=None if one.fraction is None else str(one.fraction),
+            )
+            for one in why.shares
+        ],
         provisional=why.provisional,
         notes=list(why.notes),
         cause=why.cause,

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from urja.apps.billing.queries import Row
+from urja.apps.billing.queries import Row, ShareOfPeriod
 from urja.core.rating.tariff import (
     BilledDemand,
     ChargeLine,
@@ -144,6 +144,27 @@ def _of_quantity(line: ChargeLine, rows: Sequence[Row]) -> Iterator[str]:
     total = sum((row.quantity for row in used), Fraction(0))
     if said and used and total > 0:
         yield said % {"quantity": _said_quantity(total, line.measure.unit)}
+
+
+def of_shares(shares: Sequence[ShareOfPeriod]) -> list[str]:
+    """Return what part of the common areas' energy a consumer bears in the billing period so far, as sentences."""
+    said = []
+    for one in shares:
+        values = {"own": formats.energy(one.own_wh), "all": formats.energy(one.energy_wh)}
+        if one.fraction is None:
+            said.append(
+                _("Your share in this billing period so far: %(own)s of the %(all)s of the common areas.")
+                % values
+            )
+        else:
+            values["share"] = f"{one.fraction.numerator}/{one.fraction.denominator}"
+            said.append(
+                _(
+                    "Your share in this billing period so far: %(share)s of the %(all)s of the common areas, which is %(own)s."
+                )
+                % values
+            )
+    return said
 
 
 def _of_claim(line: ChargeLine, rows: Sequence[Row]) -> Iterator[str]:

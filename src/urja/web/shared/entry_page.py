@@ -153,7 +153,10 @@ def _told(why: billing.EntryExplanation) -> list[str]:
     except (UnknownTariffError, KeyError):
         # The page of the fault, or a line that the newest version has no more.
         return []
-    return charge_words.sentences(line, why.rows, why.entry.currency)
+    return [
+        *charge_words.sentences(line, why.rows, why.entry.currency),
+        *charge_words.of_shares(why.shares),
+    ]
 
 
 def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from urja.stream.records import NULL, RegisterKind
 
 
 class Window(NamedTuple):
-    """The time of an agreement that is asked for, UTC, half-open."""
+    """The time of an agreement, or of a service point by its number, that is asked for; UTC, half-open."""
 
     agreement_id: int
     from_at: datetime
@@ -88,7 +88,7 @@ _METERS: Final = f"""
 SELECT a.id, p.service_point_id, p.device_id, floor(extract(epoch FROM g.from_at))::bigint, floor(extract(epoch FROM g.to_at))::bigint,
     p.ratio_primary, p.ratio_secondary, floor(extract(epoch FROM o.read_at))::bigint, d.device_type, d.interval_s
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS w (agreement_id, from_at, to_at)
-JOIN contracts.agreement a ON a.id = w.agreement_id
+JOIN {{owners}} a ON a.id = w.agreement_id
 JOIN assets.device_period p ON p.service_point_id = a.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL
 JOIN assets.device d ON d.id = p.device_id
 CROSS JOIN LATERAL (
@@ -104,6 +104,11 @@ CROSS JOIN LATERAL (
 WHERE g.from_at < g.to_at AND o.read_at IS NOT NULL
 ORDER BY a.id, g.from_at
 """
+_AGREEMENTS: Final = "contracts.agreement"
+_PLACES: Final = (
+    "(SELECT id, id AS service_point_id, '-infinity'::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
+    " FROM network.service_point)"
+)
 
 _MEASURED: Final = (
     "unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
@@ -153,20 +158,28 @@ ORDER BY m.number, i.start_at, i.version DESC
 """
 
 
-def meter_times(cursor: Cursor, windows: Sequence[Window]) -> list[MeterTime]:
-    """Return the billing meters of some windows that have a register read before their time, in the order of time."""
+def meter_times(
+    cursor: Cursor, windows: Sequence[Window], *, of_service_points: bool = False
+) -> list[MeterTime]:
+    """Return the billing meters of some windows that have a register read before their time, in the order of time.
+
+    With `of_service_points` the numbers in windows, and in what is returned, are those of service points.
+    """
     cursor.execute(
-        _METERS, [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []]
+        _METERS.format(owners=_PLACES if of_service_points else _AGREEMENTS),
+        [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []],
     )
     return [MeterTime(*row) for row in cursor.fetchall()]
 
 
-def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns:
+def reading_columns(
+    cursor: Cursor, windows: Sequence[Window], *, of_service_points: bool = False
+) -> ReadingColumns:
     """Return meters, reads and intervals (base units of their channel sets) of some windows, each in its order.
 
-    An agreement has one window. Rows are in Wh, VAh and so on as meters count, before any transformer ratio.
+    An agreement, or a service point, has one window. Rows are in Wh, VAh and so on as meters count, before any transformer ratio.
     """
-    meters = meter_times(cursor, windows)
+    meters = meter_times(cursor, windows, of_service_points=of_service_points)
     measured = [
         list(range(len(meters))),
         *(

@@ -104,6 +104,15 @@ def commodity_of(code: str) -> Commodity | None:
     return versions[0].commodity if versions else None
 
 
+def commons_of(code: str) -> dict[tuple[str, str], date]:
+    """Return the common quantities that the versions of a code price, with how each is shared and from which day on."""
+    found: dict[tuple[str, str], date] = {}
+    for version in _versions(code):
+        for common in version.commons:
+            found.setdefault(common, version.valid_from)
+    return found
+
+
 type VersionRow = TariffVersion
 
 

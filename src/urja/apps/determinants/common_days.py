@@ -1,0 +1,293 @@
+"""Energy of common areas by local day, shared among the agreements of their premise: stored versions, and reading them.
+
+A common meter has no agreement. Its energy of a day is calculated as that of any meter, by the reads and intervals around the
+day alone, so that days sum to the register's advance.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db import connection, transaction
+
+from urja.apps.determinants.evaluation import Evaluated, Wanted, evaluate, row_hash
+from urja.base.sql_cursor import Cursor
+from urja.core.calendar import ONE_DAY, Period, midnight
+from urja.core.determinants import allocate
+
+COUNTED: Final = {"common_import_wh": "import_wh", "common_dg_import_wh": "dg_import_wh"}
+"""What the meters of common areas count of each common quantity."""
+
+
+class Shared(NamedTuple):
+    """What is shared, and how: the common areas of a premise, a common quantity, and `flat`, `area` or `load`."""
+
+    premise_id: int
+    quantity: str
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedDay:
+    """A day of which the energy of common areas is to be shared."""
+
+    shared: Shared
+    day: date
+    service_points: tuple[int, ...]
+    """The common areas with a meter, in ascending order."""
+    weights: Mapping[int, int]
+    """By agreement, above zero; at least one."""
+    waits: bool = False
+    """Whether it is left out until all that its meters count is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedDay:
+    """A shared day, as a row stores it."""
+
+    wanted: WantedDay
+    energy_wh: int
+    sources: str
+    agreements: tuple[int, ...]
+    weights: tuple[int, ...]
+    shares_wh: tuple[int, ...]
+    is_read: bool
+    """Whether the energy is known to the end of the day."""
+
+    def sha256(self, version: int) -> bytes:
+        """Return the hash of a row with this content and version."""
+        return day_hash(
+            self.wanted.shared, self.wanted.day, version, self.energy_wh, self.sources,
+            (self.agreements, self.weights, self.shares_wh),
+        )  # fmt: skip
+
+
+def day_hash(
+    shared: Shared,
+    day: date,
+    version: int,
+    energy_wh: int,
+    sources: str,
+    columns: tuple[Sequence[int], Sequence[int], Sequence[int]],
+) -> bytes:
+    """Return the SHA-256 of a row; `columns` are agreements, weights and shares in Wh."""
+    return row_hash([*shared, day.isoformat(), version, energy_wh, sources, *map(list, columns)])
+
+
+def evaluate_days(cursor: Cursor, wanted: Sequence[WantedDay], zone: ZoneInfo) -> list[EvaluatedDay]:
+    """Return the days whose energy is known, each shared by its weights.
+
+    A common area counts while it has a meter. Where none has, nothing is to be shared, and the energy is zero. A day on which
+    meters stand and none counts the quantity is left out.
+    """
+    asked = {(point, one.day) for one in wanted for point in one.service_points}
+    found = {
+        (one.wanted.agreement_id, one.wanted.as_of): one
+        for one in evaluate(cursor, [_of_day(point, day) for point, day in sorted(asked)], zone)
+    }
+    days = (
+        _shared(
+            one,
+            [found[point, one.day] for point in one.service_points if (point, one.day) in found],
+            midnight(one.day + ONE_DAY, zone),
+        )
+        for one in wanted
+    )
+    return [day for day in days if day is not None]
+
+
+def energy_of_day(
+    cursor: Cursor, service_point_ids: Sequence[int], quantity: str, day: date, zone: ZoneInfo
+) -> tuple[int, int]:
+    """Return what service points counted of a common quantity on a day, in Wh, and how many intervals there are."""
+    found = evaluate(cursor, [_of_day(point, day) for point in service_point_ids], zone)
+    known = [(one.values_by_name.get(COUNTED[quantity]), one.intervals) for one in found]
+    return (
+        sum(value.value for value, _ in known if value is not None),
+        sum(intervals for value, intervals in known if value is not None),
+    )
+
+
+def _of_day(service_point_id: int, day: date) -> Wanted:
+    return Wanted(service_point_id, Period(day, day + ONE_DAY), day, of_service_point=True)
+
+
+def _shared(wanted: WantedDay, counted: Sequence[Evaluated], ends_at: datetime) -> EvaluatedDay | None:
+    name = COUNTED[wanted.shared.quantity]
+    known = [(one, value.value) for one in counted if (value := one.values_by_name.get(name)) is not None]
+    if counted and not known:
+        return None
+    energy_wh = sum(value for _, value in known)
+    sources = [
+        [
+            one.wanted.agreement_id, value, one.intervals, one.intervals_hash.hex(), json.loads(one.reads), one.rules
+        ]
+        for one, value in known
+    ]  # fmt: skip
+    agreements = tuple(sorted(wanted.weights))
+    weights = tuple(wanted.weights[id_] for id_ in agreements)
+    group = np.zeros(len(weights), np.int64)
+    shares = allocate(np.array([energy_wh], np.int64), np.array(weights, np.int64), group)
+    return EvaluatedDay(
+        wanted,
+        energy_wh,
+        json.dumps(sources, separators=(",", ":")),
+        agreements,
+        weights,
+        tuple(int(share) for share in shares),
+        all(one.known_to_at is not None and one.known_to_at >= ends_at for one, _ in known),
+    )
+
+
+_LOCK_CLASS: Final = 0x636F6D6D
+"""First key of the advisory locks, so that they collide with no other use; "comm" in ASCII."""
+
+
+def store(wanted: Sequence[WantedDay], zone: ZoneInfo, now: datetime) -> int:
+    """Calculate and store the days of one premise; return how many rows are new. A row with the same content is left as it is."""
+    if not wanted:
+        return 0
+    (premise_id,) = {one.shared.premise_id for one in wanted}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, premise_id % 2**31])
+        newest = {(row.shared, row.day): row for row in newest_days(premise_id, {one.day for one in wanted})}
+        fresh = []
+        for one in evaluate_days(cursor, wanted, zone):
+            known = newest.get((one.wanted.shared, one.wanted.day))
+            if one.wanted.waits and not one.is_read:
+                continue
+            if known is None or one.sha256(known.version) != known.sha256:
+                fresh.append((one, 1 if known is None else known.version + 1))
+        cursor.executemany(
+            "INSERT INTO determinants_common_day (premise_id, quantity, share, day, version, energy_wh, sources, agreements,"
+            " weights, shares_wh, sha256, calculated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    *one.wanted.shared, one.wanted.day, version, one.energy_wh, one.sources, list(one.agreements),
+                    list(one.weights), list(one.shares_wh), one.sha256(version), now,
+                )
+                for one, version in fresh
+            ],
+        )  # fmt: skip
+    return len(fresh)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDay:
+    """The newest version of a shared day."""
+
+    shared: Shared
+    day: date
+    version: int
+    sha256: bytes
+    energy_wh: int
+    sources: str
+    weights: Mapping[int, int]
+
+    def rests_on(self, service_point_id: int, at: datetime, zone: ZoneInfo, *, is_register: bool) -> bool:
+        """Return whether a reading of a service point from an instant (UTC) on, or its register read at it, may change the day."""
+        of_point = [
+            reads for point, _, _, _, reads, _ in json.loads(self.sources) if point == service_point_id
+        ]
+        ends_at = midnight(self.day + ONE_DAY, zone)
+        if at < ends_at or not of_point:
+            return True
+        # The first read at or after the end closes what is before it; later ones say nothing of that time.
+        after = [read_at for _, read_at, _, _ in chain(*of_point) if read_at >= int(ends_at.timestamp())]
+        return is_register and (at == ends_at or all(read_at >= int(at.timestamp()) for read_at in after))
+
+
+def newest_days(premise_id: int, days: Iterable[date]) -> list[StoredDay]:
+    """Return the newest version of each stored day of a premise, of all its quantities and ways to share them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT ON (quantity, share, day) quantity, share, day, version, sha256, energy_wh, sources, agreements,"
+            " weights FROM determinants_common_day WHERE premise_id = %s AND day = ANY(%s)"
+            " ORDER BY quantity, share, day, version DESC",
+            [premise_id, sorted(days)],
+        )
+        return [
+            StoredDay(
+                Shared(premise_id, quantity, share), day, version, bytes(sha256), energy_wh, sources,
+                dict(zip(agreements, weights, strict=True)),
+            )
+            for quantity, share, day, version, sha256, energy_wh, sources, agreements, weights in cursor.fetchall()
+        ]  # fmt: skip
+
+
+def stored_between(premise_id: int, days: Period) -> list[tuple[Shared, date]]:
+    """Return the days of a premise that are stored, of all its quantities and ways to share them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT quantity, share, day FROM determinants_common_day WHERE premise_id = %s AND day >= %s AND day < %s",
+            [premise_id, days.first, days.end],
+        )
+        return [(Shared(premise_id, quantity, share), day) for quantity, share, day in cursor.fetchall()]
+
+
+def premises_with_days(since: date) -> list[int]:
+    """Return the premises that have shared days from a local day on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT premise_id FROM determinants_common_day WHERE day >= %s ORDER BY 1", [since]
+        )
+        return [premise_id for (premise_id,) in cursor.fetchall()]
+
+
+class SharedDay(NamedTuple):
+    """A day of common areas with an agreement's part of it; energies in Wh."""
+
+    day: date
+    version: int
+    sha256: bytes
+    energy_wh: int
+    own_wh: int | None
+    """None where the agreement has no part of the day."""
+    weight: int | None
+    all_weights: int
+
+
+_SHARES: Final = """
+SELECT {first} day, version, sha256, energy_wh, shares_wh[array_position(agreements, %(agreement)s)],
+    weights[array_position(agreements, %(agreement)s)], (SELECT sum(weight) FROM unnest(weights) AS every (weight))::bigint
+FROM determinants_common_day
+WHERE (premise_id, quantity, share) = (%(premise)s, %(quantity)s, %(share)s) AND day >= %(begin)s AND day < %(end)s {which}
+ORDER BY day, version DESC
+"""
+
+
+def newest_shares(agreement_id: int, shared: Shared, days: Period) -> tuple[SharedDay, ...]:
+    """Return an agreement's newest part of each stored day."""
+    return _shares(_SHARES.format(first="DISTINCT ON (day)", which=""), agreement_id, shared, days)
+
+
+def shares_named(
+    agreement_id: int, shared: Shared, days: Period, versions: Mapping[str, int]
+) -> tuple[SharedDay, ...]:
+    """Return an agreement's part of each day in the version that `versions` has for the day, else in the first."""
+    which = "AND version = coalesce((%(versions)s::jsonb ->> day::text)::int, 1)"
+    return _shares(
+        _SHARES.format(first="", which=which), agreement_id, shared, days, json.dumps(dict(versions))
+    )
+
+
+def _shares(
+    statement: str, agreement_id: int, shared: Shared, days: Period, versions: str = ""
+) -> tuple[SharedDay, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                "agreement": agreement_id, "premise": shared.premise_id, "quantity": shared.quantity,
+                "share": shared.share, "begin": days.first, "end": days.end, "versions": versions,
+            },
+        )  # fmt: skip
+        return tuple(
+            SharedDay(day, version, bytes(sha256), *values)
+            for day, version, sha256, *values in cursor.fetchall()
+        )

@@ -153,18 +153,36 @@ def test_an_entry_between_two_currencies_is_refused(posted):
     for role in ("urja_pipeline", "urja_owner"):
         with posted.connect(role, autocommit=False) as connection:
             connection.execute(
-                ENTRY.replace("contra_id,", "(SELECT id FROM books_account WHERE currency = 'NPR'),", 1)
+                "UPDATE books_account a SET balance_minor = 2 * e.balance_after_minor, last_seq = 2, last_hash = e.hash,"
+                " last_batch = e.batch + 1 FROM books_entry e WHERE e.account_id = a.id"
             )
             connection.execute(
-                "UPDATE books_account a SET balance_minor = e.balance_after_minor, last_seq = e.seq, last_hash = e.hash,"
-                " last_batch = e.batch FROM books_entry e WHERE e.account_id = a.id AND e.seq = 2"
+                "UPDATE books_account a SET balance_minor = -e.amount_minor, last_batch = e.batch + 1 FROM books_entry e"
+                " WHERE a.currency = 'NPR'"
             )
-            connection.execute(
-                "UPDATE books_account a SET balance_minor = -e.amount_minor, last_batch = e.batch FROM books_entry e"
-                " WHERE e.contra_id = a.id AND e.seq = 2"
-            )
+            of_npr = "(SELECT id FROM books_account WHERE currency = 'NPR'),"
             with pytest.raises(psycopg.errors.IntegrityError, match=r"in INR has a contra account in NPR"):
-                connection.commit()
+                connection.execute(ENTRY.replace("contra_id,", of_npr, 1))
+
+
+def test_an_entry_needs_both_balances_moved_before_it(posted):
+    """Whichever of them stands in a temporary table of the same name."""
+    of_consumer = (
+        "UPDATE books_account SET balance_minor = 2 * balance_minor, last_seq = 2 WHERE kind = 'consumer'"
+    )
+    hidden = (
+        "CREATE TEMP TABLE books_account AS SELECT * FROM public.books_account;"
+        "UPDATE pg_temp.books_account SET last_seq = 2, last_batch = 2"
+    )
+    for before, says in (
+        ("SELECT", "without the balance of the account"),
+        (of_consumer, "without the balance of its contra account"),
+        (hidden, "without the balance of the account"),
+    ):
+        with posted.connect("urja_pipeline", autocommit=False) as connection:
+            connection.execute(before)
+            with pytest.raises(psycopg.errors.IntegrityError, match=says):
+                connection.execute(ENTRY)
 
 
 def test_an_account_stays_in_its_currency(posted):

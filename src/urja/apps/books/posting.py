@@ -88,8 +88,9 @@ def post_entries(bucket: int, drafts: Sequence[Draft], posted_at: datetime) -> l
             rows = [
                 _append(bucket, draft, accounts, contras, posted_at=posted_at, batch=batch) for draft in fresh
             ]
-            _insert(rows)
+            # The database checks entries as they are inserted: their balances are moved before.
             _store_heads([*accounts.values(), *contras.values()], batch)
+            _insert(rows)
             for row in rows:
                 key = row["idempotency_key"]
                 answers[key] = Posted(row["account_id"], row["seq"], key, replayed=False)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache, reduce
@@ -17,11 +17,12 @@ from urja.apps.determinants.gas_rules import GasRules, register_text, registers_
 from urja.apps.determinants.own_totals import own_periods, registers_beside
 from urja.apps.readings.kinds import Status
 from urja.apps.readings.queries.columns import (
-    Block,
+    Blocks,
     MeterTime,
     Read,
     Window,
     by_quantity,
+    interval_values,
     reading_columns,
 )
 from urja.base.sql_cursor import Cursor
@@ -31,6 +32,7 @@ from urja.core.determinants import (
     ENERGIES,
     Determinants,
     GasTotals,
+    Integers,
     Intervals,
     Origin,
     Question,
@@ -213,27 +215,27 @@ def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Eval
             by_quantity(reads),
         ),
         Intervals(
-            _integers(row.number for row in columns.blocks),
-            _integers(row.start_at for row in columns.blocks),
-            _integers(row.length_s for row in columns.blocks),
-            np.array([row.status == Status.ESTIMATED for row in columns.blocks], np.bool_),
-            by_quantity(columns.blocks),
+            _joined(one.number for one in columns.blocks),
+            _joined(one.start_at for one in columns.blocks),
+            _joined(one.length_s for one in columns.blocks),
+            _joined(one.status for one in columns.blocks) == Status.ESTIMATED,
+            interval_values(columns.blocks),
         ),
         Question(asked, zone, first.calendars, first.rules),
         own_totals,
     )
     inputs: dict[int, _Inputs] = {}
     for meter in columns.meters:
-        own = inputs.setdefault(number[meter.agreement_id], _Inputs(meter.from_at, [], [], []))
+        own = inputs.setdefault(number[meter.agreement_id], _Inputs(meter.from_at, [], [], {}))
         own.known_from = min(own.known_from, meter.from_at)
         own.meters.append(meter)
     owners = [number[meter.agreement_id] for meter in columns.meters]
     for read in (*columns.reads, *columns.billing):
         inputs[owners[read.number]].reads.append(read)
-    for block in columns.blocks:
-        inputs[owners[block.number]].blocks.append(block)
-    gas = _gas(cursor, wanted, columns.meters, owners, found, asked)
     borders = [int(midnight(day, zone).timestamp()) for day in (*asked, asked.end)]
+    for owner, day, each in _interval_contents(columns.blocks, columns.meters, segments.agreement, borders):
+        inputs[owner].intervals.setdefault(day, []).append(each)
+    gas = _gas(cursor, wanted, columns.meters, owners, found, asked)
     rows = (_row(wanted[n], n, found, own, gas.get(n), borders) for n, own in inputs.items())
     return [row for row in rows if row is not None]
 
@@ -297,11 +299,42 @@ class _Inputs:
     known_from: int
     meters: list[MeterTime]
     reads: list[Read]
-    blocks: list[Block]
+    intervals: dict[int, list[Integers]]
+    """For each day from 1, and 0 for the time before the period: what digests have of its intervals, in their order."""
 
 
-def _integers(values: Iterable[int]) -> np.typing.NDArray[np.int64]:
+def _integers(values: Iterable[int]) -> Integers:
     return np.fromiter(values, np.int64)
+
+
+def _joined(parts: Iterable[Integers]) -> Integers:
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def _interval_contents(
+    blocks: Sequence[Blocks], meters: Sequence[MeterTime], owners: Integers, borders: Sequence[int]
+) -> Iterator[tuple[int, int, Integers]]:
+    """Yield what digests have of intervals, for each owner and day in the order of device and time: a row for each interval.
+
+    A row has device, start, length, version, status, the quantities of the set and their values.
+    """
+    devices = _integers(meter.device_id for meter in meters)
+    keys, contents = [], []
+    for place, one in enumerate(blocks):
+        facts = (devices[one.number], one.start_at, one.length_s, one.version, one.status)
+        quantities = np.broadcast_to(np.array(one.channels.ids, np.int64), one.values.shape)
+        contents.append(np.column_stack((*facts, quantities, one.values)))
+        days = np.searchsorted(borders, one.start_at, "right")
+        row = np.arange(len(one.number))
+        keys.append((owners[one.number], days, *facts[:2], np.full(len(row), place), row))
+    if not keys:
+        return
+    key = np.stack([np.concatenate(column) for column in zip(*keys, strict=True)], axis=1)
+    key = key[np.lexsort(key[:, 3::-1].T)]
+    new = (key[1:, [0, 1, 4]] != key[:-1, [0, 1, 4]]).any(axis=1)
+    for rows in np.split(key, np.flatnonzero(new) + 1):
+        owner, day, _, _, place, _ = rows[0].tolist()
+        yield owner, day, contents[place][rows[:, 5]]
 
 
 def _row(
@@ -347,7 +380,7 @@ def _row(
         datetime.fromtimestamp(inputs.known_from, UTC),
         None if known_to == NULL else datetime.fromtimestamp(known_to, UTC),
         json.dumps(sorted({read.key for read in reads}), separators=(",", ":")),
-        len(inputs.blocks),
+        sum(len(each) for of_day in inputs.intervals.values() for each in of_day),
         reduce(chained, digests),
         digests[-1],
         tuple(sentence for agreement, sentence in found.notes if agreement == number),
@@ -396,16 +429,16 @@ def _digests(inputs: _Inputs, borders: Sequence[int]) -> list[bytes]:
     Of reads the keys, of intervals keys, versions, states and values, each in the order of device and time. A read at a border
     is the day's that begins with it; what closes the last day is the next one's.
     """
-    content: list[list[int]] = [[] for _ in borders]
+    content: list[list[Integers]] = [[] for _ in borders]
     for key in sorted({read.key for read in inputs.reads}):
         if key[1] < borders[-1]:
-            content[bisect_right(borders, key[1])] += key
-    for row in sorted(inputs.blocks, key=lambda row: (row.device_id, row.start_at)):
-        of_day = content[bisect_right(borders, row.start_at)]
-        of_day += (row.device_id, row.start_at, row.length_s, row.version, row.status)
-        of_day += row.channels.ids
-        of_day += [NULL if value is None else value for value in row.values]
-    return [hashlib.sha256(np.array(of_day, "<i8").tobytes()).digest() for of_day in content]
+            content[bisect_right(borders, key[1])].append(np.array(key))
+    for day, rows in inputs.intervals.items():
+        content[day] += rows
+    return [
+        hashlib.sha256(b"".join(each.astype("<i8").tobytes() for each in of_day)).digest()
+        for of_day in content
+    ]
 
 
 def _last_reads(inputs: _Inputs, begins: int) -> list[Read]:

@@ -59,18 +59,18 @@ class Read(NamedTuple):
         return self.device_id, self.read_at, self.kind, self.version
 
 
-class Block(NamedTuple):
-    """An interval in its newest version."""
+class Blocks(NamedTuple):
+    """Intervals of one channel set in their newest version: an array for each fact, in no certain order."""
 
-    number: int
-    """Number of the meter time."""
-    device_id: int
-    start_at: int
-    length_s: int
-    version: int
-    status: int
     channels: ChannelSet
-    values: tuple[int | None, ...]
+    number: NDArray[np.int64]
+    """Number of the meter time."""
+    start_at: NDArray[np.int64]
+    length_s: NDArray[np.int64]
+    version: NDArray[np.int64]
+    status: NDArray[np.int64]
+    values: NDArray[np.int64]
+    """A row for each interval, a column for each channel; `NULL` for no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class ReadingColumns:
 
     meters: list[MeterTime]
     reads: list[Read]
-    blocks: list[Block]
+    blocks: list[Blocks]
     billing: list[Read]
     """Billing profiles: of each meter time those in it and at its end, and the last one at or before its beginning."""
 
@@ -148,14 +148,20 @@ JOIN readings_register r ON r.service_point_id = m.service_point_id AND r.device
 ORDER BY m.number, r.read_at, r.version DESC
 """
 
+# One value for each set, in PostgreSQL's binary form of arrays: a row for each interval takes longer to read than to calculate.
 _BLOCKS: Final = f"""
-SELECT DISTINCT ON (m.number, i.start_at) m.number, i.device_id, floor(extract(epoch FROM i.start_at))::bigint, i.length_s, i.version,
-    i.status, i.channel_set, i.values
-FROM {_MEASURED} JOIN readings_interval i
-    ON i.service_point_id = m.service_point_id AND i.device_id = m.device_id AND i.series = 1
-    AND i.start_at >= to_timestamp(m.opening_at) AND i.start_at < to_timestamp(m.to_at)
-ORDER BY m.number, i.start_at, i.version DESC
+SELECT channel_set, string_agg(array_send(array_replace(
+    ARRAY[number, floor(date_part('epoch', start_at))::bigint, length_s, version, status] || values, NULL, '{NULL}'::bigint)), '')
+FROM (
+    SELECT DISTINCT ON (m.number, i.start_at) m.number::bigint, i.start_at, i.length_s, i.version, i.status, i.channel_set, i.values
+    FROM {_MEASURED} JOIN readings_interval i
+        ON i.service_point_id = m.service_point_id AND i.device_id = m.device_id AND i.series = 1
+        AND i.start_at >= to_timestamp(m.opening_at) AND i.start_at < to_timestamp(m.to_at)
+    ORDER BY m.number, i.start_at, i.version DESC
+) newest GROUP BY channel_set ORDER BY channel_set
 """
+_FACTS: Final = 5
+"""Elements before the values."""
 
 
 def meter_times(
@@ -194,10 +200,7 @@ def reading_columns(
         for number, device, at, kind, version, channels, values in cursor.fetchall()
     ]
     cursor.execute(_BLOCKS, measured)
-    blocks = [
-        Block(number, device, at, length_s, version, status, sets[channels], tuple(values))
-        for number, device, at, length_s, version, status, channels, values in cursor.fetchall()
-    ]
+    blocks = [_blocks(sets[channels], sent) for channels, sent in cursor.fetchall()]
     measured[3] = [meter.from_at for meter in meters]
     cursor.execute(_BILLING, measured)
     billing = [
@@ -207,7 +210,15 @@ def reading_columns(
     return ReadingColumns(meters, reads, blocks, billing)
 
 
-def by_quantity(rows: Sequence[Read | Block]) -> dict[str, NDArray[np.int64]]:
+def _blocks(channels: ChannelSet, sent: bytes) -> Blocks:
+    """Return intervals from arrays in binary form: a head of 20 bytes, then each element with its length before it."""
+    element = [("length", ">i4"), ("value", ">i8")]
+    row = np.dtype([("head", "V20"), ("elements", element, _FACTS + len(channels.ids))])
+    elements = np.frombuffer(sent, row)["elements"]["value"].astype(np.int64)
+    return Blocks(channels, *elements[:, :_FACTS].T, elements[:, _FACTS:])
+
+
+def by_quantity(rows: Sequence[Read]) -> dict[str, NDArray[np.int64]]:
     """Return the values of rows as a column for each quantity; rows of other sets have `NULL` there."""
     found: dict[str, NDArray[np.int64]] = {}
     alike: dict[int, list[int]] = {}
@@ -219,4 +230,18 @@ def by_quantity(rows: Sequence[Read | Block]) -> dict[str, NDArray[np.int64]]:
             column = np.array([NULL if value is None else value for value in values], np.int64)
             if (column != NULL).any():
                 found.setdefault(name, np.full(len(rows), NULL, np.int64))[numbers] = column
+    return found
+
+
+def interval_values(blocks: Sequence[Blocks]) -> dict[str, NDArray[np.int64]]:
+    """Return the values of intervals, set after set, as a column for each quantity; those of other sets have `NULL` there."""
+    found: dict[str, NDArray[np.int64]] = {}
+    begins = 0
+    count = sum(len(one.number) for one in blocks)
+    for one in blocks:
+        ends = begins + len(one.number)
+        for name, column in zip(one.channels.names, one.values.T, strict=True):
+            if (column != NULL).any():
+                found.setdefault(name, np.full(count, NULL, np.int64))[begins:ends] = column
+        begins = ends
     return found

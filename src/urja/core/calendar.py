@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 ONE_DAY = timedelta(days=1)
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local day, in UTC; correct also where summer time begins or ends at midnight."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
@@ -93,6 +94,7 @@ def month_of(day: date) -> Period:
     return billing_period(day, 1)
 
 
+@lru_cache(maxsize=4096)
 def billing_period(day: date, starts_on: int = 1) -> Period:
     """Return the billing period of a day, where periods begin on day `period_start_day` (1 to 28) of each month.
 

@@ -215,7 +215,8 @@ def _blocks(channels: ChannelSet, sent: bytes) -> Blocks:
     element = [("length", ">i4"), ("value", ">i8")]
     row = np.dtype([("head", "V20"), ("elements", element, _FACTS + len(channels.ids))])
     elements = np.frombuffer(sent, row)["elements"]["value"].astype(np.int64)
-    return Blocks(channels, *elements[:, :_FACTS].T, elements[:, _FACTS:])
+    number, start_at, length_s, version, status = elements[:, :_FACTS].T
+    return Blocks(channels, number, start_at, length_s, version, status, elements[:, _FACTS:])
 
 
 def by_quantity(rows: Sequence[Read]) -> dict[str, NDArray[np.int64]]:

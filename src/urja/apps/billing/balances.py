@@ -413,9 +413,13 @@ def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through:
 def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
     """Return what the current billing period of an agreement costs up to the data watermark, line by line.
 
-    None before its first reading. Raises UnknownTariffError.
+    None before its first reading, and where its tariff needs no more than the billed energy or volume. Raises
+    UnknownTariffError.
     """
     with tariffs.cached_versions():
+        basis = usage.basis_for(agreement, usage.period_of(agreement, usage.nearest_day(agreement, now)))
+        if not basis.needs and not basis.money:
+            return None
         rows = usage.accrued_by_rows(agreement, now)
         if not rows:
             return None

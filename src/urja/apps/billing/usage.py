@@ -95,7 +95,7 @@ def unratable_reason(agreement: Agreement, at: datetime) -> str:
     Checked for the billing period with the instant and for the one before it, which may still be open.
     """
     try:
-        period = period_of(agreement, _today(agreement, at))
+        period = period_of(agreement, nearest_day(agreement, at))
         basis_for(agreement, period)
         if period.first > days_of(agreement).first:
             basis_for(agreement, period_of(agreement, period.first - ONE_DAY))
@@ -117,10 +117,10 @@ def period_start_day(agreement: Agreement, now: datetime) -> int:
 
     Raises UnknownTariffError where no version of its tariff is in force.
     """
-    return period_of(agreement, _today(agreement, now)).first.day
+    return period_of(agreement, nearest_day(agreement, now)).first.day
 
 
-def _today(agreement: Agreement, now: datetime) -> date:
+def nearest_day(agreement: Agreement, now: datetime) -> date:
     """Return the day of the agreement that is nearest to an instant."""
     days = days_of(agreement)
     # In this order: without a charged day it is the day on which the agreement begins.
@@ -531,7 +531,7 @@ def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
     The previous period may not be closed yet. Accruals are stored by calendar month, so they do not serve where
     billing periods begin on another day. Raises UnknownTariffError.
     """
-    current = period_of(agreement, _today(agreement, now))
+    current = period_of(agreement, nearest_day(agreement, now))
     periods = [billing_period(current.first - ONE_DAY, current.first.day), current]
     found = [energies([agreement.id], period, period.end).get(agreement.id) for period in periods]
     return [energy for energy in found if energy is not None]

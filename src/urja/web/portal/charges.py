@@ -74,7 +74,7 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
         rated = billing.charges_so_far(agreement, now)
     except UnknownTariffError:
         return None
-    if rated is None or not any(tariff.needs for tariff in rated.versions):
+    if rated is None:
         return None
     tariff = rated.versions[-1]
     newest = newest_interval(agreement.service_point_id, now - _RECENT)

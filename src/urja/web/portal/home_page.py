@@ -14,6 +14,7 @@ from django.utils.translation import get_language, gettext as _
 from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.rulebook.errors import UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
 from urja.apps.supply import queries as supply
 from urja.core.calendar import local_day
 from urja.web.portal import chain, paying, postings
@@ -88,6 +89,7 @@ class HomePage:
     """The way back to light, while it is under way and shortly after."""
 
 
+@tariffs.cached_versions()
 def home_page(card: AccountCard, now: datetime) -> HomePage:
     """All that the first page shows."""
     known = standings.known_of(card, now)

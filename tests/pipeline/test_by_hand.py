@@ -2,7 +2,7 @@
 
 import pytest
 from tests.apps.town import adopt
-from tests.pipeline.test_decide import MINUTE, Place, used_up
+from tests.pipeline.test_decide import HOUR, MINUTE, Place, used_up
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_person_is_sent_once_and_called_back_by_a_payment(big_house):
     assert report.counts["work_orders"] == 1
     assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "open")], ["credit"])
     # No visit that day: the work order stays, through the night and into the next window.
-    big_house.until(big_house.at(2, 11))
+    big_house.until(big_house.at(2, 11), HOUR)
     assert work_orders(big_house) == [("switch_off_by_hand", "open")]
     big_house.pay(500)
     big_house.go(big_house.now + MINUTE)
@@ -114,7 +114,7 @@ def test_no_law_asks_for_a_cut_that_no_meter_can_do(big_house):
     from urja.laws import switching as supply_laws
 
     used_up(big_house)
-    big_house.until(big_house.at(2, 17))
+    big_house.until(big_house.at(2, 17), HOUR)
     with big_house.database.connect() as connection:
         found = supply_laws.examine(connection, big_house.now, "Asia/Kolkata", MINUTE)
     assert [finding.law for finding in found if not finding.holds] == []

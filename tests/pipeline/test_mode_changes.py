@@ -321,7 +321,7 @@ def test_while_the_rest_waits_no_balance_disconnects_it(place, monkeypatch):
     place.until(place.at(1, 9, 50))
     place.now = place.at(2, 0)
     run(place.now)
-    place.until(place.at(2, 12))
+    place.until(place.at(2, 12), timedelta(hours=1))
     assert place.commands(COUNT - 1) == []
     assert place.where(COUNT - 1) == ("grace", "becomes_postpaid")
     assert broken(place) == []
@@ -335,7 +335,7 @@ def test_the_rest_of_a_stopped_order_is_disconnected_by_its_balance_again(place)
     assert place.commands() == []
     place.deliver()
     stop(place, order)
-    place.until(place.at(1, 15))
+    place.until(place.at(1, 15), timedelta(hours=1))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert broken(place) == []
 
@@ -349,7 +349,7 @@ def test_disconnecting_one_that_waits_breaks_the_law(place, monkeypatch):
     monkeypatch.setattr(facts.mode_changes, "become_postpaid", lambda *_: frozenset())
     used_up(place)
     place.deliver()
-    place.until(place.at(1, 12))
+    place.until(place.at(1, 12), timedelta(hours=1))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert broken(place) == ["cut_across_no_mode_change"]
 
@@ -450,7 +450,7 @@ def test_on_a_provisional_balance_it_stays_postpaid_until_the_read_has_come(bill
     assert Arrear.objects.get(account_id=account).principal_minor == owed
     billed.go()
     assert Account.objects.get(id=account).balance_minor == 0
-    billed.until(billed.at(4, 15))
+    billed.until(billed.at(4, 15), timedelta(hours=1))
     assert billed.commands() == []
     assert (broken(billed), money_laws(billed)) == ([], [])
 
@@ -481,11 +481,11 @@ def test_warnings_of_an_earlier_prepayment_do_not_serve_after_it(place):
     assert modes(place)[0] == "prepaid"
     place.now = place.at(3, 3)
     place.use(30_000)
-    place.until(place.at(3, 15))
+    place.until(place.at(3, 15), timedelta(hours=1))
     assert place.where() == ("warned", "undelivered")
     assert place.commands() == [], "no notice of this prepayment was delivered"
     place.deliver()
-    place.until(place.at(4, 12))
+    place.until(place.at(4, 12), timedelta(hours=1))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert broken(place) == []
 
@@ -512,7 +512,7 @@ def test_serving_it_by_old_warnings_breaks_the_law(place, monkeypatch):
     run(place.now)
     place.now = place.at(3, 3)
     place.use(30_000)
-    place.until(place.at(3, 15))
+    place.until(place.at(3, 15), timedelta(hours=1))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert "cut_after_notices" in broken(place)
 

@@ -119,13 +119,13 @@ def measure(cluster, options) -> dict:
     }
 
 
-def seed(connection: psycopg.Connection, accounts: int, days: int) -> None:
-    """Insert agreements with their meters and an opening register read: key `n`, 1,000 in each bucket."""
+def seed(connection: psycopg.Connection, accounts: int, days: int, in_bucket: int = 1000) -> None:
+    """Insert agreements with their meters and an opening register read: key `n`, so many in each bucket."""
     connection.execute("SET session_replication_role = replica")
     connection.execute(
-        "CREATE TEMP TABLE n AS SELECT n, ((n - 1) / 1000)::bigint << 40 | n AS key, %s::timestamptz AS since"
+        "CREATE TEMP TABLE n AS SELECT n, ((n - 1) / %s)::bigint << 40 | n AS key, %s::timestamptz AS since"
         " FROM generate_series(1, %s) AS n",
-        [START, accounts],
+        [in_bucket, START, accounts],
     )
     with connection.transaction():
         for statement in SEED.split(";"):

@@ -991,11 +991,14 @@ def test_a_claim_is_on_what_a_consumer_is_given():
         ('period = "half-month"', 1, "2026-02-15", "2026-02-01", "2026-02-16"),
         ('period = "half-month"', 1, "2026-02-16", "2026-02-16", "2026-03-01"),
         ('period = "day"', 1, "2026-02-28", "2026-02-28", "2026-03-01"),
+        ("period = {days = 28, from = 2026-01-12}", None, "2026-01-11", "2025-12-15", "2026-01-12"),
+        ("period = {days = 30, from = 2025-12-05}", None, "2026-01-04", "2026-01-04", "2026-02-03"),
     ],
 )
 def test_periods(period, starts_on, day, first, end):
-    tariff = parse_tariff(document(SLABS, f"{period}\nperiod_starts_on = {starts_on}\n"))
-    found = period_of(date.fromisoformat(day), tariff.cycle, starts_on)
+    day_of_month = f"period_starts_on = {starts_on}\n" if starts_on else ""
+    tariff = parse_tariff(document(SLABS, f"{period}\n{day_of_month}"))
+    found = period_of(date.fromisoformat(day), tariff.cycle, tariff.period_starts_on)
     assert (str(found.first), str(found.end)) == (first, end)
 
 
@@ -1004,7 +1007,7 @@ def test_periods(period, starts_on, day, first, end):
     st.dates(date(2024, 1, 1), date(2030, 1, 1)),
     st.sampled_from(
         [f"{{months = {n}, first_month = {m}}}" for n in (1, 2, 3, 4, 6, 12) for m in (1, 4, 12)]
-        + ['"half-month"', '"day"']
+        + ['"half-month"', '"day"', "{days = 28, from = 2026-12-14}"]
     ),
     st.integers(1, 28),
 )
@@ -1041,6 +1044,19 @@ def test_two_months_have_the_slabs_of_two_months_and_half_months_sum_to_one():
         ("{months = 5}", "period.months", "must divide a year"),
         ("{months = 2, first_month = 0}", "period.first_month", "1 to 12"),
         ('"week"', "period", "half-month, day"),
+        ("{days = 0, from = 2026-01-05}", "period.days", "1 to 366"),
+        ("{days = 28}", "period.from", "is missing"),
+        ("{days = 28, from = 2026-01-05}\nperiod_starts_on = 5", "period", "leave out period_starts_on"),
+        (
+            '"half-month"\nnet_metering = {bank = "total", settlement_month = 3}',
+            "period",
+            "one month or more",
+        ),
+        (
+            "{months = 2}\nnet_metering = {bank = 'total', settlement_month = 3}",
+            "period",
+            "one of 2, 4, 6, 8, 10, 12",
+        ),
     ],
 )
 def test_each_fault_of_a_period(period, place, words):

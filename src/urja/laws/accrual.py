@@ -7,7 +7,7 @@ Ingest updates an accrual by addition as blocks arrive. Here the statement that 
 from collections.abc import Iterator
 from typing import Final
 
-from urja.apps.readings.accrual import BILLED_VALUE, ENERGY
+from urja.apps.readings.accrual import BILLED_VALUE, ENERGY, MONTH_END
 from urja.base.ids import bucket_of
 from urja.laws.connections import Connection
 
@@ -18,7 +18,7 @@ WITH stored AS MATERIALIZED (
     SELECT * FROM readings_accrual WHERE agreement_id >= %(first)s AND agreement_id < %(end)s
         AND latest_end_at >= coalesce(%(since)s::timestamptz, '-infinity')
 ),
-due AS MATERIALIZED (SELECT agreement_id, period, 'infinity'::timestamptz AS until_at FROM stored),
+due AS MATERIALIZED (SELECT agreement_id, period, {MONTH_END} AS until_at FROM stored),
 {ENERGY}
 SELECT s.agreement_id, s.period, s.billed_value, s.watermark_at, {BILLED_VALUE.format("e")}, e.watermark_at
 FROM stored s LEFT JOIN energy e USING (agreement_id, period)

@@ -1,5 +1,7 @@
 """The law of the look-back limit: nothing more is charged for a period older than the limit, and refusals are by the rule.
 
+A period counts by its first day, one longer than a month by the first day of its last month.
+
 The limit is read again from the text of the policy that governed the agreement, as the tables were known then.
 """
 
@@ -12,16 +14,21 @@ from urja.laws.connections import Connection
 from urja.laws.governing_policy import governing_text
 
 _CHARGED: Final = """
-SELECT e.agreement_id, e.period_start, e.posted_at, -sum(e.amount_minor)::bigint AS charged_minor FROM books_entry e
+SELECT e.agreement_id, c.counted_from, e.posted_at, -sum(e.amount_minor)::bigint AS charged_minor FROM books_entry e
+LEFT JOIN billing_rated p ON p.agreement_id = e.agreement_id AND p.period_start = e.period_start
+CROSS JOIN LATERAL (SELECT greatest(e.period_start, (p.period_end - interval '1 month')::date) AS counted_from) c
 WHERE e.bucket = %(bucket)s AND e.batch > %(proven)s AND e.origin = 'engine'
-    AND e.period_start < (e.posted_at AT TIME ZONE %(zone)s)::date - make_interval(months => %(months)s)
-GROUP BY e.agreement_id, e.period_start, e.posted_at, e.service_date HAVING sum(e.amount_minor) < 0 ORDER BY 1, 2, 3
+    AND c.counted_from < (e.posted_at AT TIME ZONE %(zone)s)::date - make_interval(months => %(months)s)
+GROUP BY e.agreement_id, c.counted_from, e.posted_at, e.service_date HAVING sum(e.amount_minor) < 0 ORDER BY 1, 2, 3
 """
 _REFUSED: Final = """
-SELECT DISTINCT ON (r.agreement_id, r.period_start) r.agreement_id, r.period_start, r.recorded_at, r.charged_from,
+SELECT DISTINCT ON (r.agreement_id, r.period_start) r.agreement_id,
+    greatest(r.period_start, (p.period_end - interval '1 month')::date), r.recorded_at, r.charged_from,
     (r.recorded_at AT TIME ZONE %(zone)s)::date - make_interval(months => r.months) AS by_rule, r.months, r.policy,
     r.amount_minor, (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(r.lines))::bigint AS lines_minor
-FROM billing_refusal r WHERE r.agreement_id >> 40 = %(bucket)s ORDER BY r.agreement_id, r.period_start, r.number DESC
+FROM billing_refusal r
+LEFT JOIN billing_rated p ON p.agreement_id = r.agreement_id AND p.period_start = r.period_start
+WHERE r.agreement_id >> 40 = %(bucket)s ORDER BY r.agreement_id, r.period_start, r.number DESC
 """
 
 
@@ -36,13 +43,13 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str) -> Iter
     }
     if months:
         given = {"bucket": bucket, "proven": proven, "zone": zone, "months": min(months.values())}
-        for agreement_id, period_start, posted_at, charged_minor in connection.execute(
+        for agreement_id, counted_from, posted_at, charged_minor in connection.execute(
             _CHARGED, given
         ).fetchall():
             limit = _limit(connection, agreement_id, posted_at, zone, months)
-            if limit is not None and period_start < limit:
+            if limit is not None and counted_from < limit:
                 yield (
-                    f"agreement {agreement_id} was charged {charged_minor} more for the period from {period_start} at "
+                    f"agreement {agreement_id} was charged {charged_minor} more for the period from {counted_from} at "
                     f"{posted_at}, the limit was {limit}"
                 )
     refused = connection.execute(_REFUSED, {"bucket": bucket, "zone": zone}).fetchall()

@@ -31,6 +31,7 @@ from urja.laws import (
     look_back as look_back_law,
     maintenance as maintenance_law,
     payments as payment_laws,
+    periods,
     service as service_law,
     signed_log as root_law,
     statements as statements_law,
@@ -490,10 +491,9 @@ def _by_day_from(rated: str, first: date) -> date:
 def _terms(connection: Connection, zone: str) -> Iterator[str]:
     """Yield periods whose terms differ from the agreement's, except for what was recorded after the last close.
 
-    Of two agreements that share a day, the first is charged for it. Periods of an agreement with its own billing day
-    begin on it, and none is longer than a month or overlaps the next.
+    Of two agreements that share a day, the first is charged for it. Periods are those of the tariff (`laws.periods`).
     """
-    yield from _calendars(connection)
+    yield from periods.examine(connection)
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, r.versions, "
         "array_agg(ARRAY[(t.valid_from AT TIME ZONE %(zone)s)::date::text, t.tariff_code, concat(t.sanctioned_load_w, "
@@ -532,27 +532,6 @@ def _terms(connection: Connection, zone: str) -> Iterator[str]:
                 yield f"agreement {agreement_id} from {start} was rated on {on} on {day}, its terms are {begun[-1:]}"
                 break
             day += timedelta(days=1)
-
-
-def _calendars(connection: Connection) -> Iterator[str]:
-    rows = connection.execute(
-        "SELECT r.agreement_id, r.period_start, r.billed_first, r.billed_end, a.billing_day FROM billing_rated r "
-        "JOIN contracts_agreement a ON a.id = r.agreement_id "
-        "WHERE extract(day FROM r.period_start) <> a.billing_day OR (r.billed_first < r.billed_end AND ("
-        "  r.billed_first < r.period_start OR r.billed_end > r.period_start + interval '1 month')) ORDER BY 1, 2"
-    )
-    for agreement_id, start, first, end, own in rows:
-        yield (
-            f"agreement {agreement_id} was billed from {first} to {end} as of the period from {start}; "
-            f"its periods begin on {'a day of its tariff' if own is None else f'day {own}'}"
-        )
-    rows = connection.execute(
-        "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM billing_rated r "
-        "JOIN billing_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
-        "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end ORDER BY 1, 2, 3"
-    )
-    for agreement_id, start, later, day in rows:
-        yield f"agreement {agreement_id} was billed for {day} in the period from {start} and in that from {later}"
 
 
 def _energy(connection: Connection, zone: str) -> Iterator[str]:

@@ -205,7 +205,7 @@ def period_differences(
     say so where they are posted with the statement of the period (`one_bill`).
     """
     settled = ChargeDifferences()
-    limits = look_back.limits(members, now, period.first)
+    limits = look_back.limits(members, now, period)
     refused = look_back.refused_before(list(limits), period.first) if limits else set()
     ids = [agreement.id for agreement in members]
     posted = queries.posted_lines(ids, period.first)
@@ -326,6 +326,7 @@ def period_differences(
             billing.Rated(
                 agreement.id,
                 period.first,
+                period.end,
                 (rating.target.billed.first, rating.target.billed.end),
                 rating.target.through,
                 tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
@@ -565,7 +566,7 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
     found = usage.accrued_wh(agreement_ids)
     others: dict[Period, list[int]] = {}
     for agreement_id, period in zip(agreement_ids, periods, strict=True):
-        if period.first.day != 1:
+        if not usage.is_month(period):
             others.setdefault(period, []).append(agreement_id)
     for period, ids in others.items():
         known = usage.energies(ids, period, period.end)
@@ -593,26 +594,28 @@ def _rated(members: Mapping[int, Agreement], day: date, now: datetime) -> list[b
     """The inputs from which periods were rated, as far back as the corrections of each agreement go."""
     everybody = usage.oldest_corrected(day)
     rated = _rated_since(list(members), min(everybody, look_back.oldest_compared(day)))
-    other = {each.agreement_id for each in rated if each.period_start < everybody}
+    other = {each.agreement_id for each in rated if each.counted_from < everybody}
     limits = look_back.limits([members[id_] for id_ in other], now)
     return [
         each
         for each in rated
-        if each.period_start >= look_back.oldest_corrected(limits.get(each.agreement_id), day)
+        if each.counted_from >= look_back.oldest_corrected(limits.get(each.agreement_id), day)
     ]
 
 
 def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands "
-            "FROM billing.rated WHERE agreement_id = ANY(%s) AND period_start >= %s ORDER BY period_start",
+            "SELECT agreement_id, period_start, period_end, billed_first, billed_end, through, uses, versions, measured, "  # noqa: S608 - a constant
+            f"past_demands FROM billing.rated WHERE agreement_id = ANY(%s) AND {look_back.COUNTED_FROM} >= %s "
+            "ORDER BY period_start",
             [agreement_ids, oldest],
         )
         return [
             billing.Rated(
                 agreement_id,
                 start,
+                period_end,
                 (first, end),
                 through,
                 tuple(
@@ -626,7 +629,7 @@ def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
                 ),
                 usage.past_demands_from_json(past) if past else (),
             )
-            for agreement_id, start, first, end, through, uses, versions, measured, past in cursor.fetchall()
+            for agreement_id, start, period_end, first, end, through, uses, versions, measured, past in cursor.fetchall()
         ]
 
 

@@ -45,7 +45,7 @@ WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >=
     EXISTS (
         SELECT FROM billing.rated r LEFT JOIN readings.accrual x
             ON x.agreement_id = r.agreement_id AND x.period = r.period_start
-        WHERE r.agreement_id = a.id AND (x.billed_value <> r.billed_value OR extract(day FROM r.period_start) <> 1
+        WHERE r.agreement_id = a.id AND (x.billed_value <> r.billed_value OR NOT {is_month}
             OR jsonb_array_length(r.uses) > 1 OR r.measured IS NOT NULL)
     )
     OR EXISTS (
@@ -65,7 +65,7 @@ WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >=
     )
 )
 ORDER BY c.agreement_id
-"""
+""".replace("{is_month}", usage.IS_MONTH)
 
 
 @dataclass(slots=True)

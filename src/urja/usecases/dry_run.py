@@ -55,6 +55,8 @@ class Posting:
     agreement_id: int
     account_id: int
     period_start: date
+    period_end: date
+    """The day after its last one."""
     line: str
     title: str
     amount_minor: int
@@ -259,7 +261,7 @@ class _Scope:
 type _Owners = dict[tuple[int, datetime], tuple[int | None, int, str]]
 """For each interval (device and start): the agreement that pays for it, its energy in Wh or gas in litres, and which."""
 
-type _Targets = dict[tuple[int, int, date, str], tuple[str, int]]
+type _Targets = dict[tuple[int, int, date, str], tuple[str, Period, int]]
 """By agreement, account, period and line: the line's title and its amount in minor units, as far as days are closed."""
 
 
@@ -298,9 +300,9 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
             targets = _target(agreement, since, closed[agreement.id], limit)
             measured.targets.update(targets)
             measured.limited.update(
-                (id_, period_start)
-                for id_, _, period_start, _ in targets
-                if limit is not None and period_start < limit.charged_from
+                (id_, period.first)
+                for (id_, *_), (_, period, _) in targets.items()
+                if limit is not None and look_back.counted_from(period) < limit.charged_from
             )
     return measured
 
@@ -347,6 +349,7 @@ def _target(
         for line in _rated(agreement, period, min(through, period.end)):
             found[agreement.id, agreement.account_id, period.first, line.name] = (
                 line.title,
+                period,
                 line.amount_minor,
             )
         day = period.end
@@ -375,15 +378,18 @@ def _postings(before: _Targets, after: _Targets, limited: set[tuple[int, date]])
     postings = []
     charged: Counter[tuple[int, date]] = Counter()
     for of, sign in ((after, 1), (before, -1)):
-        for (agreement_id, _, period_start, _), (_, amount_minor) in of.items():
+        for (agreement_id, _, period_start, _), (*_, amount_minor) in of.items():
             charged[agreement_id, period_start] += sign * amount_minor
     for key in sorted({*before, *after}):
         agreement_id, account_id, period_start, line = key
-        title = (after.get(key) or before[key])[0]
-        difference = after.get(key, (title, 0))[1] - before.get(key, (title, 0))[1]
+        title, period, _ = after.get(key) or before[key]
+        none = (title, period, 0)
+        difference = after.get(key, none)[2] - before.get(key, none)[2]
         refused = (agreement_id, period_start) in limited and charged[agreement_id, period_start] > 0
         if difference and not refused:
-            postings.append(Posting(agreement_id, account_id, period_start, line, title, -difference))
+            postings.append(
+                Posting(agreement_id, account_id, period_start, period.end, line, title, -difference)
+            )
     return postings
 
 

@@ -15,6 +15,7 @@ from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
 from urja.apps.network.kinds import Purpose
 from urja.apps.network.models import ServicePoint
+from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
@@ -46,6 +47,7 @@ from urja.usecases.terms import (
     common_area_faults,
     other_term_faults,
     other_terms_of,
+    own_day_faults,
     policy_faults,
     tariff_in_force_faults,
     unstated_term_faults,
@@ -147,6 +149,8 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
         # A supply taken over was rated by the older system so far: a tariff is needed from now on only.
         day = local_day(execution.recorded_at if execution.takes_over else self.at, zone())
         yield from execution.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
+        if self.billing_day is not None:
+            yield from own_day_faults(self.billing_day, tariffs.in_force(self.tariff_code, day))
         stated = tuple(other_terms_of(self))
         yield from execution.find(_unstated_term_faults, (self.tariff_code, day, stated)) or ()
         service_point = execution.find(service_points_of, self.consumer_number)
@@ -278,6 +282,10 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         if agreement is not None:
             kept = agreement.terms_at(self.at).tariff_code
             yield from commodity_faults(kept, service_point.commodity)
+            if self.billing_day is not None:
+                yield from own_day_faults(
+                    self.billing_day, tariffs.in_force(kept, local_day(self.at, zone()))
+                )
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(
                 "other terms are agreed for a later day: undo those first, then agree them with the new owner"

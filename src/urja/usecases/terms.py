@@ -6,6 +6,7 @@ configuration.
 
 from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models import Q
 from urja.apps.assets.configuration import billing_device
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.assets.models import Device
+from urja.apps.billing.queries import closed_through
 from urja.apps.contracts import meter_configuration
 from urja.apps.contracts.kinds import OTHER_TERMS
 from urja.apps.contracts.models import Agreement, AgreementTerms
@@ -24,7 +26,8 @@ from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.core.calendar import ONE_DAY, billing_period, local_day, midnight
+from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.core.rating import Tariff, period_of
 from urja.usecases import side_effects
 from urja.usecases.agreements_in_force import load_faults
 from urja.usecases.kinds import agreements
@@ -274,10 +277,13 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
     """
     yield from tariff_in_force_faults(code, day, agreement.account.currency)
     yield from _bank_faults(code, day, agreement)
-    if agreement.billing_day is not None:
-        return
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
-    if tariff is not None and own is not None and own.period_starts_on != tariff.period_starts_on:
+    if tariff is None or own is None:
+        return
+    yield from own_day_faults(agreement.billing_day, tariff)
+    if tariff.cycle != own.cycle:
+        yield from _period_faults(tariff, day, agreement, before)
+    elif agreement.billing_day is None and own.period_starts_on != tariff.period_starts_on:
         yield say(
             "billing periods of {tariff_code} begin on day {day} of a month, those of {code} on day {other_day}: choose a tariff with the same day",
             tariff_code=before.tariff_code,
@@ -285,6 +291,72 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
             code=code,
             other_day=tariff.period_starts_on,
         )
+
+
+def own_day_faults(billing_day: int | None, tariff: Tariff | None) -> Iterator[str]:
+    """Yield why an agreement with a billing day of its own (None for none) cannot have a tariff.
+
+    The day moves periods of months. Banks of several months settle in the month in which the tariff's own periods end.
+    """
+    if billing_day is None or tariff is None or tariff.cycle.months == 1:
+        return
+    settles = tariff.net_metering is not None and tariff.net_metering.settlement_month is not None
+    if not tariff.cycle.months or settles:
+        yield say(
+            "tariff {code} says on which days its billing periods begin: an agreement with it has no billing day of its own",
+            code=tariff.code,
+        )
+
+
+_SEARCHED: Final = 3 * 366
+"""Days in which a day is searched that begins a period of two tariffs: periods of months and of days meet seldom."""
+
+
+def _period_faults(tariff: Tariff, day: date, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
+    """Yield why a tariff with other billing periods than those of the terms before cannot begin on a day.
+
+    No period is cut, and none that is charged becomes another one.
+    """
+    closed = closed_through([agreement.id]).get(agreement.id)
+    if closed is not None and closed >= day:
+        yield say(
+            "billing periods of {tariff_code} and {code} differ, and {last} is charged: let the change begin later",
+            tariff_code=before.tariff_code,
+            code=tariff.code,
+            last=closed,
+        )
+        return
+    if day <= local_day(agreement.valid_from, zone()):
+        return
+    # Of terms that begin on this day and are replaced, the ones before decide.
+    code = agreement.terms_at(midnight(day, zone()) - timedelta.resolution).tariff_code
+    own = tariffs.in_force(code, day - ONE_DAY)
+    if own is None or _begins_both(own, tariff, day, agreement):
+        return
+    later = (day + n * ONE_DAY for n in range(1, _SEARCHED))
+    found = next((each for each in later if _begins_both(own, tariff, each, agreement)), None)
+    if found is None:
+        yield say(
+            "no day begins a billing period of both {tariff_code} and {code}: choose a tariff with the same periods",
+            tariff_code=code,
+            code=tariff.code,
+        )
+    else:
+        yield say(
+            "a change from {tariff_code} to {code} on {day} would cut a billing period: let it begin on {found}",
+            tariff_code=code,
+            code=tariff.code,
+            day=day,
+            found=found,
+        )
+
+
+def _begins_both(one: Tariff, other: Tariff, day: date, agreement: Agreement) -> bool:
+    """Return whether a local day begins a billing period of both tariffs."""
+    return all(
+        period_of(day, each.cycle, agreement.billing_day or each.period_starts_on).first == day
+        for each in (one, other)
+    )
 
 
 def _bank_faults(code: str, day: date, agreement: Agreement) -> Iterator[str]:
@@ -299,7 +371,7 @@ def _bank_faults(code: str, day: date, agreement: Agreement) -> Iterator[str]:
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before, last)
     if tariff is None or own is None or own.net_metering is None or own.banks.keys() <= tariff.banks.keys():
         return
-    begins = billing_period(day, agreement.billing_day or own.period_starts_on).first == day
+    begins = _begins_both(own, own, day, agreement)
     if not (begins and last.month == own.net_metering.settlement_month):
         yield say(
             "{tariff_code} banks units that {code} does not take on: change it on the first day after their settlement, or end the agreement and begin a new one",

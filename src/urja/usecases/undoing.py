@@ -7,8 +7,11 @@ undo; so does the history of both. Requests to other apps are reversed (`side_ef
 
 # ruff: noqa: S608  (names of tables and columns are those of a constant and of the catalogue)
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
 
 from django.db import connection
 from django.db.models import Sum
@@ -16,23 +19,28 @@ from django.db.models import Sum
 from urja.apps.assets.models import Projection
 from urja.apps.bank import queries as bank
 from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
-from urja.apps.billing.queries import charged_agreements
+from urja.apps.billing.queries import charged_agreements, closed_through
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.books.queries import settled_balances
-from urja.apps.contracts.models import Agreement
+from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.counter import queries as counter
 from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Execution, Operation, UseCase
 from urja.apps.maintenance.queries import maintenance_of
+from urja.apps.rulebook.queries import tariffs
 from urja.apps.work import operations as work, queries as orders
 from urja.base.sentences import say
+from urja.core.calendar import local_day
 from urja.usecases import side_effects
 from urja.usecases.address_changes import withdraw_address_changes_of
 from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import BY_KIND, undoing
 from urja.usecases.operation_execution import RECORDED_TABLES
+from urja.usecases.terms import zone
+
+TERMS_TABLE: Final = "contracts_agreement_terms"
 
 
 class Undo(undoing.Undo, UseCase):
@@ -66,6 +74,13 @@ class Undo(undoing.Undo, UseCase):
             yield say(
                 "days of agreement {agreement_id} are charged already: end it with move_out instead",
                 agreement_id=agreement_id,
+            )
+        for agreement_id, last in _charged_by_other_periods(entry.id, made):
+            yield say(
+                "agreement {agreement_id} is charged up to {last} by the billing periods that {which} gave it: change its terms from a later day on instead",
+                agreement_id=agreement_id,
+                last=last,
+                which=which,
             )
         known = Projection.objects.filter(
             device_id__in=made.get("assets_device", []), projected_version__gt=0
@@ -153,6 +168,31 @@ class Undo(undoing.Undo, UseCase):
                 )
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=execution.id)
         execution.outcome["undone"] = entry.id
+
+
+def _charged_by_other_periods(entry_id: int, made: dict[str, list[int]]) -> Iterator[tuple[int, date]]:
+    """Yield agreements whose charged days would have other billing periods after an undo, with their last charged day."""
+    before = [step for step in _steps(entry_id) if step.table == TERMS_TABLE]
+    codes: dict[int, set[str]] = {}
+    for step in before:
+        row = json.loads(step.row)
+        codes.setdefault(row["agreement_id"], set()).add(row["tariff_code"])
+    begins: dict[int, datetime] = {}
+    touched = [*made.get(TERMS_TABLE, ()), *(step.row_id for step in before)]
+    for terms in AgreementTerms.objects.filter(id__in=touched):
+        codes.setdefault(terms.agreement_id, set()).add(terms.tariff_code)
+        known = begins.get(terms.agreement_id, terms.valid_from)
+        begins[terms.agreement_id] = max(known, terms.valid_from)
+    closed = closed_through(list(begins))
+    for agreement_id, begin in begins.items():
+        first, last = local_day(begin, zone()), closed.get(agreement_id)
+        cycles = {
+            tariff.cycle
+            for code in codes[agreement_id]
+            if (tariff := tariffs.in_force(code, first)) is not None
+        }
+        if last is not None and last >= first and len(cycles) > 1:
+            yield agreement_id, last
 
 
 def _accounts_without_agreement(made: dict[str, list[int]]) -> list[int]:

@@ -231,11 +231,11 @@ _STORED_COLUMNS = 11
 
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
     """Return balances by account; accounts that do not exist are left out."""
-    begins = {id_: usage.period_start_day(one, now) if one else 0 for id_, one in agreements.items()}
-    stored, used, charged, rated_to_end = _stored(agreements, begins, now)
+    monthly = {id_: one is not None and usage.billed_by_month(one, now) for id_, one in agreements.items()}
+    stored, used, charged, rated_to_end = _stored(agreements, monthly, now)
     for account_id, agreement in agreements.items():
-        if agreement and begins[account_id] != 1:
-            used[account_id] = usage.accrued_by_rows(agreement, now)
+        if agreement and not monthly[account_id] and account_id in stored:
+            used[account_id] = usage.accrued_by_rows(agreement, now, stored[account_id].closed_through)
     open_ = {
         id_: _open(one, used[id_], stored[id_], rated_to_end)
         for id_, one in agreements.items()
@@ -258,7 +258,7 @@ type _Books = tuple[
 ]
 
 
-def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int], now: datetime) -> _Books:
+def _stored(agreements: Mapping[int, Agreement | None], monthly: Mapping[int, bool], now: datetime) -> _Books:
     """Return what the ledger says, and the last two accruals, oldest first, where billing periods are calendar months.
 
     Besides what the engine has charged for each accrual; or, for those that were rated to their end from the energy
@@ -270,7 +270,7 @@ def _stored(agreements: Mapping[int, Agreement | None], begins: Mapping[int, int
             {
                 "accounts": list(agreements),
                 "agreements": [one.id if one else None for one in agreements.values()],
-                "monthly": [begins[id_] == 1 for id_ in agreements],
+                "monthly": [monthly[id_] for id_ in agreements],
                 "days": DAYS_OF_COST,
                 "zone": usage.zone().key,
                 "now": now,
@@ -325,7 +325,7 @@ _NOTHING = _Accrued(0, None, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The periods of an agreement that may not be closed yet, each with its target in minor units."""
+    """The periods of an agreement that may still be charged, each with its target in minor units."""
 
     agreement: Agreement
     rated: tuple[tuple[Period, int], ...]
@@ -355,9 +355,9 @@ def _open(
     books: _Stored,
     rated_to_end: Mapping[_Key, tuple[date, str]],
 ) -> _Open:
-    """Return the targets of the current and the last period up to the data watermark.
+    """Return the targets of the current period and of those before it that may still be charged, up to the data watermark.
 
-    `rows` are the energies of both. A closed day is charged in full, also where not all of its data have come. A
+    `rows` are their energies. A closed day is charged in full, also where not all of its data have come. A
     period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
     days = usage.days_of(agreement)
@@ -417,17 +417,17 @@ def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
     UnknownTariffError.
     """
     with tariffs.cached_versions():
-        basis = usage.basis_for(agreement, usage.period_of(agreement, usage.nearest_day(agreement, now)))
+        basis = usage.basis_for(agreement, usage.current_period(agreement, now))
         if not basis.needs and not basis.money:
             return None
-        rows = usage.accrued_by_rows(agreement, now)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT closed_through FROM billing_close WHERE agreement_id = %s", [agreement.id])
+            (closed_through,) = cursor.fetchone() or (None,)
+        rows = usage.accrued_by_rows(agreement, now, closed_through)
         if not rows:
             return None
         period = usage.period_of(agreement, rows[-1].period)
         through = usage.last_day(max(row.watermark_at for row in rows)) + ONE_DAY
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT closed_through FROM billing_close WHERE agreement_id = %s", [agreement.id])
-            (closed_through,) = cursor.fetchone() or (None,)
         closed = _is_closed(period.intersection(usage.days_of(agreement)), closed_through)
         return _rating(agreement, period, through, rows[-1].billed_value, closed=closed).target
 

@@ -9,8 +9,8 @@ from urja.apps.billing import unit_banks, usage
 from urja.apps.billing.unit_banks import StoredUnits
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
-from urja.core.calendar import ONE_DAY, billing_period, midnight
-from urja.core.rating import Tariff
+from urja.core.calendar import ONE_DAY, midnight
+from urja.core.rating import Tariff, period_of
 from urja.core.rating.tariff import Settlement
 
 PERIODS: Final = 13
@@ -68,5 +68,5 @@ def _settles_on(agreement: Agreement, tariff: Tariff, day: date) -> date | None:
         return None
     period = usage.period_of(agreement, day)
     while (period.end - ONE_DAY).month != tariff.net_metering.settlement_month:
-        period = billing_period(period.end, period.first.day)
+        period = period_of(period.end, tariff.cycle, agreement.billing_day or tariff.period_starts_on)
     return period.end - ONE_DAY

@@ -1,7 +1,7 @@
 """How far back consumers are charged: the look-back limit of the policy that governs each account, and what it refuses.
 
-A billing period is settled as a whole, because its slabs are. One that began before the limit is charged nothing more; what
-is refused is recorded with its sum and its reason (docs/money.md).
+A billing period is settled as a whole, because its slabs are. One that began before the limit is charged nothing more, and
+one longer than a month if its last month did; what is refused is recorded with its sum and its reason (docs/money.md).
 """
 
 import json
@@ -17,7 +17,7 @@ from urja.apps.billing.kinds import RefusalCause
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries.policies import PolicyBook, name_of, policy_book
-from urja.core.calendar import local_day
+from urja.core.calendar import ONE_DAY, Period, local_day
 from urja.core.policy import CORRECTED_MONTHS, LookBack
 
 _SHORTEST: Final = timedelta(days=59)
@@ -32,15 +32,26 @@ class Limit:
     policy: str
     """Code and version of the document."""
     charged_from: date
-    """A billing period that began before this local day is charged nothing more."""
+    """A billing period that counts from an earlier local day (`counted_from`) is charged nothing more."""
 
 
-def limits(agreements: Iterable[Agreement], now: datetime, began: date | None = None) -> dict[int, Limit]:
+COUNTED_FROM: Final = "greatest(period_start, (period_end - interval '1 month')::date)"
+"""SQL for `counted_from` of a rated period."""
+
+
+def counted_from(period: Period) -> date:
+    """Return the local day by which the limit counts a billing period: its first one, longer than a month that of its last month."""
+    before = period.end.replace(day=1) - ONE_DAY
+    return max(period.first, before.replace(day=min(period.end.day, before.day)))
+
+
+def limits(agreements: Iterable[Agreement], now: datetime, period: Period | None = None) -> dict[int, Limit]:
     """Return the limits in force at `now` (UTC) by agreement; those whose policy has none are left out.
 
-    With `began`, only the limits that a billing period which began on that local day lies before.
+    With `period`, only the limits that it lies before.
     """
     today, found = local_day(now, usage.zone()), {}
+    began = counted_from(period) if period else None
     # The close of the current period asks for no policy: a limit is two months or more.
     if began is not None and today - began < _SHORTEST:
         return {}

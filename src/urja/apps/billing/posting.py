@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears
+from urja.apps.billing import arrears, look_back
 from urja.apps.billing.models import Instalment
 from urja.apps.books.chain import plain_json
 from urja.apps.books.operations import CreditRow, DebitRow
@@ -19,6 +19,7 @@ from urja.apps.books.posting import (
     mark_posted,
     post_entries,
 )
+from urja.core.calendar import Period
 from urja.core.rating import PastDemand, totals
 
 
@@ -160,6 +161,8 @@ class Rated:
 
     agreement_id: int
     period_start: date
+    period_end: date
+    """The day after its last one."""
     billed: tuple[date, date]
     """The first billed day of the agreement in the period, and the day after the last."""
     through: date
@@ -172,6 +175,11 @@ class Rated:
     """Determinants that the tariffs need, by parts of the period: first day, day after the last, values by name."""
     past_demands: tuple[PastDemand, ...] = ()
     """Maximum demands of earlier periods that ratchets went by."""
+
+    @property
+    def counted_from(self) -> date:
+        """The local day by which the look-back limit counts the period."""
+        return look_back.counted_from(Period(self.period_start, self.period_end))
 
     @property
     def billed_value(self) -> int:
@@ -190,15 +198,16 @@ def record_rated(rated: Iterable[Rated]) -> None:
     newest = {(r.agreement_id, r.period_start): r for r in rated}.values()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO billing_rated (agreement_id, period_start, billed_first, billed_end, through, billed_value, uses, "
+            "INSERT INTO billing_rated (agreement_id, period_start, period_end, billed_first, billed_end, through, billed_value, uses, "
             "versions, measured, past_demands) SELECT * FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::date[], %s::date[], "
-            "%s::bigint[], %s::jsonb[], %s::text[], %s::jsonb[], %s::jsonb[]) ON CONFLICT (agreement_id, period_start) "
-            "DO UPDATE SET billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
+            "%s::date[], %s::bigint[], %s::jsonb[], %s::text[], %s::jsonb[], %s::jsonb[]) ON CONFLICT (agreement_id, period_start) "
+            "DO UPDATE SET period_end = excluded.period_end, billed_first = excluded.billed_first, billed_end = excluded.billed_end, "
             "through = excluded.through, billed_value = excluded.billed_value, uses = excluded.uses, "
             "versions = excluded.versions, measured = excluded.measured, past_demands = excluded.past_demands",
             [
                 [r.agreement_id for r in newest],
                 [r.period_start for r in newest],
+                [r.period_end for r in newest],
                 [r.billed[0] for r in newest],
                 [r.billed[1] for r in newest],
                 [r.through for r in newest],

@@ -3,7 +3,8 @@ CREATE VIEW billing.close WITH (security_invoker) AS
 SELECT agreement_id, closed_through, closed_at, ended_at, provisional FROM billing_close;
 
 CREATE VIEW billing.rated WITH (security_invoker) AS
-SELECT agreement_id, period_start, through, billed_first, billed_end, billed_value, uses, versions, measured, past_demands FROM billing_rated;
+SELECT agreement_id, period_start, period_end, through, billed_first, billed_end, billed_value, uses, versions, measured, past_demands
+FROM billing_rated;
 
 CREATE VIEW billing.final_settlement WITH (security_invoker) AS
 SELECT id, agreement_id, account_id, to_account_id, way, last_day, amount_minor, asked_at, settled_at, operation_id

@@ -19,6 +19,7 @@ from urja.apps.billing.models import InstalmentPlan, Review
 from urja.apps.billing.open_days import read_so_far
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
+from urja.apps.billing.usage import current_period
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
 from urja.base.ids import bucket_of
@@ -236,7 +237,7 @@ def final_balance(agreement: Agreement) -> int | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.balance_minor FROM books.account a LEFT JOIN billing_close c ON c.agreement_id = %(agreement)s "
+            "SELECT a.balance_minor FROM books.account a LEFT JOIN billing_close c ON c.agreement_id = %(agreement)s "  # noqa: S608 - a constant
             "WHERE a.id = %(account)s AND ((c.ended_at = %(ended)s AND NOT c.provisional) OR (NOT EXISTS ("
             # There is no day to close.
             "  SELECT FROM assets.supply_in_service s WHERE s.service_point_id = %(place)s "
@@ -244,10 +245,11 @@ def final_balance(agreement: Agreement) -> int | None:
             "  SELECT FROM contracts.agreement g WHERE g.id = %(agreement)s "
             "  AND g.bill_from::timestamp AT TIME ZONE %(zone)s < %(ended)s))) AND NOT EXISTS ("
             "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
-            "  AND x.period = r.period_start WHERE r.agreement_id = c.agreement_id AND x.billed_value <> r.billed_value) "
+            f"  AND x.period = r.period_start AND {usage.IS_MONTH} WHERE r.agreement_id = c.agreement_id "
+            "  AND x.billed_value <> r.billed_value) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
             "AND NOT EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = c.agreement_id "
-            "  HAVING bool_or(extract(day FROM r.period_start) <> 1) AND sum(r.billed_value) <> ("
+            f"  HAVING bool_or(NOT {usage.IS_MONTH}) AND sum(r.billed_value) <> ("
             "    SELECT coalesce(sum(x.billed_value), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
             "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
             "AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
@@ -486,6 +488,7 @@ __all__ = [
     "charges_so_far",
     "closed_through",
     "contra_and_title",
+    "current_period",
     "entries",
     "explain_entry",
     "final_balance",

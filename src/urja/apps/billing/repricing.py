@@ -12,7 +12,7 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
-from urja.core.calendar import ONE_DAY, Period, billing_period, local_day
+from urja.core.calendar import ONE_DAY, Period, local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def charges_since(codes: Sequence[str], first: date, now: datetime) -> Charges:
     with tariffs.cached_versions():
         for period, through, agreements in _rated(codes, first, now):
             energies = usage.energies([agreement.id for agreement in agreements], period, through)
-            limits = look_back.limits(agreements, now, period.first)
+            limits = look_back.limits(agreements, now, period)
             for agreement in agreements:
                 used = energies.get(agreement.id)
                 charged = _charged(agreement, period, through, used.billed_value if used else 0)
@@ -77,16 +77,15 @@ def _rated(
     closing = local_day(now, usage.zone()) - ONE_DAY
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT r.period_start, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "
-            "FROM billing_rated r WHERE r.billed_end > %s AND r.period_start >= %s AND EXISTS ("
+            "SELECT r.period_start, r.period_end, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "  # noqa: S608 - a constant
+            f"FROM billing_rated r WHERE r.billed_end > %s AND {look_back.COUNTED_FROM} >= %s AND EXISTS ("
             "  SELECT FROM contracts.terms t WHERE t.agreement_id = r.agreement_id "
-            "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, r.agreement_id >> 40 ORDER BY 1, 2",
+            "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, 3, r.agreement_id >> 40 ORDER BY 1, 2, 3",
             [first, min(usage.oldest_corrected(closing), look_back.oldest_compared(closing)), list(codes)],
         )
         groups = cursor.fetchall()
-    for start, through, ids in groups:
-        agreements = contracts.agreements(ids)
-        yield billing_period(start, start.day), through, agreements
+    for start, end, through, ids in groups:
+        yield Period(start, end), through, contracts.agreements(ids)
 
 
 def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int) -> Charged:

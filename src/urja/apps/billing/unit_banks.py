@@ -88,7 +88,7 @@ class UnitBanks:
 
     @classmethod
     def of(cls, agreement_ids: Sequence[int], since: date) -> Self:
-        """Return the banks of agreements in the periods from `since` on, and what each bank had before."""
+        """Return the banks of agreements in the periods from `since` on and the one with that day, and what they had before."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT id FROM unnest(%s::bigint[]) AS given (id) "
@@ -100,9 +100,9 @@ class UnitBanks:
                 return cls()
             cursor.execute(
                 f"SELECT DISTINCT ON (u.agreement_id, u.zone, u.period_start) {_COLUMNS} FROM billing_unit_bank u "  # noqa: S608 - constants
-                "WHERE u.agreement_id = ANY(%(ids)s) AND u.period_start >= coalesce((SELECT max(b.period_start) "
+                "WHERE u.agreement_id = ANY(%(ids)s) AND u.period_start >= coalesce((SELECT DISTINCT b.period_start "
                 "FROM billing_unit_bank b WHERE b.agreement_id = u.agreement_id AND b.zone = u.zone "
-                "AND b.period_start < %(since)s), '-infinity'::date) "
+                "AND b.period_start < %(since)s ORDER BY 1 DESC OFFSET 1 LIMIT 1), '-infinity'::date) "
                 "ORDER BY u.agreement_id, u.zone, u.period_start, u.version DESC",
                 {"ids": banked, "since": since},
             )

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from urja.apps.determinants.queries import EarlierDemand, earlier_demands
 from urja.apps.readings.accrual import PeriodEnergy, energies_until, recompute_moved_borders
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
-from urja.core.calendar import ONE_DAY, Period, billing_period, local_day, midnight
+from urja.core.calendar import ONE_DAY, Period, local_day, midnight, month_of
 from urja.core.policy import CORRECTED_MONTHS
 from urja.core.rating import (
     Calculation,
@@ -36,6 +37,7 @@ from urja.core.rating import (
     calculation_of,
     first_shared_day,
     past_from_json,
+    period_of as period_by_cycle,
     price_change_days,
     rate_period,
     reserve_so_far,
@@ -81,12 +83,48 @@ def oldest_corrected(day: date, months: int = CORRECTED_MONTHS) -> date:
 
 
 def period_of(agreement: Agreement, day: date) -> Period:
-    """Return the billing period with a day of an agreement: by its own calendar, else by that of the tariff in force.
+    """Return the billing period with a day of an agreement: as long as the tariff in force on the day says.
 
-    Raises UnknownTariffError where no version of the tariff is in force, also for an agreement with its own calendar.
+    Periods of months begin on the agreement's own day of the month, where it has one. Other terms have other periods only
+    from a day on that begins one of both. Raises UnknownTariffError where no version of the tariff is in force, also for
+    an agreement with a day of its own.
     """
-    versions = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)
-    return billing_period(day, agreement.billing_day or versions[-1].period_starts_on)
+    tariff = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)[-1]
+    return period_by_cycle(day, tariff.cycle, agreement.billing_day or tariff.period_starts_on)
+
+
+def current_period(agreement: Agreement, now: datetime) -> Period:
+    """Return the billing period of an agreement at an instant (UTC): before it the first one, after it the last.
+
+    Raises UnknownTariffError where no version of its tariff is in force.
+    """
+    return period_of(agreement, nearest_day(agreement, now))
+
+
+def billed_by_month(agreement: Agreement, now: datetime) -> bool:
+    """Return whether the current billing period and the one before it are calendar months, as accruals are.
+
+    Raises UnknownTariffError where no version of a tariff is in force.
+    """
+    current = current_period(agreement, now)
+    if not is_month(current):
+        return False
+    # Versions of one tariff have the same periods.
+    one_tariff = len({terms.tariff_code for terms in agreement.all_terms}) == 1
+    if one_tariff or current.first <= days_of(agreement).first:
+        return True
+    return is_month(period_of(agreement, current.first - ONE_DAY))
+
+
+def is_month(period: Period) -> bool:
+    """Return whether a billing period is a calendar month, whose energy is accrued."""
+    return period == month_of(period.first)
+
+
+IS_MONTH: Final = (
+    "(extract(day FROM r.period_start) = 1 AND r.period_end = r.period_start + interval '1 month')"
+)
+"""SQL for `is_month` of the rated period `r`."""
 
 
 def unratable_reason(agreement: Agreement, at: datetime) -> str:
@@ -110,14 +148,6 @@ def held_back(agreement: Agreement, error: UnknownTariffError) -> str:
     if isinstance(error, UnstatedLoadError):
         return f"{held} (change_load of agreement {agreement.id})"
     return f"{held}; load it (urja tariff load) or correct the terms of agreement {agreement.id}"
-
-
-def period_start_day(agreement: Agreement, now: datetime) -> int:
-    """Return the day of the month, 1 to 28, on which the agreement's current billing period begins.
-
-    Raises UnknownTariffError where no version of its tariff is in force.
-    """
-    return period_of(agreement, nearest_day(agreement, now)).first.day
 
 
 def nearest_day(agreement: Agreement, now: datetime) -> date:
@@ -501,11 +531,10 @@ def load_w(agreement: Agreement, day: date) -> int:
 
 
 def energies(agreement_ids: Sequence[int], period: Period, until: date) -> dict[int, PeriodEnergy]:
-    """Return the energy (Wh) of a period up to the midnight at which `until` begins, by agreement."""
+    """Return the energy (Wh) of a period up to the midnight at which `until` begins, or its end, by agreement."""
+    until_at = midnight(min(until, period.end), zone())
     with connection.cursor() as cursor:
-        found = energies_until(
-            cursor, agreement_ids, period.first, midnight(until, zone()), settings.URJA_TIMEZONE
-        )
+        found = energies_until(cursor, agreement_ids, period.first, until_at, settings.URJA_TIMEZONE)
     return {energy.agreement_id: energy for energy in found}
 
 
@@ -525,15 +554,20 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
     return at
 
 
-def accrued_by_rows(agreement: Agreement, now: datetime) -> list[PeriodEnergy]:
-    """Return the energy (Wh) of the previous and the current billing period, in this order, from the readings.
+def accrued_by_rows(agreement: Agreement, now: datetime, closed_through: date | None) -> list[PeriodEnergy]:
+    """Return the energy (Wh) of billing periods from the readings, the current one last.
 
-    The previous period may not be closed yet. Accruals are stored by calendar month, so they do not serve where
-    billing periods begin on another day. Raises UnknownTariffError.
+    They are those with a day after `closed_through`, and the last one before the current one, whose readings may still come.
+    Accruals are stored by calendar month, so they do not serve other periods. Raises UnknownTariffError.
     """
-    current = period_of(agreement, nearest_day(agreement, now))
-    periods = [billing_period(current.first - ONE_DAY, current.first.day), current]
-    found = [energies([agreement.id], period, period.end).get(agreement.id) for period in periods]
+    periods = [current_period(agreement, now)]
+    first = days_of(agreement).first
+    while periods[-1].first > first:
+        before = periods[-1].first - ONE_DAY
+        if len(periods) > 1 and closed_through is not None and closed_through >= before:
+            break
+        periods.append(period_of(agreement, before))
+    found = [energies([agreement.id], period, period.end).get(agreement.id) for period in reversed(periods)]
     return [energy for energy in found if energy is not None]
 
 

@@ -35,11 +35,7 @@ ENERGY = """
     span AS (
         SELECT d.agreement_id, d.period, a.service_point_id,
             greatest(a.valid_from, d.period::timestamp AT TIME ZONE %(zone)s) AS opened_at,
-            least(
-                coalesce(a.valid_to, 'infinity'),
-                (d.period + interval '1 month')::timestamp AT TIME ZONE %(zone)s,
-                d.until_at
-            ) AS closes_at
+            least(coalesce(a.valid_to, 'infinity'), d.until_at) AS closes_at
         FROM due d JOIN contracts.agreement a ON a.id = d.agreement_id
     ),
     segment AS (
@@ -170,6 +166,9 @@ _COLUMNS = (
     "estimated_value, ratio_primary, ratio_secondary, watermark_at, latest_end_at, latest"
 )
 
+MONTH_END = "((period + interval '1 month')::timestamp AT TIME ZONE %(zone)s)"
+"""SQL expression for the end of the calendar month `period`, for which an accrual is stored."""
+
 BILLED_VALUE = (
     "({0}.carried_value + ({0}.anchor_value + {0}.block_value) * {0}.ratio_primary / {0}.ratio_secondary"
     " - {0}.opening_value * {0}.ratio_primary / {0}.ratio_secondary)"
@@ -210,18 +209,17 @@ _RECOMPUTE = f"""
         SELECT DISTINCT agreement_id, instant
         FROM unnest(%(agreements)s::bigint[], %(instants)s::timestamptz[]) AS t (agreement_id, instant)
     ),
-    due AS MATERIALIZED (
-        SELECT agreement_id, date_trunc('month', instant AT TIME ZONE %(zone)s)::date AS period,
-            'infinity'::timestamptz AS until_at
-        FROM touched
+    months AS (
+        SELECT agreement_id, date_trunc('month', instant AT TIME ZONE %(zone)s)::date AS period FROM touched
         UNION
-        SELECT a.agreement_id, a.period, 'infinity'
+        SELECT a.agreement_id, a.period
         FROM touched t
         JOIN contracts.agreement own ON own.id = t.agreement_id
         JOIN contracts.agreement g ON g.service_point_id = own.service_point_id
         JOIN readings_accrual a ON a.agreement_id = g.id
         WHERE a.closes_at >= t.instant OR a.watermark_at < a.closes_at
     ),
+    due AS MATERIALIZED (SELECT agreement_id, period, {MONTH_END} AS until_at FROM months),
     {ENERGY}
     INSERT INTO readings_accrual (agreement_id, period, {_COLUMNS})
     SELECT agreement_id, period, service_point_id, device_id, opened_at, closes_at, opening_value, carried_value,
@@ -475,8 +473,8 @@ def energies_until(
 ) -> list[PeriodEnergy]:
     """Return what each agreement used in a period up to `until_at` or its watermark, from the rows themselves.
 
-    Values are Wh or litres. `period` is the first day of a local month, `until_at` is UTC. Agreements that do not exist in
-    that time, or have no opening read, are left out.
+    Values are Wh or litres. `period` is the first local day of a billing period, of whatever length; `until_at` is UTC and
+    not after it. Agreements that do not exist in that time, or have no opening read, are left out.
     """
     cursor.execute(
         "WITH due AS (SELECT agreement_id, %(period)s::date AS period, %(until)s::timestamptz AS until_at"

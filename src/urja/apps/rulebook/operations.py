@@ -87,8 +87,6 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
     needs = sorted(name for name in tariff.determinants - MONEY - COMMON if not _is_determined(name))
-    if tariff.cycle.months != 1:
-        needs.append(f"periods of {tariff.cycle}")
     return needs
 
 

@@ -204,6 +204,10 @@ def tariff_schema() -> Schema:
             "anyOf": [
                 _words(["half-month", "day"]),
                 _table({"months": _words([1, 2, 3, 4, 6, 12]), "first_month": month}, ["months"]),
+                _table(
+                    {"days": {"type": "integer", "minimum": 1, "maximum": 366}, "from": _DAY},
+                    ["days", "from"],
+                ),
             ]
         },
         "on_change": _members(OnChange),

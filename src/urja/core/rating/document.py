@@ -37,6 +37,7 @@ from urja.core.rating.tariff import (
     Minimum,
     MoneyBase,
     MoneyRebate,
+    NetMetering,
     OnChange,
     Percent,
     PerTime,
@@ -66,6 +67,8 @@ _USE_KEYS = {Commodity.ELECTRICITY: "up_to_kwh", Commodity.GAS: "up_to_m3"}
 """The bound of a band by the use of a month, in the unit that the commodity is billed in."""
 _MOST_LINES = 100
 """A limit because the dependencies between lines are followed by recursion (`order_of`)."""
+_MOST_DAYS = 366
+"""Of a billing period."""
 _NOT_YET = "docs/money.md lists what documents cannot express yet"
 
 
@@ -119,7 +122,7 @@ def parse_tariff(text: str) -> Tariff:
         calendar=calendar,
         zones=tuple(zones.items()),
         net_metering=surroundings.net_metering,
-        cycle=_cycle(reader),
+        cycle=_cycle(reader, surroundings.net_metering),
         lines=tuple(lines),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
@@ -357,12 +360,35 @@ def _money_rebate(reader: TariffTableReader, minor: int, of: MoneyBase) -> Money
     )
 
 
-def _cycle(reader: TariffTableReader) -> BillingCycle:
-    """Return how long billing periods are: a month unless the document says otherwise."""
+def _cycle(reader: TariffTableReader, bank: NetMetering | None) -> BillingCycle:
+    """Return how long billing periods are: a month unless the document says otherwise.
+
+    A bank with a settlement month needs a period that ends in it, and one only.
+    """
+    cycle = _stated_cycle(reader)
+    month = bank.settlement_month if bank is not None else None
+    if month is None or cycle.months == 1:
+        return cycle
+    if not cycle.months:
+        reader.fault("settles its banks in a month: let a period be of one month or more", "period")
+        return cycle
+    first_day = reader.given.get("period_starts_on", 1)
+    last_months = {
+        (cycle.first_month - 1 + n - (first_day == 1)) % 12 + 1 for n in range(0, 12, cycle.months)
+    }
+    if month not in last_months:
+        ends = ", ".join(map(str, sorted(last_months)))
+        reader.fault(f"has no period that ends in month {month}: settle the banks in one of {ends}", "period")
+    return cycle
+
+
+def _stated_cycle(reader: TariffTableReader) -> BillingCycle:
     value = reader.take("period", None)
     if isinstance(value, dict):
         table = reader.inner("period")
         assert table is not None
+        if "days" in table:
+            return _cycle_of_days(reader, table)
         months, first = table.take("months"), table.take("first_month", 1)
         table.finish()
         if isinstance(months, bool) or months not in (1, 2, 3, 4, 6, 12):
@@ -373,10 +399,24 @@ def _cycle(reader: TariffTableReader) -> BillingCycle:
             return BillingCycle()
         return BillingCycle(months, (first - 1) % months + 1)
     if value not in (None, "half-month", "day"):
-        reader.fault(f"is {value!r}; allowed are half-month, day, {{months = 2, first_month = 1}}", "period")
+        reader.fault(
+            f"is {value!r}; allowed are half-month, day, {{months = 2, first_month = 1}}, {{days = 28, from = 2026-01-05}}",
+            "period",
+        )
     if value == "half-month" and reader.given.get("period_starts_on", 1) != 1:
         reader.fault("begins on the days 1 and 16: leave out period_starts_on", "period")
     return BillingCycle({"half-month": 0, "day": None}.get(value, 1) if isinstance(value, str) else 1)
+
+
+def _cycle_of_days(reader: TariffTableReader, table: TariffTableReader) -> BillingCycle:
+    days, first = table.take("days"), table.day("from")
+    table.finish()
+    if "period_starts_on" in reader:
+        reader.fault("counts its days from the day it states: leave out period_starts_on", "period")
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= _MOST_DAYS:
+        table.fault(f"must be a number of days, 1 to {_MOST_DAYS}, not {days!r}", "days")
+        return BillingCycle()
+    return BillingCycle() if first is None else BillingCycle(None, days=days, counted_from=first)
 
 
 def _dated(reader: TariffTableReader, sign: Fraction) -> tuple[DatedPercent, ...]:

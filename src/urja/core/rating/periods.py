@@ -1,8 +1,8 @@
-"""The billing period of a day: N months, half a month or a day, as a tariff says."""
+"""The billing period of a day: N months, half a month or N days, as a tariff says."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from urja.core.calendar import ONE_DAY, Period, billing_period, month_of
+from urja.core.calendar import Period, billing_period, month_of
 from urja.core.rating.tariff import BillingCycle
 
 
@@ -12,7 +12,8 @@ def period_of(day: date, cycle: BillingCycle, starts_on: int = 1) -> Period:
     Half-months are the days 1 to 15 of a calendar month and the rest of it. Raises ValueError for another `starts_on`.
     """
     if cycle.months is None:
-        return Period(day, day + ONE_DAY)
+        first = day - (day - cycle.counted_from) % timedelta(days=cycle.days)
+        return Period(first, first + timedelta(days=cycle.days))
     if cycle.months == 0:
         month = month_of(day)
         middle = month.first.replace(day=16)

@@ -412,15 +412,18 @@ class MoneyRebate:
 
 @dataclass(frozen=True, slots=True)
 class BillingCycle:
-    """How long billing periods are: some months, half a month (`months` 0), or a day (`months` None)."""
+    """How long billing periods are: some months, half a month (`months` 0), or some days (`months` None)."""
 
     months: int | None = 1
     first_month: int = 1
     """The month (1 to 12) in which one of several months begins."""
+    days: int = 1
+    counted_from: date = date(1970, 1, 1)
+    """A day on which one of some days begins."""
 
     def __str__(self) -> str:
         if self.months is None:
-            return "a day"
+            return f"{self.days} days from {self.counted_from}" if self.days > 1 else "a day"
         if self.months == 0:
             return "half a month"
         return f"{self.months} months from month {self.first_month}" if self.months > 1 else "a month"
@@ -602,13 +605,17 @@ class Tariff:
     def conflict_with(self, other: "Tariff") -> str:
         """Return why this version cannot follow another of its code, as a sentence; empty where it can.
 
-        Periods that begin on another day of the month would overlap those before, and the shared days would be
-        charged twice; an account has one currency.
+        Other periods would overlap those before, and the shared days would be charged twice: agreements have days of the
+        month of their own. They need a tariff of their own, which agreements change to at a period's end. An account has
+        one currency.
         """
         if self.period_starts_on != other.period_starts_on:
             return f"its periods begin on day {self.period_starts_on}, those of version {other.version} on day {other.period_starts_on}"
         if self.cycle != other.cycle:
-            return f"its periods are {self.cycle}, those of version {other.version} {other.cycle}"
+            return (
+                f"its periods are {self.cycle}, those of version {other.version} {other.cycle}; give it a code of its own, and "
+                "let agreements change to it at a period's end"
+            )
         if self.commodity != other.commodity:
             return f"it is of {self.commodity}, version {other.version} of {other.commodity}"
         if why := self.zone_conflict(dict(other.zones)):

@@ -15,6 +15,7 @@ from urja.apps.overviews.queries.names import names_in
 from urja.apps.overviews.queries.service_points import consumer_number
 from urja.base.sentences import from_plain
 from urja.base.untyped_values import JsonMapping
+from urja.core.calendar import Period, billing_period
 from urja.core.policy import Reason
 from urja.web.console import wording
 from urja.web.shared import formats, ledger_words as money_words, notice_words
@@ -397,7 +398,12 @@ def _sum(postings: Sequence[JsonMapping], currencies: Mapping[int, str]) -> str:
 
 
 def _posting(one: JsonMapping, currency: str) -> tuple[str, str]:
-    period = formats.billing_period(date.fromisoformat(one["period_start"]))
+    first = date.fromisoformat(one["period_start"])
+    # What was recorded before periods had their end is of a month.
+    end = (
+        date.fromisoformat(one["period_end"]) if "period_end" in one else billing_period(first, first.day).end
+    )
+    period = formats.billing_period(Period(first, end))
     said = gettext("%(title)s, %(period)s, account %(account)s") % {
         "title": money_words.title(one["title"]),
         "period": period,

@@ -49,7 +49,7 @@ from urja.apps.statements.queries import statements_of
 from urja.apps.supply import queries as supply
 from urja.apps.supply.queries import AccountStanding
 from urja.apps.work import queries as work
-from urja.core.calendar import billing_period, local_day, midnight
+from urja.core.calendar import local_day, midnight, month_of
 from urja.quantities.catalogue import BY_NAME
 from urja.usecases.kinds.connections import NewConnection
 from urja.usecases.kinds.counter import TakeReceipt
@@ -475,8 +475,12 @@ def _meters(
 
 def _period_begun_at(current: Agreement | None, now: datetime) -> datetime:
     """Return the instant (UTC) at which the present billing period began; without an agreement, the month."""
-    first = billing_period(local_day(now, zone()), (current.billing_day if current else None) or 1).first
-    return midnight(first, zone())
+    today = local_day(now, zone())
+    try:
+        period = billing.current_period(current, now) if current else month_of(today)
+    except UnknownTariffError:
+        period = month_of(today)
+    return midnight(period.first, zone())
 
 
 def _measured(found: MeasuredSoFar, commodity: str, begun: datetime, now: datetime) -> list[str]:

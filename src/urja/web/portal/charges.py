@@ -11,7 +11,6 @@ from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.channel_values import NewestInterval, newest_interval
 from urja.apps.rulebook.errors import UnknownTariffError
-from urja.core.calendar import billing_period
 from urja.core.rating import RatedLine, RatedPeriod, Tariff
 from urja.core.rating.zone_prices import flat_rate
 from urja.web.shared import formats, ledger_words, unit_words
@@ -72,6 +71,7 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
         return None
     try:
         rated = billing.charges_so_far(agreement, now)
+        period = billing.current_period(agreement, now)
     except UnknownTariffError:
         return None
     if rated is None:
@@ -79,9 +79,8 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
     tariff = rated.versions[-1]
     newest = newest_interval(agreement.service_point_id, now - _RECENT)
     sources = _sources(rated, tariff, newest)
-    period = billing_period(now.date(), agreement.billing_day or tariff.period_starts_on)
     return Charges(
-        heading=_("Charges so far, %(period)s") % {"period": formats.billing_period(period.first)},
+        heading=_("Charges so far, %(period)s") % {"period": formats.billing_period(period)},
         total=formats.money(rated.total_minor, tariff.currency),
         lines=[_line(line, tariff.currency) for line in rated.lines if line.parts],
         bank=unit_words.of_charge([(_zone_title(tariff, row.zone), row) for row in rated.bank]),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings import queries as readings
-from urja.core.calendar import billing_period
+from urja.core.calendar import ONE_DAY, Period, billing_period
 from urja.web.portal import charts
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
@@ -67,7 +67,7 @@ def _hour(use: readings.HourUse) -> charts.Use:
 
 def _month(days: Sequence[readings.DayUse], agreement: Agreement, now: datetime) -> UseView:
     first, began = days[0].day, agreement.valid_from.astimezone(zone()).date()
-    month = formats.billing_period(first)
+    month = formats.billing_period(Period(first, days[-1].day + ONE_DAY))
     title = _("Use in %(month)s, by day") if first.day == 1 else _("Use from %(month)s, by day")
     return _view(
         "month",

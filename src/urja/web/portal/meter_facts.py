@@ -8,12 +8,13 @@ from typing import Final
 
 from django.utils.translation import gettext as _, pgettext
 
-from urja.apps.billing.queries import read_so_far
+from urja.apps.billing.queries import current_period, read_so_far
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import StoredDeterminants, up_to
 from urja.apps.network.kinds import Commodity
 from urja.apps.readings.queries.channel_values import newest_interval
-from urja.core.calendar import ONE_DAY, Period, billing_period
+from urja.apps.rulebook.errors import UnknownTariffError
+from urja.core.calendar import ONE_DAY, Period, month_of
 from urja.core.policy import Facts
 from urja.web.shared import formats, gas_words
 from urja.web.shared.clock import zone
@@ -54,8 +55,7 @@ def meter_facts(agreement: Agreement | None, known: Facts | None, now: datetime)
     if not phases and "interval_export_wh" not in newest.values:
         return None
     row = up_to(agreement.id, now.date())
-    period = row.period if row else billing_period(now.date(), agreement.billing_day or 1)
-    since = row.as_of + ONE_DAY if row else period.first
+    since = row.as_of + ONE_DAY if row else _period(agreement, now).first
     so_far = read_so_far(agreement, Period(since, now.date() + ONE_DAY))
     demand = _demand(row, so_far, agreement, now) if phases else None
     figures = demand.figures if demand else []
@@ -71,6 +71,14 @@ def meter_facts(agreement: Agreement | None, known: Facts | None, now: datetime)
     if not figures and not phases:
         return None
     return MeterFacts([*figures, *phases], sentences, demand.gauge if demand else None)
+
+
+def _period(agreement: Agreement, now: datetime) -> Period:
+    """Return the current billing period; the month where no version of the tariff is in force."""
+    try:
+        return current_period(agreement, now)
+    except UnknownTariffError:
+        return month_of(now.date())
 
 
 def _of_gas(agreement: Agreement, known: Facts | None, now: datetime) -> MeterFacts | None:

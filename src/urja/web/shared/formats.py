@@ -136,12 +136,15 @@ def month(value: date) -> str:
     return f"{MONTHS[value.month]} {value.year}"
 
 
-def billing_period(first: date) -> str:
-    """`November 2026`, or `15 November to 14 December 2026` of one that begins in the course of a month."""
-    if first.day == 1:
+def billing_period(period: calendar.Period) -> str:
+    """`November 2026` of a calendar month, `24 November 2026` of a day, otherwise `16 November to 15 December 2026`."""
+    first, last = period.first, period.end - calendar.ONE_DAY
+    if period == calendar.month_of(first):
         return month(first)
-    last = calendar.billing_period(first, first.day).end - calendar.ONE_DAY
-    return _("%(first)s to %(last)s") % {"first": short_day(first), "last": day(last)}
+    if first == last:
+        return day(first)
+    begins = short_day(first) if first.year == last.year else day(first)
+    return _("%(first)s to %(last)s") % {"first": begins, "last": day(last)}
 
 
 def clock_time(value: datetime) -> str:

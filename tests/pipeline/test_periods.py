@@ -7,6 +7,7 @@ import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import START, adopt
 from tests.pipeline.test_decide import POLICY
+from tests.pipeline.test_laws import slab_that_is_never_left
 from tests.pipeline.test_post import CUT, DAY, Town
 from tests.pipeline.test_statements import by_number, newest
 from tests.usecases.test_terms import change_category, do
@@ -172,7 +173,7 @@ def test_twenty_eight_days_over_a_years_end(made):
     assert charged(town) == {"energy": {first: 6600 + 4000}, "fixed": {first: 4400}}
     assert town.charged_in("least") == {first: 22_000 - 10_600}
     days(town, 23, 23)
-    assert charged(town)["energy"] == {first: 10_600, second: 1 * 300 + 15 * 500}
+    assert charged(town)["energy"] == {first: 10_600, second: 4800}
     (stated,) = newest(town)
     assert (stated.content.period_from, stated.content.period_to) == (first, second)
     assert stated.content.total_minor == 10_600 + 4400 + 11_400
@@ -277,15 +278,9 @@ def one_day_late(patch):
     patch.setattr(usage, "period_by_cycle", late)
 
 
-def slabs_of_a_month(patch):
-    from urja.core.rating import parts
-
-    real = parts._factor
-    patch.setattr(parts, "_factor", lambda *arguments: real(*arguments) * 2)
-
-
 @pytest.mark.parametrize(
-    ("mutation", "law"), [(by_month, "terms"), (one_day_late, "terms"), (slabs_of_a_month, "second_rater")]
+    ("mutation", "law"),
+    [(by_month, "terms"), (one_day_late, "terms"), (slab_that_is_never_left, "second_rater")],
 )
 def test_a_period_that_is_not_the_tariffs_breaks_a_law(made, monkeypatch, mutation, law):
     town = made(HALVES)

@@ -48,8 +48,9 @@ def test_the_schema_is_that_of_the_parser(monkeypatch):
 
     monkeypatch.setattr(TableReader, "take", recorded)
     texts = [path.read_text() for path in SHIPPED] + [document(EVERY_KIND, ZONED), ONE_PRICE]
-    more = 'decimals = 2\nperiod = {months = 2, first_month = 1}\non_change = "by-days"\nround_units = {to = "1"}\n'
+    more = 'decimals = 2\nperiod = {months = 2, first_month = 2}\non_change = "by-days"\nround_units = {to = "1"}\n'
     texts.append(document(EVERY_KIND.replace("percent = 50, beyond", "rate = 5, beyond"), ZONED + more))
+    texts.append(f"period = {{days = 28, from = 2026-01-05}}\n{ONE_PRICE}")
     for text in texts:
         parse_tariff(text)
         assert not list(validator.iter_errors(as_json(text)))

@@ -86,8 +86,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
 
 def _unrated(tariff: Tariff) -> list[str]:
     """Return what a tariff needs that the close of a day does not have, in words."""
-    needs = sorted(name for name in tariff.determinants - MONEY - COMMON if not _is_determined(name))
-    return needs
+    return sorted(name for name in tariff.determinants - MONEY - COMMON if not _is_determined(name))
 
 
 def _is_determined(name: str) -> bool:

@@ -41,11 +41,15 @@ def store_before_closes(due: Sequence[tuple[Agreement, date]], now: datetime) ->
 
 def _needed(due: Sequence[tuple[Agreement, date]]) -> dict[int, dict[Shared, date]]:
     """Return from which day on tariffs of agreements share common areas, by premise; no earlier than corrections go."""
+    codes = {terms.tariff_code for agreement, _ in due for terms in agreement.all_terms}
+    by_code = {code: known for code in codes if (known := tariffs.commons_of(code))}
+    if not by_code:
+        return {}
     commons = {
         agreement.id: {
             common: first
             for code in {terms.tariff_code for terms in agreement.all_terms}
-            for common, first in tariffs.commons_of(code).items()
+            for common, first in by_code.get(code, {}).items()
         }
         for agreement, _ in due
     }

@@ -340,6 +340,18 @@ def test_the_rest_of_a_stopped_order_is_disconnected_by_its_balance_again(place)
     assert broken(place) == []
 
 
+def test_a_conversion_from_the_first_day_on_makes_no_earlier_disconnection_wrong(place):
+    """Recorded a day later for the day on which the agreement began: its terms are changed in place."""
+    from urja.usecases.operations import ConvertToPostpaid, perform
+
+    cut(place)
+    place.until(place.at(2, 9), timedelta(hours=4))
+    conversion = ConvertToPostpaid(consumer_number=numbers(1)[0], effective_on=day(1))
+    perform(conversion, recorded_at=place.now, actor="clerk")
+    assert modes(place)[0] == "postpaid"
+    assert "cut_of_no_protected_consumer" not in broken(place)
+
+
 def test_disconnecting_one_that_waits_breaks_the_law(place, monkeypatch):
     """The stage does not look at orders."""
     from urja.apps.supply.queries import facts

@@ -162,10 +162,14 @@ _PROTECTED = (
     f"WHERE {_IN_FORCE} AND p.valid_from <= %(issued)s AND coalesce(p.valid_to, 'infinity') > %(issued)s "
     "AND p.recorded_at <= %(issued)s ORDER BY 1"
 )
+# As it was known then: a change from the first day of terms on is made in their row, and history has the row before it.
 _AGREED = (
     "SELECT t.payment_mode, t.converted_at FROM contracts_agreement g "  # noqa: S608 - constants of the code
-    f"JOIN contracts_agreement_terms t ON t.agreement_id = g.id WHERE {_IN_FORCE} "
-    "AND t.valid_from <= %(issued)s AND coalesce(t.valid_to, 'infinity') > %(issued)s AND t.recorded_at <= %(issued)s"
+    "JOIN contracts_agreement_terms now ON now.agreement_id = g.id "
+    "CROSS JOIN LATERAL jsonb_populate_record(now, coalesce((SELECT h.row FROM journal_history h "
+    "  WHERE h.table_name = 'contracts_agreement_terms' AND h.row_id = now.id AND h.known_to > %(issued)s "
+    f"  ORDER BY h.known_to, h.id LIMIT 1), '{{}}')) t WHERE {_IN_FORCE} "
+    "AND t.valid_from <= %(issued)s AND coalesce(t.valid_to, 'infinity') > %(issued)s AND now.recorded_at <= %(issued)s"
 )
 
 

@@ -5,11 +5,13 @@ pipeline closes them (the stages `post` and `determine`), and the median day cou
 double-entry table in PostgreSQL takes the same entries: a COPY and an update of balances for each bucket, in one transaction,
 without a check, a hash or evidence.
 
-    uv run python bench/close.py [--accounts N] [--days N] [--intervals N] [--processes N] [--profile]
+    uv run python bench/close.py [--accounts N...] [--days N] [--intervals N] [--processes N] [--recharges] [--no-laws] [--profile]
 
 Two processes close side by side, each the buckets that the other has not locked. `--profile` closes in this one and prints to
 standard error where the processor time of each day goes. `cpu_ms_per_account` is of the processes and their sessions of the
-database together.
+database together. `--accounts 100000 1000000` measures both sizes and compares them; a million accounts take an hour and 60 GB
+in TMPDIR. `--recharges` closes one more day with 100 recharges a second beside it. `--no-laws` leaves out the laws, which take
+longer than the close.
 """
 
 import argparse
@@ -26,13 +28,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 
+import recharges
 from decide import load_rules
-from ingest import PASSWORD, prepare
+from installation import PASSWORD, number_meters, prepare, seed
 from urja.base import log
 
 START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
@@ -42,25 +45,55 @@ DAY = timedelta(days=1)
 CLOSED_AFTER = timedelta(minutes=5)
 BAR_ACCOUNTS_PER_S, GOAL_ACCOUNTS_PER_S = 2500, 6000
 BAR_BYTES, GOAL_BYTES = 2400, 1600
+GOAL_FLAT = 0.8
+"""The slower of two sizes is at most a fifth slower."""
+GOAL_P95_MS = 50
+ALONE_S = 5
+"""For how long recharges are measured alone."""
 LINES = 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[100_000])
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
     parser.add_argument("--processes", type=int, default=2, help="that close side by side")
+    parser.add_argument(
+        "--recharges", action="store_true", help="one more day, with recharges beside its close"
+    )
+    parser.add_argument("--no-laws", action="store_true", help="do not ask the laws of what was closed")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     log.configure("bench", "error", json=True)
+    found = [at_size(options, accounts) for accounts in options.accounts]
+    if len(found) == 1:
+        print(json.dumps(found[0], indent=2))
+        return
+    rates = [size["accounts_per_s"] for size in found]
+    flat = round(min(rates) / max(rates), 3)
+    print(
+        json.dumps(
+            {
+                "benchmark": "close",
+                "slowest_to_fastest": flat,
+                "goal_slowest_to_fastest": GOAL_FLAT,
+                "sizes": found,
+            },
+            indent=2,
+        )
+    )
+
+
+def at_size(options: argparse.Namespace, accounts: int) -> dict:
+    """Return the figures of one size, on a database of its own."""
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
         from urja.site.supervisor.postgres import Cluster, find_binaries
 
         cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
         cluster.start()
         try:
-            print(json.dumps(measure(cluster, options), indent=2))
+            return measure(cluster, options, accounts)
         finally:
             from django.db import connections
 
@@ -68,36 +101,38 @@ def main() -> None:
             cluster.stop()
 
 
-def measure(cluster, options) -> dict:
+def measure(cluster, options, accounts: int) -> dict:
     owner = prepare(cluster)
     # As superuser: rows are seeded with the database's checks off.
     with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
-        seed(connection, options.accounts, options.days)
+        adopt(connection, accounts, options.days)
         load_rules()
         before = sizes(connection)
         with workers(owner, 0 if options.profile else options.processes) as pools:
             days = []
             for number in range(1, options.days + 1):
                 read_a_day(connection, number, options.intervals)
-                days.append(close(pools, number, options.accounts))
-        (entries,) = connection.execute("SELECT count(*) FROM books_entry").fetchone()
-        assert entries == options.accounts * options.days * LINES, entries
-        connection.execute("VACUUM ANALYZE")
-        after = sizes(connection)
-        account_days = options.accounts * options.days
+                days.append(close(pools, number, accounts))
+            (entries,) = connection.execute("SELECT count(*) FROM books_entry").fetchone()
+            assert entries == accounts * options.days * LINES, entries
+            connection.execute("VACUUM ANALYZE")
+            after = sizes(connection)
+            plain_s = plain(connection)
+            beside = recharge(connection, owner, pools, options, accounts) if options.recharges else {}
+        account_days = accounts * options.days
         grown = {
             name: round((size - before.get(name, 0)) / account_days, 1)
             for name, size in after.items()
             if size > before.get(name, 0) and not name.startswith("readings_")
         }
-        plain_s = plain(connection)
-        broken = examine(connection, options.days)
+        closed_days = options.days + options.recharges
+        broken = {} if options.no_laws else {"broken_laws": examine(connection, closed_days)}
     whole_s, cpu_s_of_day, by_arrays = (statistics.median(column) for column in zip(*days, strict=True))
     stored = round(sum(grown.values()))
-    rate = round(options.accounts / whole_s)
+    rate = round(accounts / whole_s)
     return {
         "benchmark": "close",
-        "accounts": options.accounts,
+        "accounts": accounts,
         "lines": LINES,
         "days": options.days,
         "intervals_per_day": options.intervals,
@@ -106,7 +141,7 @@ def measure(cluster, options) -> dict:
         "goal_accounts_per_s": GOAL_ACCOUNTS_PER_S,
         "bar_met": rate >= BAR_ACCOUNTS_PER_S and stored <= BAR_BYTES,
         "processes": 1 if options.profile else options.processes,
-        "cpu_ms_per_account": round(cpu_s_of_day * 1000 / options.accounts, 3),
+        "cpu_ms_per_account": round(cpu_s_of_day * 1000 / accounts, 3),
         "share_rated_by_arrays": round(by_arrays, 3),
         "day_s": [round(seconds, 2) for seconds, *_ in days],
         "plain_accounts_per_s": round(account_days / plain_s),
@@ -115,54 +150,46 @@ def measure(cluster, options) -> dict:
         "bar_bytes": BAR_BYTES,
         "goal_bytes": GOAL_BYTES,
         "bytes_by_relation": dict(sorted(grown.items(), key=lambda item: -item[1])),
-        "broken_laws": broken,
+        **beside,
+        **broken,
     }
 
 
-def seed(connection: psycopg.Connection, accounts: int, days: int, in_bucket: int = 1000) -> None:
-    """Insert agreements with their meters and an opening register read: key `n`, so many in each bucket."""
-    connection.execute("SET session_replication_role = replica")
-    connection.execute(
-        "CREATE TEMP TABLE n AS SELECT n, ((n - 1) / %s)::bigint << 40 | n AS key, %s::timestamptz AS since"
-        " FROM generate_series(1, %s) AS n",
-        [in_bucket, START, accounts],
+def recharge(connection, owner: str, pools, options: argparse.Namespace, accounts: int) -> dict:
+    """Close one more day with recharges beside it; return how long recharges took alone and beside, and the close with them."""
+    number = options.days + 1
+    read_a_day(connection, number, options.intervals)
+    alone = range(recharges.PER_S * ALONE_S)
+    # Far more than the close can take: it ends them.
+    beside = range(len(alone), len(alone) + recharges.PER_S * (60 + accounts // 500))
+    recharges.place(connection, beside.stop)
+    at = START + number * DAY + CLOSED_AFTER
+    took: list[float] = []
+    found_alone = recharges.measured(owner, alone, at, connect, None)
+    found_beside = recharges.measured(
+        owner,
+        beside,
+        at + timedelta(minutes=1),
+        connect,
+        lambda: took.append(close(pools, number, accounts)[0]),
     )
-    with connection.transaction():
-        for statement in SEED.split(";"):
-            connection.execute(statement)
+    return {
+        "recharges_per_s": recharges.PER_S,
+        "recharges_alone": found_alone,
+        "recharges_beside_the_close": found_beside,
+        "goal_p95_ms": GOAL_P95_MS,
+        "accounts_per_s_with_recharges": round(accounts / took[0]),
+    }
+
+
+def adopt(connection: psycopg.Connection, accounts: int, days: int, in_bucket: int = 1000) -> None:
+    """Insert agreements with their meters and an opening register read, so many in each bucket, with the database's checks off."""
+    number_meters(connection, accounts, START, f"(n - 1) / {in_bucket}")
+    connection.execute("SET session_replication_role = replica")
+    seed(connection)
     connection.execute("RESET session_replication_role")
-    connection.execute("SELECT setval('books_number', %s)", [accounts])
-    connection.execute("SELECT readings_make_days(%s, %s)", [START.date(), (START + (days + 1) * DAY).date()])
+    connection.execute("SELECT readings_make_days(%s, %s)", [START.date(), (START + (days + 2) * DAY).date()])
     connection.execute("VACUUM ANALYZE")
-
-
-SEED = """
-    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
-    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
-        SELECT key, key, 'electricity', n::text, since, 'bench' FROM n;
-    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
-            max_power_w, recorded_at, actor)
-        SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
-        FROM n;
-    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
-            recorded_at, actor)
-        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
-    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
-            opened_at)
-        SELECT key, key >> 40, 'consumer', '', 'INR', 0, 0, decode(repeat('00', 32), 'hex'), 0, since FROM n;
-    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
-        SELECT key, key, key, since, since, 'bench' FROM n;
-    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
-            actor)
-        SELECT key, key, 'demo-domestic', 5000, since, since, 'bench' FROM n;
-    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
-            kind, version, status, source, clock_status, recorded_in)
-        SELECT key, key, since, 2, '{1000,1000,0,0,0}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
-    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
-        SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
-        FROM n
-"""
 
 
 def read_a_day(connection: psycopg.Connection, number: int, intervals: int) -> None:
@@ -187,7 +214,7 @@ READ = """
             length_s, version, status, source, series, clock_status, recorded_in)
         SELECT key, key, %(begins)s::timestamptz + i * make_interval(secs => %(length_s)s), 1,
             ARRAY[40 + (n * 7 + i * 13) %% 200, 42 + (n * 7 + i * 13) %% 200, 0, 0, 23000, 400, 400], n * 1000 + i,
-            %(ends)s::timestamptz, %(length_s)s, 1, 1, 1, 1, 0, 1
+            %(ends)s::timestamptz, %(length_s)s, 1, 1, 1, 1, 0, (SELECT readings_period())
         FROM n CROSS JOIN generate_series(0, %(intervals)s - 1) AS i;
     UPDATE readings_accrual a SET anchor_at = %(ends)s, anchor_value = a.anchor_value + u.wh, watermark_at = %(ends)s,
             latest_end_at = %(ends)s
@@ -195,7 +222,8 @@ READ = """
             WHERE start_at >= %(begins)s AND start_at < %(ends)s GROUP BY 1) u WHERE u.service_point_id = a.service_point_id;
     INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
             kind, version, status, source, clock_status, recorded_in)
-        SELECT service_point_id, device_id, %(ends)s, 2, ARRAY[anchor_value, anchor_value + 2 * %(counted)s, 0, 0, 0], agreement_id, %(ends)s, 2, 1, 1, 2, 0, 1
+        SELECT service_point_id, device_id, %(ends)s, 2, ARRAY[anchor_value, anchor_value + 2 * %(counted)s, 0, 0, 0], agreement_id, %(ends)s, 2, 1, 1, 2, 0,
+            (SELECT readings_period())
         FROM readings_accrual
 """
 
@@ -286,10 +314,6 @@ def sizes(connection: psycopg.Connection) -> dict[str, int]:
 
 def plain(connection: psycopg.Connection) -> float:
     """Return the seconds in which a plain double-entry table takes the same entries, a transaction for each bucket and day."""
-    rows = connection.execute(
-        "SELECT bucket, account_id, contra_id, amount_minor, line, service_date, posted_at FROM books_entry"
-        " ORDER BY service_date, bucket, account_id, seq"
-    ).fetchall()
     connection.execute(
         "CREATE TABLE plain_account (id bigint PRIMARY KEY, balance_minor bigint NOT NULL);"
         "CREATE TABLE plain_entry (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, account_id bigint NOT NULL,"
@@ -298,27 +322,33 @@ def plain(connection: psycopg.Connection) -> float:
         "CREATE INDEX ON plain_entry (account_id, day);"
         "INSERT INTO plain_account SELECT id, 0 FROM books_account"
     )
-    batches: dict[tuple[date, int], list[tuple]] = {}
-    for bucket, *row in rows:
-        batches.setdefault((row[4], bucket), []).append(row)
-    began = time.perf_counter()
-    for batch in batches.values():
+    took_s = 0.0
+    for bucket, batch in connection.execute(
+        "SELECT DISTINCT bucket, batch FROM books_entry ORDER BY batch, bucket"
+    ).fetchall():
+        rows = connection.execute(
+            "SELECT account_id, contra_id, amount_minor, line, service_date, posted_at FROM books_entry"
+            " WHERE bucket = %s AND batch = %s ORDER BY account_id, seq",
+            [bucket, batch],
+        ).fetchall()
+        began = time.perf_counter()
         moved: dict[int, int] = {}
-        for account_id, contra_id, amount, *_ in batch:
+        for account_id, contra_id, amount, *_ in rows:
             moved[account_id] = moved.get(account_id, 0) + amount
             moved[contra_id] = moved.get(contra_id, 0) - amount
         with connection.transaction(), connection.cursor() as cursor:
             with cursor.copy(
                 "COPY plain_entry (account_id, contra_id, amount_minor, line, day, posted_at) FROM STDIN"
             ) as copy:
-                for row in batch:
+                for row in rows:
                     copy.write_row(row)
             cursor.execute(
                 "UPDATE plain_account a SET balance_minor = balance_minor + m.amount"
                 " FROM unnest(%s::bigint[], %s::bigint[]) AS m (id, amount) WHERE a.id = m.id",
                 [list(moved), list(moved.values())],
             )
-    return time.perf_counter() - began
+        took_s += time.perf_counter() - began
+    return took_s
 
 
 def examine(connection: psycopg.Connection, days: int) -> dict[str, list[str]]:

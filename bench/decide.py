@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from ingest import PASSWORD, prepare, seed
+from ingest import START
+from installation import PASSWORD, number_meters, prepare, seed
 from urja.base import log
 
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
@@ -43,9 +44,9 @@ def main() -> None:
 def measure(cluster, options) -> dict:
     owner = prepare(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
-        seed(connection, options.meters)
-        connection.execute("ALTER TABLE contracts_agreement_terms DISABLE TRIGGER journal_remember")
-        connection.execute("UPDATE contracts_agreement_terms SET tariff_code = 'demo-domestic'")
+        number_meters(connection, options.meters, START, "mod(n, 1024)")
+        seed(connection)
+        connection.execute("VACUUM ANALYZE")
         connection.execute("UPDATE readings_accrual SET watermark_at = %s, latest_end_at = %s", [NOW, NOW])
         load_rules()
         from urja.pipeline import decide
@@ -107,7 +108,7 @@ def everybody_stands(connection: psycopg.Connection) -> None:
         "JOIN readings_accrual r ON r.agreement_id = g.id AND r.latest "
         "CROSS JOIN (SELECT * FROM supply_state LIMIT 1) s ON CONFLICT DO NOTHING"
     )
-    # The decisions have seen the change of terms above.
+    # The decisions have seen the adoption.
     connection.execute("DELETE FROM supply_changed")
     connection.execute("VACUUM ANALYZE")
 

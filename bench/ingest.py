@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
+from installation import PASSWORD, number_meters, prepare, seed
 from urja.quantities.channel_sets import D1_BLOCK, D2_BLOCK, ChannelSet
 from urja.stream.codec import Batch
 from urja.stream.records import Source, block_dtype
@@ -30,7 +31,6 @@ from urja.stream.subjects import Kind
 START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 INTERVAL_S = 1800
 SETS = {"d1": D1_BLOCK, "d2": D2_BLOCK}
-PASSWORD = "benchmark"
 
 
 def main() -> None:
@@ -57,7 +57,9 @@ def main() -> None:
 def measure(cluster, options) -> dict:
     owner = prepare(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
-        seed(connection, options.meters)
+        number_meters(connection, options.meters, START, "mod(n, 1024)")
+        seed(connection)
+        connection.execute("VACUUM ANALYZE")
     pipeline = cluster.conninfo(dbname="bench", user="urja_pipeline", password=PASSWORD)
     from urja.pipeline.ingest import Ingester
     from urja.pipeline.stage import StageConnection
@@ -115,59 +117,6 @@ def measure(cluster, options) -> dict:
         "bare_batch_s": [round(value, 3) for value in bare],
     }
 
-
-def prepare(cluster) -> str:
-    from urja.site import database
-    from urja.site.django import options as django_options
-
-    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
-    database.create_database(cluster.conninfo(), "bench")
-    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
-    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
-    database.migrate(owner)
-    return owner
-
-
-def seed(connection: psycopg.Connection, meters: int) -> None:
-    """Insert adopted meters by plain SQL: key `n`, a separate range for each table, spread over the buckets."""
-    connection.execute(
-        "CREATE TEMP TABLE n AS SELECT n, (n %% 1024)::bigint << 40 | n AS key,"
-        " timestamptz '2026-03-01 18:30+00' AS since FROM generate_series(1, %s) AS n",
-        [meters],
-    )
-    with connection.transaction():
-        for statement in SEED.split(";"):
-            connection.execute(statement)
-    connection.execute("VACUUM ANALYZE")
-
-
-SEED = """
-    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
-    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
-        SELECT key, key, 'electricity', n::text, since, 'bench' FROM n;
-    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
-            max_power_w, recorded_at, actor)
-        SELECT key, n::text, decode(lpad(to_hex(n), 16, '0'), 'hex'), 'urja-d1', '', '', 1800, 14400, since, 'bench'
-        FROM n;
-    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
-            recorded_at, actor)
-        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
-    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
-            opened_at)
-        SELECT key, n % 1024, 'consumer', '', 'INR', 0, 0, '', 0, since FROM n;
-    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
-        SELECT key, key, key, since, since, 'bench' FROM n;
-    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
-            actor)
-        SELECT key, key, 't', 5000, since, since, 'bench' FROM n;
-    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, values, correlation, received_at,
-            kind, version, status, source, clock_status, recorded_in)
-        SELECT key, key, since, 2, '{1000}', 0, since, 5, 1, 1, 3, 0, 1 FROM n;
-    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
-        SELECT key, '2026-03-01', key, key, since, '2026-03-31 18:30+00', 1000, 0, since, 1000, 0, 0, since, since, true
-        FROM n
-"""
 
 PLAIN = """
     CREATE TABLE plain_interval (LIKE readings_interval INCLUDING CONSTRAINTS,

@@ -29,9 +29,10 @@ from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import Identity, seeded_identity
 from urja.meter.surroundings import LinkOptions
 from urja.site.supervisor.installation import HEADEND, NATS, PIPELINE, POSTGRES, WEB, ExtraChild, Installation
-from urja.site.supervisor.postgres import make_private, socket_directory
+from urja.site.supervisor.postgres import Cluster, make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
 
+PASSWORD = "benchmark"
 FLEET = "fleet"
 SYSTEM = (POSTGRES, NATS, HEADEND, PIPELINE, WEB)
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -242,7 +243,6 @@ def _adopt(running: RunningTown, disconnected: int) -> None:
             conninfo=secrets.database_owner, timezone=ZONE.key, clock_anchor=running.installation.data.clock
         )
     )
-    from urja.apps.books.models import CHAIN_START
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs
     from urja.usecases.policies import load_policy
@@ -251,11 +251,13 @@ def _adopt(running: RunningTown, disconnected: int) -> None:
     load_policy(POLICY, recorded_at=INSTALLED_AT, actor="bench")
     with running.connect() as connection, connection.transaction():
         connection.execute(
-            "CREATE TEMP TABLE n (n bigint, key bigint, serial text, title bytea, guek bytea, gak bytea, used_wh bigint)"
+            "CREATE TEMP TABLE n (n bigint, key bigint, serial text, title bytea, guek bytea, gak bytea, since timestamptz, "
+            "opening bigint[], counted_wh bigint)"
         )
         with connection.cursor().copy("COPY n FROM STDIN") as copy:
             for number, meter in enumerate(running.meters, 1):
                 keys = meter.keys
+                used_wh = USED_UP_WH if number <= disconnected else 0
                 copy.write_row(
                     (
                         number,
@@ -264,43 +266,80 @@ def _adopt(running: RunningTown, disconnected: int) -> None:
                         meter.title,
                         wrap_key(secrets.kek, keys.guek),
                         wrap_key(secrets.kek, keys.gak),
-                        USED_UP_WH if number <= disconnected else 0,
+                        INSTALLED_AT,
+                        [START_WH - used_wh, None, None, None, None],
+                        START_WH,
                     )
                 )
-        for statement in ADOPTION.split(";"):
-            connection.execute(statement, {"at": INSTALLED_AT, "start": START_WH, "chain": CHAIN_START})
+        seed(connection)
+        connection.execute(
+            "INSERT INTO assets_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n"
+        )
+        connection.execute("UPDATE journal_revision SET revision = revision + 1")
     with running.connect() as connection:
         connection.execute("VACUUM ANALYZE")
 
 
-ADOPTION = """
-    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', %(at)s, 'bench' FROM n;
+def prepare(cluster: Cluster) -> str:
+    """Create the database `bench` with its tables and roles, and set Django up for it; return the owner's conninfo."""
+    from urja.site import database
+    from urja.site.django import options as django_options
+
+    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
+    database.create_database(cluster.conninfo(), "bench")
+    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
+    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE.key))
+    database.migrate(owner)
+    return owner
+
+
+def number_meters(connection: psycopg.Connection, count: int, since: datetime, bucket: str) -> None:
+    """Create the table `n` of `seed`: meters 1 to `count` that have counted 1,000 Wh; `bucket` is SQL of their number."""
+    connection.execute(
+        f"CREATE TEMP TABLE n AS SELECT n, ({bucket})::bigint << 40 | n AS key, n::text AS serial,"
+        " decode(lpad(to_hex(n), 16, '0'), 'hex') AS title, ''::bytea AS guek, ''::bytea AS gak, %s::timestamptz AS since,"
+        " '{1000,1000,0,0,0}'::bigint[] AS opening, 1000::bigint AS counted_wh FROM generate_series(1, %s) AS n",
+        [since, count],
+    )
+
+
+def seed(connection: psycopg.Connection) -> None:
+    """Insert an agreement with its meter, account, opening read and accrual for each row of the temporary table `n`.
+
+    All of one row have its key: each table has ids of its own.
+    """
+    with connection.transaction():
+        for statement in SEED.split(";"):
+            connection.execute(statement)
+
+
+SEED = """
+    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
     INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
-        SELECT key, key, 'electricity', serial, %(at)s, 'bench' FROM n;
-    INSERT INTO assets_device (id, serial, system_title, device_type, load_switch, wrapped_guek, wrapped_gak,
-            interval_s, max_power_w, recorded_at, actor)
-        SELECT key, serial, title, 'urja-d1', true, guek, gak, 1800, 15000, %(at)s, 'bench' FROM n;
+        SELECT key, key, 'electricity', serial, since, 'bench' FROM n;
+    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
+            max_power_w, recorded_at, actor)
+        SELECT key, serial, title, 'urja-d1', guek, gak, 1800, 15000, since, 'bench' FROM n;
     INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
             recorded_at, actor)
-        SELECT key, key, key, 1, %(at)s, %(at)s, %(at)s, 'bench' FROM n;
+        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
     INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
             opened_at)
-        SELECT key, n %% 1024, 'consumer', '', 'INR', 0, 0, %(chain)s, 0, %(at)s FROM n;
+        SELECT key, key >> 40, 'consumer', '', 'INR', 0, 0, decode(repeat('00', 32), 'hex'), 0, since FROM n;
     INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
-        SELECT key, key, key, %(at)s, %(at)s, 'bench' FROM n;
+        SELECT key, key, key, since, since, 'bench' FROM n;
     INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
             actor)
-        SELECT key, key, 'demo-domestic', 5000, %(at)s, %(at)s, 'bench' FROM n;
+        SELECT key, key, 'demo-domestic', 5000, since, since, 'bench' FROM n;
     INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, "values", correlation, received_at,
             kind, version, status, source, clock_status, recorded_in)
-        SELECT key, key, %(at)s, 2, ARRAY[%(start)s - used_wh, NULL, NULL, NULL, NULL], 0, %(at)s, 5, 1, 1, 3, 0, 1 FROM n;
+        SELECT key, key, since, 2, opening, 0, since, 5, 1, 1, 3, 0, 1 FROM n;
     INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at, latest)
-        SELECT key, date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata')::date, key, key, %(at)s,
-            (date_trunc('month', %(at)s AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
-            %(start)s - used_wh, 0, %(at)s, %(start)s, 0, 0, %(at)s, %(at)s, true FROM n;
-    INSERT INTO assets_projection (device_id, version, projected_version) SELECT key, 1, 0 FROM n;
-    UPDATE journal_revision SET revision = revision + 1;
+            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at,
+            latest)
+        SELECT key, date_trunc('month', since AT TIME ZONE 'Asia/Kolkata')::date, key, key, since,
+            (date_trunc('month', since AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
+            opening[1], 0, since, counted_wh, 0, 0, since, since, true FROM n;
     SELECT setval('journal_number', (SELECT max(n) + 1 FROM n)), setval('books_number', (SELECT max(n) + 1 FROM n))
 """
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "bench"
-IN_COMMON = {"aes_gcm", "installation", "performance"}
+IN_COMMON = {"aes_gcm", "installation", "performance", "recharges"}
 """Files that are no benchmarks."""
 TOP = """# Performance
 

@@ -1,239 +1,164 @@
-"""The laws of the ledger at a million entries: peak memory of the checking process, and time.
+"""The laws of the ledger over real charges: peak memory of the checking process, and entries per second.
 
-One house lives for 30 days through the production code (`bench/page.py`) and is copied until the ledger has as many
-entries; each copy's chain is hashed again. One day's close seals them all in the signed log. Then a process of its own
-asks every law as `urja verify --full` does, and another as `urja verify` does after that head is proven.
+Agreements are seeded and their days closed as `bench/close.py` does it, so that each charge has its determinants, its evidence
+and its hash. The log is sealed on the last two midnights. Then a process of its own asks every law as `urja verify --full`
+does, and another as the daily run does after the first head is proven: it has the charges of two closes and the readings of
+one day before it.
 
-    uv run python bench/verify.py [--entries 1000000]
+    uv run python bench/verify.py [--accounts 4000] [--days 25] [--intervals 48] [--processes 2]
 
-Readings of the copies are registers and accruals without half-hours; the digest of reads is over those. Copies name no
-determinant rows, whose hashes are of one agreement: the law `evidence` says so of each, and is the one that is broken.
+The size that was asked for is `--accounts 100000 --days 30`, nine million entries. `--profile` prints to standard error where the
+processor time of each law goes.
 """
 
 import argparse
+import cProfile
 import json
+import pstats
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 
-from page import DAYS, NOW, PASSWORD, START, ZONE, Copier, live, town
+from close import CLOSED_AFTER, DAY, LINES, START, ZONE, adopt, close, read_a_day, workers
+from decide import load_rules
+from installation import PASSWORD, prepare
 from urja.base import log
-from urja.site.django import options as django_options
-from urja.site.supervisor.postgres import Cluster
 
 BAR_MIB = 512
-ASKED_AT = START + timedelta(days=DAYS, minutes=30)
+GOAL_ENTRIES, GOAL_S = 300_000, 60
+"""A day's entries of 100,000 accounts, and the time in which they are to be proven from the last head."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--accounts", type=int, default=4000)
+    parser.add_argument("--days", type=int, default=25)
+    parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
+    parser.add_argument("--processes", type=int, default=2, help="that close the days")
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--proven", type=int, default=0, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    log.configure("bench", "error", json=False)
-    if arguments.ask:
-        ask(arguments.ask, arguments.proven)
+    options = parser.parse_args()
+    log.configure("bench", "error", json=True)
+    if options.ask:
+        ask(options.ask, options)
         return
-    with tempfile.TemporaryDirectory() as directory, town(Path(directory)) as cluster:
-        began = time.perf_counter()
-        entries = multiply(cluster, live(cluster), arguments.entries)
-        made_s, began = time.perf_counter() - began, time.perf_counter()
-        leaves = seal(Path(directory) / "heads")
-        sealed_s = time.perf_counter() - began
-        owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
-        runs = {what: asked(owner, proven) for what, proven in (("full", 0), ("from_the_proven_head", 1))}
-    print(
-        json.dumps(
-            {
-                "bench": "verify",
-                "entries": entries,
-                "made_s": round(made_s, 1),
-                "leaves": leaves,
-                "sealed_s": round(sealed_s, 1),
-                **runs,
-                "bar_mib": BAR_MIB,
-                "bar_met": all(run["peak_mib"] <= BAR_MIB for run in runs.values()),
-            },
-            indent=2,
-        )
-    )
+    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
+        from urja.site.supervisor.postgres import Cluster, find_binaries
+
+        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
+        cluster.start()
+        try:
+            print(json.dumps(measure(cluster, options, Path(directory) / "heads"), indent=2))
+        finally:
+            from django.db import connections
+
+            connections.close_all()
+            cluster.stop()
 
 
-def asked(owner: str, proven: int) -> dict[str, Any]:
-    """Return the figures of a run in a separate process, so that its memory is measured alone."""
-    told = subprocess.run(
-        [sys.executable, __file__, "--ask", owner, "--proven", str(proven)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    figures: dict[str, Any] = json.loads(told.stdout)
-    return figures
-
-
-def ask(owner: str, proven: int) -> None:
-    """Run the checks of `urja verify`; print peak resident memory."""
-    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
-    from urja.laws import verify
-
+def measure(cluster: Any, options: argparse.Namespace, heads: Path) -> dict[str, Any]:
     began = time.perf_counter()
-    with psycopg.connect(owner, autocommit=True) as connection:
-        found = verify.examine(connection, ASKED_AT, ZONE, proven=proven)
-    print(
-        json.dumps(
-            {
-                "took_s": round(time.perf_counter() - began, 1),
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "broken": {finding.law: finding.contradictions[:2] for finding in found if not finding.holds},
-            }
-        )
-    )
+    owner = prepare(cluster)
+    with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
+        adopt(connection, options.accounts, options.days)
+        load_rules()
+        with workers(owner, options.processes) as pools:
+            for number in range(1, options.days + 1):
+                read_a_day(connection, number, options.intervals)
+                # A day's head has the readings of that day, and what was posted before its end: the closes of the days before.
+                if number >= options.days - 1:
+                    seal(heads, number)
+                close(pools, number, options.accounts)
+        connection.execute("VACUUM ANALYZE")
+        (entries,) = connection.execute("SELECT count(*) FROM books_entry").fetchone()
+        (since,) = connection.execute(
+            "SELECT count(*) FROM books_entry e WHERE batch > (SELECT max(to_batch) FROM proofs_leaf l"
+            " WHERE l.period = 1 AND l.kind = 'entries' AND l.bucket = e.bucket)"
+        ).fetchone()
+    assert (entries, since) == (options.accounts * options.days * LINES, 2 * options.accounts * LINES)
+    made_s = time.perf_counter() - began
+    full, daily = asked(owner, options, entries, proven=0), asked(owner, options, since, proven=1)
+    return {
+        "benchmark": "verify",
+        "accounts": options.accounts,
+        "days": options.days,
+        "intervals_per_day": options.intervals,
+        "made_s": round(made_s, 1),
+        "full": full,
+        "from_the_proven_head": daily,
+        "bar_mib": BAR_MIB,
+        "bar_met": max(full["peak_mib"], daily["peak_mib"]) <= BAR_MIB,
+        "s_for_300000_entries_from_a_head": round(GOAL_ENTRIES / daily["entries_per_s"], 1),
+        "goal_s": GOAL_S,
+    }
 
 
-def multiply(cluster: Cluster, house: Any, wanted: int) -> int:
-    """Copy the model house up to a number of entries, with the database's checks off: the model has passed them."""
-    with psycopg.connect(cluster.conninfo(dbname="town"), autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        copier = Copier(connection, house)
-        model = list(_entries_of(connection, house.account_id))
-        count = -(-wanted // len(model))
-        for table, slot in (("network_premise", 0), ("network_service_point", 1), ("assets_device", 2)):
-            changed = {"id": copier.key(slot)}
-            if table == "network_service_point":
-                changed["consumer_number"] = "g.k::text"
-            if table == "assets_device":
-                changed |= {
-                    "serial": "g.k::text",
-                    "system_title": "decode(lpad(to_hex(g.k), 16, '0'), 'hex')",
-                }
-            copier.copy(table, f"id = {copier.keys[list(copier.keys)[slot]][1]}", count, **changed)
-        copier.copy("assets_device_period", f"device_id = {house.device_id}", count, id=copier.key(5))
-        copier.copy("contracts_agreement", f"id = {house.agreement_id}", count, id=copier.key(3))
-        copier.copy(
-            "contracts_agreement_terms", f"agreement_id = {house.agreement_id}", count, id=copier.key(9)
-        )
-        copier.copy(
-            "books_credit_request",
-            f"account_id = {house.account_id}",
-            count,
-            id=copier.key(7),
-            idempotency_key="m.idempotency_key || ':' || g.k",
-        )
-        for table in ("billing_close", "billing_rated", "readings_accrual"):
-            copier.copy(table, f"agreement_id = {house.agreement_id}", count)
-        copier.copy("readings_register", f"device_id = {house.device_id}", count)
-        # Without half-hours an accrual ends with its last register reading.
-        connection.execute("DELETE FROM readings_interval")
-        _post(connection, copier, model, count)
-        _balance(connection)
-        connection.execute("VACUUM (ANALYZE)")
-        _accrue(connection)
-        return (count + 1) * len(model)
-
-
-def _entries_of(connection: psycopg.Connection, account_id: int) -> Iterator[dict[str, Any]]:
-    found = connection.execute("SELECT * FROM books_entry WHERE account_id = %s ORDER BY seq", [account_id])
-    names = [column.name for column in found.description or ()]
-    for row in found:
-        yield dict(zip(names, row, strict=True))
-
-
-def _post(connection: psycopg.Connection, copier: Copier, model: list[dict[str, Any]], count: int) -> None:
-    """Append the copies' entries to the log, each with its own hash."""
-    from psycopg.types.json import Jsonb
-
-    from urja.apps.books.chain import entry_hash
-
-    heads = []
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY books_entry ({', '.join(model[0])}) FROM STDIN") as copy:
-            for k in range(1, count + 1):
-                keys = {slot: connection_key(k, slot) for slot in (3, 4, 7)}
-                previous = bytes(32)
-                for entry in model:
-                    inputs = _of_a_copy(entry["inputs"])
-                    row = entry | {
-                        "bucket": k % 1024,
-                        "account_id": keys[4],
-                        "agreement_id": keys[3] if entry["agreement_id"] else None,
-                        "idempotency_key": f"{entry['idempotency_key']}:{k}",
-                        "inputs": inputs | {"request": keys[7]} if "request" in inputs else inputs,
-                        "previous_hash": previous,
-                    }
-                    row["hash"] = previous = entry_hash(previous, row)
-                    copy.write_row(
-                        [Jsonb(value) if name == "inputs" else value for name, value in row.items()]
-                    )
-                heads.append((keys[4], k % 1024, previous))
-        cursor.execute("CREATE TEMP TABLE head (id bigint, bucket smallint, hash bytea)")
-        with cursor.copy("COPY head FROM STDIN") as copy:
-            for head in heads:
-                copy.write_row(head)
-        cursor.execute(
-            "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
-            " opened_at) SELECT h.id, h.bucket, 'consumer', '', a.currency, a.balance_minor, a.last_seq, h.hash,"
-            f" a.last_batch, a.opened_at FROM head h, books_account a WHERE a.id = {copier.house.account_id}"
-        )
-
-
-def _of_a_copy(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry's inputs without the determinants that it names: they are the model's own."""
-    if "calculation" not in inputs:
-        return inputs
-    named = {key: value for key, value in inputs["calculation"].items() if key != "determinants"}
-    return inputs | {"calculation": named}
-
-
-def connection_key(k: int, slot: int) -> int:
-    """Return the key of a copy, as `Copier.key` does in SQL."""
-    from page import FIRST_COPY, SLOTS
-
-    return (k % 1024) << 40 | (FIRST_COPY + k * SLOTS + slot)
-
-
-def _balance(connection: psycopg.Connection) -> None:
-    connection.execute(
-        "UPDATE books_account a SET balance_minor = s.total FROM (SELECT contra_id, -sum(amount_minor) AS total"
-        " FROM books_entry GROUP BY 1) s WHERE s.contra_id = a.id"
-    )
-    connection.execute(
-        "INSERT INTO books_bucket (bucket, last_batch) SELECT bucket, max(batch) FROM books_entry GROUP BY 1"
-        " ON CONFLICT (bucket) DO UPDATE SET last_batch = excluded.last_batch"
-    )
-
-
-def _accrue(connection: psycopg.Connection) -> None:
-    from urja.apps.readings import accrual
-
-    for (bucket,) in connection.execute(
-        "SELECT DISTINCT agreement_id >> 40 FROM readings_accrual"
-    ).fetchall():
-        with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT agreement_id, opened_at FROM readings_accrual WHERE agreement_id >> 40 = %s", [bucket]
-            )
-            accrual.recompute(cursor, cursor.fetchall(), ZONE)
-
-
-def seal(heads: Path) -> int:
-    from django.db import connection
+def seal(heads: Path, number: int) -> None:
+    """Seal the n-th day in the signed log, before it is closed: its readings, and the entries that were posted on it."""
+    from zoneinfo import ZoneInfo
 
     from urja.pipeline.seal import Sealer
 
-    Sealer(ZoneInfo(ZONE), bytes(32), heads).run_once(NOW + timedelta(days=1))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM proofs_leaf")
-        return int(cursor.fetchone()[0])
+    report = Sealer(ZoneInfo(ZONE), bytes(32), heads).run_once(START + number * DAY + CLOSED_AFTER)
+    assert report.done == 1, report
+
+
+def asked(owner: str, options: argparse.Namespace, entries: int, proven: int) -> dict[str, Any]:
+    """Return the figures of a run in a separate process, so that its memory is measured alone."""
+    told = subprocess.run(
+        [
+            *(sys.executable, __file__, "--ask", owner, "--proven", str(proven), "--days", str(options.days)),
+            *(["--profile"] if options.profile else []),
+        ],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    figures: dict[str, Any] = json.loads(told.stdout)
+    return {"entries": entries, "entries_per_s": round(entries / figures["took_s"]), **figures}
+
+
+def ask(owner: str, options: argparse.Namespace) -> None:
+    """Run the checks of `urja verify`; print peak resident memory, and the seconds of the laws that take longest."""
+    from urja.site.django import options as django_options
+
+    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
+    from urja.laws import verify
+
+    took: dict[str, float] = {}
+    asked_at = START + options.days * DAY + CLOSED_AFTER + timedelta(hours=1)
+    broken: dict[str, tuple[str, ...]] = {}
+    began = last = time.perf_counter()
+    profile = cProfile.Profile(time.process_time)
+    if options.profile:
+        profile.enable()
+    with psycopg.connect(owner, autocommit=True) as connection:
+        for finding in verify.findings(connection, asked_at, ZONE, proven=options.proven):
+            last, before = time.perf_counter(), last
+            took[finding.law] = round(last - before, 2)
+            if not finding.holds:
+                broken[finding.law] = finding.contradictions[:2]
+    if options.profile:
+        profile.disable()
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(40)
+    print(
+        json.dumps(
+            {
+                "took_s": round(last - began, 1),
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "law_s": dict(sorted(took.items(), key=lambda item: -item[1])[:10]),
+                "broken": broken,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

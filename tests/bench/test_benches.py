@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
-    "close": ["--accounts", "20", "--days", "1"],
+    "close": ["--accounts", "20", "--days", "1", "--recharges"],
     "decide": ["--meters", "1000", "--rounds", "1"],
     "decode": ["--meters", "200", "--batch", "100", "--repeats", "1", "--no-peer"],
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],
@@ -24,7 +24,7 @@ SMALL = {
     "search": ["--consumers", "300", "--queries", "5"],
     "slow_clients": ["--slow", "50", "--seconds", "2", "--rate", "10"],
     "town": ["--one", "10", "--window", "3"],
-    "verify": ["--entries", "2000"],
+    "verify": ["--accounts", "20", "--days", "3", "--processes", "1"],
 }
 
 SHARES = {"decode": 0.6, "headend": 0.5}
@@ -32,8 +32,8 @@ SHARES = {"decode": 0.6, "headend": 0.5}
 
 
 def test_every_benchmark_is_here():
-    """`installation` and `aes_gcm` are what several have in common; `performance` runs the others."""
-    common = {"installation", "aes_gcm", "performance"}
+    """`installation`, `aes_gcm` and `recharges` are parts of several; `performance` runs the others."""
+    common = {"installation", "aes_gcm", "performance", "recharges"}
     assert set(SMALL) == {path.stem for path in (ROOT / "bench").glob("*.py")} - common
 
 

@@ -7,14 +7,15 @@ their chain.
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final, LiteralString, NamedTuple
 
 from urja.core.calendar import ONE_DAY
 from urja.core.rating import (
     Calculation,
+    PastDemand,
     RatedPeriod,
     RatingError,
     Tariff,
@@ -44,12 +45,16 @@ SELECT * FROM (
 ) charge WHERE batch > %(proven)s AND NOT inputs ? 'rows' ORDER BY account_id, seq
 """
 _WHOLE: LiteralString = """
-SELECT inputs -> 'calculation' FROM books_entry WHERE bucket = %s AND account_id = %s AND seq = %s AND origin = 'engine'
-    AND agreement_id = %s AND period_start = %s AND inputs ? 'calculation'
+SELECT e.account_id, e.seq, e.agreement_id, e.period_start, e.inputs -> 'calculation'
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[]) AS w (account_id, seq, agreement_id, period_start)
+JOIN books_entry e USING (account_id, seq, agreement_id, period_start)
+WHERE e.bucket = %s AND e.origin = 'engine' AND e.inputs ? 'calculation'
 """
 _DETERMINANTS: LiteralString = """
-SELECT r.sha256, s.quantities, r.values FROM determinants_row r JOIN determinants_channel_set s ON s.hash = r.channel_set
-WHERE r.agreement_id = %s AND r.period = %s AND r.as_of = %s AND r.version = %s
+SELECT r.agreement_id, r.period, r.as_of, r.version, r.sha256, s.quantities, r.values
+FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::int[]) AS w (agreement_id, period, as_of, version)
+JOIN determinants_row r USING (agreement_id, period, as_of, version)
+JOIN determinants_channel_set s ON s.hash = r.channel_set
 """
 _OTHER_PERIOD: LiteralString = """
 SELECT FROM determinants_row WHERE agreement_id = %s AND as_of = %s AND period <> %s LIMIT 1
@@ -77,6 +82,22 @@ FROM generate_series(%(first)s::timestamp, %(end)s::timestamp - interval '1 day'
 """,
 }
 """The money of an account on days, as the posted entries have it."""
+
+
+_TOGETHER: Final = 1000
+"""Charges that are in memory at a time."""
+_FALSE: Final = (LookupError, TypeError, ValueError)
+"""What an untrue calculation raises when it is read or made again."""
+
+type _RowKey = tuple[int, date, date, int]
+"""Agreement, first day of the period, last day and version of a row of determinants."""
+
+
+class _Determined(NamedTuple):
+    """A row of determinants: its hash in hexadecimal, and its values by name."""
+
+    sha256: str
+    values: dict[str, int]
 
 
 class _Charge(NamedTuple):
@@ -125,65 +146,123 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
             )
         return tariff
 
-    @lru_cache(maxsize=16)
-    def calculation_of_entry(account_id: int, seq: int, agreement_id: int, period: date) -> Mapping[str, Any]:
-        found = connection.execute(_WHOLE, [bucket, account_id, seq, agreement_id, period]).fetchone()
-        if found is None:
-            raise LookupError(f"entry {seq} of account {account_id} has no calculation of the period")
-        stored: Mapping[str, Any] = found[0]
-        return stored
-
-    def whole(charge: _Charge) -> Mapping[str, Any]:
-        stored: Mapping[str, Any] = charge.inputs["calculation"]
-        if "like" not in stored:
-            return stored
-        earlier = calculation_of_entry(
-            charge.account_id, int(stored["like"]), charge.agreement_id, charge.period_start
-        )
-        return with_shared(stored, earlier)
-
     held: _Charge | None = None
     rated: RatedPeriod | None = None
     open_: dict[str, int] = {}
     # A server-side cursor: a plain one would load all charges of a bucket at once.
     with connection.transaction(), connection.cursor(name="charges") as cursor:
         cursor.execute(_CHARGES, {"bucket": bucket, "proven": proven})
-        for row in cursor:
-            charge = _Charge(*row)
-            if "calculation" in charge.inputs:
-                held, rated = charge, None
-                try:
-                    calculation = Calculation.from_json(whole(charge))
-                    rated = recalculate(calculation, tariff_of)
-                    open_ = _amounts(rated)
-                    if any(line.at_close for version in rated.versions for line in version.lines):
-                        open_ = _amounts(recalculate(calculation, tariff_of, closed=False))
-                except (LookupError, TypeError, ValueError) as error:
-                    yield f"{charge.name} names a calculation that cannot be made again: {error}"
+        while charges := [_Charge(*row) for row in cursor.fetchmany(_TOGETHER)]:
+            made = _calculations(connection, bucket, charges)
+            rows = _rows_named(connection, charges, made)
+            for charge in charges:
+                if "calculation" in charge.inputs:
+                    held, rated = charge, None
+                    calculation = made[charge.account_id, charge.seq]
+                    try:
+                        if isinstance(calculation, Exception):
+                            raise calculation
+                        rated = recalculate(calculation, tariff_of)
+                        open_ = _amounts(rated)
+                        if any(line.at_close for version in rated.versions for line in version.lines):
+                            open_ = _amounts(recalculate(calculation, tariff_of, closed=False))
+                    except _FALSE as error:
+                        yield f"{charge.name} names a calculation that cannot be made again: {error}"
+                        continue
+                    yield from _determinants(connection, charge, calculation, rows, tariff_of, zone)
+                    yield from _units(connection, charge, rated)
+                    if zone is not None:
+                        yield from _common(connection, charge, calculation, tariff_of, zone)
+                    yield from _money(connection, charge, calculation, zone)
+                elif (
+                    held is None
+                    or held.posting != charge.posting
+                    or charge.seq - held.seq != charge.inputs.get("calculated_with")
+                ):
+                    yield f"{charge.name} has no calculation"
                     continue
-                yield from _determinants(connection, charge, calculation, tariff_of, zone)
-                yield from _units(connection, charge, rated)
-                if zone is not None:
-                    yield from _common(connection, charge, calculation, tariff_of, zone)
-                yield from _money(connection, charge, calculation, zone)
-            elif (
-                held is None
-                or held.posting != charge.posting
-                or charge.seq - held.seq != charge.inputs.get("calculated_with")
-            ):
-                yield f"{charge.name} has no calculation"
-                continue
-            if rated is not None and rated.amount(charge.line) != charge.charged_minor:
-                yield (
-                    f"{charge.name} makes {charge.line} {charge.charged_minor}, its calculation comes to "
-                    f"{rated.amount(charge.line)}"
+                if rated is not None:
+                    yield from _amount(charge, rated, open_)
+                if charge.inputs.get("before") != charge.before:
+                    yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
+
+
+def _amount(charge: _Charge, rated: RatedPeriod, open_: Mapping[str, int]) -> Iterator[str]:
+    target = rated.amount(charge.line)
+    if target != charge.charged_minor:
+        yield (f"{charge.name} makes {charge.line} {charge.charged_minor}, its calculation comes to {target}")
+    if charge.at_close_minor != target - open_.get(charge.line, 0):
+        yield f"{charge.name} says that {charge.at_close_minor} of {charge.line} settled at close, its calculation does not"
+
+
+def _calculations(
+    connection: Connection, bucket: int, charges: Sequence[_Charge]
+) -> dict[tuple[int, int], Calculation | Exception]:
+    """Return the calculations of charges by account and number, each with what it shares with an earlier entry.
+
+    In place of one that cannot be read stands why.
+    """
+    stored = {
+        (charge.account_id, charge.seq): (charge, charge.inputs["calculation"])
+        for charge in charges
+        if "calculation" in charge.inputs
+    }
+    shared = {
+        key: (charge.account_id, calculation["like"], charge.agreement_id, charge.period_start)
+        for key, (charge, calculation) in stored.items()
+        if isinstance(calculation, dict) and isinstance(calculation.get("like"), int)
+    }
+    earlier: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    if shared:
+        columns = [list(column) for column in zip(*set(shared.values()), strict=True)]
+        for *key, calculation in connection.execute(_WHOLE, [*columns, bucket]):
+            earlier[tuple(key)] = calculation
+    found: dict[tuple[int, int], Calculation | Exception] = {}
+    for key, (charge, calculation) in stored.items():
+        try:
+            if "like" not in calculation:
+                found[key] = Calculation.from_json(calculation)
+            elif key in shared and (like := earlier.get(shared[key])) is not None:
+                found[key] = Calculation.from_json(with_shared(calculation, like))
+            else:
+                raise LookupError(
+                    f"entry {calculation['like']} of account {charge.account_id} has no calculation of the period"
                 )
-            if rated is not None and charge.at_close_minor != rated.amount(charge.line) - open_.get(
-                charge.line, 0
-            ):
-                yield f"{charge.name} says that {charge.at_close_minor} of {charge.line} settled at close, its calculation does not"
-            if charge.inputs.get("before") != charge.before:
-                yield f"{charge.name} follows entry {charge.before} on its line, it names {charge.inputs.get('before')}"
+        except _FALSE as error:
+            found[key] = error
+    return found
+
+
+def _rows_named(
+    connection: Connection,
+    charges: Sequence[_Charge],
+    made: Mapping[tuple[int, int], Calculation | Exception],
+) -> dict[_RowKey, _Determined]:
+    """Return the rows of determinants that charges name: those of their days, and those of earlier maxima that they go by."""
+    wanted: set[_RowKey] = set()
+    for charge in charges:
+        calculation = made.get((charge.account_id, charge.seq))
+        if not isinstance(calculation, Calculation):
+            continue
+        if (named := charge.inputs["calculation"].get("determinants")) is not None:
+            wanted.add((charge.agreement_id, charge.period_start, calculation.through - ONE_DAY, named[0]))
+        wanted |= {_past_key(charge, past) for past in calculation.past_demands}
+    if not wanted:
+        return {}
+    columns = [list(column) for column in zip(*wanted, strict=True)]
+    return {
+        (agreement_id, period, as_of, version): _Determined(
+            bytes(sha256).hex(),
+            {BY_ID[number].name: value for number, value in zip(quantities, values, strict=True)},
+        )
+        for agreement_id, period, as_of, version, sha256, quantities, values in connection.execute(
+            _DETERMINANTS, columns
+        )
+    }
+
+
+def _past_key(charge: _Charge, past: PastDemand) -> _RowKey:
+    return charge.agreement_id, past.period.first, past.period.end - ONE_DAY, past.row_version
 
 
 def _common(
@@ -239,6 +318,7 @@ def _determinants(
     connection: Connection,
     charge: _Charge,
     calculation: Calculation,
+    rows: Mapping[_RowKey, _Determined],
     tariff_of: Callable[[str], Tariff],
     zone: str | None,
 ) -> Iterator[str]:
@@ -253,13 +333,11 @@ def _determinants(
             yield f"{charge.name} was calculated from {calculation.energy_wh}, and names no determinants"
         return
     version, sha256 = named
-    found = connection.execute(
-        _DETERMINANTS, [charge.agreement_id, charge.period_start, as_of, version]
-    ).fetchone()
-    if found is None or bytes(found[0]).hex() != sha256:
+    found = rows.get((charge.agreement_id, charge.period_start, as_of, version))
+    if found is None or found.sha256 != sha256:
         yield f"{charge.name} names determinants to {as_of}, version {version}, that are not stored"
         return
-    values = {BY_ID[number].name: value for number, value in zip(found[1], found[2], strict=True)}
+    values = found.values
     billed = next((values[name] for name in BILLED_REGISTERS.values() if name in values), None)
     if billed != calculation.energy_wh:
         yield f"{charge.name} was calculated from {calculation.energy_wh}, its determinants have {billed}"
@@ -268,15 +346,10 @@ def _determinants(
         for fault in ratchets.left_out(connection, *given, tariff_of, zone):
             yield f"{charge.name} {fault}"
     for past in calculation.past_demands:
-        row = connection.execute(
-            _DETERMINANTS,
-            [charge.agreement_id, past.period.first, past.period.end - ONE_DAY, past.row_version],
-        ).fetchone()
-        known = (
-            {} if row is None else dict(zip((BY_ID[number].name for number in row[1]), row[2], strict=True))
-        )
-        if row is None or bytes(row[0]).hex() != past.row_sha256 or known.get(past.name) != past.power:
-            yield f"{charge.name} was calculated from {past.power} of {past.name} of {past.period.first}, its row has {known.get(past.name)}"
+        row = rows.get(_past_key(charge, past))
+        power = None if row is None else row.values.get(past.name)
+        if row is None or row.sha256 != past.row_sha256 or power != past.power:
+            yield f"{charge.name} was calculated from {past.power} of {past.name} of {past.period.first}, its row has {power}"
     for name, value in calculation.measured_totals.items():
         if name not in _MONEY and not is_own_part(name) and values.get(name) != value:
             yield f"{charge.name} was calculated from {value} of {name}, its determinants have {values.get(name)}"

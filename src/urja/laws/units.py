@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608  (statements are put together from constants of this module; values travel as parameters)
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import LiteralString, NamedTuple
 
@@ -18,7 +18,9 @@ WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::b
 ORDER BY agreement_id, zone, period_start, version
 """
 _NEWEST: LiteralString = f"""
-SELECT DISTINCT ON (zone) * FROM ({_ROWS} WHERE agreement_id = %s AND period_start = %s) u ORDER BY zone, version DESC
+SELECT DISTINCT ON (agreement_id, period_start, zone) * FROM ({_ROWS}) u
+WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40
+ORDER BY agreement_id, period_start, zone, version DESC
 """
 
 
@@ -34,7 +36,9 @@ ORDER BY 1, 2
 """
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A version of what a bank of an agreement has in a period, in Wh."""
+
     agreement_id: int
     zone: int
     period_start: date
@@ -52,19 +56,26 @@ class _Row(NamedTuple):
         return f"bank {self.zone} of agreement {self.agreement_id} from {self.period_start}, version {self.version},"
 
 
+def newest(connection: Connection, bucket: int) -> dict[tuple[int, date], dict[int, Row]]:
+    """Return the newest row of each bank of the agreements of a bucket, by agreement and period, then by the bank's number."""
+    found: dict[tuple[int, date], dict[int, Row]] = {}
+    for row in (Row(*values) for values in connection.execute(_NEWEST, {"bucket": bucket})):
+        found.setdefault((row.agreement_id, row.period_start), {})[row.zone] = row
+    return found
+
+
 def conserved(
-    connection: Connection,
     period: tuple[int, date],
     terms: list[tuple[date, list[str], int]],
     days: tuple[date, date, date],
     measured: list[tuple[date, date, dict[str, int]]],
+    stored: Mapping[int, Row],
 ) -> Iterator[str]:
     """Yield the banks of an agreement's rated period whose units are not what its determinants come to, by the second rater.
 
-    `days` are the first billed day, the day after the last, and the day after the last that is charged. The opening is the
-    stored one: what it follows from is asked by `following`.
+    `days` are the first billed day, the day after the last, and the day after the last that is charged; `stored` are the
+    newest rows of the banks. The opening is the stored one: what it follows from is asked by `following`.
     """
-    stored = {row.zone: row for row in (_Row(*found) for found in connection.execute(_NEWEST, period))}
     first, end, through = days
     opening = {zone: row.opening_wh for zone, row in stored.items()}
     _, units, rules = set_off(measured, terms if first < end else [], opening, end)
@@ -88,9 +99,9 @@ def conserved(
 
 def following(connection: Connection, bucket: int, _proven: int) -> Iterator[str]:
     """Yield the rows of a bucket that do not add up or do not follow from the one before: in their period, and in their bank."""
-    before: _Row | None = None
+    before: Row | None = None
     left: tuple[tuple[int, int], int] | None = None
-    for row in (_Row(*found) for found in connection.execute(_OF_BUCKET, {"bucket": bucket})):
+    for row in (Row(*found) for found in connection.execute(_OF_BUCKET, {"bucket": bucket})):
         bank = (row.agreement_id, row.zone)
         same = before is not None and (before.agreement_id, before.zone, before.period_start) == (
             *bank,
@@ -113,7 +124,7 @@ def following(connection: Connection, bucket: int, _proven: int) -> Iterator[str
         )
 
 
-def _opened(newest: _Row | None, left: tuple[tuple[int, int], int] | None) -> Iterator[str]:
+def _opened(newest: Row | None, left: tuple[tuple[int, int], int] | None) -> Iterator[str]:
     """Yield the newest row of a period if it opens with other units than its bank had left by then."""
     if newest is None:
         return

@@ -187,6 +187,28 @@ def test_the_law_sees_a_day_that_was_added_wrongly(connection, made_by_day, monk
     assert not any(f"agreement {right.agreement_id} " in one for one in said)
 
 
+def test_from_a_proven_head_rows_that_were_calculated_since_are_held_to_the_row_before(
+    connection, monkeypatch
+):
+    from urja.apps.determinants import added_day
+
+    load_tariff("demo-tod")
+    home = adopt(1, credit_minor=50_000)
+    with monkeypatch.context() as wrong:
+        real = added_day.with_day
+        wrong.setattr(
+            added_day, "with_day", lambda *both: real(*both) | {"import_wh_z1": real(*both)["import_vah"]}
+        )
+        two_days(connection, home)
+    for number, cut_at in ((1, START + 2 * DAY), (2, START + 3 * DAY)):
+        connection.execute("INSERT INTO proofs_period VALUES (%s, %s, %s)", [number, cut_at.date(), cut_at])
+    connection.commit()
+    assert [one.as_of for one in stored(home)][-1] == date(2026, 3, 3)
+    assert any("to 2026-03-03" in one and "their readings come to" in one for one in law(connection, 1))
+    assert law(connection, 2) == []
+    assert law(connection) != []
+
+
 def test_a_row_of_the_day_names_its_reads_and_the_first_and_last_day_name_all(connection, made_by_day):
     load_tariff()
     home = adopt(credit_minor=50_000)

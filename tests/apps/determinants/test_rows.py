@@ -225,10 +225,10 @@ def test_no_role_changes_a_row(database, connection, home):
         pipeline.execute("DELETE FROM determinants_row")
 
 
-def law(connection):
+def law(connection, proven=0):
     from urja.laws.determinants import examine
 
-    return list(examine(connection, ZONE))
+    return list(examine(connection, ZONE, proven))
 
 
 def zones_swapped(patch):

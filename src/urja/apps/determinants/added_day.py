@@ -1,7 +1,7 @@
 """Rows of one more day: the row of the day before and the readings of the day, in place of all readings of the period.
 
-A row that is made so has the same content as one from all readings, to the byte: the law `determinants` calculates each from
-all. Where that is not certain beforehand, no row is made here.
+A row that is made so has the same content as one from all readings, to the byte: the law `determinants` calculates the newest
+one of a period from all. Where that is not certain beforehand, no row is made here.
 """
 
 import json

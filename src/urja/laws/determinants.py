@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -181,15 +182,25 @@ def _of_whole_agreements(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
 def _by_itself(row: _Row) -> Iterator[str]:
     if row_hash(row.content()) != bytes(row.sha256):
         yield f"{row.name} are not what their hash was taken over"
-    values = {BY_ID[number].name: value for number, value in zip(row.quantities, row.values, strict=True)}
-    for name, total in values.items():
-        zones = [value for other, value in values.items() if re.fullmatch(rf"{name}_z\d", other)]
-        if not zones or name.startswith("max_"):
-            continue
-        if sum(zones) != total:
-            yield f"{row.name} have {name} {total}, and zones that sum to {sum(zones)}"
+    values = dict(zip(row.quantities, row.values, strict=True))
+    for total, of_zones in _zones(tuple(row.quantities)):
+        zones = [values[zone] for zone in of_zones]
+        if sum(zones) != values[total]:
+            yield f"{row.name} have {BY_ID[total].name} {values[total]}, and zones that sum to {sum(zones)}"
         if min(zones) < 0 and row.rules.startswith(f"{RULES_VERSION}; "):
-            yield f"{row.name} have {name} {total}, and a zone of {min(zones)}"
+            yield f"{row.name} have {BY_ID[total].name} {values[total]}, and a zone of {min(zones)}"
+
+
+@cache
+def _zones(quantities: tuple[int, ...]) -> list[tuple[int, list[int]]]:
+    """Return the quantities that sum over zones and have some, each with those of its zones, by their numbers."""
+    names = {BY_ID[number].name: number for number in quantities}
+    found = [
+        (number, [zone for other, zone in names.items() if re.fullmatch(rf"{name}_z\d", other)])
+        for name, number in names.items()
+        if not name.startswith("max_")
+    ]
+    return [(number, zones) for number, zones in found if zones]
 
 
 def _by_readings(it: _Examination, rows: Sequence[_Row]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What the lines of a bill come to by the second rater: each day by itself, each line after those it depends on."""
 
+from calendar import monthrange
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -154,7 +156,8 @@ class Calculation:
         """Return the length of some days in months, as the line counts them."""
         prorate = self.said.get("prorate", "month-fraction")
         if prorate == "month-fraction":
-            return sum((Fraction(1, days_in_month(day)) for day in days), ZERO)
+            by_month = Counter((day.year, day.month) for day in days)
+            return sum((Fraction(n, monthrange(*month)[1]) for month, n in by_month.items()), ZERO)
         return Fraction(len(days), 30 if prorate == "days-of-30" else self.period_days)
 
     def bound(self, kwh_a_month: object) -> Fraction:
@@ -486,7 +489,9 @@ class Calculation:
             base = self.bases[name]
             pieces = base.parts
             if not self.rounds_parts():
-                pieces = [Part("all", Fraction(base.amount), spread_of_all(base.parts))]
+                # Where it falls matters only to a share that changes.
+                spread = spread_of_all(base.parts) if len(windows) > 1 else {}
+                pieces = [Part("all", Fraction(base.amount), spread)]
             for piece in pieces:
                 for n, days, percent in windows:
                     inside = Fraction(1)

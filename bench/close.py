@@ -5,7 +5,7 @@ pipeline closes them (the stages `post` and `determine`), and the median day cou
 double-entry table in PostgreSQL takes the same entries: a COPY and an update of balances for each bucket, in one transaction,
 without a check, a hash or evidence.
 
-    uv run python bench/close.py [--accounts N...] [--days N] [--intervals N] [--processes N] [--recharges] [--no-laws] [--profile]
+    uv run python bench/close.py [--accounts N...] [--days N] [--intervals N] [--processes N] [--recharges [SECONDS]] [--no-laws] [--profile]
 
 Two processes close side by side, each the buckets that the other has not locked. `--profile` closes in this one and prints to
 standard error where the processor time of each day goes. `cpu_ms_per_account` is of the processes and their sessions of the
@@ -48,8 +48,6 @@ BAR_BYTES, GOAL_BYTES = 2400, 1600
 GOAL_FLAT = 0.8
 """The slower of two sizes is at most a fifth slower."""
 GOAL_P95_MS = 50
-ALONE_S = 5
-"""For how long recharges are measured alone."""
 LINES = 3
 
 
@@ -60,7 +58,13 @@ def main() -> None:
     parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
     parser.add_argument("--processes", type=int, default=2, help="that close side by side")
     parser.add_argument(
-        "--recharges", action="store_true", help="one more day, with recharges beside its close"
+        "--recharges",
+        type=int,
+        nargs="?",
+        const=10,
+        default=0,
+        metavar="SECONDS",
+        help="one more day, with recharges beside its close, and before it for so long alone",
     )
     parser.add_argument("--no-laws", action="store_true", help="do not ask the laws of what was closed")
     parser.add_argument("--profile", action="store_true")
@@ -125,7 +129,7 @@ def measure(cluster, options, accounts: int) -> dict:
             for name, size in after.items()
             if size > before.get(name, 0) and not name.startswith("readings_")
         }
-        closed_days = options.days + options.recharges
+        closed_days = options.days + bool(options.recharges)
         broken = {} if options.no_laws else {"broken_laws": examine(connection, closed_days)}
     whole_s, cpu_s_of_day, by_arrays = (statistics.median(column) for column in zip(*days, strict=True))
     stored = round(sum(grown.values()))
@@ -159,20 +163,17 @@ def recharge(connection, owner: str, pools, options: argparse.Namespace, account
     """Close one more day with recharges beside it; return how long recharges took alone and beside, and the close with them."""
     number = options.days + 1
     read_a_day(connection, number, options.intervals)
-    alone = range(recharges.PER_S * ALONE_S)
+    alone = range(recharges.PER_S * options.recharges)
     # Far more than the close can take: it ends them.
     beside = range(len(alone), len(alone) + recharges.PER_S * (60 + accounts // 500))
     recharges.place(connection, beside.stop)
     at = START + number * DAY + CLOSED_AFTER
     took: list[float] = []
-    found_alone = recharges.measured(owner, alone, at, connect, None)
-    found_beside = recharges.measured(
-        owner,
-        beside,
-        at + timedelta(minutes=1),
-        connect,
-        lambda: took.append(close(pools, number, accounts)[0]),
-    )
+    with recharges.recharging(owner, connect) as running:
+        found_alone = running.measured(alone, at)
+        found_beside = running.measured(
+            beside, at + timedelta(minutes=1), lambda: took.append(close(pools, number, accounts)[0])
+        )
     return {
         "recharges_per_s": recharges.PER_S,
         "recharges_alone": found_alone,

@@ -8,9 +8,12 @@ a tenth of a second between two runs; here the rest is 5 ms, so that the posting
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from multiprocessing.managers import SyncManager
 from threading import Event
 from typing import Any
 
@@ -36,37 +39,51 @@ def place(connection: psycopg.Connection, count: int) -> None:
         connection.execute(ORDERS, {"amount": AMOUNT_MINOR, "provider": PROVIDER, "count": count})
 
 
-def measured(
-    owner: str, numbers: range, at: datetime, begin: Callable[[str], None], during: Callable[[], Any] | None
-) -> dict[str, float]:
-    """Return count, median and 95th percentile (ms) of recharges while `during` runs, or of all `numbers`.
+@dataclass(frozen=True, slots=True)
+class Recharges:
+    """The two processes."""
 
-    `at` is the business instant from which they are posted; `begin` sets a process up for the database `owner`.
-    """
-    spawned = multiprocessing.get_context("spawn")
+    payer: ProcessPoolExecutor
+    poster: ProcessPoolExecutor
+    manager: SyncManager
 
-    def process() -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, mp_context=spawned, initializer=begin, initargs=(owner,))
+    def measured(
+        self, numbers: range, at: datetime, during: Callable[[], Any] | None = None
+    ) -> dict[str, float]:
+        """Return count, median and 95th percentile (ms) of recharges while `during` runs, or of all `numbers`.
 
-    with spawned.Manager() as manager, process() as payer, process() as poster:
-        paid, ended = manager.Event(), manager.Event()
-        for each in (payer, poster):
-            each.submit(time.monotonic).result()
-        posting = poster.submit(post, at, ended)
-        paying = payer.submit(pay, numbers, at, paid)
+        `at` is the business instant from which they are posted.
+        """
+        paid, ended = self.manager.Event(), self.manager.Event()
+        posting = self.poster.submit(post, at, ended)
+        paying = self.payer.submit(pay, numbers, at, paid)
         if during is not None:
             during()
             paid.set()
         due = paying.result()
         ended.set()
         done = posting.result()
-    assert due.keys() == done.keys(), "each recharge is posted once"
-    took_ms = sorted((done[key] - due[key]) * 1000 for key in due)
-    return {
-        "recharges": len(took_ms),
-        "p50_ms": round(statistics.median(took_ms), 1),
-        "p95_ms": round(took_ms[int(len(took_ms) * 0.95)], 1),
-    }
+        assert due.keys() == done.keys(), "each recharge is posted once"
+        took_ms = sorted((done[key] - due[key]) * 1000 for key in due)
+        return {
+            "recharges": len(took_ms),
+            "p50_ms": round(statistics.median(took_ms), 1),
+            "p95_ms": round(took_ms[int(len(took_ms) * 0.95)], 1),
+        }
+
+
+@contextmanager
+def recharging(owner: str, begin: Callable[[str], None]) -> Iterator[Recharges]:
+    """Yield the processes; `begin` sets each up for the database `owner`."""
+    spawned = multiprocessing.get_context("spawn")
+
+    def process() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=spawned, initializer=begin, initargs=(owner,))
+
+    with process() as payer, process() as poster, spawned.Manager() as manager:
+        for each in (payer, poster):
+            each.submit(time.monotonic).result()
+        yield Recharges(payer, poster, manager)
 
 
 def pay(numbers: range, at: datetime, stop: Event) -> dict[str, float]:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
-    "close": ["--accounts", "20", "--days", "1", "--recharges"],
+    "close": ["--accounts", "20", "--days", "1", "--recharges", "1"],
     "decide": ["--meters", "1000", "--rounds", "1"],
     "decode": ["--meters", "200", "--batch", "100", "--repeats", "1", "--no-peer"],
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],

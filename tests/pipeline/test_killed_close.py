@@ -63,7 +63,7 @@ def test_killed_at_seeded_points_it_comes_to_the_same_hashes(
 ):
     admin = database.cluster.conninfo(dbname=database.name)
     with psycopg.connect(admin, autocommit=True) as connection:
-        bench.seed(connection, accounts, 2, in_bucket)
+        bench.adopt(connection, accounts, 2, in_bucket)
         bench.load_rules()
         bench.read_a_day(connection, 1, 48)
         # Undisturbed, as the accounts of the other side have numbers from a sequence.

@@ -228,6 +228,7 @@ ONLY_OF_THE_BOOKS = {
     "settled",
     "statement_differences",
     "statements",
+    "subsidy_claims",
     "terms",
     "unit_banks",
     "units",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import psycopg
@@ -34,6 +34,7 @@ from urja.laws import (
     service as service_law,
     signed_log as root_law,
     statements as statements_law,
+    subsidy_claims as subsidy_law,
     terms as terms_law,
     units as units_law,
 )
@@ -217,6 +218,11 @@ def findings(
                 "reviews",
                 "each abnormal charge of a day was reviewed, and each review is by the rule",
                 _by_bucket(partial(reviews_law.examine, zone=zone), connection, buckets),
+            ),
+            (
+                "subsidy_claims",
+                "the claims of subsidies come to what the receivable accounts hold",
+                chain.from_iterable(subsidy_law.examine(connection, bucket, zone) for bucket, _ in buckets),
             ),
             (
                 "terms",

@@ -40,7 +40,7 @@ PAGES = {
     "read:settlements": "/console/payments/",
     "read:society_money": "/console/society/901/money/",
 }
-"""Reads that have a page and no route."""
+"""Reads of whole utilities and societies, tried by their pages."""
 
 
 def test_each_read_has_an_address(society):

@@ -32,6 +32,13 @@ class UnratedTariffError(Exception):
         )
 
 
+class ReceivableError(Exception):
+    """A tariff with a line of whose receivable account it is not clear which body owes it."""
+
+    def __init__(self, code: str, line: str, why: str) -> None:
+        super().__init__(f"line {line!r} of tariff {code!r}: {why}")
+
+
 class UnknownTariffError(Exception):
     """A tariff code without a version in force on the first requested day."""
 

@@ -9,6 +9,7 @@ from urja.apps.rulebook.errors import (
     CalendarConflictError,
     HeatValuesConflictError,
     PolicyConflictError,
+    ReceivableError,
     TariffConflictError,
     UnknownCalendarError,
     UnknownPolicyError,
@@ -22,13 +23,14 @@ from urja.apps.rulebook.models import (
     PolicyVersion,
     TariffVersion,
 )
+from urja.apps.rulebook.queries.tariffs import receivable_bodies
 from urja.core.calendars import Calendar, parse_calendar
 from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
 from urja.core.rating.priced_quantities import COMMON
-from urja.core.rating.tariff import MONEY
+from urja.core.rating.tariff import MONEY, ContraKind
 
 _DETERMINED: Final = frozenset(
     {"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES), "max_import_w", "max_import_va"}
@@ -42,7 +44,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     document, TariffConflictError where its code and version are stored with another text, UnlikeVersionError where the
     code's versions have another calendar, currency or commodity, UnknownCalendarError where it names a calendar of time
     of day that is not loaded, or a zone that the calendar has not. Raises UnratedTariffError for a document that prices
-    more than the rows of determinants have.
+    more than the rows of determinants have, and ReceivableError where a line's receivable account is no body's or another's.
     """
     tariff = parse_tariff(text)
     calendars = list(CalendarVersion.objects.filter(code=tariff.calendar)) if tariff.calendar else []
@@ -66,6 +68,7 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     if needs := _unrated(tariff):
         # Such a tariff would hold back every account that has it.
         raise UnratedTariffError(tariff.code, needs)
+    _check_receivables(tariff)
     fresh = TariffVersion(
         code=tariff.code,
         version=tariff.version,
@@ -82,6 +85,23 @@ def load_tariff(text: str, loaded_at: datetime) -> TariffVersion:
     if stored.sha256 != tariff.sha256:
         raise TariffConflictError(tariff.code, tariff.version)
     return stored
+
+
+def _check_receivables(tariff: Tariff) -> None:
+    """Refuse a line whose receivable account, which has the line's name, would not be owed by one body alone."""
+    owed = [line for line in tariff.lines if line.book is ContraKind.RECEIVABLE]
+    known = receivable_bodies() if owed else {}
+    for line in owed:
+        if not line.claim_on:
+            raise ReceivableError(
+                tariff.code, line.name, "its book is receivable; name by claim_on the body that owes it"
+            )
+        if others := [body for body in known.get(line.name, ()) if body not in ("", line.claim_on)]:
+            raise ReceivableError(
+                tariff.code,
+                line.name,
+                f"a line of this name is claimed on {others[0]}, not on {line.claim_on}; give the line another name",
+            )
 
 
 def _unrated(tariff: Tariff) -> list[str]:

@@ -66,6 +66,7 @@ COMMANDS: Final = {
     "statement": Lazy(
         "urja.site.cli.statement:statement", "Show statements of account, as text and as data."
     ),
+    "subsidy": Lazy("urja.site.cli.subsidy:subsidy", "Show what other bodies owe for subsidies, by month."),
     "policy": Lazy("urja.site.cli.policy:policy", "Check, replay, load and assign policies."),
     "staff": Lazy("urja.site.cli.staff:staff", "Add, change, list and remove staff and their roles."),
     "passkey": Lazy(

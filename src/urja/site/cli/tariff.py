@@ -388,6 +388,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     from django.db import DatabaseError, transaction
 
     from urja.apps.rulebook.errors import (
+        ReceivableError,
         TariffConflictError,
         UnknownCalendarError,
         UnlikeVersionError,
@@ -409,6 +410,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
                 )
     except (
         OtherCommodityError,
+        ReceivableError,
         TariffConflictError,
         UnknownCalendarError,
         UnlikeVersionError,

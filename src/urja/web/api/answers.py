@@ -758,6 +758,48 @@ class WholeStatement(Shown, frozen=True, kw_only=True):
     """Hash of the statement before it in its series."""
 
 
+class SubsidyClaimSum(Shown, frozen=True, kw_only=True):
+    """What a body owes for subsidies, in minor units."""
+
+    body: str
+    currency: str
+    net_minor: int
+    """By this claim."""
+    through_minor: int
+    """By this claim and all earlier ones."""
+
+
+class SubsidyClaimRow(Shown, frozen=True, kw_only=True):
+    """What a claim has for a tariff line and the billing periods that began in a month, in minor units."""
+
+    body: str
+    """Who owes it; empty where no tariff names a body."""
+    line: str
+    commodity: str
+    currency: str
+    periods_from: str
+    """A local month: 2026-03."""
+    consumers: int
+    use: int
+    """Billed energy in Wh, or gas in litres, of these consumers' periods as known now."""
+    given_minor: int
+    taken_back_minor: int
+    net_minor: int
+    """What is claimed: for periods that were claimed before, the difference."""
+    claimed_before_minor: int
+
+
+class SubsidyClaim(Shown, frozen=True, kw_only=True):
+    """What other bodies owe for subsidies by the claim of a month."""
+
+    month: str
+    final_on: date
+    """From this local day on the claim does not change."""
+    is_final: bool
+    sums: list[SubsidyClaimSum]
+    rows: list[SubsidyClaimRow]
+
+
 class ServicePointTotals(Shown, frozen=True, kw_only=True):
     """The energy (Wh) or volume of gas (litres) of one service point in a month."""
 

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
+import msgspec
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 from msgspec import Meta
@@ -18,7 +19,7 @@ from urja.apps.maintenance.queries import account_beside
 from urja.apps.meter_jobs.queries import compare_calendar
 from urja.apps.network.kinds import Commodity
 from urja.apps.notices.queries import notices_of
-from urja.apps.overviews.queries import areas, paging, premises, registry, service_points
+from urja.apps.overviews.queries import areas, paging, premises, registry, service_points, subsidy_claims
 from urja.apps.overviews.queries.registry import (
     AccessRow,
     PersonRow,
@@ -601,6 +602,19 @@ class ProofQuery(Query, frozen=True, kw_only=True):
     """Of a statement that proves itself."""
 
     before: Annotated[int, Meta(ge=0, description="only entries before this number; 0: the newest")] = 0
+
+
+def subsidy_claim(ask: Ask) -> answers.SubsidyClaim:
+    """Return the claim of a month; of the whole utility only."""
+    text = ask.parts["month"]
+    try:
+        month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+    except ValueError:
+        raise ask.missing(f"claim {text}") from None
+    if not ask.area.everywhere:
+        raise ask.missing(f"claim {text}")
+    found = subsidy_claims.to_json(subsidy_claims.claim(month, ask.now, zone()))
+    return msgspec.convert(found, answers.SubsidyClaim)
 
 
 def entry_proof(ask: Ask) -> proofs.Receipt:

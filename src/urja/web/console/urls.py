@@ -17,6 +17,7 @@ from urja.web.console import (
     sheets_views,
     sign_ins_views,
     society_money_views,
+    subsidy_claims_views,
     views,
     work_views,
 )
@@ -35,6 +36,8 @@ urlpatterns = [
     path("opening-balances/", opening_views.balances, name="opening-balances"),
     path("opening-balances.csv", opening_views.balances_file, name="opening-balances-file"),
     path("charge-reviews/", reviews_views.reviews, name="charge-reviews"),
+    path("subsidy-claims/", subsidy_claims_views.claim, name="subsidy-claims"),
+    path("subsidy-claims/claim.csv", subsidy_claims_views.claim_file, name="subsidy-claim-file"),
     path("counter/", counter_views.desk, name="counter"),
     path("counter/drawers/<key:drawer_id>/", counter_views.drawer, name="drawer"),
     path("counter/receipts/<key:receipt_id>/", counter_views.receipt, name="receipt"),

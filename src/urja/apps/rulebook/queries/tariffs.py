@@ -14,6 +14,7 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.models import TariffVersion
 from urja.core.calendar import ONE_DAY
 from urja.core.rating import Commodity, Tariff, parse_tariff
+from urja.core.rating.tariff import ContraKind
 
 
 @lru_cache(maxsize=256)
@@ -111,6 +112,19 @@ def commons_of(code: str) -> dict[tuple[str, str], date]:
         for common in version.commons:
             found.setdefault(common, version.valid_from)
     return found
+
+
+def receivable_bodies() -> dict[str, list[str]]:
+    """Return for each line that another body pays, by its name, the bodies that stored tariffs name (`claim_on`).
+
+    More than one only where tariffs were loaded before that was refused.
+    """
+    found: dict[str, set[str]] = {}
+    for sha256 in TariffVersion.objects.values_list("sha256", flat=True):
+        for line in _parsed(sha256).lines:
+            if line.book is ContraKind.RECEIVABLE:
+                found.setdefault(line.name, set()).add(line.claim_on)
+    return {name: sorted(bodies) for name, bodies in sorted(found.items())}
 
 
 type VersionRow = TariffVersion

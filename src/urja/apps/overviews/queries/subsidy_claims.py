@@ -1,0 +1,168 @@
+"""What other bodies owe the utility for subsidies, as a claim for each month, from the ledger's entries alone.
+
+An entry belongs to one claim: of its accounting month, or, where it was posted after that claim was final, of the first
+month whose claim was not. So a claim that is final never changes, and all claims sum to the receivable accounts.
+"""
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from urja.apps.overviews.queries.receivables import CLAIMED, FINAL_ON, RECEIVABLE, parameters
+from urja.apps.rulebook.queries.tariffs import receivable_bodies
+from urja.base.untyped_values import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """What a claim has for the billing periods that began in a month; amounts in minor units."""
+
+    body: str
+    """Who owes it: `claim_on` of the tariff line; empty where no stored tariff names one."""
+    line: str
+    commodity: str
+    currency: str
+    periods_from: date
+    """First day of the month in which the billing periods began."""
+    consumers: int
+    use: int
+    """Billed energy in Wh, or gas in litres, of these consumers' periods as known now."""
+    given_minor: int
+    taken_back_minor: int
+    claimed_before_minor: int
+    """What earlier claims have for the same periods."""
+
+    @property
+    def net_minor(self) -> int:
+        """What is claimed: for periods that were claimed before, the difference."""
+        return self.given_minor - self.taken_back_minor
+
+
+@dataclass(frozen=True, slots=True)
+class BodySum:
+    """What a body owes; amounts in minor units."""
+
+    body: str
+    currency: str
+    net_minor: int
+    """By this claim."""
+    through_minor: int
+    """By this claim and all earlier ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubsidyClaim:
+    """The claim of a month."""
+
+    month: date
+    final_on: date
+    """From this local day on it does not change."""
+    is_final: bool
+    rows: tuple[ClaimRow, ...]
+    sums: tuple[BodySum, ...]
+
+
+def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
+    """Return the claim of the month that begins with a day, as the ledger has it at `now`."""
+    bodies = {f"{RECEIVABLE}{line}": " / ".join(named) for line, named in receivable_bodies().items()}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIMED, parameters(zone.key, month=month))
+        found = cursor.fetchall()
+    before: dict[tuple[str, str, str, date], int] = {}
+    through: dict[tuple[str, str], int] = {}
+    claimed: dict[tuple[str, str], int] = {}
+    rows = []
+    for of, code, currency, commodity, periods_from, consumers, use, given, taken_back in found:
+        net, body = given - taken_back, bodies.get(code, "")
+        through[body, currency] = through.get((body, currency), 0) + net
+        key = (code, currency, commodity, periods_from)
+        if of == month:
+            claimed[body, currency] = claimed.get((body, currency), 0) + net
+            line = code.removeprefix(RECEIVABLE)
+            rows.append(
+                ClaimRow(
+                    body,
+                    line,
+                    commodity,
+                    currency,
+                    periods_from,
+                    consumers,
+                    use,
+                    given,
+                    taken_back,
+                    before.get(key, 0),
+                )
+            )
+        before[key] = before.get(key, 0) + net
+    final_on = (month + timedelta(days=31)).replace(day=FINAL_ON)
+    return SubsidyClaim(
+        month,
+        final_on,
+        now >= datetime.combine(final_on, time(), zone),
+        tuple(
+            sorted(rows, key=lambda row: (row.body, row.line, row.currency, row.commodity, row.periods_from))
+        ),
+        tuple(BodySum(*key, claimed.get(key, 0), minor) for key, minor in sorted(through.items())),
+    )
+
+
+COLUMNS: Final = [
+    "claim_month",
+    "final_on",
+    "body",
+    "line",
+    "commodity",
+    "currency",
+    "periods_from",
+    "consumers",
+    "use",
+    "given_minor",
+    "taken_back_minor",
+    "net_minor",
+    "claimed_before_minor",
+]
+
+
+def csv_of(found: SubsidyClaim) -> str:
+    """Return a claim as CSV, amounts in minor units: a line for each row, with the columns `COLUMNS`."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for row in found.rows:
+        writer.writerow(
+            [
+                f"{found.month:%Y-%m}",
+                found.final_on,
+                row.body,
+                row.line,
+                row.commodity,
+                row.currency,
+                f"{row.periods_from:%Y-%m}",
+                row.consumers,
+                row.use,
+                row.given_minor,
+                row.taken_back_minor,
+                row.net_minor,
+                row.claimed_before_minor,
+            ]
+        )
+    return text.getvalue()
+
+
+def to_json(found: SubsidyClaim) -> JsonObject:
+    """Return a claim as the API has it."""
+    return {
+        "month": f"{found.month:%Y-%m}",
+        "final_on": found.final_on.isoformat(),
+        "is_final": found.is_final,
+        "sums": [asdict(one) for one in found.sums],
+        "rows": [
+            asdict(row) | {"periods_from": f"{row.periods_from:%Y-%m}", "net_minor": row.net_minor}
+            for row in found.rows
+        ],
+    }

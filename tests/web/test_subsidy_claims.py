@@ -1,0 +1,76 @@
+"""The console's page of subsidy claims: in both languages, as a file, for those who may see settlements."""
+
+from datetime import date
+
+import pytest
+from tests.apps import town
+from tests.web.console_staff import as_pipeline
+from tests.web.reading import text_of
+from tests.web.town_cast import NOW
+
+PAGE = "/console/subsidy-claims/"
+FEBRUARY = date(2026, 2, 1)
+
+
+def subsidise(accounts):
+    """A tariff by which the state pays, and 300 and 200 rupees given to two accounts for February, of which 50 came back."""
+    from tests.pipeline.test_subsidy_claims import TARIFF
+
+    from urja.apps.books.posting import Draft, post_entries
+    from urja.apps.rulebook.operations import load_tariff
+
+    load_tariff(TARIFF.format(code="subsidised", version="1", body="State"), town.START)
+    for n, (adopted, amount) in enumerate(
+        zip([*accounts[:2], accounts[1]], (30_000, 20_000, -5_000), strict=True)
+    ):
+        given = Draft(
+            account_id=adopted.account_id,
+            contra="receivable:subsidy",
+            amount_minor=amount,
+            origin="engine",
+            line="subsidy",
+            accounting_month=FEBRUARY,
+            idempotency_key=f"given:{n}",
+            agreement_id=adopted.agreement_id,
+            period_start=FEBRUARY,
+            service_date=date(2026, 2, 28),
+        )
+        post_entries(adopted.account_id >> 40, [given], NOW)
+
+
+@pytest.fixture
+def subsidised(at_noon, staff):
+    as_pipeline(lambda: subsidise(at_noon.adopted), role="urja_owner")
+
+
+def test_a_month_is_listed_by_billing_period(subsidised, colleague):
+    text = text_of(colleague("revenue_officer").get(f"{PAGE}?month=2026-02"))
+    assert "Subsidy claims February 2026" in text
+    assert "Not final before 5 March 2026" in text
+    assert "Claimed State ₹450.00 With all earlier claims ₹450.00" in text
+    assert "Subsidy State February 2026 2 0 kWh ₹500.00 ₹50.00 ₹450.00" in text
+
+
+def test_and_in_hindi(subsidised, colleague):
+    page = colleague("revenue_officer").get(f"{PAGE}?month=2026-02", headers={"accept-language": "hi"})
+    text = text_of(page)
+    assert "सब्सिडी के दावे" in text
+    assert "पिछले सभी दावों सहित ₹450.00" in text
+    assert "Claimed" not in text
+
+
+def test_a_month_without_one_says_so(at_noon, staff, colleague):
+    assert "Nothing is claimed up to this month." in text_of(colleague("revenue_officer").get(PAGE))
+
+
+def test_it_is_a_file_too(subsidised, colleague):
+    answer = colleague("auditor").get(f"{PAGE}claim.csv?month=2026-02")
+    assert answer["Content-Disposition"] == 'attachment; filename="subsidy-claim-2026-02.csv"'
+    heading, row = answer.content.decode().splitlines()
+    assert heading.split(",")[:3] == ["claim_month", "final_on", "body"]
+    assert row == "2026-02,2026-03-05,State,subsidy,electricity,INR,2026-02,2,0,50000,5000,45000,0"
+
+
+def test_others_do_not_see_it(subsidised, colleague):
+    for address in (PAGE, f"{PAGE}claim.csv"):
+        assert colleague("clerk").get(address).status_code == 404

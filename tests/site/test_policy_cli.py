@@ -118,6 +118,23 @@ def test_another_document_gives_another_month():
     assert result.last.reason.key == "small_consumer"
 
 
+def test_what_settles_at_close_has_its_days_of_grace_and_a_subsidy_taken_back_its_day():
+    """₹100, and a demand charge of ₹300 on Monday's midnight: counted from the following Monday on."""
+    postings = list(history(1_000, 30_000, recharges={0: 10_000}).postings)
+    postings[-1] = replace(postings[-1], at_close_minor=30_000)
+    past = replace(history(), postings=tuple(postings))
+    assert PLAIN.credit.at_close_days == 7
+    (cut,) = replay(PLAIN, past, BEGIN, END, IST).cuts
+    assert cut.at.astimezone(IST) >= postings[-1].at + timedelta(days=7)
+    plain = replace(past, postings=(*postings[:-1], replace(postings[-1], at_close_minor=0)))
+    assert replay(PLAIN, plain, BEGIN, END, IST).cuts[0].at < cut.at
+    back = replace(
+        plain, postings=(*postings[:-1], replace(postings[-1], at_close_minor=0, clawed_back_minor=30_000))
+    )
+    day_of_it = postings[-1].at.astimezone(IST).date()
+    assert replay(PLAIN, back, BEGIN, END, IST).cuts[0].at.astimezone(IST).date() > day_of_it
+
+
 def test_what_happened_is_held_against_the_document():
     night = BEGIN + timedelta(days=4, hours=22)
     result = replay(PLAIN, history(*[4_000] * 6, recharges={0: 10_000}, cut_at=[night]), BEGIN, END, IST)

@@ -39,9 +39,15 @@ def test_the_reserve_is_shown_beside_the_balance_and_before_a_recharge(reserved,
     assert found.reserve_minor > 200_000
     person = browser(user_id=reserved.owner_id)
     words = text_of(person.get("/"))
-    assert f"Reserve, not part of the balance {amount}" in words
+    balance, later = words.split("At the end of the billing period")
+    assert (
+        f"Not due today: about {amount} is charged after 31 March 2026. Until then it is not taken off your balance, and "
+        f"your supply is not disconnected for it. Minimum charge {amount}"
+    ) in later
+    # The card of the balance has nothing of it, down to the button to recharge.
+    assert amount not in balance
+    assert balance.rstrip().endswith("Recharge")
     said = f"About {amount} more is charged after 31 March 2026, at the end of the billing period: Minimum charge"
-    assert said in words
     before = text_of(person.get(f"/accounts/{reserved.account_id}/pay/?rupees=500"))
     assert said in before
 
@@ -49,12 +55,12 @@ def test_the_reserve_is_shown_beside_the_balance_and_before_a_recharge(reserved,
 def test_and_in_hindi(reserved, browser):
     person = browser(user_id=reserved.owner_id)
     words = text_of(person.get("/", headers={"accept-language": "hi"}))
-    assert "बिल अवधि के अंत में, लगभग" in words
-    assert "शेष राशि का भाग नहीं" in words
+    assert "बिल अवधि के अंत में आज देय नहीं: लगभग" in words
+    assert "31 मार्च 2026 के बाद लगेगा। उससे पहले यह आपकी शेष राशि से नहीं घटता" in words
 
 
 def test_a_tariff_without_such_lines_says_nothing_of_it(home, browser):
-    assert "Reserve" not in text_of(browser(user_id=home.owner_id).get("/"))
+    assert "At the end of the billing period" not in text_of(browser(user_id=home.owner_id).get("/"))
 
 
 def test_the_mean_power_factor_is_said_in_both_languages(django):

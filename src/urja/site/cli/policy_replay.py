@@ -11,6 +11,8 @@ from itertools import groupby
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from urja.base.untyped_values import JsonObject
+from urja.core.calendar import local_day
 from urja.core.policy import (
     Decision,
     Facts,
@@ -39,6 +41,10 @@ class Posting:
     service_date: date | None
     is_recharge: bool
     """Whether the entry is a payment (not a reversal, a share for arrears, or a separated bill)."""
+    at_close_minor: int = 0
+    """What of a charge is due because its period was closed."""
+    clawed_back_minor: int = 0
+    """How much of a subsidy it takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +111,30 @@ class _Account:
     waiting: list[Posting]
     """Postings not applied yet, in reverse order: the next one last."""
     costs: list[tuple[date, int]] = field(default_factory=list)
+    not_counted: list[Posting] = field(default_factory=list)
+    """Charges that do not count towards a disconnection for some time."""
 
     def advance(self, now: datetime) -> None:
         """Apply postings up to an instant."""
         while self.waiting and self.waiting[-1].at <= now:
             self._post(self.waiting.pop())
-        self.facts = replace(self.facts, now=now, as_of=now, daily_cost_minor=self._daily_cost())
+        self.facts = replace(
+            self.facts, now=now, as_of=now, daily_cost_minor=self._daily_cost(), **self._not_counted(now)
+        )
+
+    def _not_counted(self, now: datetime) -> JsonObject:
+        """Return the facts of charges that do not count yet, as `supply.queries.facts` has them."""
+        granted, zone = timedelta(days=self.policy.credit.at_close_days), self.facts.zone
+        settled = [one for one in self.not_counted if one.at_close_minor and one.at > now - granted]
+        at_close_minor = max(0, sum(one.at_close_minor for one in settled))
+        today = local_day(now, zone)
+        return {
+            "at_close_minor": at_close_minor,
+            "at_close_until": settled[-1].at + granted if at_close_minor else None,
+            "clawed_back_minor": sum(
+                one.clawed_back_minor for one in self.not_counted if local_day(one.at, zone) == today
+            ),
+        }
 
     def _post(self, posting: Posting) -> None:
         facts, before = self.facts, posting.balance_after_minor - posting.amount_minor
@@ -123,6 +147,8 @@ class _Account:
                 known = paid or PaidSince(posting.at, 0, self.policy.credit.cut_below_minor - before)
                 paid = replace(known, paid_minor=known.paid_minor + posting.amount_minor)
         elif posting.service_date is not None:
+            if posting.at_close_minor or posting.clawed_back_minor:
+                self.not_counted.append(posting)
             self.costs.append((posting.service_date, -posting.amount_minor))
         self.facts = replace(
             facts,
@@ -214,7 +240,8 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
         accounts = _accounts(connection, currency, end)
         cursor.execute(
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
-            "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s) "
+            "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s), "
+            "coalesce((inputs->>'at_close')::bigint, 0), coalesce((inputs->>'clawed_back')::bigint, 0) "
             "FROM books.entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
             [list(INTERNAL_CREDITS), end],
         )

@@ -184,10 +184,6 @@ def _parts(balance: billing.Balance, commodity: str) -> list[tuple[str, str]]:
         parts.append(
             (_("Credit pending"), formats.money(balance.credits_minor, balance.currency, signed=True))
         )
-    if balance.reserve_minor:
-        parts.append(
-            (_("Reserve, not part of the balance"), formats.money(balance.reserve_minor, balance.currency))
-        )
     if balance.estimated_wh:
         parts.append((_("Of this, estimated"), formats.billed(balance.estimated_wh, commodity)))
     return parts

@@ -23,7 +23,7 @@ from urja.web.portal.charges import Charges, charges
 from urja.web.portal.energy_use import UseView, uses
 from urja.web.portal.meter_facts import MeterFacts, meter_facts
 from urja.web.portal.time_of_day import TimeOfDay, time_of_day
-from urja.web.shared import formats, power_words, review_words, standing as standings
+from urja.web.shared import formats, ledger_words, power_words, review_words, standing as standings
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 from urja.web.shared.power_words import PowerView
@@ -59,11 +59,20 @@ def _danger(card: AccountCard) -> Danger | None:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterView:
+    """What the end of a billing period will add: beside the balance, and apart from it."""
+
+    text: str
+    lines: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
     account: AccountCard
     danger: Danger | None
     """Gas escapes: what to do at once."""
     balance: BalanceView
+    later: list[LaterView]
     power: PowerView | None
     """Whether there is power; None where no meter bills the supply."""
     time_of_day: TimeOfDay | None
@@ -105,6 +114,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         account=card,
         danger=_danger(card),
         balance=asked_once(view) if standing and standing.says_used_up else view,
+        later=_later(balance) if balance else [],
         power=power_words.shown(power, now, card.commodity) if power else None,
         time_of_day=time_of_day(card.agreement, now),
         charges=charges(card.agreement, now),
@@ -118,6 +128,32 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         by_bill=by_bill,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
         chain=chain.of_account(card.id, now) if card.has_reconnection else None,
+    )
+
+
+def _later(balance: billing.Balance) -> list[LaterView]:
+    return [
+        LaterView(
+            _later_words(reserve.minor)
+            % {
+                "amount": formats.money(abs(reserve.minor), balance.currency),
+                "day": formats.day(reserve.settles_on),
+            },
+            [
+                (ledger_words.title(title), formats.money(minor, balance.currency))
+                for title, minor in reserve.lines
+            ],
+        )
+        for reserve in balance.reserves
+        if reserve.minor
+    ]
+
+
+def _later_words(minor: int) -> str:
+    if minor < 0:
+        return _("About %(amount)s is credited after %(day)s.")
+    return _(
+        "Not due today: about %(amount)s is charged after %(day)s. Until then it is not taken off your balance, and your supply is not disconnected for it."
     )
 
 

@@ -76,7 +76,7 @@ def standing(known: AccountSnapshot) -> StandingView:
     return StandingView(
         standing=str(decision.standing),
         supply=known.facts.supply,
-        text=_together(text, *reserved(known.balance)),
+        text=text,
         says_used_up=says_used_up,
     )
 

@@ -1,6 +1,7 @@
 """An abnormal charge opens a review with a clock; while it runs the supply is not disconnected."""
 
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -135,6 +136,44 @@ def test_an_abnormal_charge_opens_a_review(house):
     a_day(house, 300_000)
     assert len(reviews(house)) == 1
     assert book_laws(house) == set()
+
+
+def messages(place):
+    found = place.connection.execute(
+        "SELECT kind, params FROM notices_notice WHERE kind LIKE 'review%' ORDER BY id"
+    )
+    return found.fetchall()
+
+
+def test_the_consumer_is_told_when_a_review_begins_and_how_it_ends(house):
+    abnormal(house)
+    ((kind, params),) = messages(house)
+    ends_at = review(house).ends_at.astimezone(ZoneInfo(town.ZONE)).isoformat(timespec="seconds")
+    charge = review(house).charge_minor
+    assert (kind, params) == (
+        "review",
+        {"charged_on": "2026-03-05", "charge_minor": charge, "review_ends_at": ends_at},
+    )
+    decided(house, "confirmed")
+    assert messages(house)[1:] == [("review_ended", {"charged_on": "2026-03-05", "confirmed_minor": charge})]
+
+
+def test_and_when_its_time_is_over(house):
+    abnormal(house)
+    house.go(review(house).ends_at)
+    house.go(house.now + MINUTE)
+    found = review(house)
+    assert messages(house)[1:] == [
+        (
+            "review_ended",
+            {
+                "charged_on": "2026-03-05",
+                "credited_minor": found.charge_minor,
+                "given_back_minor": found.credited_minor,
+            },
+        )
+    ]
+    assert found.credited_minor > 0
 
 
 def test_no_supply_is_disconnected_while_a_review_runs(house):
@@ -352,7 +391,7 @@ def test_a_hold_that_ignores_the_review_breaks_the_law(house, monkeypatch):
 def test_an_abnormal_charge_without_a_review_breaks_the_law(house, monkeypatch):
     from urja.apps.billing import reviews as opening
 
-    monkeypatch.setattr(opening, "open_abnormal", lambda *_: 0)
+    monkeypatch.setattr(opening, "open_abnormal", lambda *_: [])
     abnormal(house)
     assert book_laws(house) == {"reviews"}
 

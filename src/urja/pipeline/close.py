@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Self
 
@@ -22,11 +23,14 @@ from urja.apps.billing import posting as billing, queries, reviews, usage
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.journal.queries import Subject
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, common_areas, ended_agreements, statements
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
+from urja.usecases import review_messages
 
 log = structlog.get_logger()
 
@@ -70,6 +74,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
     with tariffs.cached_versions():
         due = _ratable(_due(now), done.problems)
         common_areas.store_before_closes(due, now)
+        apart = Savepoints.of("post", "the close of a day", now)
         buckets = {
             bucket: {agreement.id: (agreement, day) for agreement, day in members}
             for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id))
@@ -78,7 +83,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
         # rest. Inside a transaction, which keeps every lock, only the ascending order has no deadlock.
         for wait in (True,) if connection.in_atomic_block else (False, True):
             for bucket, members in buckets.items():
-                done += _close_bucket(bucket, members, now, cutoff, wait=wait)
+                done += _close_bucket(bucket, members, now, cutoff, apart, wait=wait)
         settled = ended_agreements.settle(now, cutoff)
     done.entries += settled.entries
     done.problems += settled.problems
@@ -142,7 +147,13 @@ def _next_day(agreement: Agreement, closed_through: date | None) -> date:
 
 
 def _close_bucket(
-    bucket: int, due: dict[int, tuple[Agreement, date]], now: datetime, cutoff: timedelta, *, wait: bool
+    bucket: int,
+    due: dict[int, tuple[Agreement, date]],
+    now: datetime,
+    cutoff: timedelta,
+    apart: Savepoints,
+    *,
+    wait: bool,
 ) -> CloseResult:
     """Close the days of a bucket's agreements, which leave `due`; without `wait` only while no other process has it."""
     done = CloseResult()
@@ -159,20 +170,31 @@ def _close_bucket(
             # Read again under the lock: another run may have closed the day in the meantime.
             through = queries.closed_through([agreement.id for agreement in members])
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]
-            closed = _close_day(bucket, members, day, now, cutoff)
+            closed = apart.run(
+                members,
+                subject_of,
+                partial(_close_day, bucket, day, now, cutoff),
+            )
+        ready = {id_ for each in closed for id_ in each.ready}
         for agreement, first in list(due.values()):
             if first == day:
-                # A day that waits for its read holds back the days after it.
+                # A day that waits for its read, or is refused, holds back the days after it.
                 del due[agreement.id]
                 following = day + ONE_DAY
                 if (
-                    agreement.id in closed.ready
+                    agreement.id in ready
                     and following in usage.days_of(agreement)
                     and charge_differences.end_of(agreement, following) <= now
                 ):
                     due[agreement.id] = (agreement, following)
-        done += closed.report
+        for each in closed:
+            done += each.report
     return done
+
+
+def subject_of(agreement: Agreement) -> Subject:
+    """Return the account of an agreement, which is held back where its posting is refused."""
+    return "account", agreement.account_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +204,7 @@ class _DayClosed:
 
 
 def _close_day(
-    bucket: int, members: Sequence[Agreement], day: date, now: datetime, cutoff: timedelta
+    bucket: int, day: date, now: datetime, cutoff: timedelta, members: Sequence[Agreement]
 ) -> _DayClosed:
     report, settled = CloseResult(), charge_differences.ChargeDifferences()
     closes: dict[int, billing.Close] = {}
@@ -213,7 +235,9 @@ def _close_day(
     closes = {id_: close for id_, close in closes.items() if id_ not in settled.held}
     posted = books.post_entries(bucket, due.drafts, now)
     due.record(now)
-    reviews.open_abnormal(_charged_on_the_day(members, due.drafts), day, now)
+    review_messages.request_begun(
+        reviews.open_abnormal(_charged_on_the_day(members, due.drafts), day, now), now
+    )
     billing.record_closes(closes.values(), now)
     statements.record_periods(members, closes, due.drafts, now)
     report.entries = len(posted)

@@ -6,6 +6,7 @@ opened, and the command is tried again after a day. A load limit goes only to a 
 the sanctioned load only affects the bill.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
@@ -20,6 +21,7 @@ from urja.apps.commands.kinds import State
 from urja.apps.contracts import meter_configuration
 from urja.apps.work import operations as work
 from urja.apps.work.kinds import WorkOrderKind
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -96,13 +98,24 @@ class Configure:
 
     def run_once(self, now: datetime, wall_ms: int) -> Report:
         """Issue due commands and note confirmed ones. A second run at the same time does nothing."""
+        apart = Savepoints.of("configure", "the configuration of the meter", now)
         with transaction.atomic():
             done = meter_configuration.apply_begun_terms(self._since or now - LOOKED_BACK, now, ACTOR)
-            for due in _due(now):
-                _deal_with(due, now, wall_ms)
-                done += 1
+            done += sum(
+                apart.run(
+                    _due(now),
+                    lambda one: ("device", one.device_id),
+                    lambda some: _deal_with_all(some, now, wall_ms),
+                )
+            )
         self._since = now
-        return Report(done)
+        return Report(done, held=list(map(str, apart.known.values())))
+
+
+def _deal_with_all(some: Sequence[_Due], now: datetime, wall_ms: int) -> int:
+    for due in some:
+        _deal_with(due, now, wall_ms)
+    return len(some)
 
 
 def _due(now: datetime) -> list[_Due]:

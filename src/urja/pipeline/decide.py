@@ -46,6 +46,7 @@ from urja.core.calendar import midnight
 from urja.core.policy import Reason, Window, decide, hold_window
 from urja.pipeline import restored_switches
 from urja.pipeline.credits import post_credits
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -128,15 +129,19 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
     ordered = switching.accounts_at(switching.apply_orders(moment) | endangered, now)
     inbox = account_states.changes(MAX_ACCOUNTS)
     # A service that became ill calls back the disconnections under way, so their accounts are decided at once.
+    apart = Savepoints.of("decide", "its decision", now)
     urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())
-    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms)
+    # Changes of an account that fails are removed with the others': it is decided again by its failure.
+    urgent |= set(apart.due())
+    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms, apart)
     # After the decisions: if the run dies before this, the next one finds the same changes.
     account_states.remove_changes(inbox)
     if not only_changed:
         due = account_states.due(now, MAX_ACCOUNTS)
         report.full = len(due) == MAX_ACCOUNTS
-        _decide_all(due, moment, report, {})
+        _decide_all(due, moment, report, {}, apart)
         report.counts["cuts"] += vacancies.disconnect_vacant(moment)
+    report.held |= set(map(str, apart.known.values()))
     report.counts += Counter()
     if report.counts:
         log.info("decided", accounts=report.accounts, **report.counts)
@@ -144,19 +149,39 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
 
 
 def _decide_all(
-    account_ids: Sequence[int], moment: RunContext, report: DecisionRun, recorded_wall_ms: Mapping[int, int]
+    account_ids: Sequence[int],
+    moment: RunContext,
+    report: DecisionRun,
+    recorded_wall_ms: Mapping[int, int],
+    apart: Savepoints,
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
-        known = facts.load(some, moment.now, moment.health, moment.policies, report.held)
-        reconnections.record_credits(known, moment, recorded_wall_ms)
-        decided = [AccountDecision(item, decide(item.policy, item.facts)) for item in known]
-        _ask_for_notices(decided, moment, report)
-        acted = _DecisionExecutor(moment, report, known).all(decided)
-        reconnections.close(acted, moment)
-        report.counts["welds"] += weld_detection.open_work_orders(known, moment.now)
-        report.counts["news"] += account_states.save(_by_next_change(acted, moment), moment.now)
-        report.accounts += len(known)
-    report.counts += Counter()
+        for done in apart.run(
+            some,
+            lambda one: ("account", one),
+            lambda ids: _decide_some(ids, moment, recorded_wall_ms),
+            commits_itself=True,
+        ):
+            report.accounts += done.accounts
+            report.counts += done.counts
+            report.held |= done.held
+
+
+def _decide_some(
+    account_ids: Sequence[int], moment: RunContext, recorded_wall_ms: Mapping[int, int]
+) -> DecisionRun:
+    """Decide accounts whose facts are loaded together. What is decided a second time is done once."""
+    report = DecisionRun()
+    known = facts.load(account_ids, moment.now, moment.health, moment.policies, report.held)
+    reconnections.record_credits(known, moment, recorded_wall_ms)
+    decided = [AccountDecision(item, decide(item.policy, item.facts)) for item in known]
+    _ask_for_notices(decided, moment, report)
+    acted = _DecisionExecutor(moment, report, known).all(decided)
+    reconnections.close(acted, moment)
+    report.counts["welds"] += weld_detection.open_work_orders(known, moment.now)
+    report.counts["news"] += account_states.save(_by_next_change(acted, moment), moment.now)
+    report.accounts += len(known)
+    return report
 
 
 def _ask_for_notices(decided: Iterable[AccountDecision], moment: RunContext, report: DecisionRun) -> None:

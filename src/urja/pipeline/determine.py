@@ -2,7 +2,7 @@
 data make the next version.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -12,9 +12,11 @@ from django.db import connection, transaction
 
 from urja.apps.billing import usage
 from urja.apps.contracts import queries as contracts
+from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import operations, queries
 from urja.apps.determinants.evaluation import Wanted
 from urja.apps.determinants.queries import NewestRow
+from urja.apps.journal.queries import Subject, failures
 from urja.apps.readings import changes
 from urja.apps.readings.changes import Change
 from urja.apps.rulebook import queries as rulebook
@@ -24,6 +26,7 @@ from urja.core.calendar import ONE_DAY, local_day
 from urja.core.calendars import UncoveredDayError
 from urja.pipeline import common_areas
 from urja.pipeline.determined_rows import gas_supplies, store, wanted_of
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -51,25 +54,31 @@ class Determine:
             return Report(0)
         problems: list[str] = []
         compared = local_day(now, usage.zone()), rulebook.version()
+        apart = Savepoints.of("determine", "calculating determinants", now)
+        # Before the run: what it fails for is tried again by a later one.
+        again = bool(apart.due())
         with tariffs.cached_versions():
-            stored = store(list(_of_closed_days(problems)), now)
+            stored = _of_closed_days(apart, problems)
             with connection.cursor() as cursor:
                 taken = changes.oldest(cursor, CHANGES)
             if taken:
-                stored += _of_late_data(taken, now, problems)
+                stored += _of_late_data(taken, apart, problems)
             stored += common_areas.of_changed_registry(local_day(now - LOOKED_BACK, usage.zone()), now)
-            if compared != self._compared:
-                stored += _of_other_rules(now, problems)
+            if compared != self._compared or again:
+                stored += _of_other_rules(apart, problems)
         if len(taken) < CHANGES:
             self._checked_at = now
         self._compared = compared
         if stored:
             log.info("determined", rows=stored)
-        return Report(stored, detail="; ".join(problems[:3]), ill=bool(problems))
+        held = list(map(str, failures("determine")))
+        return Report(stored, detail="; ".join(problems[:3]), ill=bool(problems), held=held)
 
 
-def _of_closed_days(problems: list[str]) -> Iterator[Wanted]:
-    """Yield what is wanted of each closed day without determinants; of an agreement without any, of its current period."""
+def _of_closed_days(apart: Savepoints, problems: list[str]) -> int:
+    """Store each closed day without determinants; of an agreement without any, of its current period. Return how many are
+    new.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT agreement_id, closed_through FROM billing.close ORDER BY agreement_id")
         closed = dict(cursor.fetchall())
@@ -79,40 +88,55 @@ def _of_closed_days(problems: list[str]) -> Iterator[Wanted]:
         for agreement_id, day in closed.items()
         if determined.get(agreement_id, date.min) < day
     }
-    agreements = contracts.agreements(due)
-    gas = gas_supplies(agreements)
-    for agreement in agreements:
-        last = determined.get(agreement.id)
-        through = due[agreement.id]
-        try:
-            first = (
-                last + ONE_DAY
-                if last
-                else max(usage.period_of(agreement, through).first, usage.days_of(agreement).first)
-            )
-            for n in range((through - first).days + 1):
-                yield wanted_of(agreement, first + n * ONE_DAY, gas)
-        except (UnknownTariffError, UncoveredDayError) as error:
-            problems.append(f"agreement {agreement.id} has no determinants: {error}")
+
+    def work(some: Sequence[Agreement]) -> tuple[int, list[str]]:
+        gas, wanted, lacking = gas_supplies(some), list[Wanted](), list[str]()
+        for agreement in some:
+            last, through = determined.get(agreement.id), due[agreement.id]
+            try:
+                first = (
+                    last + ONE_DAY
+                    if last
+                    else max(usage.period_of(agreement, through).first, usage.days_of(agreement).first)
+                )
+                days = range((through - first).days + 1)
+                wanted += [wanted_of(agreement, first + n * ONE_DAY, gas) for n in days]
+            except (UnknownTariffError, UncoveredDayError) as error:
+                lacking.append(f"agreement {agreement.id} has no determinants: {error}")
+        return store(wanted, apart.now), lacking
+
+    return _sum(apart.run(contracts.agreements(due), lambda one: ("agreement", one.id), work), problems)
 
 
-def _of_other_rules(now: datetime, problems: list[str]) -> int:
+def _sum(done: Iterable[tuple[int, list[str]]], problems: list[str]) -> int:
+    """Add up the rows that groups have stored; what groups lack becomes problems."""
+    stored = 0
+    for rows, lacking in done:
+        stored += rows
+        problems += lacking
+    return stored
+
+
+def _subject(row: NewestRow) -> Subject:
+    return "agreement", row.agreement_id
+
+
+def _of_other_rules(apart: Savepoints, problems: list[str]) -> int:
     """Store the next versions of rows whose rules have changed, bucket by bucket; return how many are new."""
-    oldest = local_day(now - LOOKED_BACK, usage.zone())
+    oldest = local_day(apart.now - LOOKED_BACK, usage.zone())
+
+    def work(rows: Sequence[NewestRow]) -> tuple[int, list[str]]:
+        lacking: list[str] = []
+        wanted = [one for row, one in _again(rows, lacking) if one and not one.made_by(row.rules)]
+        return store(wanted, apart.now), lacking
+
     return sum(
-        store(
-            [
-                again
-                for row, again in _again(queries.newest_rows(bucket, oldest), problems)
-                if again and not again.made_by(row.rules)
-            ],
-            now,
-        )
+        _sum(apart.run(queries.newest_rows(bucket, oldest), _subject, work), problems)
         for bucket in queries.buckets()
     )
 
 
-def _of_late_data(taken: Sequence[Change], now: datetime, problems: list[str]) -> int:
+def _of_late_data(taken: Sequence[Change], apart: Savepoints, problems: list[str]) -> int:
     """Store the next versions of rows that rest on changed readings, and delete the changes; return how many are new.
 
     Changes are put back where a row cannot be calculated. A run that is killed takes the same ones again.
@@ -120,9 +144,16 @@ def _of_late_data(taken: Sequence[Change], now: datetime, problems: list[str]) -
     by_place = dict[int, list[Change]]()
     for change in taken:
         by_place.setdefault(change.service_point_id, []).append(change)
-    oldest = local_day(now - LOOKED_BACK, usage.zone())
-    stored = common_areas.of_changed_readings(taken, oldest, now)
+    oldest = local_day(apart.now - LOOKED_BACK, usage.zone())
+    stored = common_areas.of_changed_readings(taken, oldest, apart.now)
     unable: set[int] = set()
+
+    def work(rows: Sequence[NewestRow]) -> tuple[int, set[int], list[str]]:
+        lacking: list[str] = []
+        again = list(_again(rows, lacking))
+        able = {row.agreement_id for row, one in again if one is not None}
+        return store([one for _, one in again if one], apart.now), able, lacking
+
     for bucket, places in queries.buckets_at(by_place).items():
         with transaction.atomic():
             # Locked before the rows are looked up: a close that has read the readings before they changed, and has not
@@ -131,9 +162,10 @@ def _of_late_data(taken: Sequence[Change], now: datetime, problems: list[str]) -
             rows = queries.newest_rows_resting_on(
                 [change for place in places for change in by_place[place]], bucket, oldest, usage.zone().key
             )
-            again = list(_again(rows, problems))
-            stored += store([one for _, one in again if one], now)
-        unable |= {row.agreement_id for row, one in again if one is None}
+            done = apart.run(rows, _subject, work)
+        able = {agreement_id for _, some, _ in done for agreement_id in some}
+        unable |= {row.agreement_id for row in rows} - able
+        stored += _sum(((count, lacking) for count, _, lacking in done), problems)
     lacking = {one.service_point_id for one in contracts.agreements(unable)}
     with transaction.atomic(), connection.cursor() as cursor:
         changes.put_back(cursor, [one.id for one in taken if one.service_point_id in lacking])

@@ -21,6 +21,7 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.supply import account_states
 from urja.core.calendar import local_day, midnight
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 
 log = structlog.get_logger()
@@ -118,12 +119,17 @@ class Display:
         newest_decision = _newest_decision()
         in_hand = account_states.credited()
         whole = self._whole_day != today
-        due = _due(today, None if whole else [*self._news(), *self._put_off], in_hand)
-        given = self._give(due, now, wall_ms)
+        apart = Savepoints.of("display", "writing the balance", now)
+        due = _due(today, None if whole else [*self._news(), *self._put_off, *apart.due()], in_hand)
+        given = sum(
+            apart.run(
+                due, lambda one: ("account", one.account_id), lambda some: self._give(some, now, wall_ms)
+            )
+        )
         if len(due) < AT_ONCE or not given:
             # All due accounts were handled. A run that was full does not move on, so that the rest is found again.
             self._whole_day, self._decision, self._since, self._put_off = today, newest_decision, now, in_hand
-        return Report(given)
+        return Report(given, held=list(map(str, apart.known.values())))
 
     def _news(self) -> list[int]:
         with connection.cursor() as cursor:

@@ -24,6 +24,7 @@ from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, statements, unmetered_service_points, unread_removals
+from urja.pipeline.savepoints import Savepoints
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
 """SQL for the last local day of agreement `a` (`usage.last_day`)."""
@@ -78,18 +79,19 @@ class EndedResult:
 
 def settle(now: datetime, cutoff: timedelta) -> EndedResult:
     """Post the differences of ended agreements at `now`; a second run posts none."""
-    done = EndedResult()
+    done, apart = EndedResult(), Savepoints.of("post", "a correction after the end", now)
     moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
-    for bucket, ids in groupby(moved, key=bucket_of):
+    # Once a bucket is checked for the day, nothing else names those that were refused then.
+    for bucket, ids in groupby(sorted({*moved, *apart.due()}), key=bucket_of):
         with transaction.atomic():
             locking.lock_bucket(bucket)
             # Under the bucket's lock: the values compared and the differences posted belong together.
-            _settle_all(bucket, list(ids), now, cutoff, done)
+            _settle_all(bucket, list(ids), now, cutoff, done, apart)
     today = local_day(now, usage.zone())
     for bucket in _unchecked_buckets(today):
         with transaction.atomic():
             locking.lock_bucket(bucket)
-            _settle_all(bucket, _changed(bucket, today), now, cutoff, done)
+            _settle_all(bucket, _changed(bucket, today), now, cutoff, done, apart)
             # In the same transaction as the bucket's mark, so that a run that dies repeats all of it.
             unmetered_service_points.open_inspections(bucket, now)
             unread_removals.open_inspections(bucket, now, cutoff)
@@ -97,23 +99,33 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
     return done
 
 
-def _settle_all(bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelta, done: EndedResult) -> None:
+def _settle_all(
+    bucket: int, ids: Sequence[int], now: datetime, cutoff: timedelta, done: EndedResult, apart: Savepoints
+) -> None:
     members = []
     for agreement in contracts.agreements(ids):
         if problem := usage.unratable_reason(agreement, now):
             done.problems.append(problem)
         else:
             members.append(agreement)
+    for each in apart.run(
+        members, lambda one: ("agreement", one.id), lambda some: _settle(bucket, some, now, cutoff)
+    ):
+        done.entries += each.entries
+        done.problems += each.problems
+
+
+def _settle(bucket: int, members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> EndedResult:
     settled = charge_differences.corrections_after_the_end(
         members, local_day(now, usage.zone()), now, f":ended:{now.isoformat()}"
     )
-    done.entries += len(posting.post_entries(bucket, settled.drafts, now))
+    entries = len(posting.post_entries(bucket, settled.drafts, now))
     settled.record(now)
-    done.problems += filter(None, settled.held.values())
     members = [agreement for agreement in members if agreement.id not in settled.held]
     closes = _closes(members, now, cutoff)
     billing.record_closes(closes, now)
     statements.record_periods(members, {close.agreement_id: close for close in closes}, settled.drafts, now)
+    return EndedResult(entries, [why for why in settled.held.values() if why])
 
 
 def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> list[billing.Close]:

@@ -6,7 +6,9 @@ is one transaction with the account's lock, so that no amount goes twice. A cred
 way; a debit of one is owed on the account, and dues that were paid stay paid.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -17,6 +19,7 @@ from urja.apps.billing.kinds import FinalSettlement, FinalWay
 from urja.apps.books import locking, operations as books
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
+from urja.pipeline.savepoints import Savepoints
 
 log = structlog.get_logger()
 
@@ -57,17 +60,28 @@ def settle_ended_accounts(now: datetime) -> SettlementResult:
     with connection.cursor() as cursor:
         cursor.execute(f"{_DUE} ORDER BY f.id LIMIT %s", [AT_ONCE])
         due = cursor.fetchall()
-    found = [_settle(final_id, account_id, now) for final_id, account_id, *_ in due]
+    apart = Savepoints.of("post", "the final settlement", now)
+    # One by one: each takes its locks in its own order.
+    found = [
+        entries
+        for final_id, account_id, *_ in due
+        for entries in apart.run(
+            [account_id],
+            lambda one: ("account", one),
+            partial(_settle, final_id, now),
+        )
+    ]
     settled = [entries for entries in found if entries is not None]
     return SettlementResult(len(settled), sum(settled))
 
 
-def _settle(final_id: int, account_id: int, now: datetime) -> int | None:
+def _settle(final_id: int, now: datetime, account_ids: Sequence[int]) -> int | None:
     """Read the account again under the locks that postings take, then settle it; return the number of entries on old
     dues.
 
     None where nothing is to be settled any more.
     """
+    (account_id,) = account_ids
     with transaction.atomic(), connection.cursor() as cursor:
         # Locks in the order in which the share of a recharge takes them (bills, bucket, account): another order could
         # deadlock with it.

@@ -8,6 +8,7 @@ plan.
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +20,7 @@ from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, midnight
+from urja.pipeline.savepoints import Savepoints
 from urja.usecases.operations import RecordDuesPaid, perform
 
 log = structlog.get_logger()
@@ -72,9 +74,15 @@ class _Due(NamedTuple):
 def post_due(now: datetime) -> int:
     """Post every instalment that is due by a closed day; return how many. A second run at the same time posts none."""
     due = sorted(_due("ORDER BY p.id LIMIT %(limit)s", limit=AT_ONCE))
+    apart = Savepoints.of("post", "instalments", now)
     return sum(
-        _post(bucket, [one.id for one in of_bucket], now)
+        count
         for bucket, of_bucket in groupby(due, key=lambda one: bucket_of(one.id))
+        for count in apart.run(
+            list(of_bucket),
+            lambda one: ("account", one.account_id),
+            partial(_post, bucket, now),
+        )
     )
 
 
@@ -84,8 +92,9 @@ def _due(which: str, **parameters: Any) -> list[_Due]:
         return [_Due(*row) for row in cursor.fetchall()]
 
 
-def _post(bucket: int, plan_ids: Sequence[int], now: datetime) -> int:
+def _post(bucket: int, now: datetime, found: Sequence[_Due]) -> int:
     """Read the plans again under their locks, then post; end a plan where nothing is owed any more."""
+    plan_ids = [one.id for one in found]
     with transaction.atomic():
         plans.lock_plans(plan_ids)
         # Read again under the locks: another run may have posted, or the plan may have ended.

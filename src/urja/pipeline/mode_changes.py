@@ -17,8 +17,9 @@ from django.db import connection, transaction
 from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.notices import operations as notices
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
-from urja.usecases.mode_changes import PATIENCE_DAYS, convert
+from urja.usecases.mode_changes import PATIENCE_DAYS, convert, deposits_owed
 from urja.usecases.terms import zone
 
 log = structlog.get_logger()
@@ -46,11 +47,19 @@ def run_once(now: datetime) -> Report:
     """Give the notices of open orders, then convert what is due at `now` (UTC), a bounded number."""
     spared = orders.begin_to_spare(now)
     told = _tell(now)
-    ended = [convert(row_id, now) for row_id in _turns(now)]
+    apart = Savepoints.of("mode_changes", "its conversion", now)
+    # One by one: a kill leaves each row either converted or waiting.
+    ended = [
+        state
+        for row_id in _turns(now)
+        for state in apart.run([row_id], lambda one: ("row", one), lambda one: convert(one[0], now))
+    ]
     converted = sum(state == ModeChangeState.DONE for state in ended)
     if ended:
         log.info("payment modes changed", converted=converted, rows=len(ended))
-    return Report(spared + told + len(ended) + orders.end_finished(now))
+    return Report(
+        spared + told + len(ended) + orders.end_finished(now), held=list(map(str, apart.known.values()))
+    )
 
 
 def _turns(now: datetime) -> list[int]:
@@ -64,12 +73,14 @@ def _tell(now: datetime) -> int:
     """Request the notices of the change; return how many."""
     with transaction.atomic():
         rows = orders.untold(TOLD_AT_ONCE)
+        owed = deposits_owed(rows)
         notices.request_notices(
             [
                 notices.Request(
                     row.account_id,
                     f"becomes_{row.mode_change.payment_mode}",
-                    {"effective_at": row.mode_change.effective_at.astimezone(zone()).isoformat()},
+                    {"effective_at": row.mode_change.effective_at.astimezone(zone()).isoformat()}
+                    | ({"deposit_due_minor": owed[row.id]} if row.id in owed else {}),
                     f"mode-change:{row.mode_change_id}:{row.position}",
                 )
                 for row in rows

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from urja.apps.billing import queries as billing, reviews
+from urja.apps.journal.queries import failures
 from urja.apps.statements.queries import refused_statements
 from urja.pipeline import instalments, statements
 from urja.pipeline.close import CUTOFF, CloseResult, close_days
 from urja.pipeline.credits import post_credits
 from urja.pipeline.final_settlements import settle_ended_accounts
+from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
+from urja.usecases import review_messages
 
 log = structlog.get_logger()
 
@@ -27,7 +30,7 @@ class Posted:
     statements: int = 0
     """Statements of account that were made."""
     refused: list[str] = field(default_factory=list)
-    """For each account whose statement the database refuses, whether in this run or before: why."""
+    """For each account for which a step fails, or whose statement the database refuses: why."""
 
     @property
     def entries(self) -> int:
@@ -57,7 +60,7 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
     If the process dies meanwhile, each bucket and day is posted whole or not at all.
     """
     # Before the credits: what an undecided review gives back is posted in the same run.
-    reviews_ended = reviews.end_undecided(now)
+    reviews_ended = _end_reviews(now)
     posted = Posted(post_credits(now), close_days(now, cutoff))
     posted.dues = instalments.post_due(now)
     settled = settle_ended_accounts(now)
@@ -67,7 +70,7 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
         posted.dues += settled.entries
     # Last: what is posted for days that are closed by now is stated.
     posted.statements = statements.make_due(now).statements
-    posted.refused = [one.problem for one in refused_statements()]
+    posted.refused = [one.problem for one in refused_statements()] + list(map(str, failures("post")))
     if posted.entries or posted.closed.days or posted.statements or reviews_ended:
         log.info(
             "posted",
@@ -83,3 +86,15 @@ def post_due(now: datetime, cutoff: timedelta = CUTOFF) -> Posted:
             reviews_ended=reviews_ended,
         )
     return posted
+
+
+def _end_reviews(now: datetime) -> int:
+    """End the reviews whose time is over, and request the messages of it; return how many ended."""
+    apart = Savepoints.of("post", "the end of a review", now)
+
+    def end(review_ids: list[int]) -> int:
+        ended = [one for one in review_ids if reviews.end_undecided(one, now)]
+        review_messages.request_ended(ended, now)
+        return len(ended)
+
+    return sum(apart.run(reviews.over(now), lambda one: ("review", one), end))

@@ -7,6 +7,7 @@ from urja.apps.billing.kinds import ReviewOutcome
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase
 from urja.base.sentences import say
+from urja.usecases import review_messages
 from urja.usecases.kinds import money
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 
@@ -48,6 +49,7 @@ class DecideReview(money.DecideReview, UseCase):
         reviews.decide(
             review, ReviewOutcome(self.outcome), self.reason.strip(), execution.id, execution.recorded_at
         )
+        review_messages.request_ended([review.id], execution.recorded_at)
         service_point = service_point_of(self.consumer_number)
         assert service_point is not None, "its absence is a fault"
         execution.service_point_id = service_point.id

@@ -157,6 +157,20 @@ class Manner:
         )
 
 
+def deposits_owed(rows: Sequence[ModeChangeRow]) -> dict[int, int]:
+    """Return the security deposit that each row of an order owes from the change on, in minor units, by row; none that are
+    zero. Each row has its order loaded.
+    """
+    held = _deposits([row.agreement_id for row in rows if row.agreement_id is not None])
+    return {
+        row.id: minor
+        for row in rows
+        if row.mode_change.payment_mode == PaymentMode.POSTPAID
+        and row.agreement_id not in held
+        and (minor := row.mode_change.arguments["deposit_minor"])
+    }
+
+
 def _deposits(agreement_ids: Iterable[int]) -> dict[int, int]:
     kept = Deposit.objects.filter(agreement_id__in=list(agreement_ids), returned_at=None)
     return dict(kept.values_list("agreement_id").annotate(Sum("amount_minor")))

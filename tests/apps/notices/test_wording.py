@@ -87,6 +87,49 @@ def test_good_news(say):
     assert say("press", {}) == "Your supply can be switched on: press the button on your meter."
 
 
+@pytest.mark.parametrize(
+    ("params", "english", "hindi"),
+    [
+        (
+            {"charge_minor": 90_000, "review_ends_at": "2026-12-15T10:00:00+05:30"},
+            (
+                "The charge of ₹900 of 23 November is unusually high: we are reviewing it. No disconnection for credit "
+                "meanwhile, until Tuesday 15 December, 10:00 at the latest."
+            ),
+            (
+                "23 नवंबर का ₹900 का शुल्क असामान्य रूप से अधिक है: हम इसकी जाँच कर रहे हैं। तब तक, अधिक से अधिक मंगलवार "
+                "15 दिसंबर, 10:00 बजे तक, राशि के कारण बिजली बंद नहीं की जाएगी।"
+            ),
+        ),
+        (
+            {"confirmed_minor": 90_000},
+            "We have reviewed the charge of ₹900 of 23 November: it is right.",
+            "23 नवंबर के ₹900 के शुल्क की जाँच हो गई है: वह सही है।",
+        ),
+        (
+            {"credited_minor": 90_000, "given_back_minor": 60_000},
+            "We did not decide on the charge of ₹900 of 23 November in time: ₹600 is given back.",
+            "23 नवंबर के ₹900 के शुल्क पर समय पर निर्णय नहीं हुआ: ₹600 लौटाए जाते हैं।",
+        ),
+        (
+            {"credited_minor": 90_000},
+            "We did not decide on the charge of ₹900 of 23 November in time: nothing above your usual charge remains of it.",
+            "23 नवंबर के ₹900 के शुल्क पर समय पर निर्णय नहीं हुआ: आपके सामान्य शुल्क से अधिक उसमें कुछ शेष नहीं है।",
+        ),
+        (
+            {"stood_minor": 90_000},
+            "We did not decide on the charge of ₹900 of 23 November in time: it stands.",
+            "23 नवंबर के ₹900 के शुल्क पर समय पर निर्णय नहीं हुआ: वह लागू रहेगा।",
+        ),
+    ],
+)
+def test_a_review_says_what_is_reviewed_and_how_it_ended(say, params, english, hindi):
+    kind = "review" if "charge_minor" in params else "review_ended"
+    params = {"currency": "INR", "charged_on": "2026-11-23"} | params
+    assert say(kind, params) == english
+    assert say(kind, params, "hi") == hindi
+
+
 def test_the_languages_say_the_same(database_template):
     from urja.apps.notices.wording import _tables, known_language, languages
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from django.db import connection, transaction
 
@@ -23,30 +24,58 @@ from urja.core.calendar import Period
 from urja.core.rating import PastDemand, totals
 
 
+class Apart(Protocol):
+    """Posts requests so that what is refused of one account does not refuse the others; returns how many were posted."""
+
+    def __call__[Request: (CreditRow, DebitRow)](
+        self, requests: list[Request], post: Callable[[list[Request]], int], /
+    ) -> int: ...
+
+
+def together[Request: (CreditRow, DebitRow)](
+    requests: list[Request], post: Callable[[list[Request]], int], /
+) -> int:
+    """Post requests all or none."""
+    return post(requests)
+
+
 def post_credit_requests(
-    bucket: int, day: date, posted_at: datetime, rules: arrears.Rules = arrears.no_rules, limit: int = 5000
+    bucket: int,
+    day: date,
+    posted_at: datetime,
+    rules: arrears.Rules = arrears.no_rules,
+    limit: int = 5000,
+    apart: Apart = together,
 ) -> int:
     """Post the oldest unposted credit requests of a bucket on a local day; return how many were posted.
 
     The share of recharges that `rules` name pays the account's dues by an entry of its own. Several processes may do
     this at once: requests that another one is posting are skipped.
     """
-    with transaction.atomic():
-        waiting = lock_credits(bucket, limit)
+
+    def post(waiting: list[CreditRow]) -> int:
         shares = arrears.recharge_shares(waiting, rules)
         return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
+    with transaction.atomic():
+        return apart(lock_credits(bucket, limit), post)
 
-def post_debit_requests(bucket: int, day: date, posted_at: datetime, limit: int = 5000) -> int:
+
+def post_debit_requests(
+    bucket: int, day: date, posted_at: datetime, limit: int = 5000, apart: Apart = together
+) -> int:
     """Post the oldest unposted debit requests of a bucket on a local day; return how many were posted.
 
     Like `post_credit_requests`; what the reversed credits had paid of dues is taken back. A debit waits until its
     credit is posted.
     """
-    with transaction.atomic():
-        waiting = lock_debits(bucket, limit)
+
+    def post(waiting: list[DebitRow]) -> int:
         shares = arrears.reversal_shares(waiting)
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
+
+    with transaction.atomic():
+        return apart(lock_debits(bucket, limit), post)
 
 
 def _post_requests[Request: (CreditRow, DebitRow)](

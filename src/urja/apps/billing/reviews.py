@@ -25,10 +25,10 @@ WAIVER: Final = "waiver"
 """Kind of the credit that gives back an undecided charge, as of one that a person waives."""
 
 
-def open_abnormal(charged: Iterable[tuple[Agreement, int]], day: date, now: datetime) -> int:
+def open_abnormal(charged: Iterable[tuple[Agreement, int]], day: date, now: datetime) -> list[int]:
     """Open the reviews of what agreements were charged on a local day (minor units), in the transaction that posts it.
 
-    Returns how many were opened. An account that has one already gets no second one.
+    Returns the numbers of those that were opened. An account that has one already gets no second one.
     """
     judged = [
         (agreement, minor, policy, rules)
@@ -38,14 +38,14 @@ def open_abnormal(charged: Iterable[tuple[Agreement, int]], day: date, now: date
         and usage.days_of(agreement).first <= day - timedelta(days=rules.days)
     ]
     if not judged:
-        return 0
+        return []
     before = _charged_before([(agreement, rules.days) for agreement, _, _, rules in judged], day)
-    opened = [
-        _open(agreement, day, minor, before[agreement.id], policy, rules, now)
+    return [
+        opened
         for agreement, minor, policy, rules in judged
         if rules.abnormal(minor, before[agreement.id])
+        for opened in _open(agreement, day, minor, before[agreement.id], policy, rules, now)
     ]
-    return sum(opened)
 
 
 def _with_rules(
@@ -100,13 +100,13 @@ def _open(
     policy: Policy,
     rules: ReviewRules,
     now: datetime,
-) -> int:
+) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO billing_review (id, agreement_id, account_id, day, charge_minor, before_minor, days, policy, "
             "undecided, opened_at, due_at, ends_at) SELECT (%(agreement)s::bigint >> 40 << 40) | nextval('journal_number'), "
             "%(agreement)s, %(account)s, %(day)s, %(charge)s, %(before)s, %(days)s, %(policy)s, %(undecided)s, %(now)s, "
-            "%(due)s, %(ends)s ON CONFLICT DO NOTHING",
+            "%(due)s, %(ends)s ON CONFLICT DO NOTHING RETURNING id",
             {
                 "agreement": agreement.id,
                 "account": agreement.account_id,
@@ -121,7 +121,7 @@ def _open(
                 "ends": now + timedelta(days=rules.ends_after_days),
             },
         )
-        return int(cursor.rowcount)
+        return [number for (number,) in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,33 +164,41 @@ def decide(review: Review, outcome: ReviewOutcome, note: str, operation_id: int,
     )
 
 
-def end_undecided(now: datetime) -> int:
-    """End the reviews whose time is over at `now` (business time), and return how many.
+def over(now: datetime) -> list[int]:
+    """Return the reviews whose time is over at `now` (business time)."""
+    ended = Review.objects.filter(ended_at=None, ends_at__lte=now)
+    return list(ended.order_by("id").values_list("id", flat=True))
+
+
+def end_undecided(review_id: int, now: datetime) -> bool:
+    """End a review whose time is over at `now` (business time); return whether this call did.
 
     Under `credited` the part of the charge above the mean is given back, less what was corrected or waived since; under
     `stands` the charge stands.
     """
     with transaction.atomic():
-        over = Review.objects.select_for_update(skip_locked=True).filter(ended_at=None, ends_at__lte=now)
-        reviews = list(over.order_by("id"))
-        for review in reviews:
-            credited_minor = _excess_minor(review) if review.undecided == ReviewOutcome.CREDITED else 0
-            if credited_minor:
-                request_credit(
-                    account_id=review.account_id,
-                    amount_minor=credited_minor,
-                    kind=WAIVER,
-                    idempotency_key=f"review:{review.id}",
-                    requested_at=now,
-                    reference=f"review {review.id} of {review.day}",
-                )
-            outcome = (
-                ReviewOutcome.CREDITED if review.undecided == ReviewOutcome.CREDITED else ReviewOutcome.STOOD
+        review = (
+            Review.objects.select_for_update(skip_locked=True).filter(id=review_id, ended_at=None).first()
+        )
+        if review is None:
+            return False
+        is_credited = review.undecided == ReviewOutcome.CREDITED
+        credited_minor = _excess_minor(review) if is_credited else 0
+        if credited_minor:
+            request_credit(
+                account_id=review.account_id,
+                amount_minor=credited_minor,
+                kind=WAIVER,
+                idempotency_key=f"review:{review.id}",
+                requested_at=now,
+                reference=f"review {review.id} of {review.day}",
             )
-            Review.objects.filter(id=review.id).update(
-                outcome=outcome, ended_at=now, credited_minor=credited_minor
-            )
-    return len(reviews)
+        Review.objects.filter(id=review.id).update(
+            outcome=ReviewOutcome.CREDITED if is_credited else ReviewOutcome.STOOD,
+            ended_at=now,
+            credited_minor=credited_minor,
+        )
+    return True
 
 
 def _excess_minor(review: Review) -> int:

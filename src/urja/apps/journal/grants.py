@@ -4,7 +4,7 @@ The web records requests and the pipeline carries them out. A trigger writes eac
 no role may delete it.
 """
 
-_SHOWN = "journal_external, journal_operation, journal_request, journal_revision"
+_SHOWN = "journal_external, journal_failure, journal_operation, journal_request, journal_revision"
 _ASKED = "id, kind, content, dry_run, actor, requested_at, idempotency_key"
 
 GRANTS: dict[str, list[str]] = {
@@ -19,7 +19,8 @@ GRANTS: dict[str, list[str]] = {
         "GRANT INSERT, UPDATE, DELETE ON journal_external TO urja_pipeline",
         "GRANT INSERT ON journal_operation, journal_history TO urja_pipeline",
         "GRANT UPDATE ON journal_operation, journal_request, journal_revision TO urja_pipeline",
-        "GRANT USAGE ON SEQUENCE journal_number, journal_history_id_seq TO urja_pipeline",
+        "GRANT INSERT, UPDATE, DELETE ON journal_failure TO urja_pipeline",
+        "GRANT USAGE ON SEQUENCE journal_number, journal_history_id_seq, journal_failure_id_seq TO urja_pipeline",
         "GRANT EXECUTE ON FUNCTION journal_without, journal_plain TO urja_pipeline",
     ],
 }

@@ -112,3 +112,32 @@ class External(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.external_id} of {self.system}"
+
+
+class Failure(models.Model):
+    """An account, device or agreement for which a step of the pipeline fails. Removed once the step succeeds."""
+
+    id = models.BigAutoField(primary_key=True)
+    stage = models.CharField(max_length=32)
+    step = models.CharField(max_length=32)
+    """What of the stage's work fails: others go on for it."""
+    subject = models.CharField(max_length=16)
+    """`account`, `agreement`, `device` ..."""
+    subject_id = models.BigIntegerField()
+    error = models.TextField()
+    """Type and first line of the last error."""
+    tries = models.IntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    again_at = models.DateTimeField()
+    """When it is tried again at the earliest."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["stage", "step", "subject", "subject_id"], name="journal_one_failure"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stage}, {self.step}: {self.subject} {self.subject_id}"

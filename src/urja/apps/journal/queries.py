@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from urja.apps.journal.models import AuditEntry, Request
+from urja.apps.journal.models import AuditEntry, Failure as FailureRow, Request
 from urja.base.untyped_values import JsonObject
 
 type AuditRow = AuditEntry
@@ -79,3 +79,44 @@ def operations(inside: Q, picked: Mapping[str, object], *, before: int | None, l
     if before is not None:
         rows = rows.filter(id__lt=before)
     return [_as(Done, row) for row in rows.order_by("-id")[:limit]]
+
+
+type Subject = tuple[str, int]
+"""A kind such as `account`, and a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One account, agreement or device for which a step fails."""
+
+    stage: str
+    step: str
+    subject: str
+    subject_id: int
+    error: str
+    tries: int
+    first_at: datetime
+    again_at: datetime
+
+    def __str__(self) -> str:
+        """The sentence for operators."""
+        times = "once" if self.tries == 1 else f"{self.tries} times"
+        return (
+            f"{self.subject} {self.subject_id} is held back: {self.step} has failed {times} since "
+            f"{self.first_at:%Y-%m-%d %H:%M} UTC, and is tried again at {self.again_at:%Y-%m-%d %H:%M}: {self.error}"
+        )
+
+
+def failures(stage: str | None = None, step: str | None = None) -> list[Failure]:
+    """Return what a stage, or each stage, fails for, the oldest first."""
+    rows = FailureRow.objects.order_by("first_at", "id")
+    if stage is not None:
+        rows = rows.filter(stage=stage)
+    if step is not None:
+        rows = rows.filter(step=step)
+    return [
+        Failure(
+            row.stage, row.step, row.subject, row.subject_id, row.error, row.tries, row.first_at, row.again_at
+        )
+        for row in rows
+    ]

@@ -41,6 +41,8 @@ AFTER_RECHARGE: Final = (
     "maintenance",
     "becomes_postpaid",
     "becomes_prepaid",
+    "review",
+    "review_ended",
     *SAFETY,
 )
 """Kinds that a recharge does not outdate."""

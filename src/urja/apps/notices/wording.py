@@ -19,7 +19,13 @@ from urja.core.policy.wording import DEFAULT_LANGUAGE, weekday, written
 
 LOW: Final = "low"
 _NEAR: Final = timedelta(days=6)
-_INSTEAD: Final = {"low": "lasts", "credit": "enough", "soon": "cut", "call_company": "call"}
+_INSTEAD: Final = {
+    "low": "lasts",
+    "credit": "enough",
+    "soon": "cut",
+    "call_company": "call",
+    "nothing_given": "credited",
+}
 """Sentences that are used only where the fuller one has no figures."""
 
 

@@ -4,7 +4,7 @@ What a parameter's name ends in says how it is written (`urja.core.policy.decisi
 """
 
 import tomllib
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -97,6 +97,9 @@ def _write(name: str, value: int | str, params: Params, table: JsonMapping) -> s
             return _money(int(value), str(params.get("currency", "")), int(params.get("decimals", 2)))
         case "at":
             return _instant(datetime.fromisoformat(str(value)), table)
+        case "on":
+            day = date.fromisoformat(str(value))
+            return f"{day.day} {table['months'][day.month - 1]}"
         case "days":
             count = int(value)
             days: str = table["days"]["one" if count == 1 else "many"]

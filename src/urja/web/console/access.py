@@ -98,6 +98,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("payments", _("Payments"), sees_settlements),
     ("work", _("Work orders"), lambda caller: caller.area(Read.WORK_ORDERS) is not None),
     ("meter-jobs", _("Meter jobs"), lambda caller: caller.area(Read.METER_JOBS) is not None),
+    ("mode-changes", _("Payment modes"), lambda caller: caller.area(Read.MODE_CHANGES) is not None),
     ("operations", _("Operations"), may_request_operations),
     ("approvals", _("Approvals"), may_request_operations),
     ("held-cuts", _("Held disconnections"), sees_everything),

@@ -44,8 +44,6 @@ class JobsPage:
     """Meter jobs that the caller may start, with their forms."""
     before: int | None
     """Id of the last job shown, if there are older ones."""
-    mode_changes: bool
-    """Whether the caller may see changes of payment modes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,6 @@ def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
             for kind in operations_with_field("meters", caller)
         ],
         before=shown[-1].id if len(jobs) > len(shown) else None,
-        mode_changes=caller.area(Read.MODE_CHANGES) is not None,
     )
 
 

@@ -12,6 +12,7 @@ from urja.apps.billing import queries as billing
 from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
 from urja.apps.commissioning import queries as commissioning
+from urja.apps.journal.queries import failures
 from urja.apps.overviews.queries import work_orders
 from urja.apps.payments import queries as payments
 from urja.apps.proofs import queries as proofs
@@ -200,6 +201,7 @@ def console(now: datetime) -> Console:
             *_unhealthy(),
             *_broken_laws(proven),
             *_overdue_reviews(now),
+            *_held_back(),
             *map(wording.sentence, readings.alarms()),
         ],
         called=wording.called_meters(commissioning.called_meters()),
@@ -250,6 +252,18 @@ def _held_disconnections() -> list[str]:
         count,
     )
     return [said % {"count": count}] if count else []
+
+
+def _held_back() -> list[str]:
+    """Return an alarm if a step of the pipeline fails for accounts, with the first of them."""
+    found = failures()
+    said = ngettext(
+        "%(count)s account or device is held back, because a step of the pipeline fails for it: %(first)s. See urja status.",
+        "%(count)s accounts or devices are held back, because steps of the pipeline fail for them: %(first)s. See urja status.",
+        len(found),
+    )
+    first = ", ".join(str(one.subject_id) for one in found[:ROWS])
+    return [said % {"count": len(found), "first": first}] if found else []
 
 
 def _unhealthy() -> list[str]:

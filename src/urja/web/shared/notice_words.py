@@ -70,6 +70,8 @@ def title_of(kind: str, commodity: str = "electricity") -> str:
         "dues": _("Your old dues are paid"),
         "becomes_postpaid": _("Your supply becomes postpaid"),
         "becomes_prepaid": _("Your supply becomes prepaid"),
+        "review": _("A charge is being reviewed"),
+        "review_ended": _("The review of a charge has ended"),
         "cheque": _("Cheque received"),
         "cheque_returned": _("Cheque returned"),
         "receipt_cancelled": _("Receipt cancelled"),

@@ -67,6 +67,8 @@ NOTICE_KINDS: Final[dict[str, Promise]] = {
     "dues": gettext_lazy("dues paid"),
     "becomes_postpaid": gettext_lazy("becomes postpaid"),
     "becomes_prepaid": gettext_lazy("becomes prepaid"),
+    "review": gettext_lazy("charge reviewed"),
+    "review_ended": gettext_lazy("review of a charge ended"),
 }
 """Subject of a notice, by its kind up to the first hyphen."""
 

@@ -1,0 +1,286 @@
+"""A fault of one account in a step of the pipeline: it is recorded, listed, tried again later, and stops no other account."""
+
+from datetime import timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from tests.apps import town
+from tests.apps.town import START, ZONE, adopt
+from tests.pipeline.test_decide import HOUR, MINUTE, Place
+from tests.usecases.test_terms import day
+
+NOW = START + 9 * HOUR
+
+
+@pytest.fixture
+def place(database):
+    """Two houses with 100 rupees each; each uses 1 kWh."""
+    place = Place(database, [adopt(n, credit_minor=10_000) for n in (1, 2)])
+    yield place
+    place.connection.close()
+
+
+def plant(place, table, of, when="INSERT"):
+    """Let the database refuse rows of a table for one account, as a rule does that its rows contradict."""
+    place.connection.execute(
+        "CREATE OR REPLACE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+    place.connection.execute(
+        f"CREATE TRIGGER planted BEFORE {when} ON {table} FOR EACH ROW WHEN ({of}) EXECUTE FUNCTION planted()"
+    )
+
+
+def lift(place, table):
+    place.connection.execute(f"DROP TRIGGER planted ON {table}")
+
+
+def failing():
+    from urja.apps.journal.queries import failures
+
+    return [(one.stage, one.step, one.subject, one.subject_id, one.tries) for one in failures()]
+
+
+# -- the steps -------------------------------------------------------------------------------------------------------
+
+
+def post(place, now):
+    from urja.pipeline import post
+
+    return post.run_once(now, HOUR).held
+
+
+def decide(place, now):
+    from urja.pipeline.decide import Decide
+
+    return Decide(1.0).run_once(now).held
+
+
+def determine(place, now):
+    from urja.pipeline.determine import Determine
+
+    return Determine().run_once(now).held
+
+
+def display(place, now):
+    from urja.pipeline.display import Display
+
+    return Display(ZoneInfo(ZONE)).run_once(now, place.wall_ms).held
+
+
+def configure(place, now):
+    from urja.pipeline.configure import Configure
+
+    return Configure().run_once(now, place.wall_ms).held
+
+
+def mode_changes(place, now):
+    from urja.pipeline import mode_changes
+
+    return mode_changes.run_once(now).held
+
+
+# -- what each of them is to do for both houses ----------------------------------------------------------------------
+
+
+def a_day_to_close(place):
+    for house in (0, 1):
+        place.use(1_000, house=house)
+    return place.at(2, 9)
+
+
+def credits_to_post(place):
+    for house in place.houses:
+        town.pay(house.account_id, 5_000, f"pay_{house.account_id}", NOW)
+    return NOW
+
+
+def debits_to_post(place):
+    paid = [town.pay(house.account_id, 5_000, f"pay_{house.account_id}", NOW) for house in place.houses]
+    post(place, NOW)
+    for n, one in enumerate(paid):
+        town.give_back(one, 2_000, f"rfnd_{n}", NOW)
+    return NOW
+
+
+def determinants_to_store(place):
+    now = a_day_to_close(place)
+    post(place, now)
+    place.connection.execute("ALTER TABLE determinants_row DISABLE TRIGGER USER")
+    place.connection.execute("DELETE FROM determinants_row")
+    place.connection.execute("ALTER TABLE determinants_row ENABLE TRIGGER USER")
+    return now
+
+
+def balances_to_write(place):
+    now = a_day_to_close(place)
+    place.go(now)
+    return now
+
+
+def modes_to_set(place):
+    from urja.usecases.operations import ChangeLoad, perform
+
+    for n in (1, 2):
+        change = ChangeLoad(consumer_number=f"URJ{n:08}", sanctioned_load_w=4_000, effective_on=day(1))
+        perform(change, recorded_at=NOW, actor="clerk")
+    return NOW
+
+
+def modes_to_change(place):
+    from urja.usecases.operations import ChangeModes, perform
+
+    order = ChangeModes(
+        payment_mode="postpaid",
+        effective_on=day(1),
+        consumer_numbers=("URJ00000001", "URJ00000002"),
+        reason="an order of the state",
+    )
+    perform(order, recorded_at=NOW, actor="user 5")
+    return NOW
+
+
+def postings(place):
+    return accounts(place, "books_entry WHERE origin = 'engine'")
+
+
+def accounts(place, source):
+    return {one for (one,) in place.connection.execute(f"SELECT account_id FROM {source}").fetchall()}
+
+
+def of_agreements(place, source):
+    found = {one for (one,) in place.connection.execute(f"SELECT agreement_id FROM {source}").fetchall()}
+    return {house.account_id for house in place.houses if house.agreement_id in found}
+
+
+STEPS = {
+    "the close of a day": (
+        post, a_day_to_close, "books_entry", "NEW.account_id = {account} AND NEW.origin = 'engine'", "INSERT", postings,
+    ),
+    "credits": (
+        post, credits_to_post, "books_credit_request", "NEW.account_id = {account}", "UPDATE",
+        partial(accounts, source="books_credit_request WHERE posted_at IS NOT NULL"),
+    ),
+    "debits": (
+        post, debits_to_post, "books_debit_request", "NEW.account_id = {account}", "UPDATE",
+        partial(accounts, source="books_debit_request WHERE posted_at IS NOT NULL"),
+    ),
+    "calculating determinants": (
+        determine, determinants_to_store, "determinants_row", "NEW.agreement_id = {agreement}", "INSERT",
+        partial(of_agreements, source="determinants_row"),
+    ),
+    "its decision": (
+        decide, a_day_to_close, "supply_state", "NEW.account_id = {account}", "INSERT",
+        partial(accounts, source="supply_state"),
+    ),
+    "writing the balance": (
+        display, balances_to_write, "commands_command", "NEW.account_id = {account}", "INSERT",
+        partial(accounts, source="commands_command"),
+    ),
+    "the configuration of the meter": (
+        configure, modes_to_set, "commands_command", "NEW.account_id = {account}", "INSERT",
+        partial(accounts, source="commands_command"),
+    ),
+    "its conversion": (
+        mode_changes, modes_to_change, "contracts_mode_change_row",
+        "NEW.agreement_id = {agreement} AND NEW.state = 'done'", "UPDATE",
+        partial(of_agreements, source="contracts_agreement_terms WHERE payment_mode = 'postpaid'"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_one_account_is_held_back_and_the_other_goes_on(place, step):
+    stage, prepare, table, of, when, done = STEPS[step]
+    good, bad = place.houses
+    now = prepare(place)
+    plant(place, table, of.format(account=bad.account_id, agreement=bad.agreement_id), when)
+    before = done(place) - {good.account_id}
+    held = stage(place, now)
+    assert done(place) - before == {good.account_id}
+    (failure,) = failing()
+    assert (failure[1], failure[4]) == (step, 1)
+    (sentence,) = held
+    assert f"{step} has failed once since" in sentence
+    assert "planted" in sentence
+    # It stays listed, and is not tried before its time.
+    assert list(stage(place, now)) == [sentence]
+    lift(place, table)
+    assert list(stage(place, now)) == [sentence]
+    assert bad.account_id not in done(place) - before
+    assert list(stage(place, now + HOUR)) == []
+    assert done(place) - before == {good.account_id, bad.account_id}
+    assert failing() == []
+
+
+def test_a_failure_is_tried_again_after_a_growing_time(place):
+    from urja.apps.journal.queries import failures
+
+    now = a_day_to_close(place)
+    bad = place.houses[1].account_id
+    plant(place, "books_entry", f"NEW.account_id = {bad} AND NEW.origin = 'engine'")
+    waits = []
+    for _ in range(12):
+        post(place, now)
+        (failure,) = failures("post")
+        waits.append(failure.again_at - now)
+        now = failure.again_at
+    minutes = [wait / MINUTE for wait in waits]
+    assert minutes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]
+    assert failure.tries == 12
+
+
+def test_what_only_the_end_of_the_transaction_would_refuse_is_refused_in_the_savepoint(place):
+    """The books check each batch when the transaction ends; a wrong one of one account does not undo the others."""
+    from urja.apps.books import posting
+
+    good, bad = place.houses
+    now = a_day_to_close(place)
+    real = posting._store_heads
+
+    def store(heads, batch):
+        for head in heads:
+            head.balance_minor += head.id == bad.account_id
+        real(heads, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(posting, "_store_heads", store)
+        post(place, now)
+    assert postings(place) == {good.account_id}
+    assert [one[3] for one in failing()] == [bad.account_id] * len(failing())
+
+
+def test_a_service_that_is_away_and_a_programming_error_are_no_failure_of_an_account(place):
+    from urja.pipeline.savepoints import Savepoints
+
+    apart = Savepoints.of("post", "a step", NOW)
+    for error in (psycopg.OperationalError("away"), AssertionError("never")):
+
+        def work(_members, error=error):
+            raise error
+
+        with pytest.raises(type(error)):
+            apart.run([1, 2], lambda one: ("account", one), work)
+    assert failing() == []
+
+
+def test_many_are_halved_until_those_that_are_refused_stand_alone(place):
+    from urja.pipeline.savepoints import Savepoints
+
+    groups = []
+
+    def work(members):
+        if {17, 40} & set(members):
+            raise ValueError("wrong")
+        groups.append(members)
+        return len(members)
+
+    apart = Savepoints.of("post", "a step", NOW)
+    assert sum(apart.run(range(64), lambda one: ("account", one), work)) == 62
+    assert len(groups) <= 11
+    assert [one[3] for one in failing()] == [17, 40]
+    assert apart.due() == []
+    later = Savepoints.of("post", "a step", NOW + timedelta(minutes=1))
+    assert later.due() == [17, 40]

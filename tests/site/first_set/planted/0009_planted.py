@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0007_not_counted")]
+    dependencies = [("books", "0008_entries_in_batches")]
 
     operations = [
         migrations.AddField("account", "opened_by", models.CharField(max_length=40, default="first set")),

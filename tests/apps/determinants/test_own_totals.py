@@ -283,8 +283,11 @@ def test_the_demands_of_earlier_periods_are_read_from_rows(connection, ingest, w
     from urja.apps.determinants.queries import earlier_demands
 
     def known(before):
-        found = earlier_demands(workshop.agreement_id, before, ZoneInfo(ZONE))
-        return [(one.period.first, one.name, one.power) for one in found]
+        found = earlier_demands([workshop.agreement_id], ZoneInfo(ZONE)).get(workshop.agreement_id, [])
+        past = [one.demand for one in found if one.demand.period.end <= before]
+        assert {one.name.partition("_z")[0] for one in past} <= {"max_import_w", "max_import_va"}
+        assert not any("_at" in one.name for one in past), "an instant is no power"
+        return [(one.period.first, one.name, one.power) for one in past if "_z" not in one.name]
 
     hold(workshop)
     close(ingest, workshop)

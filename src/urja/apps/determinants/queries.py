@@ -293,7 +293,7 @@ _CALENDAR: Final = re.compile("; calendar ([^ ;]+) ")
 _DEMANDS: Final = {
     quantity.id: name
     for name, quantity in BY_NAME.items()
-    if name.partition("_z")[0] in ("max_import_w", "max_import_va")
+    if re.fullmatch("max_import_(w|va)(_z[0-9]+)?", name)
 }
 _ENDED: Final = """
 SELECT DISTINCT ON (r.agreement_id, r.period) r.agreement_id, r.period, r.period_end, s.quantities, r.values, r.version,

@@ -191,6 +191,57 @@ def test_a_flat_that_becomes_vacant_has_no_part_of_later_days(society):
     assert broken(neem.town) == set()
 
 
+def test_late_readings_wait_for_a_close_that_is_storing_the_day(society, database):
+    """The close has read the meter before the reading came, and its row is not committed when the reading is taken."""
+    from django.db import OperationalError, connection, transaction
+
+    from urja.apps.determinants import common_days
+    from urja.pipeline.determine import Determine
+
+    neem = society()
+    neem.day(0, 0)
+    neem.day(1, 1000)
+    Determine().run_once(neem.town.midnight(1) + timedelta(hours=2))
+    now = neem.town.midnight(2) + timedelta(hours=2)
+    with database.connect(autocommit=False) as closing:
+        closing.execute("SELECT pg_advisory_xact_lock(%s, 901)", [common_days._LOCK_CLASS])
+        closing.execute(
+            "INSERT INTO determinants_common_day SELECT premise_id, quantity, share, day + 1, version, energy_wh, sources,"
+            " agreements, weights, shares_wh, sha256, calculated_at FROM determinants_common_day"
+        )
+        neem.read_lifts(2, 1000 + 812)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '20ms'")
+            with pytest.raises(OperationalError, match="lock timeout"):
+                Determine().run_once(now)
+            transaction.set_rollback(True)
+        closing.commit()
+    Determine().run_once(now)
+    assert neem.rows()[-1] == (date(2026, 3, 3), 2, 812, [271, 271, 270])
+
+
+def test_charges_stay_true_when_an_end_within_a_charged_day_is_recorded(society):
+    from urja.usecases.operations import MoveOut, perform
+
+    neem = society()
+    neem.day(0, 0)
+    neem.day(1, 900)
+    now = neem.town.midnight(1) + timedelta(hours=1)
+    perform(
+        MoveOut(
+            consumer_number="URJ00000003", at=neem.town.midnight(1) - timedelta(hours=12), register_wh=10_000
+        ),
+        recorded_at=now,
+        actor="clerk",
+    )
+    assert broken(neem.town) == set()
+    assert all(not why.faults for why in neem.town.whys())
+    assert neem.town.run(1, timedelta(hours=2)).closed.problems == []
+    assert neem.charged()[2] == 0
+    assert broken(neem.town) == set()
+    assert all(not why.faults for why in neem.town.whys())
+
+
 def nothing_for_the_last(patch):
     """The shares are rounded down, and no agreement has the rest."""
     from urja.apps.determinants import common_days

@@ -151,14 +151,14 @@ def unlike_their_days(
     charged = {name: wh for name, wh in totals.items() if is_own_part(name)}
     if not charged and not named:
         return
-    (valid_to,) = connection.execute(_ENDED, [agreement_id]).fetchone() or (None,)
-    end = through
-    while valid_to is not None and end > billed.first and midnight(end, ZoneInfo(zone)) > valid_to:
-        end -= ONE_DAY
+    # The end that the agreement has now may be another one than when the entry was posted.
+    ends = {date.fromisoformat(one) for each in named for one in each[4:] if isinstance(one, str)}
+    end = max(ends) if ends else _end_by_registry(connection, agreement_id, billed, through, zone)
     commons = {common for _, versions in terms for version in versions for common in version.commons}
     found = dict.fromkeys((share_of(*common) for common in commons), 0)
     first = first_shared_day(terms, billed)
-    for premise, quantity, share, sha256, *versions in named:
+    for premise, quantity, share, sha256, *more in named:
+        versions = [one for one in more if isinstance(one, dict)]
         given = {
             "agreement": agreement_id, "premise": premise, "quantity": quantity, "share": share, "first": first,
             "end": end, "versions": json.dumps(versions[0] if versions else {}),
@@ -177,3 +177,14 @@ def unlike_their_days(
         one for one in shared if one[1:] in commons and one not in {tuple(each[:3]) for each in named}
     ):
         yield f"names no days of the common areas {lacking}"
+
+
+def _end_by_registry(
+    connection: Connection, agreement_id: int, billed: Period, through: date, zone: str
+) -> date:
+    """Return the day after the last one before `through` at whose end an agreement is in force."""
+    (valid_to,) = connection.execute(_ENDED, [agreement_id]).fetchone() or (None,)
+    end = through
+    while valid_to is not None and end > billed.first and midnight(end, ZoneInfo(zone)) > valid_to:
+        end -= ONE_DAY
+    return end

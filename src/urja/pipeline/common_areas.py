@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from django.db import transaction
+
 from urja.apps.billing import usage
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
@@ -76,15 +78,19 @@ def of_changed_readings(changes: Iterable[Change], since: date, now: datetime) -
     stored = 0
     for premise_id in sorted(set(premises.values())):
         own = [change for change in changed if premises.get(change.service_point_id) == premise_id]
-        again = [
-            (row.shared, row.day)
-            for row in _stored(premise_id, since, now)
-            if any(
-                row.rests_on(one.service_point_id, one.at, usage.zone(), is_register=one.is_register)
-                for one in own
-            )
-        ]
-        stored += _store(premise_id, again, now)
+        with transaction.atomic():
+            # Before the rows are looked up: a close that has read the meters before they changed, and has not committed its
+            # row yet, is waited for.
+            common_days.lock(premise_id)
+            again = [
+                (row.shared, row.day)
+                for row in _stored(premise_id, since, now)
+                if any(
+                    row.rests_on(one.service_point_id, one.at, usage.zone(), is_register=one.is_register)
+                    for one in own
+                )
+            ]
+            stored += _store(premise_id, again, now)
     return stored
 
 

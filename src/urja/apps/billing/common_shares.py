@@ -27,16 +27,20 @@ class NamedShares:
     shared: Shared
     sha256: str
     versions: Mapping[str, int]
+    end: date | None = None
+    """The day after the last of them, whatever end the agreement has later; None in entries that do not say it."""
 
     def to_json(self) -> list[object]:
         """Return it as stored with an entry; `from_json` reads it."""
-        return [*self.shared, self.sha256, *([dict(self.versions)] if self.versions else [])]
+        end = [self.end.isoformat()] if self.end else []
+        return [*self.shared, self.sha256, *end, *([dict(self.versions)] if self.versions else [])]
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> "NamedShares":
         """Return what `to_json` stored. Raises ValueError or TypeError for anything else."""
-        premise_id, quantity, share, sha256, *versions = stored
-        return cls(Shared(premise_id, quantity, share), sha256, versions[0] if versions else {})
+        premise_id, quantity, share, sha256, *more = stored
+        end = date.fromisoformat(more.pop(0)) if more and isinstance(more[0], str) else None
+        return cls(Shared(premise_id, quantity, share), sha256, more[0] if more else {}, end)
 
 
 def hash_of(days: Collection[SharedDay]) -> str:
@@ -66,13 +70,18 @@ class CommonShares:
     """Names of the parts, such as `common_import_wh_by_flat`; each has a value, if zero."""
     lacking: tuple[tuple[str, date | None], ...] = ()
     """Names of quantities with the first day that is not shared yet; None where no common area is shared at all."""
+    end: date | None = None
+    """The day after the last of the days."""
 
     @property
     def named(self) -> tuple[NamedShares, ...]:
         """What an entry says of them."""
         return tuple(
             NamedShares(
-                shared, hash_of(days), {one.day.isoformat(): one.version for one in days if one.version > 1}
+                shared,
+                hash_of(days),
+                {one.day.isoformat(): one.version for one in days if one.version > 1},
+                self.end,
             )
             for shared, days in self.days.items()
         )
@@ -129,7 +138,7 @@ def shares_of(agreement: Agreement, commons: Collection[tuple[str, str]], elapse
             missing = set(days) - {one.day for one in known}
             if missing:
                 lacking.append((quantity, min(missing)))
-    return CommonShares(found, names, tuple(lacking))
+    return CommonShares(found, names, tuple(lacking), days.end)
 
 
 def named_shares(
@@ -138,7 +147,12 @@ def named_shares(
     """Return the parts that the days which an entry names have, in the versions that it names."""
     days = _whole_days(agreement, elapsed)
     return CommonShares(
-        {one.shared: shares_named(agreement.id, one.shared, days, one.versions) for one in named},
+        {
+            one.shared: shares_named(
+                agreement.id, one.shared, replace(days, end=one.end) if one.end else days, one.versions
+            )
+            for one in named
+        },
         frozenset(share_of(*common) for common in commons),
     )
 

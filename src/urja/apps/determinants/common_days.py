@@ -148,13 +148,19 @@ _LOCK_CLASS: Final = 0x636F6D6D
 """First key of the advisory locks, so that they collide with no other use; "comm" in ASCII."""
 
 
+def lock(premise_id: int) -> None:
+    """Lock the days of a premise until the transaction ends: a close and late readings may both make the next version of one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, premise_id % 2**31])
+
+
 def store(wanted: Sequence[WantedDay], zone: ZoneInfo, now: datetime) -> int:
     """Calculate and store the days of one premise; return how many rows are new. A row with the same content is left as it is."""
     if not wanted:
         return 0
     (premise_id,) = {one.shared.premise_id for one in wanted}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCK_CLASS, premise_id % 2**31])
+        lock(premise_id)
         newest = {(row.shared, row.day): row for row in newest_days(premise_id, {one.day for one in wanted})}
         fresh = []
         for one in evaluate_days(cursor, wanted, zone):

@@ -240,6 +240,22 @@ def test_a_ratchet_that_leaves_an_earlier_period_out_breaks_the_law(works, monke
     assert works.charged_in("demand")[date(2026, 3, 4)] == 4800
 
 
+def test_days_closed_in_one_run_go_by_the_period_before_them_and_hold_to_the_law(database):
+    load(TARIFF.replace("period_starts_on = 4", 'period = "day"').replace("periods = 3", "periods = 1"))
+    with database.connect() as connection:
+        works = Town(connection, adopt(credit_minor=50_000, tariff_code="works"))
+        live(works, 1)
+        for day in (2, 3):
+            half_hours(works, day)
+            read(works, day)
+        works.run(3)
+        # 80 % of 6 kW, then of the 0.2 kW of the day before, which is less than the same 0.2 kW.
+        assert works.charged_in("demand") == {
+            date(2026, 3, 2): 7000, date(2026, 3, 3): 4800, date(2026, 3, 4): 200,
+        }  # fmt: skip
+        assert broken(works) == set()
+
+
 def demand_forgotten(patch):
     """The close hands over no maximum but a lower one."""
     from urja.pipeline import determined_rows

@@ -101,6 +101,15 @@ class Society:
         ).fetchall()
 
 
+def so_far(society, day):
+    """What the billing period of the first flat costs so far, after a day."""
+    from urja.apps.billing.queries import charges_so_far
+    from urja.apps.contracts.queries import agreement_at
+
+    flat = agreement_at(society.town.adopted.account_id, START)
+    return charges_so_far(flat, society.town.midnight(day) + HALF_HOUR).lines
+
+
 @pytest.fixture
 def society(database):
     with database.connect() as connection:
@@ -114,6 +123,7 @@ def test_a_day_is_shared_by_flats_whole_and_once(society):
     # 1,000 Wh by three: one Wh is left, and the earliest agreement has it. 100 rupees a kWh are 10 paise a Wh.
     assert neem.rows() == [(date(2026, 3, 2), 1, 1000, [334, 333, 333])]
     assert neem.charged() == [3340, 3330, 3330]
+    assert [(line.name, line.amount_minor) for line in so_far(neem, 1)] == [("energy", 0), ("common", 3340)]
     assert neem.day(2, 1000 + 812).days == 3
     assert neem.charged() == [3340 + 2710, 3330 + 2710, 3330 + 2700]
     assert broken(neem.town) == set()

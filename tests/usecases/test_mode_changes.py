@@ -1,8 +1,10 @@
 """Orders that change payment modes: what is refused and why, and what a dry run says."""
 
 import pytest
+from msgspec.structs import replace
 from tests.apps.town import START, adopt
-from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal
+from tests.pipeline.test_common_areas import Society
+from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
 
 TODAY = 21
 
@@ -55,6 +57,24 @@ def summary(operation):
 )
 def test_what_is_refused(houses, operation, says):
     assert says in told(operation())
+
+
+def test_a_tariff_by_area_takes_only_supplies_with_an_area_and_a_share(database):
+    from urja.usecases.operations import ConvertToPostpaid
+
+    with database.connect() as connection:
+        Society(connection, "area")
+    adopt(4, tariff_code="area")
+    for number in (1, 4):
+        do(replace(change_load(4000, 1, number=f"URJ{number:08}"), carpet_area_dm2=5000))
+    assert told(change(1, 2, 4, tariff_code="area")) == (
+        "row 2: tariff area goes by carpet_area_dm2, which the terms do not state: state it first; "
+        "row 3: tariff area shares common areas, and the service point is in no premise that has one: "
+        "connect one there first (new_connection, purpose common_area)"
+    )
+    assert do(change(1, 2, 4, tariff_code="area", good_rows_only=True)).outcome["agreements"] == 1
+    one = ConvertToPostpaid(consumer_number="URJ00000002", effective_on=day(TODAY), tariff_code="area")
+    assert "goes by carpet_area_dm2, which the terms do not state" in told(one)
 
 
 def test_one_that_waits_in_an_order_is_in_no_second_one(houses):

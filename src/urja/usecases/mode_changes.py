@@ -5,7 +5,7 @@ amounts that it would move: that is what a dry run shows and what thresholds cou
 row by row by the operations for one agreement, with all their guards, from the amounts as they are by then.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -23,10 +23,12 @@ from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState, PaymentMode
 from urja.apps.contracts.mode_changes import OrderContent, Row
 from urja.apps.contracts.models import Agreement, AgreementTerms, ModeChange, ModeChangeRow
+from urja.apps.determinants.common_places import common_areas_above
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.network.models import ServicePoint
 from urja.apps.network.nodes import node_named, service_points_under
+from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
 from urja.base.sentences import Sentence, say, to_plain
 from urja.base.untyped_values import JsonObject
@@ -39,7 +41,7 @@ from urja.usecases.kinds.agreements import Bill
 from urja.usecases.operation_execution import perform
 from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid, already_fault
 from urja.usecases.service_points import no_service_point_fault
-from urja.usecases.terms import commodity_faults, tariff_faults, zone
+from urja.usecases.terms import commodity_faults, stated_terms, tariff_faults, zone
 
 MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
@@ -371,11 +373,18 @@ class _Examination:
     def __init__(self, order: ChangeModes, agreements: Sequence[Agreement]) -> None:
         self.order = order
         self.ordered = orders.orders_of(one.id for one in agreements)
-        self.tariffs: dict[tuple[str, str, str, int | None, bool], str | None] = {}
+        self.service_points = [one.service_point_id for one in agreements]
+        self.tariffs: dict[tuple[object, ...], str | None] = {}
 
     @cached_property
     def policies(self) -> PolicyBook:
         return policy_book()
+
+    @cached_property
+    def sharing(self) -> Collection[int]:
+        """The service points with a share of common areas, where the new tariff prices one."""
+        code = self.order.tariff_code
+        return common_areas_above(self.service_points) if code and tariffs.commons_of(code) else ()
 
     def fault(self, agreement: Agreement) -> str | None:
         """Return the first reason why an agreement cannot be converted, or None."""
@@ -418,6 +427,8 @@ class _Examination:
             agreement.account.currency,
             agreement.billing_day,
             agreement.valid_from < begins,
+            stated_terms(before),
+            agreement.service_point_id in self.sharing,
         )
         if shared not in self.tariffs:
             faults = [

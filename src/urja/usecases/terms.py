@@ -144,6 +144,11 @@ def other_terms_of(stated: agreements.ChangeLoad | agreements.MoveIn) -> dict[st
     return {name: value for name in OTHER_TERMS if (value := getattr(stated, name)) is not None}
 
 
+def stated_terms(terms: AgreementTerms) -> tuple[str, ...]:
+    """Return the names of the loads and areas (`OTHER_TERMS`) that an agreement's terms state."""
+    return tuple(name for name in OTHER_TERMS if getattr(terms, name) is not None)
+
+
 def other_term_faults(stated: agreements.ChangeLoad | agreements.MoveIn) -> Iterator[str]:
     """Yield why a load or an area that an operation states cannot be one."""
     for name, value in other_terms_of(stated).items():
@@ -161,10 +166,6 @@ class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
         yield from tariff_faults(
             self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
         )
-        day = local_day(self.begins(agreement), zone())
-        stated = [name for name in OTHER_TERMS if getattr(before, name) is not None]
-        yield from unstated_term_faults(self.tariff_code, day, stated)
-        yield from common_area_faults(self.tariff_code, day, agreement.service_point_id)
 
 
 class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
@@ -276,6 +277,8 @@ def tariff_faults(code: str, day: date, agreement: Agreement, before: AgreementT
     An agreement with a billing day of its own keeps it, whatever day the tariff has.
     """
     yield from tariff_in_force_faults(code, day, agreement.account.currency)
+    yield from unstated_term_faults(code, day, stated_terms(before))
+    yield from common_area_faults(code, day, agreement.service_point_id)
     yield from _bank_faults(code, day, agreement)
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before.tariff_code, day)
     if tariff is None or own is None:

@@ -405,7 +405,7 @@ def _rating(
 
 
 def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through: date) -> Measured:
-    if not basis.needs and not basis.beside_readings:
+    if not basis.goes_beyond_billed:
         return Measured()
     return open_days.measured_so_far(agreement, period, basis, through)
 
@@ -418,7 +418,7 @@ def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
     """
     with tariffs.cached_versions():
         basis = usage.basis_for(agreement, usage.current_period(agreement, now))
-        if not basis.needs and not basis.money:
+        if not basis.goes_beyond_billed:
             return None
         with connection.cursor() as cursor:
             cursor.execute("SELECT closed_through FROM billing_close WHERE agreement_id = %s", [agreement.id])

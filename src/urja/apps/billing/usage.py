@@ -193,6 +193,11 @@ class Basis:
         return self.money | {share_of(*common) for common in self.commons}
 
     @property
+    def goes_beyond_billed(self) -> bool:
+        """Whether its tariffs need anything besides the billed quantity."""
+        return bool(self._needs)
+
+    @property
     def _needs(self) -> frozenset[str]:
         return frozenset[str]().union(*(tariff.determinants for tariff in self.versions))
 
@@ -454,9 +459,7 @@ def rate(
     close are charged; unless given, they are once all billed days are. Raises UnknownTariffError.
     """
     basis = basis_for(agreement, period)
-    measured = (
-        as_charged(agreement, period, basis, through) if basis.needs or basis.beside_readings else Measured()
-    )
+    measured = as_charged(agreement, period, basis, through) if basis.goes_beyond_billed else Measured()
     return rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
 
 

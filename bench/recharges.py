@@ -125,7 +125,7 @@ def post(at: datetime, stop: Event) -> dict[str, float]:
         stopping = stop.is_set()
         # A microsecond for each run, to tell which credits are its own.
         at += timedelta(microseconds=1)
-        if post_credits(at):
+        if post_credits(at, wait=False):
             posted = CreditRequest.objects.filter(posted_at=at).values_list("idempotency_key", flat=True)
             done |= dict.fromkeys(posted, time.monotonic())
         elif stopping and not CreditRequest.objects.filter(posted_at=None).exists():

@@ -1,4 +1,4 @@
-"""The order in which the daily close locks buckets."""
+"""Locks of buckets: the order of the daily close, and recharges beside it."""
 
 from datetime import timedelta
 
@@ -41,3 +41,31 @@ def test_a_close_inside_a_transaction_locks_buckets_in_ascending_order(database,
         with transaction.atomic():
             assert close_days(START + DAY + timedelta(hours=2), CUT).days == 2
     assert asked[:2] == [3, 4]
+
+
+def test_a_recharge_waits_for_no_bucket_that_is_closed_at_the_moment(database):
+    from urja.pipeline.decide import Decide
+
+    load_tariff()
+    busy, idle = (adopt(number, credit_minor=5_000, bucket=bucket) for number, bucket in ((1, 3), (2, 4)))
+    now = START + timedelta(hours=9)
+    with database.connect() as connection, database.connect() as closing:
+
+        def balances():
+            return [
+                connection.execute(
+                    "SELECT balance_minor FROM books_account WHERE id = %s", [one.account_id]
+                ).fetchone()[0]
+                for one in (busy, idle)
+            ]
+
+        Decide(60).run_once(now)
+        for number, one in enumerate((busy, idle)):
+            town_rows.pay(one.account_id, 20_000, f"pay_{number}", now)
+        closing.autocommit = False
+        closing.execute("SELECT FROM books_bucket WHERE bucket = 3 FOR NO KEY UPDATE")
+        Decide(60).run_once(now + timedelta(seconds=1))
+        assert balances() == [5_000, 25_000]
+        closing.rollback()
+        Decide(60).run_once(now + timedelta(seconds=2))
+        assert balances() == [25_000, 25_000]

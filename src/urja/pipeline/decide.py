@@ -92,7 +92,7 @@ class Decide:
 
     def run_once(self, now: datetime) -> Report:
         """Post waiting credits, then decide all that is due at `now` (business time, UTC)."""
-        credits_posted = post_credits(now)
+        credits_posted = post_credits(now, wait=False)
         began_s = time.monotonic()
         run_all = began_s >= self._next_all_s
         decided = decide_due(now, only_changed=not run_all)

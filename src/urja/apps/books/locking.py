@@ -40,10 +40,10 @@ def idle_buckets(buckets: Sequence[int]) -> list[int]:
     if connection.in_atomic_block:
         return list(buckets)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT bucket FROM books_bucket WHERE bucket = ANY(%s)", [buckets])
+        cursor.execute("SELECT bucket FROM books_bucket WHERE bucket = ANY(%s)", [list(buckets)])
         opened = {bucket for (bucket,) in cursor.fetchall()}
         cursor.execute(
-            "SELECT bucket FROM books_bucket WHERE bucket = ANY(%s) FOR SHARE SKIP LOCKED", [buckets]
+            "SELECT bucket FROM books_bucket WHERE bucket = ANY(%s) FOR SHARE SKIP LOCKED", [list(buckets)]
         )
         busy = opened - {bucket for (bucket,) in cursor.fetchall()}
     return [bucket for bucket in buckets if bucket not in busy]

@@ -1,6 +1,6 @@
 """The daily close of the signed log: what is included, what is signed, and the state after a kill."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -204,3 +204,45 @@ def test_the_stage_needs_no_more_than_the_pipelines_rights(town, sealer):  # noq
         ):
             with pytest.raises(ProgrammingError), connection.cursor() as cursor:
                 cursor.execute(statement)
+
+
+DAYS = 2048
+ACCOUNT = 7 << 40
+YEARS_OF_LEAVES = f"""
+SET session_replication_role = replica;
+INSERT INTO books_bucket (bucket, last_batch) VALUES (7, 0);
+INSERT INTO proofs_period SELECT n, date '2020-01-01' + n, now() FROM generate_series(1, {DAYS}) n;
+INSERT INTO proofs_leaf (index, period, kind, bucket, content) SELECT 2 * n - k, n, (ARRAY['statements', 'units'])[k], 7,
+    json_build_object('after', n - 1, 'to', n, 'root', '') FROM generate_series(1, {DAYS}) n, generate_series(1, 2) k;
+INSERT INTO proofs_node VALUES (12, 0, sha256(''));
+INSERT INTO proofs_head VALUES ({DAYS}, {2 * DAYS}, '', decode(repeat('00', 64), 'hex'));
+INSERT INTO statements_statement (id, bucket, number, agreement_id, account_id, period_start, period_end, through_seq,
+    opening_minor, closing_minor, total_minor, content, previous_sha256, sha256, made_at)
+    SELECT {ACCOUNT} + n, 7, n, 1, {ACCOUNT}, date '2020-01-01' + n, date '2020-01-02' + n, 1, 0, 0, 0, '{{}}', sha256('a'),
+        sha256('b'), '2020-01-01' FROM unnest(ARRAY[10, {DAYS}, {DAYS + 1}]) n;
+ANALYZE
+"""
+"""A bucket with years of leaves. Of its statements one is in the tenth, one in the last and one in none."""
+
+
+def test_of_years_of_leaves_few_are_read(database):
+    """For the page of one statement, and for the next close."""
+    from django.db import connection, transaction
+
+    from urja.apps.proofs import queries, signed_log
+
+    with database.connect("urja_admin") as superuser:
+        superuser.execute(YEARS_OF_LEAVES)
+    with transaction.atomic():
+        assert queries.is_statement_sealed(ACCOUNT, 10)
+        assert not queries.is_statement_sealed(ACCOUNT + 1, 10)
+        assert not queries.is_statement_sealed(ACCOUNT, DAYS + 1)
+        period = signed_log.cut(date(2026, 3, 1), datetime(2026, 3, 2, tzinfo=UTC))
+        assert signed_log.add_statements(period, ZoneInfo(town_rows.ZONE)) == 1
+        assert signed_log.add_units(period, ZoneInfo(town_rows.ZONE)) == 0
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'proofs_leaf'"
+            )
+            (read,) = cursor.fetchone()
+    assert read < 20

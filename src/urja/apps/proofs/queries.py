@@ -85,10 +85,13 @@ def receipt(account_id: int, seqs: Sequence[int]) -> Receipt | None:
 _STATEMENT: Final = """
 SELECT s.previous_sha256, s.content, l.index, l.content, (l.content::jsonb->>'after')::bigint,
     (l.content::jsonb->>'to')::bigint
-FROM statements.statement s JOIN proofs_leaf l ON l.kind = 'statements' AND l.bucket = s.bucket
-    AND (l.content::jsonb->>'after')::bigint < s.number AND (l.content::jsonb->>'to')::bigint >= s.number
-WHERE s.bucket = %s AND s.account_id = %s AND s.number = %s AND l.index < %s AND l.content::jsonb ? 'root'
+FROM statements.statement s CROSS JOIN LATERAL (
+    SELECT index, content FROM proofs_leaf WHERE kind = 'statements' AND bucket = s.bucket
+        AND (content::jsonb->>'to')::bigint >= s.number ORDER BY (content::jsonb->>'to')::bigint LIMIT 1) l
+WHERE s.bucket = %s AND s.account_id = %s AND s.number = %s AND (l.content::jsonb->>'after')::bigint < s.number
+    AND l.index < %s AND l.content::jsonb ? 'root'
 """
+"""The leaf of a statement: the first one that reaches to its number, whatever else the log holds."""
 
 
 def statement_receipt(account_id: int, number: int) -> Receipt | None:

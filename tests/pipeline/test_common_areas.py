@@ -42,9 +42,7 @@ class Society:
     """Three flats of a tower, and the lifts of their society, whose register is 0 at the beginning."""
 
     def __init__(self, connection, share):
-        from urja.apps.assets.kinds import DeviceRole
-        from urja.apps.assets.models import DevicePeriod
-        from urja.apps.network.models import Premise, ServicePoint
+        from urja.apps.network.models import Premise
         from urja.apps.rulebook.operations import load_tariff
         from urja.usecases.operations import add_transformer
 
@@ -55,28 +53,43 @@ class Society:
             for n, load in enumerate(LOADS_W, 1)
         ]
         add_transformer("T1", feeder="F1", **STAMP)
-        self.lifts = Place(place_source(9, "T1"))
-        society = Premise.objects.create(id=901, kind="society", code="NEEM", name="Neem", **STAMP)
+        society, self.lifts = self.society(901, 9)
         tower = Premise.objects.create(id=902, kind="tower", name="A", parent=society, **STAMP)
-        lifts = Premise.objects.create(id=903, kind="common_area", name="Lifts", parent=society, **STAMP)
+        self.move(self.flats, tower, START)
+        self.town = Town(connection, self.flats[0])
+
+    def society(self, number, meter):
+        """A society, and its lifts with a meter."""
+        from urja.apps.assets.kinds import DeviceRole
+        from urja.apps.assets.models import DevicePeriod
+        from urja.apps.network.models import Premise, ServicePoint
+
+        meter = Place(place_source(meter, "T1"))
+        made = Premise.objects.create(id=number, kind="society", code=f"S{number}", name="Neem", **STAMP)
+        lifts = Premise.objects.create(id=number + 10, kind="common_area", name="Lifts", parent=made, **STAMP)
         with by_hand():
-            DevicePeriod.objects.filter(device_id=self.lifts.device_id).update(
+            DevicePeriod.objects.filter(device_id=meter.device_id).update(
                 role=DeviceRole.BILLING, commissioned_at=START
             )
-            Premise.objects.filter(id__in=[flat.premise_id for flat in self.flats]).update(
-                parent=tower, kind="flat"
-            )
-            ServicePoint.objects.filter(id=self.lifts.service_point_id).update(
+            ServicePoint.objects.filter(id=meter.service_point_id).update(
                 purpose="common_area", premise=lifts
             )
-        self.town = Town(connection, self.flats[0])
+        return made, meter
+
+    def move(self, flats, premise, at):
+        from urja.apps.network.models import Premise
+
+        with by_hand(at):
+            Premise.objects.filter(id__in=[flat.premise_id for flat in flats]).update(
+                parent=premise, kind="flat"
+            )
 
     def read_flats(self, day):
         for flat in self.flats:
             town_rows.store_registers(self.connection, registers(flat, (self.town.midnight(day), 10_000)))
 
-    def read_lifts(self, day, wh):
-        rows = registers(self.lifts, (self.town.midnight(day), wh))
+    def read_lifts(self, day, wh, lifts=None):
+        rows = registers(lifts or self.lifts, (self.town.midnight(day), wh))
         town_rows.store_registers(self.connection, rows, now=self.town.midnight(day))
 
     def day(self, day, wh):
@@ -250,6 +263,46 @@ def test_charges_stay_true_when_an_end_within_a_charged_day_is_recorded(society)
     assert neem.charged()[2] == 0
     assert broken(neem.town) == set()
     assert all(not why.faults for why in neem.town.whys())
+
+
+def test_a_flat_that_is_moved_to_another_society_has_its_share_until_others_bear_it(society):
+    from urja.pipeline.determine import Determine
+
+    neem = society()
+    pine, lifts = neem.society(951, 10)
+    for day, wh in ((0, 0), (1, 0), (2, 600), (3, 600)):
+        neem.read_lifts(day, wh, lifts)
+    neem.day(0, 0)
+    neem.day(1, 900)
+    neem.move(neem.flats[2:], pine, neem.town.midnight(1) + timedelta(hours=1))
+    neem.day(2, 900 + 1000)
+    # Of the day before, the first society still has the share of all three.
+    assert neem.charged() == [3000 + 5000, 3000 + 5000, 3000 + 6000]
+    assert broken(neem.town) == set()
+    Determine().run_once(neem.town.midnight(2) + timedelta(hours=2))
+    assert broken(neem.town) == set()
+    neem.day(3, 900 + 1000)
+    assert neem.charged() == [4500 + 5000, 4500 + 5000, 6000]
+    assert broken(neem.town) == set()
+
+
+def test_an_end_long_ago_shares_the_days_since_among_the_others(society):
+    from urja.pipeline.determine import Determine
+    from urja.usecases.operations import MoveOut, perform
+
+    neem = society()
+    neem.day(0, 0)
+    neem.day(1, 900)
+    now = neem.town.midnight(100)
+    perform(
+        MoveOut(
+            consumer_number="URJ00000003", at=neem.town.midnight(1) - timedelta(hours=12), register_wh=10_000
+        ),
+        recorded_at=now,
+        actor="clerk",
+    )
+    Determine().run_once(now)
+    assert neem.rows()[-1] == (date(2026, 3, 2), 2, 900, [450, 450])
 
 
 def nothing_for_the_last(patch):

@@ -51,7 +51,11 @@ SELECT r.premise_id, r.quantity, r.share, r.day, r.version, r.energy_wh, r.sourc
         OR EXISTS (SELECT FROM journal_history h WHERE h.known_to > r.calculated_at AND (
             h.table_name = 'contracts_agreement' AND h.row_id = m.id
             OR h.table_name = 'contracts_agreement_terms'
-                AND h.row_id IN (SELECT t.id FROM contracts_agreement_terms t WHERE t.agreement_id = m.id))))),
+                AND h.row_id IN (SELECT t.id FROM contracts_agreement_terms t WHERE t.agreement_id = m.id)))))
+    -- A premise that was moved away was inside before.
+    OR EXISTS (SELECT FROM journal_history h JOIN inside i ON i.top = r.premise_id
+            AND i.id IN (h.row_id, (h.row ->> 'parent_id')::bigint)
+        WHERE h.table_name = 'network_premise' AND h.known_to > r.calculated_at),
     EXISTS (SELECT FROM readings_change c JOIN network_service_point s ON s.id = c.service_point_id
         WHERE s.purpose = 'common_area')
 FROM (
@@ -131,8 +135,11 @@ WHERE (premise_id, quantity, share) = (%(premise)s, %(quantity)s, %(share)s) AND
     AND version = coalesce((%(versions)s::jsonb ->> day::text)::int, 1) ORDER BY day
 """
 _PREMISES: LiteralString = """
-SELECT DISTINCT premise_id, quantity, share FROM determinants_common_day
+SELECT DISTINCT premise_id, quantity, share FROM determinants_common_day d
 WHERE %(agreement)s = ANY(agreements) AND day >= %(first)s AND day < %(end)s AND calculated_at <= %(posted)s
+    AND NOT EXISTS (SELECT FROM determinants_common_day n
+        WHERE (n.premise_id, n.quantity, n.share, n.day) = (d.premise_id, d.quantity, d.share, d.day)
+            AND n.version > d.version AND n.calculated_at <= %(posted)s)
 """
 _ENDED: LiteralString = "SELECT valid_to FROM contracts_agreement WHERE id = %s"
 
@@ -152,16 +159,17 @@ def unlike_their_days(
     if not charged and not named:
         return
     # The end that the agreement has now may be another one than when the entry was posted.
-    ends = {date.fromisoformat(one) for each in named for one in each[4:] if isinstance(one, str)}
+    ends = [date.fromisoformat(one) for each in named for one in each[4:] if isinstance(one, str)]
     end = max(ends) if ends else _end_by_registry(connection, agreement_id, billed, through, zone)
     commons = {common for _, versions in terms for version in versions for common in version.commons}
     found = dict.fromkeys((share_of(*common) for common in commons), 0)
     first = first_shared_day(terms, billed)
     for premise, quantity, share, sha256, *more in named:
+        own_end = [date.fromisoformat(one) for one in more if isinstance(one, str)]
         versions = [one for one in more if isinstance(one, dict)]
         given = {
             "agreement": agreement_id, "premise": premise, "quantity": quantity, "share": share, "first": first,
-            "end": end, "versions": json.dumps(versions[0] if versions else {}),
+            "end": own_end[0] if own_end else end, "versions": json.dumps(versions[0] if versions else {}),
         }  # fmt: skip
         days = connection.execute(_PARTS, given).fetchall()
         if hashlib.sha256(b"".join(bytes(digest) for digest, _ in days)).hexdigest() != sha256:

@@ -98,13 +98,15 @@ def of_changed_registry(since: date, now: datetime) -> int:
     """Share again the stored days from `since` on whose agreements, areas or loads have changed; return how many versions are new."""
     stored = 0
     for premise_id in common_days.premises_with_days(since):
-        members = _members(premise_id)
-        again = [
-            (row.shared, row.day)
-            for row in _stored(premise_id, since, now)
-            if weights_on(row.day, members, row.shared.share) != row.weights
-        ]
-        stored += _store(premise_id, again, now)
+        with transaction.atomic():
+            common_days.lock(premise_id)
+            members = _members(premise_id)
+            known = (
+                (row, weights_on(row.day, members, row.shared.share))
+                for row in _stored(premise_id, since, now)
+            )
+            again = [(row, weights) for row, weights in known if weights and weights != row.weights]
+            stored += common_days.share_again(again, now)
     return stored
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import usage
+from urja.apps.billing import look_back, usage
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import operations, queries
@@ -63,7 +63,11 @@ class Determine:
                 taken = changes.oldest(cursor, CHANGES)
             if taken:
                 stored += _of_late_data(taken, apart, problems)
-            stored += common_areas.of_changed_registry(local_day(now - LOOKED_BACK, usage.zone()), now)
+            # Once a local day, and after the rulebook has changed, as far back as any close still corrects.
+            oldest = local_day(now - LOOKED_BACK, usage.zone())
+            if compared != self._compared:
+                oldest = look_back.oldest_compared(oldest)
+            stored += common_areas.of_changed_registry(oldest, now)
             if compared != self._compared or again:
                 stored += _of_other_rules(apart, problems)
         if len(taken) < CHANGES:

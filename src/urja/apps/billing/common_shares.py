@@ -14,7 +14,7 @@ from typing import Any
 from urja.apps.billing import usage
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.common_days import Shared, SharedDay, newest_shares, shares_named
-from urja.apps.determinants.common_places import common_areas_above
+from urja.apps.determinants.common_places import common_areas_above, ever_above
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import QuantityUse
 from urja.core.rating.priced_quantities import share_of
@@ -81,7 +81,7 @@ class CommonShares:
                 shared,
                 hash_of(days),
                 {one.day.isoformat(): one.version for one in days if one.version > 1},
-                self.end,
+                days[-1].day + ONE_DAY if days else self.end,
             )
             for shared, days in self.days.items()
         )
@@ -129,6 +129,7 @@ def shares_of(agreement: Agreement, commons: Collection[tuple[str, str]], elapse
     if not premises:
         return CommonShares({}, names, tuple((quantity, None) for quantity, _ in sorted(commons)))
     days = _whole_days(agreement, elapsed)
+    earlier = set(ever_above([agreement.service_point_id])[agreement.service_point_id]) - premises.keys()
     found: dict[Shared, tuple[SharedDay, ...]] = {}
     lacking = []
     for quantity, share in sorted(commons):
@@ -138,6 +139,13 @@ def shares_of(agreement: Agreement, commons: Collection[tuple[str, str]], elapse
             missing = set(days) - {one.day for one in known}
             if missing:
                 lacking.append((quantity, min(missing)))
+        # A premise that was moved bears its part of earlier common areas until their days are shared without it.
+        for premise_id in sorted(earlier):
+            shared = Shared(premise_id, quantity, share)
+            known = newest_shares(agreement.id, shared, days)
+            own = [one.day for one in known if one.own_wh is not None]
+            if own:
+                found[shared] = tuple(one for one in known if one.day <= own[-1])
     return CommonShares(found, names, tuple(lacking), days.end)
 
 

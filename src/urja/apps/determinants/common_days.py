@@ -129,18 +129,17 @@ def _shared(wanted: WantedDay, counted: Sequence[Evaluated], ends_at: datetime) 
         ]
         for one, value in known
     ]  # fmt: skip
+    is_read = all(one.known_to_at is not None and one.known_to_at >= ends_at for one, _ in known)
+    return _divided(wanted, energy_wh, json.dumps(sources, separators=(",", ":")), is_read=is_read)
+
+
+def _divided(wanted: WantedDay, energy_wh: int, sources: str, *, is_read: bool) -> EvaluatedDay:
     agreements = tuple(sorted(wanted.weights))
     weights = tuple(wanted.weights[id_] for id_ in agreements)
     group = np.zeros(len(weights), np.int64)
     shares = allocate(np.array([energy_wh], np.int64), np.array(weights, np.int64), group)
     return EvaluatedDay(
-        wanted,
-        energy_wh,
-        json.dumps(sources, separators=(",", ":")),
-        agreements,
-        weights,
-        tuple(int(share) for share in shares),
-        all(one.known_to_at is not None and one.known_to_at >= ends_at for one, _ in known),
+        wanted, energy_wh, sources, agreements, weights, tuple(int(share) for share in shares), is_read
     )
 
 
@@ -169,6 +168,28 @@ def store(wanted: Sequence[WantedDay], zone: ZoneInfo, now: datetime) -> int:
                 continue
             if known is None or one.sha256(known.version) != known.sha256:
                 fresh.append((one, 1 if known is None else known.version + 1))
+        _insert(fresh, now)
+    return len(fresh)
+
+
+def share_again(weights: Iterable[tuple["StoredDay", Mapping[int, int]]], now: datetime) -> int:
+    """Store the next versions of newest days of a premise, by other weights; return how many.
+
+    Their energy stays, as readings may be gone by their retention. The caller has the premise's lock.
+    """
+    again = [
+        (
+            _divided(WantedDay(row.shared, row.day, (), by), row.energy_wh, row.sources, is_read=True),
+            row.version + 1,
+        )
+        for row, by in weights
+    ]
+    _insert(again, now)
+    return len(again)
+
+
+def _insert(fresh: Sequence[tuple[EvaluatedDay, int]], now: datetime) -> None:
+    with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO determinants_common_day (premise_id, quantity, share, day, version, energy_wh, sources, agreements,"
             " weights, shares_wh, sha256, calculated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -180,7 +201,6 @@ def store(wanted: Sequence[WantedDay], zone: ZoneInfo, now: datetime) -> int:
                 for one, version in fresh
             ],
         )  # fmt: skip
-    return len(fresh)
 
 
 @dataclass(frozen=True, slots=True)

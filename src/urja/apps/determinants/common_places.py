@@ -24,6 +24,17 @@ WITH RECURSIVE {_COMMON}, up AS (
 )
 SELECT up.place, up.premise, array_agg(c.point ORDER BY c.point) FROM up JOIN common c USING (premise) GROUP BY 1, 2 ORDER BY 1, 2
 """  # noqa: S608 - a constant
+_EVER_ABOVE: Final = """
+WITH RECURSIVE up AS (
+    SELECT s.id AS place, s.premise_id AS premise FROM network.service_point s WHERE s.id = ANY(%(places)s)
+    UNION SELECT up.place, above.id FROM up CROSS JOIN LATERAL (
+        SELECT p.parent_id FROM network.premise p WHERE p.id = up.premise
+        UNION ALL SELECT (h.row ->> 'parent_id')::bigint FROM journal.history h
+        WHERE h.table_name = %(premises)s AND h.row_id = up.premise
+    ) AS above (id) WHERE above.id IS NOT NULL
+)
+SELECT place, array_agg(premise ORDER BY premise) FROM up GROUP BY 1
+"""
 _SHARERS: Final = """
 WITH RECURSIVE inside AS (
     SELECT given.id AS top, given.id FROM unnest(%s::bigint[]) AS given (id)
@@ -43,6 +54,13 @@ def common_areas_above(service_point_ids: Collection[int]) -> dict[int, dict[int
         for place, premise, points in cursor.fetchall():
             found.setdefault(place, {})[premise] = tuple(points)
     return found
+
+
+def ever_above(service_point_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the premises that each service point is in, or was in before premises were moved, its own one too."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVER_ABOVE, {"places": list(service_point_ids), "premises": "network_premise"})
+        return dict(cursor.fetchall())
 
 
 def common_areas_of(premise_ids: Collection[int]) -> dict[int, tuple[int, ...]]:

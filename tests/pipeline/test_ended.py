@@ -264,6 +264,52 @@ def test_days_that_are_closed_a_second_time_are_charged_again(town):
     all_hold(town)
 
 
+def closed_through(town):
+    (day,) = town.connection.execute("SELECT closed_through FROM billing_close").fetchone()
+    return day
+
+
+def test_a_correction_that_was_refused_ends_with_the_end_that_is_undone(town):
+    """The failure is tried again only while there is an end; then the days go on, each charged once."""
+    from tests.pipeline.test_savepoints import failing, lift, plant
+
+    three_days(town)
+    town.register(4, 18.5)
+    town.run(4)
+    gone, known = START + 2 * DAY + timedelta(hours=8), town.midnight(4) + CUT
+    read(town, gone, 14.5)
+    end(town.adopted.agreement_id, gone, known_at=known)
+    plant(town, "books_entry", "NEW.amount_minor > 0")
+    assert post(known + timedelta(minutes=1)).entries == 0
+    assert [one[1] for one in failing()] == ["a correction after the end"]
+    end(town.adopted.agreement_id, None, known_at=known + timedelta(minutes=2))
+    lift(town, "books_entry")
+    post(known + CUT)
+    assert failing() == []
+    assert closed_through(town) == date(2026, 3, 5)
+    town.register(5, 20)
+    assert town.post(5, CUT).closed.days == 1
+    assert charged(town.adopted.agreement_id)["fixed"] == 5 * 500
+    all_hold(town)
+
+
+def test_an_end_that_is_undone_on_its_own_day_leaves_nothing_to_correct(town):
+    from tests.pipeline.test_savepoints import failing
+
+    three_days(town)
+    end(town.adopted.agreement_id, OUT)
+    read(town, OUT, 17.5)
+    post(OUT + timedelta(minutes=2))
+    end(town.adopted.agreement_id, None, known_at=OUT + timedelta(hours=1))
+    town.register(4, 18)
+    assert town.post(4).closed.waiting == 0
+    assert (failing(), closed_through(town)) == ([], date(2026, 3, 5))
+    town.register(5, 20)
+    assert town.post(5).closed.days == 1
+    assert charged(town.adopted.agreement_id) == {"energy": 3000, "fixed": 2500, "duty": 300}
+    all_hold(town)
+
+
 def test_an_end_with_an_older_period_that_cannot_be_rated_waits_alone(town):
     """A price for past days goes by a load that the terms of March do not state; what was posted stands until they do."""
     from tests.pipeline.test_close_terms import by_contracted_kva

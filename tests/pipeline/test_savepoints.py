@@ -142,6 +142,59 @@ def modes_to_change(place):
     return NOW
 
 
+def instalments_to_post(place):
+    from tests.pipeline.test_arrears import owes
+
+    from urja.usecases.operations import AgreeInstalments, perform
+
+    for n, house in enumerate(place.houses, 1):
+        owes(house, (f"B-{n}", "2026-01-15", 6_000, 0))
+        agreed = AgreeInstalments(
+            consumer_number=f"URJ{n:08}", every="day", amount_minor=500, first_due_on=day(1), reason="agreed"
+        )
+        perform(agreed, recorded_at=NOW, actor="officer")
+    return a_day_to_close(place)
+
+
+def settlements_to_make(place):
+    from urja.usecases.operations import MoveOut, perform
+
+    place.now = place.at(1, 12)
+    for n in (1, 2):
+        place.use(1_000, house=n - 1)
+        leaving = MoveOut(consumer_number=f"URJ{n:08}", at=place.now, register_wh=11_000)
+        perform(leaving, recorded_at=place.now + HOUR, actor="clerk")
+    return place.at(2, 9)
+
+
+def ends_known_late(place):
+    """Two days are closed, and then it turns out that both consumers had left in the first."""
+    from tests.pipeline.test_ended import end
+
+    for n in (2, 3):
+        place.now = place.at(n, 0)
+        for house in (0, 1):
+            place.use(1_000, house=house)
+        post(place, place.now + HOUR)
+    for house in place.houses:
+        end(house.agreement_id, place.at(1, 12), known_at=place.at(3, 9))
+    return place.at(3, 10)
+
+
+def reviews_to_end(place):
+    from tests.pipeline.test_reviews import load_rules
+
+    load_rules()
+    for n, wh in enumerate((5_000, 5_000, 5_000, 60_000), 2):
+        for at, used in ((place.at(n - 1, 23), wh), (place.at(n, 0), 0)):
+            place.now = at
+            for house in (0, 1):
+                place.use(used, house=house)
+        post(place, place.now + HOUR)
+    (ends_at,) = place.connection.execute("SELECT max(ends_at) FROM billing_review").fetchone()
+    return ends_at
+
+
 def postings(place):
     return accounts(place, "books_entry WHERE origin = 'engine'")
 
@@ -188,6 +241,22 @@ STEPS = {
         "NEW.agreement_id = {agreement} AND NEW.state = 'done'", "UPDATE",
         partial(of_agreements, source="contracts_agreement_terms WHERE payment_mode = 'postpaid'"),
     ),
+    "instalments": (
+        post, instalments_to_post, "books_entry", "NEW.account_id = {account} AND NEW.line = 'arrears'", "INSERT",
+        partial(accounts, source="books_entry WHERE line = 'arrears'"),
+    ),
+    "the final settlement": (
+        post, settlements_to_make, "billing_final_settlement", "NEW.account_id = {account}", "UPDATE",
+        partial(accounts, source="billing_final_settlement WHERE settled_at IS NOT NULL"),
+    ),
+    "a correction after the end": (
+        post, ends_known_late, "books_entry", "NEW.account_id = {account} AND NEW.amount_minor > 0", "INSERT",
+        partial(accounts, source="books_entry WHERE origin = 'engine' AND amount_minor > 0"),
+    ),
+    "the end of a review": (
+        post, reviews_to_end, "billing_review", "NEW.account_id = {account}", "UPDATE",
+        partial(accounts, source="billing_review WHERE ended_at IS NOT NULL"),
+    ),
 }  # fmt: skip
 
 
@@ -230,6 +299,80 @@ def test_a_failure_is_tried_again_after_a_growing_time(place):
     minutes = [wait / MINUTE for wait in waits]
     assert minutes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]
     assert failure.tries == 12
+
+
+@pytest.mark.parametrize(
+    ("step", "module", "limit"),
+    [
+        ("its decision", "decide", "MAX_ACCOUNTS"),
+        ("the configuration of the meter", "configure", "AT_ONCE"),
+        ("its conversion", "mode_changes", "AT_ONCE"),
+        ("instalments", "instalments", "AT_ONCE"),
+        ("the final settlement", "final_settlements", "AT_ONCE"),
+    ],
+)
+def test_what_waits_takes_no_place_of_a_run(place, monkeypatch, step, module, limit):
+    """A run has one place; after the first run it is the other house's, whichever was first."""
+    stage, prepare, table, of, when, done = STEPS[step]
+    bad, good = place.houses
+    now = prepare(place)
+    before = done(place)
+    plant(place, table, of.format(account=bad.account_id, agreement=bad.agreement_id), when)
+    monkeypatch.setattr(f"urja.pipeline.{module}.{limit}", 1)
+    stage(place, now)
+    stage(place, now)
+    assert done(place) - before == {good.account_id} - before
+    assert len(failing()) == 1
+
+
+def test_a_display_that_fails_does_not_end_the_look_at_all_displays(place, monkeypatch):
+    from urja.pipeline.display import Display
+
+    bad, good = place.houses
+    now = balances_to_write(place)
+    plant(place, "commands_command", f"NEW.account_id = {bad.account_id}")
+    monkeypatch.setattr("urja.pipeline.display.AT_ONCE", 1)
+    stage = Display(ZoneInfo(ZONE))
+    done = [stage.run_once(now, place.wall_ms).done for _ in range(3)]
+    assert (done, accounts(place, "commands_command")) == ([0, 1, 0], {good.account_id})
+
+
+@pytest.mark.parametrize("news", ["paid", "ordered"])
+def test_who_has_news_is_decided_at_once_and_not_when_the_failure_is_tried_again(place, news):
+    from tests.pipeline.test_decide import cut
+
+    from urja.apps.journal.queries import failures
+
+    place.use(0, house=1)
+    cut(place)
+    account = place.houses[0].account_id
+    if news == "ordered":
+        place.pay(2_000)
+        place.go(place.at(1, 10, 3))
+        place.sent()
+        place.report("confirmed")
+        place.go(place.at(1, 10, 4))
+    place.now = place.at(1, 10, 30)
+    place.use(1_000)
+    plant(place, "supply_state", f"NEW.account_id = {account}")
+    for _ in range(4):
+        decide(place, place.now)
+        (failure,) = failures("decide")
+        last, place.now = place.now, failure.again_at
+    place.now = last + MINUTE
+    # Meanwhile the cause is still there: the news is tried, and again after a minute, not after eight.
+    if news == "paid":
+        place.pay(2_000)
+    else:
+        place.order("hold", "safety")
+    post(place, place.now)
+    decide(place, place.now)
+    (failure,) = failures("decide")
+    assert (failure.tries, failure.again_at) == (5, place.now + MINUTE)
+    lift(place, "supply_state")
+    place.go(place.now + MINUTE)
+    assert failing() == []
+    assert place.commands()[-1] == ("connect" if news == "paid" else "disconnect", "queued")
 
 
 def test_what_only_the_end_of_the_transaction_would_refuse_is_refused_in_the_savepoint(place):

@@ -57,6 +57,7 @@ WHERE c.desired IS NOT NULL AND c.desired IS DISTINCT FROM c.actual
     AND (last.state IS NULL OR last.state = 'confirmed'
         OR (last.state = 'failed' AND w.id IS NULL AND v.in_service_at <= %(now)s)
         OR last.ended_at <= %(again)s)
+    AND c.device_id <> ALL(%(waiting)s::bigint[])
 ORDER BY c.device_id, c.item LIMIT %(limit)s
 """
 
@@ -103,7 +104,7 @@ class Configure:
             done = meter_configuration.apply_begun_terms(self._since or now - LOOKED_BACK, now, ACTOR)
             done += sum(
                 apart.run(
-                    _due(now),
+                    _due(now, apart.waiting()),
                     lambda one: ("device", one.device_id),
                     lambda some: _deal_with_all(some, now, wall_ms),
                 )
@@ -118,9 +119,11 @@ def _deal_with_all(some: Sequence[_Due], now: datetime, wall_ms: int) -> int:
     return len(some)
 
 
-def _due(now: datetime) -> list[_Due]:
+def _due(now: datetime, waiting: Sequence[int]) -> list[_Due]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"now": now, "again": now - AGAIN_AFTER, "limit": AT_ONCE})
+        cursor.execute(
+            _DUE, {"now": now, "again": now - AGAIN_AFTER, "waiting": list(waiting), "limit": AT_ONCE}
+        )
         return [
             _Due(device, place, account, ConfigurationItem(item), *rest)
             for device, place, account, item, *rest in cursor.fetchall()

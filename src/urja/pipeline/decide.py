@@ -131,13 +131,14 @@ def decide_due(now: datetime, wall_ms: int | None = None, *, only_changed: bool 
     # A service that became ill calls back the disconnections under way, so their accounts are decided at once.
     apart = Savepoints.of("decide", "its decision", now)
     urgent = ordered | inbox.account_ids | set(account_states.with_cuts_under_way() if changed else ())
-    # Changes of an account that fails are removed with the others': it is decided again by its failure.
-    urgent |= set(apart.due())
-    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms, apart)
-    # After the decisions: if the run dies before this, the next one finds the same changes.
+    _decide_all(sorted(urgent), moment, report, inbox.credited_wall_ms, apart, at_once=True)
+    # After the decisions: if the run dies before this, the next one finds the same changes. Those of an account that
+    # fails are removed with the others': its failure brings it back, after a minute at first. Kept ones would fill the
+    # inbox, and each run would try the account again.
     account_states.remove_changes(inbox)
+    _decide_all(sorted(apart.due()), moment, report, {}, apart)
     if not only_changed:
-        due = account_states.due(now, MAX_ACCOUNTS)
+        due = account_states.due(now, MAX_ACCOUNTS, apart.waiting())
         report.full = len(due) == MAX_ACCOUNTS
         _decide_all(due, moment, report, {}, apart)
         report.counts["cuts"] += vacancies.disconnect_vacant(moment)
@@ -154,6 +155,8 @@ def _decide_all(
     report: DecisionRun,
     recorded_wall_ms: Mapping[int, int],
     apart: Savepoints,
+    *,
+    at_once: bool = False,
 ) -> None:
     for some in batched(account_ids, AT_ONCE):
         for done in apart.run(
@@ -161,6 +164,7 @@ def _decide_all(
             lambda one: ("account", one),
             lambda ids: _decide_some(ids, moment, recorded_wall_ms),
             commits_itself=True,
+            at_once=at_once,
         ):
             report.accounts += done.accounts
             report.counts += done.counts

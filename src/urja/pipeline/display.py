@@ -57,7 +57,7 @@ LEFT JOIN LATERAL (
 WHERE (%(accounts)s::bigint[] IS NULL OR s.account_id = ANY(%(accounts)s::bigint[]))
     AND (last.issued_at IS NULL OR last.issued_at < %(today)s OR credit.posted_at > last.issued_at
         OR s.since_at > last.issued_at)
-    AND s.account_id <> ALL(%(in_hand)s::bigint[])
+    AND s.account_id <> ALL(%(left_out)s::bigint[])
     AND NOT EXISTS (
         SELECT FROM supply.reconnection r LEFT JOIN commands.command c ON c.id = r.command_id
         WHERE r.account_id = s.account_id AND r.closed_at IS NULL AND c.ended_at IS NULL
@@ -120,14 +120,17 @@ class Display:
         in_hand = account_states.credited()
         whole = self._whole_day != today
         apart = Savepoints.of("display", "writing the balance", now)
-        due = _due(today, None if whole else [*self._news(), *self._put_off, *apart.due()], in_hand)
+        waiting = apart.waiting()
+        chosen = None if whole else [*self._news(), *self._put_off, *apart.due()]
+        due = _due(today, chosen, [*in_hand, *waiting])
         given = sum(
             apart.run(
                 due, lambda one: ("account", one.account_id), lambda some: self._give(some, now, wall_ms)
             )
         )
-        if len(due) < AT_ONCE or not given:
-            # All due accounts were handled. A run that was full does not move on, so that the rest is found again.
+        if len(due) < AT_ONCE or not (given or apart.waiting() != waiting):
+            # All due accounts were handled. A run that was full does not move on, so that the rest is found again: the
+            # next run leaves out what was written, and what has failed.
             self._whole_day, self._decision, self._since, self._put_off = today, newest_decision, now, in_hand
         return Report(given, held=list(map(str, apart.known.values())))
 
@@ -166,11 +169,13 @@ def _newest_decision() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _due(today: datetime, accounts: Iterable[int] | None, in_hand: Sequence[int]) -> list[_Due]:
+def _due(today: datetime, accounts: Iterable[int] | None, left_out: Sequence[int]) -> list[_Due]:
     # None means all accounts, an empty list none.
     chosen = None if accounts is None else list(accounts)
     if chosen == []:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"accounts": chosen, "in_hand": list(in_hand), "today": today, "limit": AT_ONCE})
+        cursor.execute(
+            _DUE, {"accounts": chosen, "left_out": list(left_out), "today": today, "limit": AT_ONCE}
+        )
         return [_Due(*row) for row in cursor.fetchall()]

@@ -42,7 +42,7 @@ ORDER BY a.id
 
 _CHANGED = """
 SELECT c.agreement_id FROM billing.close c JOIN contracts.agreement a ON a.id = c.agreement_id
-WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >= %(oldest)s AND (
+WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >= %(oldest)s AND a.valid_to <= %(now)s AND (
     EXISTS (
         SELECT FROM billing.rated r LEFT JOIN readings.accrual x
             ON x.agreement_id = r.agreement_id AND x.period = r.period_start
@@ -82,7 +82,7 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
     done, apart = EndedResult(), Savepoints.of("post", "a correction after the end", now)
     moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
     # Once a bucket is checked for the day, nothing else names those that were refused then.
-    for bucket, ids in groupby(sorted({*moved, *apart.due()}), key=bucket_of):
+    for bucket, ids in groupby(sorted({*moved, *_to_try_again(apart)}), key=bucket_of):
         with transaction.atomic():
             locking.lock_bucket(bucket)
             # Under the bucket's lock: the values compared and the differences posted belong together.
@@ -91,12 +91,28 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
     for bucket in _unchecked_buckets(today):
         with transaction.atomic():
             locking.lock_bucket(bucket)
-            _settle_all(bucket, _changed(bucket, today), now, cutoff, done, apart)
+            _settle_all(bucket, _changed(bucket, today, now), now, cutoff, done, apart)
             # In the same transaction as the bucket's mark, so that a run that dies repeats all of it.
             unmetered_service_points.open_inspections(bucket, now)
             unread_removals.open_inspections(bucket, now, cutoff)
             books.record_ended_check(bucket, today)
     return done
+
+
+def _to_try_again(apart: Savepoints) -> list[int]:
+    """Return the ended agreements that are to be tried again.
+
+    Failures of those that go on again are removed: the daily close corrects them.
+    """
+    if not apart.known:
+        return []
+    known = [number for _, number in apart.known]
+    ended = _ids(
+        "SELECT id FROM contracts.agreement WHERE id = ANY(%(ids)s) AND valid_to <= %(now)s",
+        {"ids": known, "now": apart.now},
+    )
+    apart.remove(("agreement", one) for one in set(known).difference(ended))
+    return apart.due()
 
 
 def _settle_all(
@@ -152,11 +168,14 @@ _KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agree
 """Names in the journal's history of the tables that `_CHANGED` looks up."""
 
 
-def _changed(bucket: int, today: date) -> list[int]:
+def _changed(bucket: int, today: date, now: datetime) -> list[int]:
     # The corrections themselves go as far back as the policy of each agreement says.
     reached = min(usage.oldest_corrected(today), look_back.oldest_compared(today))
     oldest = midnight(reached, usage.zone())
-    return _ids(_CHANGED, {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, **_KEPT_OF})
+    return _ids(
+        _CHANGED,
+        {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, "now": now, **_KEPT_OF},
+    )
 
 
 def _ids(statement: str, parameters: JsonObject) -> list[int]:

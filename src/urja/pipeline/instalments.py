@@ -73,8 +73,14 @@ class _Due(NamedTuple):
 
 def post_due(now: datetime) -> int:
     """Post every instalment that is due by a closed day; return how many. A second run at the same time posts none."""
-    due = sorted(_due("ORDER BY p.id LIMIT %(limit)s", limit=AT_ONCE))
     apart = Savepoints.of("post", "instalments", now)
+    due = sorted(
+        _due(
+            "AND p.account_id <> ALL(%(waiting)s::bigint[]) ORDER BY p.id LIMIT %(limit)s",
+            waiting=apart.waiting(),
+            limit=AT_ONCE,
+        )
+    )
     return sum(
         count
         for bucket, of_bucket in groupby(due, key=lambda one: bucket_of(one.id))

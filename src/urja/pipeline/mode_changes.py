@@ -8,6 +8,7 @@ waiting. An agreement becomes prepaid only once the day before is closed: what w
 on the new balance. A provisional close does not say that: the row waits for the read, and is refused if none comes.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,6 +33,7 @@ _TURNS: Final = """
 SELECT turn.id FROM contracts.mode_change m CROSS JOIN LATERAL (
     SELECT r.id, row_number() OVER (ORDER BY r.position) AS number FROM contracts.mode_change_row r
     WHERE r.mode_change_id = m.id AND r.state = 'waiting' AND r.told_at IS NOT NULL
+        AND r.id <> ALL(%(waiting)s::bigint[])
         AND (m.payment_mode = 'postpaid' OR m.effective_at <= %(overdue)s OR EXISTS (
             SELECT FROM contracts.agreement a LEFT JOIN billing.close c ON c.agreement_id = a.id
             WHERE a.id = r.agreement_id AND (a.valid_from >= m.effective_at OR c.ended_at IS NOT NULL
@@ -51,7 +53,7 @@ def run_once(now: datetime) -> Report:
     # One by one: a kill leaves each row either converted or waiting.
     ended = [
         state
-        for row_id in _turns(now)
+        for row_id in _turns(now, apart.waiting())
         for state in apart.run([row_id], lambda one: ("row", one), lambda one: convert(one[0], now))
     ]
     converted = sum(state == ModeChangeState.DONE for state in ended)
@@ -62,10 +64,10 @@ def run_once(now: datetime) -> Report:
     )
 
 
-def _turns(now: datetime) -> list[int]:
+def _turns(now: datetime, waiting: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
         overdue = now - timedelta(days=PATIENCE_DAYS)
-        cursor.execute(_TURNS, {"limit": AT_ONCE, "now": now, "overdue": overdue})
+        cursor.execute(_TURNS, {"limit": AT_ONCE, "now": now, "overdue": overdue, "waiting": list(waiting)})
         return [row_id for (row_id,) in cursor.fetchall()]
 
 

@@ -59,6 +59,13 @@ class Savepoints:
         """Return the numbers of the subjects that are to be tried again."""
         return [number for (_, number), one in self.known.items() if one.again_at <= self.now]
 
+    def waiting(self) -> list[int]:
+        """Return the numbers of the subjects that are not to be tried again yet.
+
+        A statement that finds a limited number of members leaves them out: they would take the others' places.
+        """
+        return [number for (_, number), one in self.known.items() if one.again_at > self.now]
+
     def run[Member, Result](
         self,
         members: Sequence[Member],
@@ -66,14 +73,17 @@ class Savepoints:
         work: Callable[[list[Member]], Result],
         *,
         commits_itself: bool = False,
+        at_once: bool = False,
     ) -> list[Result]:
         """Do work for members, those left out that are not to be tried again yet; return what each group of them has given.
+
+        With `at_once` none is left out, because each has news. Where it fails again its intervals begin again.
 
         Work is given all members of a subject together, in their order. It is done again for halves where it fails, so all
         that it changes beside the database is in its result. Work that `commits_itself` keeps no lock of one account while
         it works on another; only where it fails the halves are savepoints.
         """
-        ready = [one for one in members if self._is_ready(subject(one))]
+        ready = [one for one in members if at_once or self._is_ready(subject(one))]
         if not ready:
             return []
         outer = connection.in_atomic_block
@@ -85,25 +95,32 @@ class Savepoints:
         except OWN_ERRORS as error:
             subjects = list(dict.fromkeys(map(subject, ready)))
             if len(subjects) == 1 and not commits_itself:
-                self._failed(subjects[0], error)
+                self._failed(subjects[0], error, restarts=at_once)
                 return []
             if commits_itself:
-                return self.run(ready, subject, work)
+                return self.run(ready, subject, work, at_once=at_once)
             first = set(subjects[: len(subjects) // 2])
             halves = (
                 [one for one in ready if subject(one) in first],
                 [one for one in ready if subject(one) not in first],
             )
-            return [each for half in halves for each in self.run(half, subject, work)]
+            return [each for half in halves for each in self.run(half, subject, work, at_once=at_once)]
         if self.known:
-            self._succeeded(map(subject, ready))
+            self.remove(map(subject, ready))
         return [result]
+
+    def remove(self, subjects: Iterable[Subject]) -> None:
+        """Remove the failures of subjects that have succeeded, or for which nothing is to be done any more."""
+        if ended := {one for one in subjects if one in self.known}:
+            failures.remove(self.stage, self.step, ended)
+            for one in ended:
+                del self.known[one]
 
     def _is_ready(self, subject: Subject) -> bool:
         known = self.known.get(subject)
         return known is None or known.again_at <= self.now
 
-    def _failed(self, subject: Subject, error: Exception) -> None:
+    def _failed(self, subject: Subject, error: Exception, *, restarts: bool) -> None:
         # Without the place in the database's functions, which follows in lines of its own.
         text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         # Not as `exc_info`: a renderer that shows local variables would query the database for them.
@@ -111,13 +128,9 @@ class Savepoints:
         log.error(
             "held back", stage=self.stage, step=self.step, subject=" ".join(map(str, subject)), trace=trace
         )
-        self.known[subject] = failures.record(self.stage, self.step, subject, text, self.now)
-
-    def _succeeded(self, subjects: Iterable[Subject]) -> None:
-        if ended := {one for one in subjects if one in self.known}:
-            failures.remove(self.stage, self.step, ended)
-            for one in ended:
-                del self.known[one]
+        self.known[subject] = failures.record(
+            self.stage, self.step, subject, text, self.now, restarts=restarts
+        )
 
 
 def _check_deferred() -> None:

@@ -29,6 +29,7 @@ WHERE g.valid_from <= %(now)s AND (g.valid_to IS NULL OR g.valid_to > %(now)s)
     AND (SELECT v.in_service_at <= %(now)s FROM assets.supply_in_service v
         WHERE v.service_point_id = g.service_point_id)
     AND NOT EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = g.id AND o.holds_charges)
+    AND g.account_id <> ALL(%(waiting)s::bigint[])
 )
 SELECT account_id FROM due LIMIT %(limit)s
 """  # noqa: S608 - constants of this module
@@ -82,10 +83,10 @@ def remove_changes(changes: Changes) -> None:
             cursor.execute("DELETE FROM supply_changed WHERE id = ANY(%s)", [list(changes.ids)])
 
 
-def due(now: datetime, limit: int) -> list[int]:
-    """Return up to `limit` accounts to decide at an instant (UTC), by one statement over all."""
+def due(now: datetime, limit: int, waiting: Sequence[int] = ()) -> list[int]:
+    """Return up to `limit` accounts to decide at an instant (UTC), by one statement over all but those `waiting`."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"now": now, "limit": limit})
+        cursor.execute(_DUE, {"now": now, "limit": limit, "waiting": list(waiting)})
         return [account_id for (account_id,) in cursor.fetchall()]
 
 

@@ -305,6 +305,25 @@ def test_an_end_long_ago_shares_the_days_since_among_the_others(society):
     assert neem.rows()[-1] == (date(2026, 3, 2), 2, 900, [450, 450])
 
 
+def test_readings_that_come_too_late_for_another_version_break_no_law(society):
+    from urja.pipeline.determine import Determine
+
+    neem = society()
+    neem.day(0, 0)
+    midnight = neem.town.midnight(0)
+    counted = blocks(neem.lifts, *((midnight + n * HALF_HOUR, 25) for n in range(24)))
+    town_rows.store_blocks(neem.connection, counted, now=midnight + timedelta(hours=13))
+    neem.read_flats(1)
+    neem.town.run(1, timedelta(minutes=61))
+    now = neem.town.midnight(100)
+    late = registers(neem.lifts, (neem.town.midnight(1), 900))
+    late["received_at"] = int(now.timestamp() * 1000)
+    town_rows.store_registers(neem.connection, late, now=now)
+    Determine().run_once(now + timedelta(hours=2))
+    assert [row[1:3] for row in neem.rows()] == [(1, 600)]
+    assert broken(neem.town) == set()
+
+
 def nothing_for_the_last(patch):
     """The shares are rounded down, and no agreement has the rest."""
     from urja.apps.determinants import common_days

@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from zoneinfo import ZoneInfo
 
-from urja.apps.determinants.common_days import Shared, day_hash, energy_of_day
+from urja.apps.determinants.common_days import COUNTED, Shared, counted_on, day_hash
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import Tariff
 from urja.core.rating.bills import first_shared_day
@@ -23,8 +23,12 @@ from urja.core.rating.priced_quantities import is_own_part, share_of
 from urja.laws.connections import Connection
 
 _INSIDE: LiteralString = """
-RECURSIVE inside AS (
-    SELECT DISTINCT premise_id AS top, premise_id AS id FROM determinants_common_day
+RECURSIVE asked AS MATERIALIZED (
+    SELECT d.*, d.day::timestamp AT TIME ZONE %(zone)s AS begins_at, (d.day + 1)::timestamp AT TIME ZONE %(zone)s AS ends_at
+    FROM determinants_common_day d WHERE %(since)s::timestamptz IS NULL OR d.calculated_at > %(since)s
+),
+inside AS (
+    SELECT DISTINCT premise_id AS top, premise_id AS id FROM asked
     UNION ALL SELECT i.top, p.id FROM inside i JOIN network_premise p ON p.parent_id = i.id
 ),
 member AS (
@@ -38,7 +42,7 @@ member AS (
 """
 _DAYS: LiteralString = f"""
 WITH {_INSIDE}
-SELECT r.premise_id, r.quantity, r.share, r.day, r.version, r.energy_wh, r.sources, r.agreements, r.weights, r.shares_wh, r.sha256,
+SELECT r.premise_id, r.quantity, r.share, r.day, r.version, r.energy_wh, r.sources, r.agreements, r.weights, r.shares_wh, r.sha256, r.calculated_at,
     r.version = max(r.version) OVER (PARTITION BY r.premise_id, r.quantity, r.share, r.day),
     (SELECT coalesce(json_object_agg(m.id, w.weight), '{{}}') FROM member m CROSS JOIN LATERAL (
         SELECT CASE r.share WHEN 'flat' THEN 1 WHEN 'area' THEN t.carpet_area_dm2 ELSE t.sanctioned_load_w END AS weight
@@ -58,11 +62,19 @@ SELECT r.premise_id, r.quantity, r.share, r.day, r.version, r.energy_wh, r.sourc
         WHERE h.table_name = 'network_premise' AND h.known_to > r.calculated_at),
     EXISTS (SELECT FROM readings_change c JOIN network_service_point s ON s.id = c.service_point_id
         WHERE s.purpose = 'common_area')
-FROM (
-    SELECT d.*, d.day::timestamp AT TIME ZONE %(zone)s AS begins_at, (d.day + 1)::timestamp AT TIME ZONE %(zone)s AS ends_at
-    FROM determinants_common_day d
-) r ORDER BY r.premise_id, r.quantity, r.share, r.day, r.version
+FROM asked r ORDER BY r.premise_id, r.quantity, r.share, r.day, r.version
 """
+_LATE: LiteralString = """
+SELECT EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = ANY(%(points)s) AND i.received_at >= %(since)s
+        AND i.start_at < %(ends)s AND i.start_at >= %(ends)s - interval '62 days')
+    OR EXISTS (SELECT FROM readings_register g WHERE g.service_point_id = ANY(%(points)s) AND g.received_at >= %(since)s
+        AND (g.read_at <= %(ends)s OR %(closing)s::bigint IS NULL OR g.read_at < to_timestamp(%(closing)s::bigint)))
+"""
+_TOGETHER: Final = 1000
+"""Days that are calculated together."""
+_COMMITTED_WITHIN: Final = timedelta(hours=1)
+_STANDS_AFTER: Final = timedelta(days=61)
+"""The stage `determine` makes other versions of a day until 62 days after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class _Day:
     weights: list[int]
     shares_wh: list[int]
     sha256: bytes
+    calculated_at: datetime
     newest: bool
     registry: dict[str, int]
     """The weights that the registry has now, by agreement."""
@@ -93,30 +106,77 @@ class _Day:
         return Shared(self.premise_id, self.quantity, self.share)
 
 
-def examine(connection: Connection, zone: str) -> Iterator[str]:
-    """Yield the days of common areas that are not shared whole and once, by the weights and the energy of the day."""
-    local = ZoneInfo(zone)
+def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]:
+    """Yield the days of common areas that are not shared whole and once, by the weights and the energy of the day.
+
+    With `proven`, only those that were calculated since the cut of that head.
+    """
+    # A close that began before the cut may have been committed after it.
+    (since,) = connection.execute(
+        "SELECT max(cut_at) - interval '1 hour' FROM proofs_period WHERE number = %s", [proven]
+    ).fetchone() or (None,)
+    days = [_Day(*row) for row in connection.execute(_DAYS, {"zone": zone, "since": since}).fetchall()]
+    for n in range(0, len(days), _TOGETHER):
+        together = days[n : n + _TOGETHER]
+        for one in together:
+            yield from _by_itself(one)
+        yield from _by_readings(connection, [one for one in together if one.newest], ZoneInfo(zone))
+
+
+def _by_itself(one: _Day) -> Iterator[str]:
+    columns = one.agreements, one.weights, one.shares_wh
+    if day_hash(one.shared, one.day, one.version, one.energy_wh, one.sources, columns) != bytes(one.sha256):
+        yield f"{one.name} are not what their hash was taken over"
+    if sum(one.shares_wh) != one.energy_wh or one.shares_wh != _by_largest_remainder(one):
+        yield f"{one.name} used {one.energy_wh} Wh, shared as {one.shares_wh} by weights {one.weights}"
+    weights = {int(id_): weight for id_, weight in one.registry.items()}
+    if (
+        one.newest
+        and weights != dict(zip(one.agreements, one.weights, strict=True))
+        and not one.registered_since
+    ):
+        yield f"{one.name} are shared by weights {one.weights} of {one.agreements}, the registry has {weights}"
+
+
+def _by_readings(connection: Connection, days: Sequence[_Day], zone: ZoneInfo) -> Iterator[str]:
+    """Yield the days whose readings come to another energy, unless these wait or came too late for another version."""
+    sources = [json.loads(one.sources) for one in days]
+    asked = {(point, one.day) for one, known in zip(days, sources, strict=True) for point, *_ in known}
     with connection.cursor() as cursor:
-        for row in connection.execute(_DAYS, {"zone": zone}).fetchall():
-            one = _Day(*row)
-            columns = one.agreements, one.weights, one.shares_wh
-            if day_hash(one.shared, one.day, one.version, one.energy_wh, one.sources, columns) != bytes(
-                one.sha256
-            ):
-                yield f"{one.name} are not what their hash was taken over"
-            if sum(one.shares_wh) != one.energy_wh or one.shares_wh != _by_largest_remainder(one):
-                yield f"{one.name} used {one.energy_wh} Wh, shared as {one.shares_wh} by weights {one.weights}"
-            if not one.newest:
-                continue
-            weights = {int(id_): weight for id_, weight in one.registry.items()}
-            if weights != dict(zip(one.agreements, one.weights, strict=True)) and not one.registered_since:
-                yield f"{one.name} are shared by weights {one.weights} of {one.agreements}, the registry has {weights}"
-            points = [point for point, *_ in json.loads(one.sources)]
-            intervals = sum(count for _, _, count, *_ in json.loads(one.sources))
-            energy_wh, known = energy_of_day(cursor, points, one.quantity, one.day, local)
-            # Intervals may be gone by their retention.
-            if energy_wh != one.energy_wh and not one.readings_wait and known >= intervals:
-                yield f"{one.name} used {one.energy_wh} Wh, their readings come to {energy_wh}"
+        counted = counted_on(cursor, asked, zone)
+    for one, known in zip(days, sources, strict=True):
+        found = [counted[point, one.day] for point, *_ in known if (point, one.day) in counted]
+        values = [(each.values_by_name.get(COUNTED[one.quantity]), each.intervals) for each in found]
+        energy_wh = sum(value.value for value, _ in values if value is not None)
+        intervals = sum(number for value, number in values if value is not None)
+        # Intervals may be gone by their retention.
+        if (
+            energy_wh == one.energy_wh
+            or one.readings_wait
+            or intervals < sum(count for _, _, count, *_ in known)
+        ):
+            continue
+        if not _came_too_late(connection, one, known, zone):
+            yield f"{one.name} used {one.energy_wh} Wh, their readings come to {energy_wh}"
+
+
+def _came_too_late(
+    connection: Connection, one: _Day, sources: Sequence[Sequence[Any]], zone: ZoneInfo
+) -> bool:
+    """Return whether readings that a day rests on came when no other version of it was made any more."""
+    ends_at = midnight(one.day + ONE_DAY, zone)
+    closing = [
+        read_at for *_, reads, _ in sources for _, read_at, *_ in reads if read_at >= ends_at.timestamp()
+    ]
+    given = {
+        "points": [point for point, *_ in sources],
+        "ends": ends_at,
+        # The first read at or after the end closes what is before it; later ones say nothing of that time.
+        "closing": min(closing, default=None),
+        "since": max(one.calculated_at - _COMMITTED_WITHIN, midnight(one.day + _STANDS_AFTER, zone)),
+    }
+    (late,) = connection.execute(_LATE, given).fetchone() or (False,)
+    return bool(late)
 
 
 def _by_largest_remainder(one: _Day) -> list[int]:

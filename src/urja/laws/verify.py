@@ -252,7 +252,7 @@ def findings(
             (
                 "common_is_shared",
                 "what common areas used on a day is shared whole and once, by the weights of the day",
-                common_areas_law.examine(connection, zone),
+                common_areas_law.examine(connection, zone, proven),
             ),
         ]
     if expected is not None:

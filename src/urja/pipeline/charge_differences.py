@@ -489,6 +489,7 @@ def _changed_period_differences(
     energies_wh = _energies_wh(ids, periods)
     cuts_wh = _cuts_wh(ids, periods, [basis for *_, basis in found])
     demands = _earlier_demands([agreement.id for agreement, *_, basis in found if basis.ratchets])
+    shared = _shared_otherwise(found)
     for agreement, rated, period, basis in found:
         energy_wh = energies_wh.get(
             (agreement.id, period.first), rated.billed_value if basis.billed.days else 0
@@ -503,7 +504,7 @@ def _changed_period_differences(
             as_rated != as_known
             or cut != cuts_wh.get((agreement.id, period.first), {})
             or _measured_otherwise(basis, rated, demands.get(agreement.id, ()))
-            or _shared_otherwise(agreement, basis, rated)
+            or (agreement.id, rated.period_start) in shared
         )
         asked.setdefault(period, []).append((agreement, changed))
         causes[period, agreement.id] = _cause(as_rated, as_known)
@@ -548,15 +549,21 @@ def _measured_otherwise(basis: Basis, rated: billing.Rated, earlier: Iterable[Ea
     )
 
 
-def _shared_otherwise(agreement: Agreement, basis: Basis, rated: billing.Rated) -> bool:
-    """Return whether an agreement's newest shares of common areas are not those that its charged days were rated by."""
-    if not basis.commons:
-        return False
-    shares = common_shares.shares_of(agreement, basis.commons, basis.shared_days(rated.through))
-    if shares.lacking:
-        return False
-    known = shares.values(Period(basis.billed.first, rated.through))
-    return any(rated.measured_totals.get(name) != own_wh for name, own_wh in known.items())
+def _shared_otherwise(
+    known: Sequence[tuple[Agreement, billing.Rated, Period, Basis]],
+) -> set[tuple[int, date]]:
+    """Return the agreements and periods whose newest shares of common areas are not those that charged days were rated by."""
+    sharing = [(agreement, rated, basis) for agreement, rated, _, basis in known if basis.commons]
+    if not sharing:
+        return set()
+    sums = common_shares.sums_of(
+        [(agreement, basis.commons, basis.shared_days(rated.through)) for agreement, rated, basis in sharing]
+    )
+    return {
+        (agreement.id, rated.period_start)
+        for (agreement, rated, _), own in zip(sharing, sums, strict=True)
+        if own is not None and any(rated.measured_totals.get(name) != wh for name, wh in own.items())
+    }
 
 
 def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:

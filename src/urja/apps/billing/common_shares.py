@@ -13,7 +13,7 @@ from typing import Any
 
 from urja.apps.billing import usage
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.determinants.common_days import Shared, SharedDay, newest_shares, shares_named
+from urja.apps.determinants.common_days import Shared, SharedDay, newest_shares, newest_sums, shares_named
 from urja.apps.determinants.common_places import common_areas_above, ever_above
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import QuantityUse
@@ -147,6 +147,37 @@ def shares_of(agreement: Agreement, commons: Collection[tuple[str, str]], elapse
             if own:
                 found[shared] = tuple(one for one in known if one.day <= own[-1])
     return CommonShares(found, names, tuple(lacking), days.end)
+
+
+def sums_of(
+    asked: Sequence[tuple[Agreement, Collection[tuple[str, str]], Period]],
+) -> list[dict[str, int] | None]:
+    """Return each agreement's newest parts of its common quantities on some days by name, in Wh, all by one query.
+
+    None where a day is not shared yet. The days and premises are those of `shares_of`.
+    """
+    points = {agreement.service_point_id for agreement, *_ in asked}
+    areas, ever = common_areas_above(points), ever_above(points)
+    wanted = [
+        (n, agreement, Shared(premise_id, quantity, share), _whole_days(agreement, elapsed))
+        for n, (agreement, commons, elapsed) in enumerate(asked)
+        for quantity, share in sorted(commons)
+        for premise_id in ever[agreement.service_point_id]
+    ]
+    found: list[dict[str, int] | None] = [
+        {share_of(*common): 0 for common in commons} if agreement.service_point_id in areas else None
+        for agreement, commons, _ in asked
+    ]
+    sums = newest_sums([(agreement.id, shared, days) for _, agreement, shared, days in wanted])
+    for (n, agreement, shared, days), (stored, own_wh) in zip(wanted, sums, strict=True):
+        known = found[n]
+        if known is None:
+            continue
+        if shared.premise_id in areas[agreement.service_point_id] and stored < days.days:
+            found[n] = None
+        else:
+            known[share_of(shared.quantity, shared.share)] += own_wh
+    return found
 
 
 def named_shares(

@@ -5,7 +5,7 @@ day alone, so that days sum to the register's advance.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
@@ -85,11 +85,7 @@ def evaluate_days(cursor: Cursor, wanted: Sequence[WantedDay], zone: ZoneInfo) -
     A common area counts while it has a meter. Where none has, nothing is to be shared, and the energy is zero. A day on which
     meters stand and none counts the quantity is left out.
     """
-    asked = {(point, one.day) for one in wanted for point in one.service_points}
-    found = {
-        (one.wanted.agreement_id, one.wanted.as_of): one
-        for one in evaluate(cursor, [_of_day(point, day) for point, day in sorted(asked)], zone)
-    }
+    found = counted_on(cursor, {(point, one.day) for one in wanted for point in one.service_points}, zone)
     days = (
         _shared(
             one,
@@ -101,16 +97,12 @@ def evaluate_days(cursor: Cursor, wanted: Sequence[WantedDay], zone: ZoneInfo) -
     return [day for day in days if day is not None]
 
 
-def energy_of_day(
-    cursor: Cursor, service_point_ids: Sequence[int], quantity: str, day: date, zone: ZoneInfo
-) -> tuple[int, int]:
-    """Return what service points counted of a common quantity on a day, in Wh, and how many intervals there are."""
-    found = evaluate(cursor, [_of_day(point, day) for point in service_point_ids], zone)
-    known = [(one.values_by_name.get(COUNTED[quantity]), one.intervals) for one in found]
-    return (
-        sum(value.value for value, _ in known if value is not None),
-        sum(intervals for value, intervals in known if value is not None),
-    )
+def counted_on(
+    cursor: Cursor, asked: Collection[tuple[int, date]], zone: ZoneInfo
+) -> dict[tuple[int, date], Evaluated]:
+    """Return what service points counted on local days, all together; a point without a meter on a day is left out."""
+    found = evaluate(cursor, [_of_day(point, day) for point, day in sorted(asked)], zone)
+    return {(one.wanted.agreement_id, one.wanted.as_of): one for one in found}
 
 
 def _of_day(service_point_id: int, day: date) -> Wanted:
@@ -317,3 +309,26 @@ def _shares(
             SharedDay(day, version, bytes(sha256), *values)
             for day, version, sha256, *values in cursor.fetchall()
         )
+
+
+_SUMS: Final = """
+SELECT s.days, s.own_wh FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::date[], %s::date[])
+    WITH ORDINALITY AS w (agreement, premise, quantity, share, first, "end", n)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days, coalesce(sum(newest.own_wh), 0)::bigint AS own_wh FROM (
+        SELECT DISTINCT ON (day) shares_wh[array_position(agreements, w.agreement)] AS own_wh FROM determinants_common_day
+        WHERE (premise_id, quantity, share) = (w.premise, w.quantity, w.share) AND day >= w.first AND day < w."end"
+        ORDER BY day, version DESC
+    ) AS newest
+) AS s ORDER BY w.n
+"""
+
+
+def newest_sums(asked: Sequence[tuple[int, Shared, Period]]) -> list[tuple[int, int]]:
+    """Return for each agreement how many of its days are stored, and the sum of its newest parts of them in Wh."""
+    if not asked:
+        return []
+    rows = [(agreement_id, *shared, days.first, days.end) for agreement_id, shared, days in asked]
+    with connection.cursor() as cursor:
+        cursor.execute(_SUMS, [list(column) for column in zip(*rows, strict=True)])
+        return [(stored, own_wh) for stored, own_wh in cursor.fetchall()]

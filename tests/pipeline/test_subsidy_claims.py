@@ -129,9 +129,10 @@ def test_what_is_closed_after_a_claim_was_final_is_in_the_next_one(march):
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("sum(greatest(-e.amount_minor, 0))", "0"),
+        ("sum(greatest(-amount_minor, 0))", "0"),
         ("'receivable:%%'", "'revenue:%%'"),
         ("e.contra_id = c.id", "e.contra_id = c.id AND e.accounting_month < '2026-03-01'"),
+        ("month', m.period_start)", "month', m.period_start + 60)"),
     ],
 )
 def test_a_claim_of_something_else_than_the_receivable_breaks_the_law(march, monkeypatch, right, wrong):
@@ -144,6 +145,46 @@ def test_a_claim_of_something_else_than_the_receivable_breaks_the_law(march, mon
     assert right in law.CLAIMED
     monkeypatch.setattr(law, "CLAIMED", law.CLAIMED.replace(right, wrong))
     assert not march.laws()["subsidy_claims"]
+    assert broken_since(march.connection, 0)
+    batch = march.connection.execute("SELECT last_batch FROM books_bucket").fetchone()[0]
+    assert not broken_since(march.connection, batch), "what is proven is not read again"
+    assert broken_since(march.connection, batch - 1)
+
+
+def broken_since(connection, proven):
+    from urja.laws import subsidy_claims as law
+
+    return list(law.examine(connection, 7, proven, ZONE))
+
+
+MONTHS_OF_ENTRIES = """
+SET session_replication_role = replica;
+INSERT INTO books_entry SELECT bucket, account_id, seq + 1000 * n, contra_id, amount_minor, balance_after_minor, origin, line,
+    agreement_id, period_start - n * interval '1 month', service_date, posted_at - n * interval '1 month',
+    accounting_month - n * interval '1 month', batch, inputs, n || idempotency_key, input_hash, previous_hash, hash
+    FROM books_entry, generate_series(1, 400) n WHERE origin = 'engine' ORDER BY n DESC;
+INSERT INTO books_entry SELECT bucket, account_id, seq + 1000000, contra_id, amount_minor, balance_after_minor, origin, line,
+    agreement_id, period_start, service_date, posted_at, accounting_month, batch, inputs, 'again' || idempotency_key,
+    input_hash, previous_hash, hash FROM books_entry WHERE accounting_month = '2026-03-01' AND origin = 'engine';
+"""
+
+
+def test_a_claim_reads_the_entries_of_its_months(march, database):
+    from django.db import connection, transaction
+
+    march.post(MARCH_ENDS)
+    with database.connect("urja_admin", autocommit=True) as superuser:
+        superuser.execute(MONTHS_OF_ENTRIES)
+        superuser.execute("VACUUM ANALYZE books_entry")
+        (stored,) = superuser.execute("SELECT count(*) FROM books_entry").fetchone()
+    with transaction.atomic(), connection.cursor() as cursor:
+        assert [given for _, _, _, given, _, _ in rows(claim(march, MARCH))] == [36_000]
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'books_entry'"
+        )
+        (read,) = cursor.fetchone()
+    assert stored > 20_000
+    assert read < stored / 4
 
 
 def test_a_receivable_account_is_owed_by_one_body(town):

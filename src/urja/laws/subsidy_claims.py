@@ -7,19 +7,27 @@ from urja.apps.overviews.queries.receivables import CLAIMED, parameters
 from urja.laws.connections import Connection
 
 
-def examine(connection: Connection, bucket: int, zone: str) -> Iterator[str]:
-    """Yield each receivable account of a bucket of which the claims of all months have more or less than its balance."""
+def examine(connection: Connection, bucket: int, proven: int, zone: str) -> Iterator[str]:
+    """Yield each receivable account of a bucket of which the claims of all months have more or less than it is owed, and
+    claims for periods that began after their month.
+
+    After the batch `proven` alone where a part is proven: what was posted onto the account since.
+    """
     claimed: Counter[tuple[str, str]] = Counter()
-    for _, code, currency, _, _, _, _, given, taken_back in connection.execute(
-        CLAIMED, parameters(zone, bucket)
+    for month, code, currency, _, periods_from, _, _, given, taken_back in connection.execute(
+        CLAIMED, parameters(zone, bucket=bucket, proven=proven)
     ):
         claimed[code, currency] += given - taken_back
+        if periods_from > month:
+            yield f"{code} {currency} of bucket {bucket} is claimed with {month} for periods from {periods_from} on"
     owed = {
-        (code, currency): -balance_minor
-        for code, currency, balance_minor in connection.execute(
-            "SELECT code, currency, balance_minor FROM books_account "
-            "WHERE bucket = %s AND kind = 'contra' AND starts_with(code, 'receivable:')",
-            [bucket],
+        (code, currency): minor
+        for code, currency, minor in connection.execute(
+            "SELECT code, currency, CASE WHEN %(proven)s = 0 THEN -balance_minor ELSE ("
+            "  SELECT coalesce(sum(amount_minor), 0)::bigint FROM books_entry e "
+            "  WHERE e.bucket = %(bucket)s AND e.batch > %(proven)s AND e.contra_id = a.id) END FROM books_account a "
+            "WHERE bucket = %(bucket)s AND kind = 'contra' AND starts_with(code, 'receivable:')",
+            {"bucket": bucket, "proven": proven},
         )
     }
     for key in sorted(owed.keys() | claimed.keys()):

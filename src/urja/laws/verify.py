@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -222,7 +222,7 @@ def findings(
             (
                 "subsidy_claims",
                 "the claims of subsidies come to what the receivable accounts hold",
-                chain.from_iterable(subsidy_law.examine(connection, bucket, zone) for bucket, _ in buckets),
+                _by_bucket(partial(subsidy_law.examine, zone=zone), connection, buckets),
             ),
             (
                 "terms",

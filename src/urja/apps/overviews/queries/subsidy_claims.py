@@ -6,6 +6,7 @@ month whose claim was not. So a claim that is final never changes, and all claim
 
 import csv
 import io
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from django.db import connection
 
 from urja.apps.overviews.queries.receivables import CLAIMED, FINAL_ON, RECEIVABLE, parameters
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
-from urja.base.untyped_values import JsonObject
+from urja.base.untyped_values import JsonObject, SqlRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,48 +68,78 @@ class SubsidyClaim:
     sums: tuple[BodySum, ...]
 
 
+_OWED: Final = f"""
+({CLAIMED}) UNION ALL
+SELECT NULL, code, currency, '', NULL, 0, 0, -sum(balance_minor)::bigint, 0 FROM books.account
+WHERE kind = 'contra' AND code LIKE 'receivable:%%' GROUP BY 2, 3
+"""  # noqa: S608 - a constant
+"""Claims from a month on, and without a month what each receivable account is owed: both of one instant."""
+
+
 def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
     """Return the claim of the month that begins with a day, as the ledger has it at `now`."""
     bodies = {f"{RECEIVABLE}{line}": " / ".join(named) for line, named in receivable_bodies().items()}
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIMED, parameters(zone.key, month=month))
-        found = cursor.fetchall()
-    before: dict[tuple[str, str, str, date], int] = {}
-    through: dict[tuple[str, str], int] = {}
-    claimed: dict[tuple[str, str], int] = {}
-    rows = []
-    for of, code, currency, commodity, periods_from, consumers, use, given, taken_back in found:
+    before: Counter[tuple[str, str, str, date]] = Counter()
+    through: Counter[tuple[str, str]] = Counter()
+    claimed: Counter[tuple[str, str]] = Counter()
+    own = []
+    for of, code, currency, commodity, periods_from, consumers, use, given, taken_back in _reaching_back(
+        month, zone
+    ):
         net, body = given - taken_back, bodies.get(code, "")
-        through[body, currency] = through.get((body, currency), 0) + net
-        key = (code, currency, commodity, periods_from)
-        if of == month:
-            claimed[body, currency] = claimed.get((body, currency), 0) + net
-            line = code.removeprefix(RECEIVABLE)
-            rows.append(
-                ClaimRow(
-                    body,
-                    line,
-                    commodity,
-                    currency,
-                    periods_from,
-                    consumers,
-                    use,
-                    given,
-                    taken_back,
-                    before.get(key, 0),
-                )
-            )
-        before[key] = before.get(key, 0) + net
+        if of is None:
+            through[body, currency] += net
+        elif of > month:
+            through[body, currency] -= net
+        elif of < month:
+            before[code, currency, commodity, periods_from] += net
+        else:
+            claimed[body, currency] += net
+            own.append((body, code, currency, commodity, periods_from, consumers, use, given, taken_back))
     final_on = (month + timedelta(days=31)).replace(day=FINAL_ON)
     return SubsidyClaim(
         month,
         final_on,
         now >= datetime.combine(final_on, time(), zone),
         tuple(
-            sorted(rows, key=lambda row: (row.body, row.line, row.currency, row.commodity, row.periods_from))
+            ClaimRow(
+                body,
+                code.removeprefix(RECEIVABLE),
+                commodity,
+                currency,
+                periods_from,
+                consumers,
+                use,
+                given,
+                taken_back,
+                before[code, currency, commodity, periods_from],
+            )
+            for body, code, currency, commodity, periods_from, consumers, use, given, taken_back in sorted(
+                own
+            )
         ),
-        tuple(BodySum(*key, claimed.get(key, 0), minor) for key, minor in sorted(through.items())),
+        tuple(
+            BodySum(*key, claimed[key], minor)
+            for key, minor in sorted(through.items())
+            if minor or claimed[key]
+        ),
     )
+
+
+def _reaching_back(month: date, zone: ZoneInfo) -> list[SqlRow]:
+    """Return the rows of `_OWED` from the earliest month on in which a period of the claim of `month` began.
+
+    No period is charged before it begins: older entries are of other periods, and are not read.
+    """
+    since = (month - timedelta(days=1)).replace(day=1)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_OWED, parameters(zone.key, since))
+            found: list[SqlRow] = cursor.fetchall()
+        first = min((periods_from for of, _, _, _, periods_from, *_ in found if of == month), default=since)
+        if first >= since:
+            return found
+        since = first
 
 
 COLUMNS: Final = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0008_entries_in_batches")]
+    dependencies = [("books", "0009_months")]
 
     operations = [
         migrations.AddField("account", "opened_by", models.CharField(max_length=40, default="first set")),

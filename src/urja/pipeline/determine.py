@@ -155,7 +155,10 @@ def _of_late_data(taken: Sequence[Change], apart: Savepoints, problems: list[str
     def work(rows: Sequence[NewestRow]) -> tuple[int, set[int], list[str]]:
         lacking: list[str] = []
         again = list(_again(rows, lacking))
-        able = {row.agreement_id for row, one in again if one is not None}
+        # An agreement with one period that cannot be calculated keeps its change.
+        able = {row.agreement_id for row, _ in again} - {
+            row.agreement_id for row, one in again if one is None
+        }
         return store([one for _, one in again if one], apart.now), able, lacking
 
     for bucket, places in queries.buckets_at(by_place).items():

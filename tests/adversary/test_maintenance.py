@@ -95,7 +95,7 @@ def test_no_request_moves_money_between_maintenance_and_electricity(database):
 
 @pytest.mark.parametrize(("from_electricity", "contra"), [(True, "maintenance"), (False, "adjustment")])
 def test_no_entry_does_either_though_it_is_posted_without_a_request(database, from_electricity, contra):
-    from django.db.utils import IntegrityError
+    from psycopg import IntegrityError
 
     from urja.apps.books.posting import Draft, post_entries
     from urja.base.ids import bucket_of

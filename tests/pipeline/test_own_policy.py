@@ -248,7 +248,7 @@ class TestTheLawsSeeIt:
         monkeypatch.setattr(
             account_states, "changes", lambda _limit: account_states.Changes((), frozenset(), {})
         )
-        monkeypatch.setattr(account_states, "due", lambda _now, _limit: [])
+        monkeypatch.setattr(account_states, "due", lambda *_: [])
         pair.go(pair.at(1, 9, 30))
         assert laws(pair)["governed_by_its_policy"] is False
         # An account that is held back for want of a price is not looked at again until there is one, and rightly.

@@ -121,6 +121,7 @@ async def test_after_days_of_trouble_every_law_holds(ground, name, seed, trouble
     await lived(ground, days, seed=seed, trouble=trouble, start=start)
 
 
+@pytest.mark.slow
 async def test_after_trouble_with_meters_behind_a_line_every_law_holds(ground):
     await lived(ground, 2, seed=9, trouble=EVERYTHING, dialling=1, listening=1, behind_line=2)
 

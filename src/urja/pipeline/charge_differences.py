@@ -5,11 +5,9 @@ The daily close (`close`) and the correction of ended agreements (`ended_agreeme
 formula.
 """
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from itertools import accumulate
 from types import MappingProxyType
 from typing import Self
 
@@ -31,24 +29,20 @@ from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.determinants.queries import EarlierDemand, NamedRow, earlier_demands, newest_named
+from urja.apps.determinants.queries import NamedRow, earlier_demands
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
-from urja.apps.rulebook.errors import UnknownTariffError
-from urja.base.ids import number_in_bucket
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import (
-    Calculation,
     Measured,
-    RatedLine,
     RatingError,
     RatingInputs,
-    price_change_days,
     rate_accounts,
 )
-from urja.pipeline import common_areas, determined_rows, posting_evidence
+from urja.pipeline import common_areas, determined_rows
+from urja.pipeline.charge_drafts import DraftBuilder, PostingEvidence
 
 
 def end_of(agreement: Agreement, day: date) -> datetime:
@@ -78,7 +72,7 @@ def closes_of(
     cutoff: timedelta,
 ) -> dict[int, billing.Close]:
     """The closes of a day at `now` for each agreement, with the energy of its period to the day's end."""
-    final = {agreement.id for agreement in members if _is_final(known.get(agreement.id))}
+    final = {id_ for id_, energy in known.items() if energy.is_final}
     late = [a for a in members if a.id not in final and now >= end_of(a, day) + cutoff]
     # Without a register read at the end of an agreement, the intervals up to it give the same energy.
     final |= {a.id for a in late if _is_last(a, day) and _is_all(known.get(a.id))}
@@ -95,11 +89,6 @@ def closes_of(
 
 def _is_last(agreement: Agreement, day: date) -> bool:
     return day + ONE_DAY == usage.days_of(agreement).end
-
-
-def _is_final(energy: PeriodEnergy | None) -> bool:
-    """Return whether the register was read exactly at the end of the time, or later."""
-    return energy is not None and energy.anchor_at >= energy.closes_at
 
 
 def _is_all(energy: PeriodEnergy | None) -> bool:
@@ -209,7 +198,7 @@ def period_differences(
     refused = look_back.refused_before(list(limits), period.first) if limits else set()
     ids = [agreement.id for agreement in members]
     posted = queries.posted_lines(ids, period.first)
-    proof = _PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
+    proof = PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
     bases = {agreement.id: usage.basis_for(agreement, period) for agreement in members}
     through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
     earlier = _whole_calculations(members, posted)
@@ -218,8 +207,9 @@ def period_differences(
         period,
         now,
     )
-    demands = _earlier_demands(
-        [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end]
+    demands = earlier_demands(
+        [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end],
+        usage.zone(),
     )
     asked: list[tuple[Agreement, int, NamedRow | None, RatingInputs]] = []
     common: dict[int, tuple[NamedShares, ...]] = {}
@@ -281,7 +271,7 @@ def period_differences(
             rating.calculation, known.get(agreement.id), named, common.get(agreement.id, ())
         )
         settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
-        builder = _DraftBuilder(
+        builder = DraftBuilder(
             agreement,
             period,
             day,
@@ -431,345 +421,3 @@ def _why_unshared(agreement: Agreement, basis: Basis, shares: CommonShares, now:
 def banks_of(members: Sequence[Agreement], day: date) -> UnitBanks:
     """Return the banks of units of agreements, as far back as the close of a day corrects periods."""
     return UnitBanks.of([agreement.id for agreement in members], usage.oldest_corrected(day))
-
-
-def corrections(
-    members: Sequence[Agreement], day: date, now: datetime, banks: UnitBanks
-) -> ChargeDifferences:
-    """Differences of periods before that of `day` whose inputs have changed since they were rated."""
-    by_id = {agreement.id: agreement for agreement in members}
-    earlier = [
-        (by_id[rated.agreement_id], rated) for rated in _rated(by_id, day, now) if rated.through <= day
-    ]
-    return _changed_period_differences(earlier, day, now, banks, before_its_period=True)
-
-
-def corrections_after_the_end(
-    members: Sequence[Agreement], day: date, now: datetime, key_suffix: str
-) -> ChargeDifferences:
-    """Differences of all periods of ended agreements, including days that are no longer theirs."""
-    by_id = {agreement.id: agreement for agreement in members}
-    return _changed_period_differences(
-        [(by_id[rated.agreement_id], rated) for rated in _rated(by_id, day, now)],
-        day,
-        now,
-        banks_of(members, day),
-        key_suffix,
-    )
-
-
-def _changed_period_differences(
-    known: Sequence[tuple[Agreement, billing.Rated]],
-    day: date,
-    now: datetime,
-    banks: UnitBanks,
-    key_suffix: str = "",
-    *,
-    before_its_period: bool = False,
-) -> ChargeDifferences:
-    """Settle again the periods whose energy, prices, terms, days or opening bank have changed since they were rated.
-
-    With `before_its_period` not the period of `day`. An agreement with a period that is held, or cannot be rated, has no
-    differences in any: what a period leaves in the bank, the next one takes on.
-    """
-    settled = ChargeDifferences()
-    asked: dict[Period, list[tuple[Agreement, bool]]] = {}
-    causes: dict[tuple[Period, int], RefusalCause] = {}
-    found: list[tuple[Agreement, billing.Rated, Period, Basis]] = []
-    for agreement, rated in known:
-        try:
-            period = usage.period_of(agreement, rated.period_start)
-            if not (before_its_period and day in period):
-                found.append((agreement, rated, period, usage.basis_for(agreement, period)))
-        except UnknownTariffError as error:
-            # Of days long past: an account's other days, and other accounts, do not wait for them.
-            settled.held.setdefault(agreement.id, usage.held_back(agreement, error))
-    found = [one for one in found if one[0].id not in settled.held]
-    ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
-    energies_wh = _energies_wh(ids, periods)
-    cuts_wh = _cuts_wh(ids, periods, [basis for *_, basis in found])
-    demands = _earlier_demands([agreement.id for agreement, *_, basis in found if basis.ratchets])
-    shared = _shared_otherwise(found)
-    for agreement, rated, period, basis in found:
-        energy_wh = energies_wh.get(
-            (agreement.id, period.first), rated.billed_value if basis.billed.days else 0
-        )
-        as_rated = (rated.billed_value, rated.versions, rated.billed)
-        as_known = (energy_wh, basis.fingerprint, (basis.billed.first, basis.billed.end))
-        # The part of the same energy that lies before a change of price may have changed.
-        before_wh = accumulate(use_wh for _, _, use_wh in rated.uses)
-        cut = {day: wh for (_, day, _), wh in zip(rated.uses, before_wh, strict=True) if day < rated.through}
-        # Compared with the stored inputs, not with the amounts: an unchanged period is not rated again at all.
-        changed = (
-            as_rated != as_known
-            or cut != cuts_wh.get((agreement.id, period.first), {})
-            or _measured_otherwise(basis, rated, demands.get(agreement.id, ()))
-            or (agreement.id, rated.period_start) in shared
-        )
-        asked.setdefault(period, []).append((agreement, changed))
-        causes[period, agreement.id] = _cause(as_rated, as_known)
-    for period, members in sorted(asked.items()):
-        # Whether its bank opens otherwise is known once the periods before it are settled.
-        group = [one for one, changed in members if changed or not banks.follows(one.id, period.first)]
-        if group:
-            energies = usage.energies([agreement.id for agreement in group], period, period.end)
-            why = {agreement.id: causes[period, agreement.id] for agreement in group}
-            settled += period_differences(group, period, day, energies, now, banks, key_suffix, why)
-    banks.take_back(settled.held)
-    return settled.without(settled.held)
-
-
-type _Inputs = tuple[int, str, tuple[date, date]]
-"""What a period is rated from: its energy, the fingerprint of its terms, its billed days."""
-
-
-def _cause(as_rated: _Inputs, as_known: _Inputs) -> RefusalCause:
-    """Return what has changed of a period; where several inputs have, the days come first, then the prices."""
-    if as_rated[2] != as_known[2]:
-        return RefusalCause.DAYS
-    return RefusalCause.PRICES if as_rated[1] != as_known[1] else RefusalCause.READINGS
-
-
-def _earlier_demands(agreement_ids: Sequence[int]) -> dict[int, list[EarlierDemand]]:
-    return earlier_demands(agreement_ids, usage.zone()) if agreement_ids else {}
-
-
-def _measured_otherwise(basis: Basis, rated: billing.Rated, earlier: Iterable[EarlierDemand]) -> bool:
-    """Return whether the newest determinants of a period's charged days are not those that it was rated by.
-
-    Nor are those of earlier periods, where ratchets go by them.
-    """
-    if not basis.needs:
-        return False
-    rows = newest_named([rated.agreement_id], rated.period_start, rated.through - ONE_DAY)
-    row = rows.get(rated.agreement_id)
-    return row is not None and (
-        any(rated.measured_totals.get(name) != row.values.get(name) for name in basis.needs)
-        or (rated.through == rated.billed[1] and rated.past_demands != basis.past_demands(earlier))
-    )
-
-
-def _shared_otherwise(
-    known: Sequence[tuple[Agreement, billing.Rated, Period, Basis]],
-) -> set[tuple[int, date]]:
-    """Return the agreements and periods whose newest shares of common areas are not those that charged days were rated by."""
-    sharing = [(agreement, rated, basis) for agreement, rated, _, basis in known if basis.commons]
-    if not sharing:
-        return set()
-    sums = common_shares.sums_of(
-        [(agreement, basis.commons, basis.shared_days(rated.through)) for agreement, rated, basis in sharing]
-    )
-    return {
-        (agreement.id, rated.period_start)
-        for (agreement, rated, _), own in zip(sharing, sums, strict=True)
-        if own is not None and any(rated.measured_totals.get(name) != wh for name, wh in own.items())
-    }
-
-
-def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dict[tuple[int, date], int]:
-    """Energy in Wh of each agreement in its period as known now: calendar months as accrued, other periods from the
-    rows.
-    """
-    found = usage.accrued_wh(agreement_ids)
-    others: dict[Period, list[int]] = {}
-    for agreement_id, period in zip(agreement_ids, periods, strict=True):
-        if not usage.is_month(period):
-            others.setdefault(period, []).append(agreement_id)
-    for period, ids in others.items():
-        known = usage.energies(ids, period, period.end)
-        found |= {(id_, period.first): known[id_].billed_value if id_ in known else 0 for id_ in ids}
-    return found
-
-
-def _cuts_wh(
-    agreement_ids: Sequence[int], periods: Sequence[Period], bases: Sequence[Basis]
-) -> dict[tuple[int, date], dict[date, int]]:
-    """Energy in Wh of each agreement up to the days in its period on which a price changes, from the rows."""
-    asked: dict[tuple[Period, date], list[int]] = {}
-    for agreement_id, period, basis in zip(agreement_ids, periods, bases, strict=True):
-        for day in price_change_days(basis.terms, basis.billed) if basis.billed.days else ():
-            asked.setdefault((period, day), []).append(agreement_id)
-    found: dict[tuple[int, date], dict[date, int]] = {}
-    for (period, day), ids in asked.items():
-        known = usage.energies(ids, period, day)
-        for id_ in ids:
-            found.setdefault((id_, period.first), {})[day] = known[id_].billed_value if id_ in known else 0
-    return found
-
-
-def _rated(members: Mapping[int, Agreement], day: date, now: datetime) -> list[billing.Rated]:
-    """The inputs from which periods were rated, as far back as the corrections of each agreement go."""
-    everybody = usage.oldest_corrected(day)
-    rated = _rated_since(list(members), min(everybody, look_back.oldest_compared(day)))
-    other = {each.agreement_id for each in rated if each.counted_from < everybody}
-    limits = look_back.limits([members[id_] for id_ in other], now)
-    return [
-        each
-        for each in rated
-        if each.counted_from >= look_back.oldest_corrected(limits.get(each.agreement_id), day)
-    ]
-
-
-def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT agreement_id, period_start, period_end, billed_first, billed_end, through, uses, versions, measured, "  # noqa: S608 - a constant
-            f"past_demands FROM billing.rated WHERE agreement_id = ANY(%s) AND {look_back.COUNTED_FROM} >= %s "
-            "ORDER BY period_start",
-            [agreement_ids, oldest],
-        )
-        return [
-            billing.Rated(
-                agreement_id,
-                start,
-                period_end,
-                (first, end),
-                through,
-                tuple(
-                    (date.fromisoformat(begin), date.fromisoformat(until), wh)
-                    for begin, until, wh in json.loads(uses)
-                ),
-                versions,
-                tuple(
-                    (use.days.first, use.days.end, use.values)
-                    for use in (usage.measured_from_json(measured) if measured else ())
-                ),
-                usage.past_demands_from_json(past) if past else (),
-            )
-            for agreement_id, start, period_end, first, end, through, uses, versions, measured, past in cursor.fetchall()
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class _PostingEvidence:
-    """Reads behind a group of differences."""
-
-    reads: dict[posting_evidence.Point, JsonObject]
-    meters: dict[int, list[JsonObject]]
-
-    @classmethod
-    def gather(cls, known: Sequence[PeriodEnergy]) -> "_PostingEvidence":
-        points = [
-            (energy.service_point_id, energy.device_id, instant)
-            for energy in known
-            for instant in (energy.opened_at, energy.anchor_at)
-        ]
-        return cls(posting_evidence.register_reads(points), posting_evidence.meter_energies(known))
-
-    def evidence(
-        self,
-        calculation: Calculation,
-        energy: PeriodEnergy | None,
-        named: tuple[int, str] | None,
-        common: tuple[NamedShares, ...],
-    ) -> Evidence:
-        """The evidence of all lines of one agreement's posting."""
-        if energy is None:
-            return Evidence(calculation, None, None, None, (), provisional=True, common=common)
-        point = (energy.service_point_id, energy.device_id)
-        return Evidence(
-            calculation,
-            named,
-            self.reads.get((*point, energy.opened_at)),
-            _closing(energy, self.reads.get((*point, energy.anchor_at))),
-            self.meters.get(energy.agreement_id, ()),
-            provisional=not _is_final(energy),
-            common=common,
-        )
-
-
-def _closing(energy: PeriodEnergy, read: dict[str, object] | None) -> dict[str, object] | None:
-    """The read that ends the posting's energy: as read, or extended by the intervals after it."""
-    if read is None or not energy.block_value:
-        return read
-    return {
-        **read,
-        "read_at": energy.watermark_at,
-        "register_wh": energy.anchor_value + energy.block_value,
-        "kind": "blocks",
-        "status": "estimated" if energy.estimated_value else "substituted",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _DraftBuilder:
-    """Makes the entry drafts of one agreement; the first has the evidence of all."""
-
-    agreement: Agreement
-    period: Period
-    day: date
-    key_suffix: str
-    rating: Rating
-    evidence: Evidence
-    earlier: tuple[int, JsonObject] | None
-    """A calculation of the period that this one may name, with its entry's number."""
-    at_close: Mapping[str, int]
-    """What of each line's difference is due because the period is closed, in minor units."""
-    one_bill: bool
-    drafts: list[books.Draft] = field(default_factory=list)
-
-    def add(
-        self, name: str, line: RatedLine | None, charge_minor: int, last: queries.LinePosted | None
-    ) -> None:
-        """Add a draft that posts `charge_minor` on a line, which the tariff may have no more, after its last entry."""
-        if line is None:
-            assert last is not None, "a line that no version has was posted before"
-            contra, title = queries.contra_and_title(self.agreement.account_id, last.seq)
-        else:
-            contra, title = f"{self._book(name)}:{name}", line.title
-        inputs: JsonObject = {"title": title}
-        if last is not None:
-            inputs["before"] = last.seq
-        inputs |= self._not_counted(name, charge_minor)
-        if self.drafts:
-            inputs["calculated_with"] = len(self.drafts)
-        else:
-            inputs["calculation"] = self.evidence.to_json(self.earlier)
-        if self.one_bill:
-            inputs["one_bill"] = True
-        self.drafts.append(
-            books.Draft(
-                account_id=self.agreement.account_id,
-                contra=contra,
-                amount_minor=-charge_minor,
-                origin="engine",
-                line=name,
-                accounting_month=self.day.replace(day=1),
-                idempotency_key=self._key(name, last),
-                inputs=inputs,
-                agreement_id=self.agreement.id,
-                period_start=self.period.first,
-                service_date=self.day,
-            )
-        )
-
-    def _not_counted(self, name: str, charge_minor: int) -> dict[str, int]:
-        """Return what of a charge is no ground to disconnect for some time, in minor units; what is zero is left out.
-
-        That is what settles at close, and what takes a subsidy back.
-        """
-        at_close = self.at_close.get(name, 0)
-        claimed = any(name in lines for lines in self.rating.target.claims.values())
-        back = max(0, charge_minor - at_close) if claimed else 0
-        parts = {"at_close": at_close, "clawed_back": back}
-        return {part: minor for part, minor in parts.items() if minor}
-
-    def _key(self, name: str, last: queries.LinePosted | None) -> str:
-        """The key of a line's entry: short, as it is stored twice with each. Keys are unique within a bucket; those of credits
-        and debits begin with a word.
-
-        Days are closed a second time where an end before them was settled and is undone: then it names the last entry too.
-        """
-        number = number_in_bucket(self.agreement.id)
-        days = (self.day - self.period.first).days
-        again = f":after:{last.seq}" if last is not None and last.through >= self.day else ""
-        return f"{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}{again}"
-
-    def _book(self, name: str) -> str:
-        """The book of a line, as the newest version that has it says."""
-        return next(
-            line.book.value
-            for tariff in reversed(self.rating.target.versions)
-            for line in tariff.lines
-            if line.name == name
-        )

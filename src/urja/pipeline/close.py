@@ -27,7 +27,7 @@ from urja.apps.journal.queries import Subject
 from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import charge_differences, common_areas, ended_agreements, statements
+from urja.pipeline import charge_differences, common_areas, ended_agreements, period_corrections, statements
 from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 from urja.usecases import review_messages
@@ -225,7 +225,7 @@ def _close_day(
     banks = charge_differences.banks_of(ready, day)
     # Corrections of earlier periods carry the service day and accounting month of this close. They are first: a bank of
     # units opens with what the period before has left.
-    corrections = charge_differences.corrections(ready, day, now, banks)
+    corrections = period_corrections.corrections(ready, day, now, banks)
     for period, group, known in periods:
         settled += charge_differences.period_differences(group, period, day, known, now, banks)
     corrections += settled

@@ -23,7 +23,13 @@ from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.pipeline import charge_differences, statements, unmetered_service_points, unread_removals
+from urja.pipeline import (
+    charge_differences,
+    period_corrections,
+    statements,
+    unmetered_service_points,
+    unread_removals,
+)
 from urja.pipeline.savepoints import Savepoints
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
@@ -132,7 +138,7 @@ def _settle_all(
 
 
 def _settle(bucket: int, members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> EndedResult:
-    settled = charge_differences.corrections_after_the_end(
+    settled = period_corrections.corrections_after_the_end(
         members, local_day(now, usage.zone()), now, f":ended:{now.isoformat()}"
     )
     entries = len(posting.post_entries(bucket, settled.drafts, now))

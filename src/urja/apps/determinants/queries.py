@@ -321,6 +321,8 @@ def earlier_demands(agreement_ids: Sequence[int], zone: ZoneInfo) -> dict[int, l
     rows, which outlive the intervals. None is from before the service point's first smart meter, which an exchange does not
     change.
     """
+    if not agreement_ids:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_ENDED, [list(agreement_ids)])
         rows = cursor.fetchall()

@@ -395,6 +395,11 @@ class PeriodEnergy:
     """End of what is known without a gap; before `opened_at` where nothing of the period is known."""
 
     @property
+    def is_final(self) -> bool:
+        """Whether the register was read exactly at the end of the time, or later."""
+        return self.anchor_at >= self.closes_at
+
+    @property
     def billed_value(self) -> int:
         """What the agreement has used, in Wh or litres."""
         return (

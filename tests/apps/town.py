@@ -135,6 +135,17 @@ def by_hand(known_at=START):
         yield
 
 
+def closed(adopted, through, *, provisional=False):
+    """Say that an agreement's days up to `through` are closed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (agreement_id) DO UPDATE SET closed_through = EXCLUDED.closed_through, "
+            "provisional = EXCLUDED.provisional",
+            [adopted.agreement_id, through, START, provisional],
+        )
+
+
 def protect(number, at=START, kind="medical", until=None):
     """Give the consumer of the number-th supply a protected status."""
     from urja.usecases.operations import Protect, perform

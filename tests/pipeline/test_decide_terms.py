@@ -110,7 +110,7 @@ def test_grace_after_a_conversion(database):
     )
     do(place, to_postpaid(1))
     place.go()
-    do(place, to_prepaid(2))
+    do(place, to_prepaid(1))
     used_up(place)
     place.until(place.at(2, 12), timedelta(hours=1))
     assert place.where() == ("grace", "conversion")
@@ -125,11 +125,11 @@ def test_what_is_owed_by_bills_stands_beside_the_balance(house):
     do(house, to_postpaid(1))
     house.go()
     bill = Bill(bill="B-1", due_on=day(-30), principal_minor=4_000, surcharge_minor=500)
-    do(house, to_prepaid(2, bills=(bill,), billed_here=False))
+    do(house, to_prepaid(1, bills=(bill,), billed_here=False))
     house.now = house.at(2, 9)
     house.go()
     known = facts.of_account(house.houses[0].account_id, house.now, queries.health())
-    assert (known.facts.arrears_minor, known.facts.converted_at) == (4_500, house.at(2, 0))
+    assert (known.facts.arrears_minor, known.facts.converted_at) == (4_500, house.at(1, 0))
     assert known.facts.balance_minor > 0
 
 

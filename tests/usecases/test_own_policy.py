@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from tests.apps.town import START, adopt
+from tests.apps.town import START, adopt, closed
 from tests.usecases.life import HOUR, commissioned, connect, install_meter, stock
 from tests.usecases.test_moving import COMMISSIONED, moving_in
 from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
@@ -120,6 +120,7 @@ def test_other_changes_of_terms_keep_it(house):
     do(ChangeLoad(**number, effective_on=day(5), sanctioned_load_w=4000))
     do(ChangeCategory(**number, effective_on=day(7), tariff_code="shop", category="shop"))
     do(ConvertToPostpaid(**number, effective_on=day(9)))
+    closed(house, day(10))
     do(ConvertToPrepaid(**number, effective_on=day(11)))
     assert own() == [("02 Mar", ""), *((f"{n:02} Mar", "gentle") for n in (4, 6, 8, 10, 12))]
 

@@ -33,6 +33,7 @@ def house(database):
         agreement_id=adopted.agreement_id,
     )
     post_entries(7, [used], START)
+    town.closed(adopted, day(TODAY))
     with database.connect() as connection:
         yield Town(connection, adopted)
 
@@ -159,6 +160,80 @@ def test_back_to_bills_the_credit_stays_and_a_deposit_is_taken(house):
     assert Deposit.objects.get().amount_minor == 4_000
     assert balance(house) == -7_500
     assert wished("payment_mode") == [("postpaid", None)]
+
+
+def waits(house):
+    """The day before is closed provisionally; a conversion is requested that gives a bill."""
+    town.closed(house.adopted, day(TODAY - 1), provisional=True)
+    return do(to_prepaid(bills=(bill("B-1", "2026-01-15", 2000, 300),)))
+
+
+def run(now):
+    from urja.pipeline import mode_changes
+
+    return mode_changes.run_once(now).done
+
+
+def row(entry):
+    from urja.apps.contracts.models import ModeChangeRow
+    from urja.base.sentences import from_plain
+
+    (found,) = ModeChangeRow.objects.filter(mode_change_id=entry.id)
+    return found.state, str(from_plain(found.detail))
+
+
+def test_a_supply_waits_for_the_read_that_closes_the_day_before(house):
+    from urja.apps.journal.models import AuditEntry
+
+    entry = waits(house)
+    assert entry.outcome["mode_change_id"] == entry.id
+    run(NOW)
+    assert (row(entry)[0], len(terms()), arrears(), balance(house)) == ("waiting", 1, [], -10_000)
+    town.closed(house.adopted, day(TODAY - 1))
+    run(NOW + timedelta(hours=1))
+    assert row(entry)[0] == "done"
+    assert arrears() == ["B-1 2026-01-15 2000+300"]
+    assert balance(house) == -10_000 + 2_300
+    assert [line.rsplit(" ", 2)[0] for line in terms()] == ["02 Mar 00:00: demo", "22 Mar 00:00: demo"]
+    done = AuditEntry.objects.get(idempotency_key=f"mode-change:{entry.id}:1")
+    assert (done.kind, done.actor, done.content) == ("convert_to_prepaid", entry.actor, entry.content)
+
+
+def test_without_a_read_it_is_refused_after_thirty_days_as_an_order_is(house):
+    entry = waits(house)
+    run(NOW)
+    late = START + timedelta(days=TODAY - 1 + 30)
+    run(late - timedelta(seconds=1))
+    assert row(entry)[0] == "waiting"
+    run(late)
+    assert row(entry)[0] == "refused"
+    assert "not closed with a register read after 30 days" in row(entry)[1]
+    assert len(terms()) == 1
+    with pytest.raises(Exception, match="not closed with a register read after 30 days"):
+        do(to_prepaid(), now=late)
+
+
+def test_one_that_waits_is_no_second_time_requested_and_is_undone_or_stopped(house):
+    from urja.usecases.operations import StopModeChange, Undo
+
+    entry = waits(house)
+    assert refusal(to_prepaid()) == [f"order {entry.id} is to convert it already: stop that one first"]
+    do(Undo(entry_id=entry.id, reason="another connection was meant"))
+    assert row(entry)[0] == "left"
+    again = waits(house)
+    do(StopModeChange(mode_change_id=again.id, reason="not wanted"))
+    assert row(again)[0] == "left"
+    over = Undo(entry_id=again.id, reason="late")
+    assert "which has ended: undo the conversion that it made" in str(refusal(over))
+    assert len(terms()) == 1
+
+
+def test_a_dry_run_says_that_the_supply_waits(house):
+    from urja.usecases.dry_run import dry_run_effects
+
+    town.closed(house.adopted, day(TODAY - 1), provisional=True)
+    found = dry_run_effects(to_prepaid(), recorded_at=NOW, actor="clerk").mode_change
+    assert (found["waits"], found["agreements"], found["set_apart_minor"]) == (True, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ An order is requested as any operation of the registry (`change_modes`): `regist
 and `approve` waits for passkeys where thresholds require them. Here each consumer gets the notice of the change first;
 then each agreement is converted in a transaction of its own, so that a kill leaves every row either converted or
 waiting. An agreement becomes prepaid only once the day before is closed: what was used until then is on the bill, not
-on the new balance. A provisional close does not say that: the row waits for the read, and is refused if none comes.
+on the new balance. A provisional close does not say that: the row waits for the read, and is refused if none comes. A
+conversion of a single supply that has to wait is such an order too.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.notices import operations as notices
 from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
-from urja.usecases.mode_changes import PATIENCE_DAYS, convert, deposits_owed
+from urja.usecases.mode_change_figures import deposits_owed
+from urja.usecases.mode_changes import convert
+from urja.usecases.payment_modes import PATIENCE_DAYS
 from urja.usecases.terms import zone
 
 log = structlog.get_logger()

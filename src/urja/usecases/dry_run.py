@@ -134,7 +134,7 @@ class Effects:
     without_agreement: int = 0
     """Number of flats without an agreement, which owe nothing."""
     mode_change: JsonObject | None = None
-    """Counts and sums of a change of payment modes (`usecases.mode_changes.summary`); None for other operations."""
+    """Counts and sums of a change of payment modes (`usecases.mode_change_figures.summary`); None for other operations."""
 
     def to_builtins(self) -> dict[str, object]:
         """Return plain values for JSON, without wrapped keys."""

@@ -5,23 +5,19 @@ amounts that it would move: that is what a dry run shows and what thresholds cou
 row by row by the operations for one agreement, with all their guards, from the amounts as they are by then.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from functools import cached_property
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
-from urja.apps.billing import arrears as dues
-from urja.apps.billing.models import Deposit, InstalmentPlan
-from urja.apps.billing.queries import is_charged_before
 from urja.apps.books.models import Account
-from urja.apps.books.queries import settled_balances
 from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState, PaymentMode
-from urja.apps.contracts.mode_changes import OrderContent, Row
+from urja.apps.contracts.mode_changes import OrderContent
 from urja.apps.contracts.models import Agreement, AgreementTerms, ModeChange, ModeChangeRow
 from urja.apps.determinants.common_places import common_areas_above
 from urja.apps.journal.errors import RefusedError
@@ -30,152 +26,37 @@ from urja.apps.network.models import ServicePoint
 from urja.apps.network.nodes import node_named, service_points_under
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
-from urja.base.sentences import Sentence, say, to_plain
-from urja.base.untyped_values import JsonObject
-from urja.core.arrears import instalment_due_on, total_owed
+from urja.base.sentences import Sentence, say
+from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Policy
 from urja.usecases.instalments import AgreeInstalments
 from urja.usecases.kinds import mode_changes
 from urja.usecases.kinds.agreements import Bill
+from urja.usecases.mode_change_figures import (
+    MAX_LISTED_FAULTS,
+    Figures,
+    Manner,
+    Target,
+    result,
+    summary,
+)
 from urja.usecases.operation_execution import perform
-from urja.usecases.payment_modes import ConvertToPostpaid, ConvertToPrepaid, already_fault
+from urja.usecases.payment_modes import (
+    ConvertToPostpaid,
+    ConvertToPrepaid,
+    already_fault,
+    in_order_fault,
+    requested_alone,
+    waits_for_read,
+)
 from urja.usecases.service_points import no_service_point_fault
 from urja.usecases.terms import commodity_faults, stated_terms, tariff_faults, zone
 
 MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
-MAX_LISTED_FAULTS: Final = 100
-"""Refused rows that are listed one by one."""
-PATIENCE_DAYS: Final = 30
-"""Days for which a change to prepaid waits for the register read that closes the day before it; then it is refused."""
 MAX_INSTALMENTS: Final = 120
 MAX_DEPOSIT_MINOR: Final = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Amounts of one agreement at the change, in minor units."""
-
-    balance_minor: int
-    """Its balance with all requests that are not posted yet."""
-    dues_minor: int
-    """Dues beside the balance, before the change."""
-    set_apart_minor: int
-    """The part of a negative balance that becomes dues."""
-    deposit_minor: int
-    """Security deposits that are used or given back."""
-    deposit_due_minor: int
-    """Security deposit that it owes from then on."""
-    plan: str
-    """`kept` where a plan of instalments goes on, `new` where one is made, empty without one."""
-    instalment_minor: int
-    """One instalment of a new plan."""
-
-    @property
-    def moved_minor(self) -> int:
-        """What a conversion moves by hand: dues set apart, a deposit that is used, a deposit that is demanded."""
-        return self.set_apart_minor + self.deposit_minor + self.deposit_due_minor
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One row of an order: its agreement, or its fault."""
-
-    position: int
-    """From 1."""
-    named: str
-    agreement: Agreement | None = None
-    """With `account`, `service_point` and its terms loaded."""
-    fault: str | None = None
-    figures: Figures | None = None
-
-    def row(self) -> Row:
-        """Return the row as an order stores it."""
-        agreement = self.agreement
-        if agreement is None:
-            return Row(self.position, self.named, fault=self.fault)
-        return Row(
-            self.position,
-            self.named,
-            agreement.id,
-            agreement.account_id,
-            agreement.service_point_id,
-            self.fault,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How an order converts an agreement: what of the request the stored order has as its arguments."""
-
-    payment_mode: PaymentMode
-    instalments: int
-    deposit: str
-    deposit_minor: int
-
-    def figures(self, agreements: Sequence[Agreement], at: datetime) -> dict[int, Figures]:
-        """Return the amounts of agreements, by agreement, as they are now; `at` is when the new mode begins."""
-        accounts = [one.account_id for one in agreements]
-        settled, owed = settled_balances(accounts), dues.dues_of(accounts)
-        held = _deposits([one.id for one in agreements])
-        planned = set(
-            InstalmentPlan.objects.filter(
-                Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=accounts
-            ).values_list("account_id", flat=True)
-        )
-        return {
-            one.id: self._of(
-                settled[one.account_id],
-                one.account.balance_minor,
-                total_owed(owed.get(one.account_id, ())),
-                held.get(one.id, 0),
-                planned=one.account_id in planned,
-            )
-            for one in agreements
-        }
-
-    def _of(
-        self, settled_minor: int, posted_minor: int, dues_minor: int, held_minor: int, *, planned: bool
-    ) -> Figures:
-        to_prepaid = self.payment_mode == PaymentMode.PREPAID
-        # What is both posted and not paid by a request under way: neither is to become dues twice.
-        owed_minor = max(0, min(-posted_minor, -settled_minor))
-        apart = owed_minor if to_prepaid or self.instalments else 0
-        used = held_minor if to_prepaid and self.deposit != "keep" else 0
-        left = dues_minor + apart
-        if self.deposit == "arrears":
-            left = max(0, left - used)
-        new = bool(self.instalments and left and not planned)
-        return Figures(
-            balance_minor=settled_minor,
-            dues_minor=dues_minor,
-            set_apart_minor=apart,
-            deposit_minor=used,
-            deposit_due_minor=0 if to_prepaid or held_minor else self.deposit_minor,
-            plan="kept" if planned else "new" if new else "",
-            # Rounded up: the last instalment is the remainder.
-            instalment_minor=-(-left // self.instalments) if new else 0,
-        )
-
-
-def deposits_owed(rows: Sequence[ModeChangeRow]) -> dict[int, int]:
-    """Return the security deposit that each row of an order owes from the change on, in minor units, by row; none that are
-    zero. Each row has its order loaded.
-    """
-    held = _deposits([row.agreement_id for row in rows if row.agreement_id is not None])
-    return {
-        row.id: minor
-        for row in rows
-        if row.mode_change.payment_mode == PaymentMode.POSTPAID
-        and row.agreement_id not in held
-        and (minor := row.mode_change.arguments["deposit_minor"])
-    }
-
-
-def _deposits(agreement_ids: Iterable[int]) -> dict[int, int]:
-    kept = Deposit.objects.filter(agreement_id__in=list(agreement_ids), returned_at=None)
-    return dict(kept.values_list("agreement_id").annotate(Sum("amount_minor")))
 
 
 class ChangeModes(mode_changes.ChangeModes, UseCase):
@@ -410,10 +291,7 @@ class _Examination:
                 payment_mode=last.payment_mode,
             )
         if agreement.id in self.ordered:
-            return say(
-                "order {order} is to convert it already: stop that one first",
-                order=self.ordered[agreement.id],
-            )
+            return in_order_fault(self.ordered[agreement.id])
         return self._tariff_fault(agreement, before, begins) or self._policy_fault(before, begins)
 
     def _tariff_fault(self, agreement: Agreement, before: AgreementTerms, begins: datetime) -> str | None:
@@ -458,34 +336,6 @@ def announces(policy: Policy) -> bool:
     return bool(rules.before_cut or rules.least_delivered or policy.credit.conversion_days)
 
 
-def summary(rows: Sequence[Target]) -> JsonObject:
-    """Return the counts and sums of an order for a person to read, in minor units, with its first refusals."""
-    figures = [row.figures for row in rows if row.figures is not None]
-    bad = [row for row in rows if row.fault is not None]
-    return {
-        "agreements": len(figures),
-        "credit_minor": sum(max(one.balance_minor, 0) for one in figures),
-        "in_credit": sum(one.balance_minor > 0 for one in figures),
-        "owed_minor": sum(max(-one.balance_minor, 0) for one in figures),
-        "owing": sum(one.balance_minor < 0 for one in figures),
-        "dues_minor": sum(one.dues_minor for one in figures),
-        "with_dues": sum(one.dues_minor > 0 for one in figures),
-        "set_apart_minor": sum(one.set_apart_minor for one in figures),
-        "set_apart": sum(one.set_apart_minor > 0 for one in figures),
-        "plans_kept": sum(one.plan == "kept" for one in figures),
-        "plans_new": sum(one.plan == "new" for one in figures),
-        "deposits_minor": sum(one.deposit_minor for one in figures),
-        "deposits": sum(one.deposit_minor > 0 for one in figures),
-        "deposits_due_minor": sum(one.deposit_due_minor for one in figures),
-        "deposits_due": sum(one.deposit_due_minor > 0 for one in figures),
-        "refused": len(bad),
-        "refusals": [
-            {"row": row.position, "named": row.named, "why": to_plain(row.fault or "")}
-            for row in bad[:MAX_LISTED_FAULTS]
-        ],
-    }
-
-
 class StopModeChange(mode_changes.StopModeChange, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
         if not self.reason.strip():
@@ -502,7 +352,7 @@ class StopModeChange(mode_changes.StopModeChange, UseCase):
 
     def carry_out(self, execution: Execution) -> None:
         order = ModeChange.objects.select_for_update().get(id=self.mode_change_id)
-        left = orders.stop(order, actor=execution.actor, at=execution.recorded_at)
+        left = orders.stop(order.id, actor=execution.actor, at=execution.recorded_at)
         execution.outcome |= {"mode_change_id": order.id, "left": left}
 
 
@@ -533,7 +383,7 @@ def convert(row_id: int, now: datetime) -> ModeChangeState | None:
             orders.end_row(row, ModeChangeState.REFUSED, now, detail=refused.faults[0])
         else:
             operation_id, figures = done
-            orders.end_row(row, ModeChangeState.DONE, now, operation_id=operation_id, result=_result(figures))
+            orders.end_row(row, ModeChangeState.DONE, now, operation_id=operation_id, result=result(figures))
     return ModeChangeState(row.state)
 
 
@@ -554,34 +404,15 @@ def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures] | None:
             ]
         )
     to_prepaid = order.payment_mode == PaymentMode.PREPAID
-    began_before = agreement.valid_from < order.effective_at
-    if to_prepaid and began_before and not is_charged_before(agreement.id, order.effective_on):
-        if now < order.effective_at + timedelta(days=PATIENCE_DAYS):
-            return None
-        raise RefusedError(
-            [
-                say(
-                    "the day before the change is not closed with a register read after {days} days: have the meter read, then order it again",
-                    days=PATIENCE_DAYS,
-                )
-            ]
-        )
-    manner = Manner(
-        PaymentMode(order.payment_mode),
-        arguments["instalments"],
-        arguments["deposit"],
-        arguments["deposit_minor"],
-    )
-    figures = manner.figures([agreement], order.effective_at)[agreement.id]
-    asked = {
-        "consumer_number": agreement.service_point.consumer_number,
-        "effective_on": order.effective_on,
-        "tariff_code": arguments["tariff_code"],
-        "bills": _bills(order, figures),
-    }
-    conversion = (
-        ConvertToPrepaid(**asked, deposit=arguments["deposit"]) if to_prepaid else ConvertToPostpaid(**asked)
-    )
+    if to_prepaid and waits_for_read(agreement, order.effective_on, now):
+        return None
+    conversion: ConvertToPrepaid | ConvertToPostpaid
+    if "conversion" in arguments:
+        alone = requested_alone(arguments["conversion"])
+        conversion, figures = alone, alone.figures(agreement)
+    else:
+        figures = _manner(order).figures([agreement], order.effective_at)[agreement.id]
+        conversion = _conversion(order, agreement, figures)
     key = f"mode-change:{order.id}:{row.position}"
     entry = perform(conversion, recorded_at=now, actor=order.actor, idempotency_key=key)
     if figures.plan == "new":
@@ -596,19 +427,31 @@ def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures] | None:
     return entry.id, figures
 
 
+def _manner(order: ModeChange) -> Manner:
+    arguments = order.arguments
+    return Manner(
+        PaymentMode(order.payment_mode),
+        arguments["instalments"],
+        arguments["deposit"],
+        arguments["deposit_minor"],
+    )
+
+
+def _conversion(
+    order: ModeChange, agreement: Agreement, figures: Figures
+) -> ConvertToPrepaid | ConvertToPostpaid:
+    asked = {
+        "consumer_number": agreement.service_point.consumer_number,
+        "effective_on": order.effective_on,
+        "tariff_code": order.arguments["tariff_code"],
+        "bills": _bills(order, figures),
+    }
+    if order.payment_mode == PaymentMode.PREPAID:
+        return ConvertToPrepaid(**asked, deposit=order.arguments["deposit"])
+    return ConvertToPostpaid(**asked)
+
+
 def _bills(order: ModeChange, figures: Figures) -> tuple[Bill, ...]:
     if not figures.set_apart_minor:
         return ()
     return (Bill(bill=f"MC-{order.id}", due_on=order.effective_on, principal_minor=figures.set_apart_minor),)
-
-
-def _result(figures: Figures) -> Mapping[str, object]:
-    return {
-        "balance_minor": figures.balance_minor,
-        "dues_minor": figures.dues_minor,
-        "set_apart_minor": figures.set_apart_minor,
-        "deposit_minor": figures.deposit_minor,
-        "deposit_due_minor": figures.deposit_due_minor,
-        "plan": figures.plan,
-        "instalment_minor": figures.instalment_minor,
-    }

@@ -7,21 +7,33 @@ instalments goes on in either mode. The policy sets how long a supply is not dis
 """
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
+from urja.apps.billing.queries import is_charged_before
 from urja.apps.books.kinds import DEPOSIT, SET_APART
 from urja.apps.books.models import Account
+from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.mode_changes import OrderContent
 from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Execution, next_id
 from urja.base.ids import bucket_of
 from urja.base.sentences import Sentence, say
-from urja.core.calendar import local_day
+from urja.base.untyped_values import JsonObject
+from urja.core.calendar import local_day, midnight
 from urja.usecases import side_effects
 from urja.usecases.kinds import agreements
+from urja.usecases.kinds.decoding import decode
+from urja.usecases.mode_change_figures import Figures, Manner, Target, summary
 from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
+
+PATIENCE_DAYS: Final = 30
+"""Days for which a change to prepaid waits for the register read that closes the day before it; then it is refused."""
 
 
 class Conversion(agreements.Conversion, ChangeOfTerms):
@@ -64,6 +76,8 @@ class Conversion(agreements.Conversion, ChangeOfTerms):
 
 
 class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
+    """The supply waits as an order of its own where the day before is not closed for good."""
+
     def values(self) -> dict[str, object]:
         tariff = {} if self.tariff_code is None else {"tariff_code": self.tariff_code}
         return {"payment_mode": PaymentMode.PREPAID.value, **tariff}
@@ -84,6 +98,9 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
+        if waits_for_read(agreement, self.effective_on, execution.recorded_at):
+            self._wait(execution, agreement)
+            return
         account = agreement.account
         super().carry_out(execution)
         terms = AgreementTerms.objects.get(agreement=agreement, valid_from=self.begins(agreement))
@@ -95,6 +112,44 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
             )
         if self.deposit != "keep":
             self._apply_deposits(execution, agreement)
+
+    def figures(self, agreement: Agreement) -> Figures:
+        """Return what the conversion comes to now, for the report."""
+        manner = Manner(PaymentMode.PREPAID, 0, self.deposit, 0)
+        found = manner.figures([agreement], self.begins(agreement))[agreement.id]
+        billed = sum(_total(bill) for bill in self.bills) if self.billed_here else 0
+        return replace(found, set_apart_minor=billed)
+
+    def _wait(self, execution: Execution, agreement: Agreement) -> None:
+        """Make an order of this supply alone: the stage `mode_changes` performs this operation once the read is there."""
+        if (other := orders.orders_of([agreement.id]).get(agreement.id)) is not None:
+            raise RefusedError([in_order_fault(other)])
+        target = Target(1, self.consumer_number, agreement, figures=self.figures(agreement))
+        content = OrderContent(
+            PaymentMode.PREPAID,
+            self.effective_on,
+            midnight(self.effective_on, zone()),
+            None,
+            "",
+            {
+                "tariff_code": self.tariff_code,
+                "instalments": 0,
+                "first_due_on": self.effective_on.isoformat(),
+                "deposit": self.deposit,
+                "deposit_minor": 0,
+                "conversion": self.plain(),
+            },
+        )
+        orders.make(
+            execution.id, content, [target.row()], actor=execution.actor, asked_at=execution.recorded_at
+        )
+        execution.service_point_id = agreement.service_point_id
+        execution.outcome |= {
+            "agreement_id": agreement.id,
+            "account_id": agreement.account_id,
+            "mode_change_id": execution.id,
+            "mode_change": summary([target]) | {"payment_mode": PaymentMode.PREPAID.value, "waits": True},
+        }
 
     def _apply_deposits(self, execution: Execution, agreement: Agreement) -> None:
         """No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5))."""
@@ -140,6 +195,39 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
                 **execution.stamp,
             )
             execution.outcome["deposit_id"] = deposit.id
+
+
+def requested_alone(content: JsonObject) -> ConvertToPrepaid:
+    """Return the conversion that an order of a single supply stores."""
+    asked = decode(ConvertToPrepaid.kind(), content, {ConvertToPrepaid.kind(): ConvertToPrepaid})
+    assert isinstance(asked, ConvertToPrepaid)
+    return asked
+
+
+def waits_for_read(agreement: Agreement, effective_on: date, now: datetime) -> bool:
+    """Return whether a change to prepaid has to wait for the close of the day before it, with a register read.
+
+    What was used before the change is on the bill and not on the new balance, and a provisional close does not say how
+    much that was. Raises RefusedError where the read has not come for `PATIENCE_DAYS`.
+    """
+    begins = midnight(effective_on, zone())
+    if agreement.valid_from >= begins or is_charged_before(agreement.id, effective_on):
+        return False
+    if now < begins + timedelta(days=PATIENCE_DAYS):
+        return True
+    raise RefusedError(
+        [
+            say(
+                "the day before the change is not closed with a register read after {days} days: have the meter read, then order it again",
+                days=PATIENCE_DAYS,
+            )
+        ]
+    )
+
+
+def in_order_fault(order_id: int) -> Sentence:
+    """Return that a supply waits in an order already."""
+    return say("order {order} is to convert it already: stop that one first", order=order_id)
 
 
 def already_fault(payment_mode: str, consumer_number: str, effective_on: date) -> Sentence:

@@ -22,6 +22,7 @@ from urja.apps.billing.models import ArrearPayment, FinalSettlement, Instalment
 from urja.apps.billing.queries import charged_agreements, closed_through
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.books.queries import settled_balances
+from urja.apps.contracts import mode_changes
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.counter import queries as counter
 from urja.apps.identity.kinds import AddressChangeState
@@ -100,6 +101,12 @@ class Undo(undoing.Undo, UseCase):
                 bill=bill,
                 which=which,
             )
+        if mode_changes.is_over(entry.id):
+            yield say(
+                "{which} made mode change {order}, which has ended: undo the conversion that it made",
+                which=which,
+                order=entry.id,
+            )
         confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
         if confirmed.exists():
             yield say(
@@ -158,6 +165,7 @@ class Undo(undoing.Undo, UseCase):
                 step.take_back()
         FinalSettlement.objects.filter(operation_id=entry.id).delete()
         withdraw_address_changes_of(entry.id, execution.recorded_at)
+        mode_changes.stop(entry.id, actor=execution.actor, at=execution.recorded_at)
         side_effects.take_back(execution, entry.outcome.get("outside", []))
         for order in orders.opened_by(entry.id):
             if order.service_point_id in made.get("network_service_point", ()):

@@ -71,12 +71,18 @@ def _row(order: ModeChange, row: Row, at: datetime) -> ModeChangeRow:
     )
 
 
-def stop(order: ModeChange, *, actor: str, at: datetime) -> int:
+def stop(order_id: int, *, actor: str, at: datetime) -> int:
     """Leave the rows of an order whose turn has not come as they are; return how many. What is done stays done."""
-    ModeChange.objects.filter(id=order.id).update(stopped_at=at, stopped_by=actor)
-    return ModeChangeRow.objects.filter(mode_change=order, state=ModeChangeState.WAITING).update(
+    ModeChange.objects.filter(id=order_id).update(stopped_at=at, stopped_by=actor)
+    return ModeChangeRow.objects.filter(mode_change_id=order_id, state=ModeChangeState.WAITING).update(
         state=ModeChangeState.LEFT, ended_at=at
     )
+
+
+def is_over(order_id: int) -> bool:
+    """Return whether there is an order with this number of which no row waits."""
+    waiting = ModeChangeRow.objects.filter(mode_change=OuterRef("pk"), state=ModeChangeState.WAITING)
+    return ModeChange.objects.filter(~Exists(waiting), id=order_id).exists()
 
 
 def end_finished(now: datetime) -> int:

@@ -173,7 +173,11 @@ class Conversion(ChangeOfTerms, kw_only=True):
 
 
 class ConvertToPrepaid(Conversion, kw_only=True):
-    """Convert a postpaid supply to prepaid from a day on. A plan of instalments goes on."""
+    """Convert a postpaid supply to prepaid from a day on. A plan of instalments goes on.
+
+    Where the day before is not closed with a register read, the supply waits as a change of payment modes of its own,
+    and is refused after 30 days.
+    """
 
     credit_minor: int = 0
     """Credit of the last bill that no posting here contains, in minor units."""

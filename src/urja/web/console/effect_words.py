@@ -221,6 +221,10 @@ def _mode_change(found: JsonMapping | None) -> Iterable[str]:
             "%(count)s supply becomes postpaid.", "%(count)s supplies become postpaid.", found["agreements"]
         )
     ) % {"count": found["agreements"]}
+    if found.get("waits"):
+        yield gettext(
+            "The day before is not closed with a register read. The supply waits for it as a change of payment modes, and is refused after 30 days."
+        )
     for count, minor, said in (
         ("in_credit", "credit_minor", gettext("In credit: %(count)s, together %(amount)s.")),
         ("owing", "owed_minor", gettext("With a negative balance: %(count)s, together %(amount)s.")),

@@ -97,7 +97,7 @@ def orders_page(caller: Caller, now: datetime, before: int | None) -> OrdersPage
             OrderLine(
                 title=title_of(order),
                 counts=_counts(seen.progress(seen.rows_seen(order, caller, area, now))),
-                detail=f"{called.get(order.actor, order.actor)}, {instant(order.asked_at)}: {order.reason}",
+                detail=f"{called.get(order.actor, order.actor)}, {instant(order.asked_at)}: {_reason(order)}",
                 href=reverse("console:mode-change", args=[order.id]),
             )
             for order in shown
@@ -167,13 +167,18 @@ def title_of(order: seen.OrderRow) -> str:
     return _("To postpaid from %(day)s on") % {"day": day}
 
 
+def _reason(order: seen.OrderRow) -> str:
+    """The reason that was given; a conversion of a single supply has none."""
+    return order.reason or wording.operation("convert_to_prepaid")
+
+
 def _facts(order: seen.OrderRow) -> list[tuple[str, str]]:
     called = names_of([order.actor, order.stopped_by])
     arguments = order.arguments
     facts = [
         (_("Requested by"), called.get(order.actor, order.actor)),
         (_("Time"), instant(order.asked_at)),
-        (_("Reason"), order.reason),
+        (_("Reason"), _reason(order)),
     ]
     if arguments["tariff_code"]:
         facts.append((_("Tariff"), arguments["tariff_code"]))

@@ -6,8 +6,13 @@ import datetime as dt
 import pytest
 from tests.headend.ordering import Desk, House, put_device
 
-from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge
+from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge, wh_of
 from urja.base.ports import free_port
+from urja.cosem.apdu import Conformance
+from urja.headend.session import UTILITY_SAP
+from urja.meter.association_objects import CONFORMANCE
+from urja.meter.object_model import Role
+from urja.meter.session import Sessions
 
 
 @pytest.fixture
@@ -78,3 +83,55 @@ async def test_a_clock_that_is_wrong_is_set(start_headend, pipeline, house):
     answers = await called(house, Desk(pipeline), start_headend)
     (clock,) = [one for one in judge(answers, expected(house)) if one.check is Check.CLOCK]
     assert (clock.passed, clock.found) == (True, "was off by -180 s, and was set")
+
+
+class TestTheRegistersInstant:
+    @pytest.fixture
+    def on_the_way(self, stepped_clock, monkeypatch):
+        """Seconds that the meter's answers take, one after the other; those after them take none."""
+        receive, taken = Sessions.receive, []
+
+        def slow(sessions, frame):
+            answers = receive(sessions, frame)
+            if frame.source == UTILITY_SAP and taken:
+                stepped_clock.advance(dt.timedelta(seconds=taken.pop()))
+            return answers
+
+        monkeypatch.setattr(Sessions, "receive", slow)
+        return taken
+
+    async def read(self, start_headend, pipeline, house):
+        kind, arguments = ALWAYS[Check.REGISTER]
+        # With its class: without it the meter's list of objects is read first.
+        order = house.order(kind, arguments=arguments | {"class_id": 3})
+        async with start_headend(), house.listening():
+            await Desk(pipeline).send(order)
+            [end] = await Desk(pipeline).end_of(order)
+        assert end.state == "confirmed", end.detail
+        return end, dt.datetime.fromisoformat(end.evidence["read_at"])
+
+    def register_wh(self, house, at):
+        engine, at_s = house.meter.engine, int(at.timestamp())
+        since = engine.supply.source.between(at_s, engine.true_s)
+        return (engine.metrology.import_mwh() - since.energy_mwh) // 1000
+
+    async def test_is_what_the_meters_clock_showed_with_it(self, start_headend, pipeline, house, on_the_way):
+        on_the_way += [600] * 6
+        end, read_at = await self.read(start_headend, pipeline, house)
+        assert end.at - read_at == dt.timedelta(minutes=10)
+        assert wh_of(end.evidence) == self.register_wh(house, read_at) < self.register_wh(house, end.at)
+
+    async def test_is_read_again_where_a_minute_ends_between_the_two(
+        self, start_headend, pipeline, house, on_the_way, monkeypatch
+    ):
+        """The meter is read one by one."""
+        without = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, without)
+        on_the_way += [600] * 6
+        end, read_at = await self.read(start_headend, pipeline, house)
+        assert wh_of(end.evidence) == self.register_wh(house, read_at)
+
+    async def test_is_ours_where_the_meters_clock_is_wrong(self, start_headend, pipeline, house):
+        house.meter.set_clock(house.clock.now() - dt.timedelta(hours=3))
+        end, read_at = await self.read(start_headend, pipeline, house)
+        assert read_at == end.at == house.clock.now()

@@ -1,7 +1,11 @@
 """Commissioning of an installed meter: it passes and is in service, or the failed check says what to do."""
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
-from tests.apps.town import START, adopt
+from tests.apps import town
+from tests.apps.town import HALF_HOUR, START, adopt, blocks
 from tests.usecases.life import (
     HOUR,
     answer,
@@ -16,6 +20,7 @@ from tests.usecases.life import (
 )
 
 from urja.cosem.push_object_list import PushObject, PushObjectList
+from urja.meter.truth import TruthRecord
 
 NOW = START + 2 * HOUR
 
@@ -90,6 +95,46 @@ def test_a_meter_that_answers_as_it_should_is_in_service(installed):
     entry = AuditEntry.objects.get(id=one.operation_id)
     assert (entry.kind, entry.actor) == ("record_commissioning", "commission")
     assert not queries.waiting_for_call()
+
+
+def test_a_read_just_before_the_end_of_an_interval_is_not_one_after_it(database):
+    """Its answer comes after it. Dated then, the read would leave out what flowed from it to the end of the interval."""
+    from urja.laws.energy_ownership import examine_truth
+
+    home = adopt(called=False)
+    call()
+    run()
+    seconds = timedelta(seconds=1)
+    answer(NOW + 5 * seconds, register_wh=10_398, read_at=NOW - 5 * seconds)
+    starts = [START + n * HALF_HOUR for n in range(6)]
+    with database.connect("urja_pipeline") as connection:
+        town.store_blocks(connection, blocks(home, *((start, 100) for start in starts)))
+        run(NOW + HOUR)
+        assert period().commissioned_at == NOW - 5 * seconds
+        # The register's 398 Wh, and the two blocks after it.
+        [(_, _, watermark_at, energy_wh, *_)] = town.accruals(connection)
+        assert (watermark_at, energy_wh) == (NOW + HOUR, 598)
+        drawn = [true_interval(start, 100, so_far_wh=100 * n) for n, start in enumerate(starts, 1)]
+        laws = examine_truth(connection, drawn, NOW + HOUR, ZoneInfo(town.ZONE))
+        assert [words for law in laws for words in law.contradictions] == []
+        # The meter's own read of the interval's end does not fall behind the one before it.
+        assert town.store_registers(connection, town.registers(home, (NOW, 10_400))).inserted == 1
+
+
+def true_interval(start, wh, *, so_far_wh):
+    """A record of the meter's truth file."""
+    begins, ends = int(start.timestamp()), int((start + HALF_HOUR).timestamp())
+    return TruthRecord("URJ00000001", begins, ends, ends, wh * 1000, so_far_wh * 1000, True, 1800)
+
+
+def test_a_meter_that_is_called_in_the_second_of_its_installation_is_not_read_before_it(installed):
+    """Its clock has whole seconds: it shows an instant before the installation."""
+    call()
+    run()
+    installed_at = period().valid_from
+    answer(NOW, read_at=installed_at - timedelta(seconds=0.3))
+    run()
+    assert period().commissioned_at == installed_at
 
 
 def test_the_relay_is_tested_where_no_consumer_is_supplied_and_closed_whatever_comes(installed):

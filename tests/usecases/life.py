@@ -100,6 +100,7 @@ def answer(
     *,
     serial="URJ00000001",
     register_wh=100,
+    read_at=None,
     pushes=None,
     firmware="URJA-1.0",
     only=None,
@@ -116,11 +117,11 @@ def answer(
     said = {
         "0.0.96.1.0.255": text(serial),
         "1.0.0.2.0.255": text(firmware),
-        "1.0.1.8.0.255": read(register_wh, "Wh"),
+        "1.0.1.8.0.255": read(register_wh, "Wh") | {"read_at": (read_at or at).isoformat()},
         "0.0.94.91.18.255": {"value": f"b:{status_word}", "scaled": None, "unit": None}
         | ({} if registers is None else {"registers": registers}),
         # Litres, in thousandths of its unit.
-        "7.0.3.0.0.255": read(register_wh, "m³", scaler=-3),
+        "7.0.3.0.0.255": read(register_wh, "m³", scaler=-3) | {"read_at": (read_at or at).isoformat()},
         "set_clock": {"was_off_s": -7},
         "read_pushes": {"pushes": msgspec.to_builtins(typed_pushes() if pushes is None else pushes)},
         "set_payment_mode": {"mode": "prepaid"},

@@ -9,15 +9,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from urja.cosem.apdu import Conformance
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import DeviceType, name_object
 from urja.cosem.obis import CosemAttribute, Obis
+from urja.cosem.time import CosemDateTime
 from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.profiles import clock_range, read_capture_objects, rows_of
 from urja.headend.session import Session
 
 _REGISTER: Final = 3
 _PROFILE: Final = 7
+_CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 _OBJECT_LIST: Final = CosemAttribute.of(15, "0.0.40.0.0.255", 2)
 _SCALER_ATTRIBUTE: Final = {3: 3, 4: 3, 5: 4}
 """The attribute with the scaler_unit, by class: register, extended register, demand register."""
@@ -100,12 +103,37 @@ async def read(
         return await _read_table(session, attribute, device_type, window)
     if window is not None:
         raise SessionFailedError(FailureKind.OURS, "a range of time is for the buffer of a profile (class 7)")
-    wanted = [attribute, *_scaler_of(attribute)]
-    value, *unit = await session.get_each(wanted) if len(wanted) > 1 else [None]
+    found, _ = await read_value(session, attribute, device_type)
+    return found
+
+
+async def read_value(
+    session: Session, attribute: CosemAttribute, device_type: DeviceType, *, with_clock: bool = False
+) -> tuple[SingleValue, Data | None]:
+    """Read an attribute that is no profile's buffer; with `with_clock` also the meter's clock as it was then, to the minute.
+
+    The clock is None where it is not wanted, or the meter does not give it. Raises SessionFailedError where the meter refuses.
+    """
+    scaler = _scaler_of(attribute)
+    wanted = [attribute, *scaler, *([_CLOCK] if with_clock else [])]
+    one_by_one = with_clock and not session.association.conformance & Conformance.MULTIPLE_REFERENCES
+    while True:
+        before = await session.get(_CLOCK) if one_by_one else None
+        value, *more = await session.get_each(wanted) if len(wanted) > 1 else [None]
+        clock = more[-1] if with_clock else None
+        # Intervals end with a minute: a value and a clock from both sides of such an end do not belong together.
+        if before is None or clock is None or _minute(before) == _minute(clock):
+            break
     if value is None:
         # Read alone, it is refused with a reason.
-        value = await session.get(attribute)
-    return SingleValue(_quantity(attribute, unit[0] if unit else None, device_type), value)
+        value, clock = await session.get(attribute), None
+    return SingleValue(_quantity(attribute, more[0] if scaler else None, device_type), value), clock
+
+
+def _minute(clock: Data) -> object:
+    """Return date, hour and minute of a clock's value (IEC 62056-6-2, 4.1.6.1: octets 0 to 6 of date-time)."""
+    value = clock.value
+    return value.to_bytes()[:7] if isinstance(value, CosemDateTime) else value[:7]
 
 
 async def read_registers(

@@ -9,6 +9,7 @@ in between, the next run finds the call unchanged.
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
 import structlog
 from django.db import transaction
 
@@ -70,7 +71,7 @@ def _judge_answers(call: CallRow, period: DevicePeriodRow, now: datetime, wall_m
         return True
     outcomes = judge(answers, _expected(call, period, answers, now))
     if all(one.passed for one in outcomes):
-        _pass(call, answers[Check.REGISTER], outcomes, now)
+        _pass(call, period, answers[Check.REGISTER], outcomes, now)
     else:
         operations.end(call, CallState.FAILED, outcomes, now)
         log.warning(
@@ -81,14 +82,16 @@ def _judge_answers(call: CallRow, period: DevicePeriodRow, now: datetime, wall_m
     return True
 
 
-def _pass(call: CallRow, register: Answer, outcomes: list[Outcome], now: datetime) -> None:
+def _pass(
+    call: CallRow, period: DevicePeriodRow, register: Answer, outcomes: list[Outcome], now: datetime
+) -> None:
     read = wh_of(register.evidence)
-    assert register.ended_at is not None, "the call has passed its checks"
     assert read is not None, "the call has passed its checks"
     gas = call.service_point.commodity == Commodity.GAS
     operation = RecordCommissioning(
         call_id=call.id,
-        read_at=register.ended_at,
+        # The meter's clock has whole seconds: at once after the installation it shows one before it.
+        read_at=max(_read_at(register), period.valid_from),
         register_wh=None if gas else read,
         register_l=read if gas else None,
         firmware=next(one.found for one in outcomes if one.check is Check.FIRMWARE),
@@ -103,6 +106,14 @@ def _pass(call: CallRow, register: Answer, outcomes: list[Outcome], now: datetim
         return
     operations.end(call, CallState.PASSED, outcomes, now, entry.id)
     log.info("meter put into service", meter=call.device.serial, place=call.service_point.consumer_number)
+
+
+def _read_at(register: Answer) -> datetime:
+    """Return when the register was read, by the meter's own clock; when it was answered, where the head end says only that."""
+    if (read_at := register.evidence.get("read_at")) is not None:
+        return msgspec.convert(read_at, datetime)
+    assert register.ended_at is not None, "the call has passed its checks"
+    return register.ended_at
 
 
 def _expected(

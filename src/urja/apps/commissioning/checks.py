@@ -59,7 +59,7 @@ class Check(StrEnum):
 ALWAYS: Final[dict[Check, tuple[str, dict[str, object]]]] = {
     Check.IDENTITY: ("read_object", {"obis": SERIAL}),
     Check.FIRMWARE: ("read_object", {"obis": FIRMWARE}),
-    Check.REGISTER: ("read_object", {"obis": REGISTER}),
+    Check.REGISTER: ("read_object", {"obis": REGISTER, "clock_tolerance_s": CLOCK_TOLERANCE_S}),
     Check.CLOCK: ("set_clock", {"tolerance_s": CLOCK_TOLERANCE_S, "only_if_off": True}),
     Check.PUSHES: ("read_pushes", {}),
 }
@@ -77,7 +77,8 @@ def commands_of(
 ) -> dict[Check, tuple[str, dict[str, object]]]:
     """Return the command of each check of a meter of a type, with its arguments, in their order."""
     wanted = dict(ALWAYS)
-    wanted[Check.REGISTER] = ("read_object", {"obis": register_of(device_type)})
+    kind, arguments = ALWAYS[Check.REGISTER]
+    wanted[Check.REGISTER] = (kind, arguments | {"obis": register_of(device_type)})
     if device_type is not None and device_type.phases > 1:
         wanted[Check.WIRING] = ("read_object", _wiring_arguments(device_type))
     if payment_mode:

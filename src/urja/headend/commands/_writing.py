@@ -1,7 +1,7 @@
 """Writing of class 1 objects with reading back, and the values that are written."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from urja.cosem import axdr
 from urja.cosem.axdr import Data, Tag
@@ -31,6 +31,11 @@ def instant(device_type: DeviceType, data: Data) -> datetime:
         return value.to_utc(device_type.deviation_sign, device_type.default_deviation_min)
     except CosemError as error:
         raise SessionFailedError(FailureKind.PROTOCOL, f"an unreadable clock: {error}") from error
+
+
+def is_right(shown_at: datetime, asked_at: datetime, answered_at: datetime, tolerance: timedelta) -> bool:
+    """Return whether a meter's clock shows a time at which it can have been read, within the tolerance."""
+    return asked_at - tolerance <= shown_at <= answered_at + tolerance
 
 
 def amount(minor: int) -> Data:

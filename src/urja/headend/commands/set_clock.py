@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from urja.cosem.obis import CosemAttribute
 from urja.headend.command_context import CommandContext, CommandOutcome
-from urja.headend.commands._writing import instant, moment
+from urja.headend.commands._writing import instant, is_right, moment
 from urja.headend.failures import FailureKind, SessionFailedError
 
 _CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
@@ -30,7 +30,7 @@ async def execute(context: CommandContext, arguments: Arguments) -> CommandOutco
     begun_at = context.clock.now()
     before_at = instant(device_type, await context.session.get(_CLOCK))
     was_off = before_at - context.clock.now()
-    if arguments.only_if_off and begun_at - tolerance <= before_at <= context.clock.now() + tolerance:
+    if arguments.only_if_off and is_right(before_at, begun_at, context.clock.now(), tolerance):
         off_s = round(was_off.total_seconds())
         return CommandOutcome(
             evidence={

@@ -69,6 +69,18 @@ def test_the_pipelines_role_makes_none_that_is_not_the_ledgers(march, database):
         )
 
 
+def test_the_pipelines_role_makes_no_final_one_of_an_account_that_is_not_settled(march, database):  # noqa: F811
+    with (
+        database.connect("urja_pipeline") as faulty,
+        pytest.raises(psycopg.IntegrityError, match="not settled"),
+    ):
+        faulty.execute(
+            "INSERT INTO statements_statement SELECT id + 1, bucket, number + 1, period_end, period_end + 1, through_seq, "
+            "closing_minor, closing_minor, 0, content, sha256, sha256(sha256 || convert_to(content, 'UTF8')), made_at, "
+            "account_id, agreement_id, NULL, true FROM statements_statement"
+        )
+
+
 def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, database, tmp_path):  # noqa: F811
     """By the database's superuser, without a trigger: the log that was signed the next day has its hash."""
     from urja.laws import signed_log

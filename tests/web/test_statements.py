@@ -142,6 +142,76 @@ def test_a_revision_says_what_it_revises_by_how_much_and_why(home, stated):
     ]
 
 
+def test_a_final_statement_has_no_charges_of_its_own(home, postgres, browser, monkeypatch):
+    """Inserted here; `tests/pipeline/test_final_statements.py` has the stage that makes it."""
+    from urja.site.admin import Administration
+    from urja.site.cli.statement import statement as command
+
+    number = insert_final(home, postgres)
+    person = browser(user_id=home.owner_id)
+    assert f"Statement of account {number} · Final statement" in text_of(
+        person.get(f"/accounts/{home.account_id}/statements/")
+    )
+    address = f"/accounts/{home.account_id}/statements/{number}/"
+    page = person.get(address)
+    words = text_of(page)
+    for said in (
+        "Final statement: what moved the balance after the last billing period of the agreement.",
+        "Refund 1 April −₹20.00",
+        "Balance at the end ₹0.00",
+    ):
+        assert said in words, words
+    assert not any(f'id="{absent}"' in page.content.decode() for absent in ("charges", "reads", "total"))
+    assert "Charges up to the end" not in words
+    assert "अंतिम खाता विवरण" in text_of(browser(user_id=home.owner_id, language="hi").get(address))
+    monkeypatch.setattr(Administration, "of", lambda _data: SimpleNamespace(setup_django=lambda: None))
+    listed = CliRunner().invoke(command, ["list", str(home.account_id)])
+    assert listed.stdout.endswith("charges 0  balance 2000 to 0, final\n")
+    shown = CliRunner().invoke(command, ["show", str(home.account_id), number])
+    assert "final: what was posted after the agreement's last period" in shown.stdout
+
+
+def insert_final(home, postgres):
+    from django.db import connections
+
+    from urja.apps.contracts import queries as contracts
+    from urja.apps.statements.kinds import AccountMovement, OneBill, StatementContent
+    from urja.base.ids import bucket_of, compose_id
+
+    first, end, bucket = date(2026, 4, 1), date(2026, 4, 2), bucket_of(home.account_id)
+    refund = AccountMovement(seq=90, day=first, line="refund", title="refund", amount_minor=-2000)
+    content = StatementContent(
+        number=f"{bucket}-1", made_at=MARCH_ENDS, agreement_id=contracts.agreement_at(home.account_id, MARCH_ENDS).id,
+        account_id=home.account_id, consumer_number="URJ1", commodity="electricity", currency="INR", period_from=first,
+        period_to=end, total_minor=0, opening_minor=2000, closing_minor=0, payments=(), adjustments=(refund,),
+        corrections=(), late=(), final=True,
+        bill=OneBill(
+            lines=(), billed_from=first, billed_to=end, use=0, determinants={}, opening_read=None, closing_read=None,
+            tariffs=(), provisional=False,
+        ),
+    )  # fmt: skip
+    name = connections["default"].settings_dict["NAME"]
+    with psycopg.connect(
+        postgres.conninfo(dbname=name, user="urja_owner", password=PASSWORD), autocommit=True
+    ) as owner:
+        owner.execute("ALTER TABLE statements_statement DISABLE TRIGGER USER")
+        owner.execute(
+            "INSERT INTO statements_statement (id, bucket, number, agreement_id, account_id, period_start, period_end, "
+            "through_seq, opening_minor, closing_minor, total_minor, content, previous_sha256, sha256, made_at, final) "
+            "VALUES (%s, %s, 1, %s, %s, %s, %s, 90, 2000, 0, 0, %s, 'x', 'x', now(), true)",
+            [
+                compose_id(bucket, 1),
+                bucket,
+                content.agreement_id,
+                home.account_id,
+                first,
+                end,
+                msgspec.json.encode(content).decode(),
+            ],
+        )
+    return content.number
+
+
 def test_the_command_line_lists_and_shows_it(home, stated, monkeypatch):
     from urja.site.admin import Administration
     from urja.site.cli.statement import statement as command

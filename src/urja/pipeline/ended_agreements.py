@@ -20,6 +20,7 @@ from urja.apps.books import locking, operations as books, posting
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
+from urja.apps.statements import operations as due_statements
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
@@ -101,6 +102,7 @@ def settle(now: datetime, cutoff: timedelta) -> EndedResult:
             # In the same transaction as the bucket's mark, so that a run that dies repeats all of it.
             unmetered_service_points.open_inspections(bucket, now)
             unread_removals.open_inspections(bucket, now, cutoff)
+            due_statements.record_settled(bucket, now)
             books.record_ended_check(bucket, today)
     return done
 

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from urja.apps.billing import arrears, operations, posting as billing, usage
 from urja.apps.billing.kinds import FinalSettlement, FinalWay
 from urja.apps.books import locking, operations as books
+from urja.apps.statements import operations as statements
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
 from urja.pipeline.savepoints import Savepoints
@@ -105,6 +106,7 @@ def _settle(final_id: int, now: datetime, account_ids: Sequence[int]) -> int | N
         if amount_minor:
             _request_payout(final, amount_minor, now)
         operations.note_settled(final, amount_minor, now)
+        statements.record_settled(bucket_of(account_id), now)
     log.info(
         "account settled",
         account=account_id,

@@ -2,7 +2,7 @@
 
 The period is calculated as one bill by the engine, from all that is known. What the ledger has charged otherwise is
 posted in the same transaction as entries of their own kind (`one_bill`), so that a statement's total is the ledger's and
-the bill's. A period whose last day was closed without its read waits for it, so that it is stated once; not longer than
+the bill's. What is posted after an agreement's last period is on a final statement, once the account is settled, and on further ones. A period whose last day was closed without its read waits for it, so that it is stated once; not longer than
 `WAIT`, as differences are posted within 24 hours.
 """
 
@@ -102,9 +102,18 @@ def _make(bucket: int, now: datetime) -> Made | None:
         ids = {one.agreement_id for one in wanted}
         agreements = {each.id: each for each in contracts.agreements(ids)}
         through = queries.closed_through(list(ids))
-        made, by_period = Made(), dict[Period, list[DuePeriod]]()
+        today = local_day(now, usage.zone())
+        made, by_period = Made(), dict[tuple[Period, bool], list[DuePeriod]]()
         for one in wanted:
             agreement = agreements[one.agreement_id]
+            if one.final:
+                first = one.stated_to or local_day(agreement.valid_from, usage.zone())
+                # Whole days: another one of the same day is made on the next.
+                if first > today:
+                    made.waiting[one.key] = ""
+                else:
+                    by_period.setdefault((Period(first, today + ONE_DAY), True), []).append(one)
+                continue
             if usage.unratable_reason(agreement, midnight(one.period_start, usage.zone())):
                 made.waiting[one.key] = ""
                 continue
@@ -115,8 +124,8 @@ def _make(bucket: int, now: datetime) -> Made | None:
             # An end that became known late has taken all its days before it was stated.
             is_gone = last < period.first and one.newest is None
             if not is_open and not is_gone:
-                by_period.setdefault(period, []).append(one)
-        for period, group in sorted(by_period.items()):
+                by_period.setdefault((period, False), []).append(one)
+        for (period, _), group in sorted(by_period.items()):
             made += _state(bucket, group, agreements, period, now)
         statements.postpone(made.waiting, now + HELD)
         statements.remove([one for one in due if one.key not in made.waiting])
@@ -134,7 +143,13 @@ def _state(
     made = Made()
     try:
         with transaction.atomic():
-            bills = _post_as_one_bill(bucket, [agreements[one.agreement_id] for one in group], period, now)
+            if group[0].final:
+                bills = {one.agreement_id: _no_bill(period) for one in group}
+            else:
+                posted = _post_as_one_bill(
+                    bucket, [agreements[one.agreement_id] for one in group], period, now
+                )
+                bills = {agreement_id: _bill(bill) for agreement_id, bill in posted.items()}
             made.waiting = {one.key: "" for one in group if one.agreement_id not in bills}
             ready = [
                 _to_state(one, agreements[one.agreement_id], period, bills[one.agreement_id])
@@ -176,14 +191,33 @@ def _post_as_one_bill(
     return settled.bills
 
 
-def _to_state(due: DuePeriod, agreement: Agreement, period: Period, bill: PeriodBill) -> PeriodToState:
+def _to_state(due: DuePeriod, agreement: Agreement, period: Period, bill: OneBill) -> PeriodToState:
+    if due.final:
+        end = period.end
+    else:
+        end = due.newest.period_end if due.newest else min(period.end, usage.days_of(agreement).end)
     return PeriodToState(
         due,
         agreement.account_id,
         agreement.service_point_id,
         agreement.commodity,
-        due.newest.period_end if due.newest else min(period.end, usage.days_of(agreement).end),
-        _bill(bill),
+        period.first,
+        end,
+        bill,
+    )
+
+
+def _no_bill(period: Period) -> OneBill:
+    return OneBill(
+        lines=(),
+        billed_from=period.first,
+        billed_to=period.end,
+        use=0,
+        determinants={},
+        opening_read=None,
+        closing_read=None,
+        tariffs=(),
+        provisional=False,
     )
 
 

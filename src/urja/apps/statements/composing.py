@@ -29,13 +29,13 @@ def compose(
 ) -> StatementContent:
     """Return the content of a statement, or of the revision of `stated`, whose account and days stay as they are.
 
-    `posted` are all charges of the period, `moved` is what moved the account in its time. `cause_of` returns why an
+    `posted` are all charges of the period, of a final statement none; `moved` is what moved the account in its time. `cause_of` returns why an
     entry, by its number, changes what was charged.
     """
     if stated is None:
         late = [entry for entry in posted if entry.day >= draft.period_to]
-        period = (draft.agreement_id, draft.period_from)
-        others = [entry for entry in moved if entry.charges != period]
+        own = {entry.seq for entry in posted}
+        others = [entry for entry in moved if entry.seq not in own]
         credits_ = [entry for entry in others if entry.charges is None]
         return msgspec.structs.replace(
             draft,

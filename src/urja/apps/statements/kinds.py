@@ -8,6 +8,9 @@ import msgspec
 NO_SHA256: Final = bytes(32)
 """The previous hash of a series' first statement."""
 
+AFTER_ALL: Final = date.max
+"""Stands, where a final statement is due, for the first day of a period: all periods come before it."""
+
 
 class StatementRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a line's arithmetic: `quantity` in `unit` times `rate_minor` is `charged_minor`."""
@@ -143,6 +146,8 @@ class StatementContent(msgspec.Struct, frozen=True, kw_only=True):
     late: tuple[LateCharge, ...]
     """Charges for the period that were posted after its last day: they are in the total and not in the closing balance."""
     revises: RevisedStatement | None = None
+    final: bool = False
+    """Whether it states what moved the account after its agreement's last period: it charges no period, and its bill is empty."""
 
     @property
     def charged_minor(self) -> int:

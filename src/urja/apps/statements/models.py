@@ -1,4 +1,4 @@
-"""Statements of account, and periods for which one is to be made. Rules of the database: `migrations/0002_rules.sql`."""
+"""Statements of account, and periods for which one is to be made. Rules of the database: `migrations/0002_rules.sql`, `0004_final.sql`."""
 
 from typing import ClassVar
 
@@ -20,6 +20,8 @@ class Statement(models.Model):
     """First day of the billing period."""
     period_end = models.DateField()
     """The day after the last one that is stated: of the period, or of the agreement. A revision keeps it."""
+    final = models.BooleanField(db_default=False)
+    """Whether it states what moved the account after its agreement's last period, from the end of the statement before it on."""
     revises = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="revision")
     through_seq = models.BigIntegerField()
     """Number of the account's last entry when it was made: what was posted later is in none of its amounts."""
@@ -61,6 +63,7 @@ class DueStatement(models.Model):
     id = models.BigAutoField(primary_key=True)
     agreement = models.ForeignKey("contracts.Agreement", on_delete=models.PROTECT, related_name="+")
     period_start = models.DateField()
+    """First day of the period; `kinds.AFTER_ALL` where a final statement is due."""
     bucket = models.SmallIntegerField()
     closed = models.BooleanField()
     """Whether the period's last day was closed; without it, a statement that exists may have to be revised."""

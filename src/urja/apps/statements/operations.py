@@ -13,7 +13,7 @@ from django.db import connection
 from urja.apps.billing.queries import explain_entry
 from urja.apps.books.chain import canonical
 from urja.apps.statements.composing import compose
-from urja.apps.statements.kinds import NO_SHA256, OneBill, StatementContent, number_of
+from urja.apps.statements.kinds import AFTER_ALL, NO_SHA256, OneBill, StatementContent, number_of
 from urja.apps.statements.ledger import Stated, charges_of, consumer_numbers, movements_of
 from urja.apps.statements.models import Statement
 from urja.base.ids import bucket_of, compose_id
@@ -52,13 +52,32 @@ def record_charged(periods: Iterable[tuple[int, date]], at: datetime) -> None:
             "SELECT p.agreement_id, p.period_start, (p.agreement_id >> 40)::smallint, false, %s, %s "
             "FROM unnest(%s::bigint[], %s::date[]) AS p (agreement_id, period_start) "
             "WHERE EXISTS (SELECT FROM statements_statement s WHERE s.agreement_id = p.agreement_id "
-            "AND s.period_start = p.period_start) ON CONFLICT DO NOTHING",
+            "AND s.period_start = p.period_start AND NOT s.final) ON CONFLICT DO NOTHING",
             [at, at, [agreement_id for agreement_id, _ in pairs], [start for _, start in pairs]],
         )
 
 
+_SETTLED: Final = """
+INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at, recorded_at)
+SELECT f.agreement_id, %(after)s, %(bucket)s, true, %(at)s, %(at)s
+FROM statements_began began
+JOIN billing.final_settlement f ON f.settled_at IS NOT NULL AND f.last_day >= began.day
+    AND f.account_id >= %(bucket)s::bigint << 40 AND f.account_id < (%(bucket)s::bigint + 1) << 40
+JOIN books.account a ON a.id = f.account_id
+WHERE NOT EXISTS (SELECT FROM statements_statement s
+    WHERE s.account_id = a.id AND s.final AND s.through_seq = a.last_seq)
+ON CONFLICT DO NOTHING
+"""
+
+
+def record_settled(bucket: int, at: datetime) -> None:
+    """Record that final statements are to be made of a bucket's settled accounts: those that have none, or were moved since."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLED, {"after": AFTER_ALL, "bucket": bucket, "at": at})
+
+
 type PeriodKey = tuple[int, date]
-"""An agreement and the first day of a period."""
+"""An agreement and the first day of a period, or `AFTER_ALL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +88,18 @@ class DuePeriod:
     period_start: date
     closed: bool
     newest: Stated | None
+    stated_to: date | None
+    """The day after the last one that the agreement's statements state; None where it has none."""
 
     @property
     def key(self) -> PeriodKey:
         """Its agreement and first day."""
         return self.agreement_id, self.period_start
+
+    @property
+    def final(self) -> bool:
+        """Whether it is a final statement that is due."""
+        return self.period_start == AFTER_ALL
 
 
 def due_buckets(now: datetime) -> list[int]:
@@ -88,10 +114,12 @@ SELECT d.agreement_id, d.period_start,
     -- After a moved billing day a period may have days that are stated: the law names it, and no other account waits for it.
     d.closed AND NOT EXISTS (SELECT FROM statements_statement o WHERE o.agreement_id = d.agreement_id
         AND o.revises_id IS NULL AND o.period_start <> d.period_start AND o.period_end > d.period_start),
+    (SELECT max(l.period_end) FROM statements_statement l WHERE l.agreement_id = d.agreement_id),
     s.id, s.bucket, s.number, s.sha256, s.period_end, s.through_seq, s.content
 FROM statements_due d
 LEFT JOIN LATERAL (
     SELECT * FROM statements_statement s WHERE s.agreement_id = d.agreement_id AND s.period_start = d.period_start
+        AND NOT s.final
     ORDER BY s.number DESC LIMIT 1
 ) s ON true
 -- Periods are stated in their order, one of an agreement at a time: the next one begins where this one has ended.
@@ -121,8 +149,9 @@ def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
                     seq,
                     msgspec.json.decode(content, type=StatementContent),
                 ),
+                stated_to,
             )
-            for agreement_id, period_start, closed, id_, series, number, sha256, end, seq, content in cursor.fetchall()
+            for agreement_id, period_start, closed, stated_to, id_, series, number, sha256, end, seq, content in cursor.fetchall()
         ]
 
 
@@ -152,6 +181,7 @@ class PeriodToState:
     account_id: int
     service_point_id: int
     commodity: str
+    period_start: date
     period_end: date
     """The day after its last one, or after the agreement's; of a revision as in the statement that it revises."""
     bill: OneBill
@@ -163,7 +193,7 @@ def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> i
     A period that is stated is revised where something was posted for it since, else left as it is.
     """
     number, previous = _last(bucket)
-    movements = movements_of([(one.account_id, one.due.period_start, one.period_end) for one in periods])
+    movements = movements_of([(one.account_id, one.period_start, one.period_end) for one in periods])
     charges = charges_of([(one.due.agreement_id, one.due.period_start) for one in periods])
     numbers = consumer_numbers([one.service_point_id for one in periods])
     made = 0
@@ -183,7 +213,7 @@ def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> i
                 consumer_number=numbers[one.service_point_id],
                 commodity=one.commodity,
                 currency=account.currency,
-                period_from=one.due.period_start,
+                period_from=one.period_start,
                 period_to=one.period_end,
                 bill=one.bill,
                 total_minor=-sum(entry.amount_minor for entry in posted),
@@ -193,6 +223,7 @@ def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> i
                 adjustments=(),
                 corrections=(),
                 late=(),
+                final=one.due.final,
             ),
             posted,
             account.entries,
@@ -237,6 +268,7 @@ def _insert(
         account_id=content.account_id,
         period_start=content.period_from,
         period_end=content.period_to,
+        final=content.final,
         revises_id=None if stated is None else stated.id,
         through_seq=through_seq,
         opening_minor=content.opening_minor,

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from django.db.models import QuerySet
 
-from urja.apps.statements.kinds import StatementContent, number_of
+from urja.apps.statements.kinds import AFTER_ALL, StatementContent, number_of
 from urja.apps.statements.models import DueStatement, Statement as _Row
 
 
@@ -30,6 +30,8 @@ class StatementSummary:
     made_at: datetime
     revises: str | None
     revised_by: str | None
+    final: bool
+    """Whether it states what moved the account after its agreement's last period."""
     sha256: str
 
 
@@ -50,7 +52,8 @@ class RefusedStatement:
     """A statement that the database refuses: it is tried again each hour until it is made."""
 
     agreement_id: int
-    period_from: date
+    period_from: date | None
+    """None for a final statement."""
     since: datetime
     """When its period was closed, or charged otherwise."""
     problem: str
@@ -72,7 +75,10 @@ def refused_statements(agreement_ids: Sequence[int] | None = None) -> list[Refus
     if agreement_ids is not None:
         rows = rows.filter(agreement_id__in=agreement_ids)
     columns = rows.values_list("agreement_id", "period_start", "recorded_at", "problem")
-    return [RefusedStatement(*row) for row in columns]
+    return [
+        RefusedStatement(agreement_id, None if start == AFTER_ALL else start, since, problem)
+        for agreement_id, start, since, problem in columns
+    ]
 
 
 def statement(account_id: int, number: str) -> Statement | None:
@@ -110,5 +116,6 @@ def _summary(row: _Row) -> StatementSummary:
         made_at=row.made_at,
         revises=None if row.revises is None else number_of(row.revises.bucket, row.revises.number),
         revised_by=None if revision is None else number_of(revision.bucket, revision.number),
+        final=row.final,
         sha256=bytes(row.sha256).hex(),
     )

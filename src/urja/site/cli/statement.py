@@ -28,9 +28,10 @@ def list_(account: int, data: Path) -> None:
 
     for one in statements_of(account):
         revised = f", revised by {one.revised_by}" if one.revised_by else ""
+        final = ", final" if one.final else ""
         click.echo(
             f"{one.number}  {one.period_from} to {one.period_to}  charges {one.total_minor}  balance "
-            f"{one.opening_minor} to {one.closing_minor}{revised}"
+            f"{one.opening_minor} to {one.closing_minor}{revised}{final}"
         )
 
 
@@ -66,6 +67,8 @@ def _as_text(found: "Statement") -> str:
         f"statement {content.number} of account {content.account_id}, consumer number {content.consumer_number}",
         f"period {content.period_from} to {content.period_to} (the day after the last), {content.currency}",
     ]
+    if content.final:
+        lines.append("final: what was posted after the agreement's last period")
     if content.revises is not None:
         lines.append(f"revises {content.revises.number}; difference {content.difference_minor}")
     lines += [f"  {line.title}: {line.charged_minor}" for line in content.bill.lines]

@@ -737,6 +737,8 @@ class StatementOfAccount(Shown, frozen=True, kw_only=True):
     """Number of the statement that it revises."""
     revised_by: str | None
     """Number of the statement that revises it; null for the newest of a period."""
+    final: bool
+    """Whether it states what was posted after the agreement's last period: it charges none, and the bill in its content is empty."""
 
 
 class StatementsOfAccount(Shown, frozen=True, kw_only=True):

@@ -682,6 +682,7 @@ def _statement_of(one: statements.StatementSummary) -> answers.StatementOfAccoun
         made_at=local(one.made_at),
         revises=one.revises,
         revised_by=one.revised_by,
+        final=one.final,
     )
 
 

@@ -70,7 +70,9 @@ def _refused_statements(now: datetime) -> list[RefusedStatementLine]:
         RefusedStatementLine(
             numbers[one.agreement_id],
             connection_address(numbers[one.agreement_id]),
-            gettext("Billing period from %(day)s") % {"day": formats.day(one.period_from)},
+            gettext("Billing period from %(day)s") % {"day": formats.day(one.period_from)}
+            if one.period_from
+            else gettext("Final statement"),
             moment_of(one.since, now),
             one.problem,
         )

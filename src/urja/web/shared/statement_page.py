@@ -73,6 +73,8 @@ class StatementPage:
     unit: str
     tariffs: list[str]
     sha256: str
+    final: bool
+    """Whether it states what was posted after the agreement's last period; it has no charges and no use of its own."""
 
 
 def statement_item(found: StatementSummary, currency: str) -> StatementItem:
@@ -80,6 +82,8 @@ def statement_item(found: StatementSummary, currency: str) -> StatementItem:
     note = ""
     if found.revised_by is not None:
         note = _("Revised by statement %(number)s.") % {"number": found.revised_by}
+    elif found.final:
+        note = _("Final statement")
     elif found.revises is not None:
         note = _("Revises statement %(number)s.") % {"number": found.revises}
     return StatementItem(
@@ -124,6 +128,7 @@ def statement_page(card: AccountCard, found: Statement) -> StatementPage:
             for one in content.bill.tariffs
         ],
         sha256=found.summary.sha256,
+        final=content.final,
     )
 
 
@@ -135,6 +140,8 @@ def _remarks(found: Statement) -> Iterable[str]:
     content, currency = found.content, found.content.currency
     if found.summary.revised_by is not None:
         yield _("A later statement, %(number)s, revises this one.") % {"number": found.summary.revised_by}
+    if content.final:
+        yield _("Final statement: what moved the balance after the last billing period of the agreement.")
     if content.revises is not None:
         yield _(
             "It revises statement %(number)s, by which the period came to %(before)s. The difference is %(difference)s."

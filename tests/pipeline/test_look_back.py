@@ -67,6 +67,8 @@ def energy(town):
 
 
 def test_a_tariff_for_past_days_charges_no_period_before_the_limit(town):
+    from urja.apps.billing.queries import refused_charges
+
     lived(town, *READS)
     assert energy(town) == {MARCH: 13_000, APRIL: 8_000, MAY: 300, JUNE: 300}
     load("2", "2026-03-02", rate="4.00")
@@ -78,6 +80,10 @@ def test_a_tariff_for_past_days_charges_no_period_before_the_limit(town):
         (MARCH, "prices", 1050, {"energy": 1000, "duty": 50}),
         (APRIL, "prices", 1050, {"energy": 1000, "duty": 50}),
     ]
+    assert {(one.period_start, one.period_end) for one in refused_charges(town.adopted.account_id)} == {
+        (MARCH, APRIL),
+        (APRIL, MAY),
+    }
     assert all(town.laws().values())
     assert town.run(93).entries == 0
     assert len(refused(town)) == 2

@@ -106,9 +106,18 @@ def test_the_api_has_every_period_and_the_settlement(roof):
     told = _units(agreement, banked_units(agreement, DAY))
     assert (told.settles_on, told.settles_at_end) == (date(2026, 4, 2), True)
     assert [
-        (one.period_from, one.zone, one.version, one.opening_wh, one.exported_wh, one.used_wh, one.closing_wh)
+        (
+            one.period_from,
+            one.period_to,
+            one.zone,
+            one.version,
+            one.opening_wh,
+            one.exported_wh,
+            one.used_wh,
+            one.closing_wh,
+        )
         for one in told.items
     ] == [
-        (date(2026, 3, 3), None, 1, 5_600, 1_000, 5_000, 1_600),
-        (date(2026, 2, 3), None, 2, 0, 10_400, 4_800, 5_600),
+        (date(2026, 3, 3), date(2026, 4, 3), None, 1, 5_600, 1_000, 5_000, 1_600),
+        (date(2026, 2, 3), date(2026, 3, 3), None, 2, 0, 10_400, 4_800, 5_600),
     ]

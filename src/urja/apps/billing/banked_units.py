@@ -23,6 +23,8 @@ class BankedUnits:
 
     stored: tuple[StoredUnits, ...]
     """Newest versions of the last periods, the newest period first."""
+    period_ends: dict[date, date]
+    """The day after the last one of each period, by its first day."""
     zones: dict[int, str]
     """Names of banks by their numbers; empty for the bank of all times."""
     settles_on: date | None
@@ -55,6 +57,7 @@ def banked_units(agreement: Agreement, day: date) -> BankedUnits | None:
     line = next((line.accrual for line in tariff.lines if isinstance(line.accrual, Settlement)), None)
     return BankedUnits(
         stored,
+        unit_banks.period_ends(agreement.id),
         {number: name for name, number in tariff.zones},
         None if ended else _settles_on(agreement, tariff, day),
         not ended and tariff.net_metering is not None and tariff.net_metering.settles_at_end,

@@ -47,6 +47,8 @@ class RefusedCharge:
     agreement_id: int
     account_id: int
     period_start: date
+    period_end: date | None
+    """The day after the last one of the period; None where no close of it is stored."""
     amount_minor: int
     currency: str
     recorded_at: datetime

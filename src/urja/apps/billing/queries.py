@@ -545,9 +545,10 @@ def _review_rows(where: str, values: list[int]) -> list[ReviewRow]:
 
 
 _REFUSED: Final = """
-SELECT r.agreement_id, r.account_id, r.period_start, r.amount_minor, a.currency, r.recorded_at, r.charged_from, r.months,
-    r.policy, r.cause
+SELECT r.agreement_id, r.account_id, r.period_start, p.period_end, r.amount_minor, a.currency, r.recorded_at, r.charged_from,
+    r.months, r.policy, r.cause
 FROM billing.refusal r JOIN books.account a ON a.id = r.account_id
+LEFT JOIN billing_rated p ON p.agreement_id = r.agreement_id AND p.period_start = r.period_start
 """
 
 

@@ -77,6 +77,15 @@ def of_agreement(agreement_id: int, periods: int) -> list[StoredUnits]:
         return [_stored(row) for row in cursor.fetchall()]
 
 
+def period_ends(agreement_id: int) -> dict[date, date]:
+    """Return the day after the last one of each rated billing period of an agreement, by its first day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT period_start, period_end FROM billing_rated WHERE agreement_id = %s", [agreement_id]
+        )
+        return dict(cursor.fetchall())
+
+
 class UnitBanks:
     """The banks of some agreements: as stored, and as a run goes on from there before it stores anything."""
 

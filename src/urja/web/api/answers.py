@@ -468,6 +468,8 @@ class UnitsOfBank(Shown, frozen=True, kw_only=True):
     """The units of a bank in a billing period: opening + exported = used + settled + closing."""
 
     period_from: date
+    period_to: date | None
+    """The day after the last one of the period; null where no close of it is stored."""
     as_of: date
     """The last local day that counts."""
     zone: str | None
@@ -568,6 +570,8 @@ class NotCharged(Shown, frozen=True, kw_only=True):
 
     agreement_id: int
     period_from: date
+    period_to: date | None
+    """The day after the last one of the period; null where no close of it is stored."""
     amount_minor: int
     months: int
     """The limit, in months before the close."""

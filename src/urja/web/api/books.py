@@ -163,6 +163,7 @@ def _units(agreement: Agreement, found: billing.BankedUnits | None) -> answers.B
         items=[
             answers.UnitsOfBank(
                 period_from=each.period_start,
+                period_to=found.period_ends.get(each.period_start),
                 as_of=each.as_of,
                 zone=found.zones.get(each.row.zone, str(each.row.zone)) if each.row.zone else None,
                 version=each.version,
@@ -453,6 +454,7 @@ def balance(ask: Ask) -> answers.Balance:
             answers.NotCharged(
                 agreement_id=one.agreement_id,
                 period_from=one.period_start,
+                period_to=one.period_end,
                 amount_minor=one.amount_minor,
                 months=one.months,
                 cause=one.cause,

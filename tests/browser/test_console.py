@@ -69,7 +69,7 @@ def test_from_a_misspelt_name_to_a_changed_load(open_page, site, device):  # noq
 def test_the_longest_menu_takes_one_row_and_shows_the_page_that_is_open(open_page, site, device):  # noqa: F811
     page = open_page(device)
     as_colleague(page, site, "control_room")
-    for address in ("/console/", "/console/search/", "/console/approvals/"):
+    for address in ("/console/", "/console/search/", "/console/approvals/", "/console/subsidy-claims/"):
         page.goto(address)
         entries = page.locator(".pages li")
         expect(entries).to_have_count(11)

@@ -246,3 +246,29 @@ def test_of_years_of_leaves_few_are_read(database):
             )
             (read,) = cursor.fetchone()
     assert read < 20
+
+
+def test_a_batch_is_in_one_leaf(town, sealer):  # noqa: F811
+    for day in (1, 2):
+        town.register(day, 13 + 5 * day)
+        town.run(day)
+        assert sealer.run_once(town.midnight(day) + MINUTES).done == 1
+    bucket, first, last = town.connection.execute(
+        "SELECT bucket, min(after_batch), max(to_batch) FROM proofs_leaf WHERE kind = 'entries' GROUP BY bucket"
+    ).fetchone()
+
+    def add(number, after, to):
+        with town.connection.transaction(force_rollback=True):
+            town.connection.execute(
+                "INSERT INTO proofs_leaf SELECT %s, period, kind, %s, %s, %s, content FROM proofs_leaf"
+                " WHERE kind = 'entries' ORDER BY period LIMIT 1",
+                [1000, number, after, to],
+            )
+
+    for after, to in ((first, last), (last - 1, last + 5)):
+        with pytest.raises(psycopg.errors.ExclusionViolation):
+            add(bucket, after, to)
+    # The next batches, and the same ones of another bucket, collide in nothing but the leaf of their period.
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        add(bucket, last, last + 5)
+    add(bucket + 1, first, last)

@@ -45,7 +45,12 @@ def _tree(response) -> list[dict]:
 def text_of(response) -> str:
     """The text of a page, without tags, with single spaces."""
     body = re.sub(r"<(style|script|head).*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+    return _spaced(re.sub(r"<[^>]+>", " ", body))
+
+
+def _spaced(text: str) -> str:
+    """A text with single spaces; where lines may end is not compared."""
+    return " ".join(text.replace("\u2060", "").split())
 
 
 def elements(response, tag: str, *, inside: str) -> list[str]:
@@ -75,7 +80,7 @@ class Page:
         ]
 
     def cells(self, name: str, path: str) -> list[str]:
-        return [" ".join(element["text"].split()) for element in self._find(name, path)]
+        return [_spaced(element["text"]) for element in self._find(name, path)]
 
     def numbers(self, name: str, path: str) -> list[int]:
         return [int(element["attrs"]["data-minor"]) for element in self._find(name, path)]

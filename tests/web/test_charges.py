@@ -15,6 +15,7 @@ from urja.stream.subjects import Kind
 
 BLOCK = channel_set("dual-block", ("interval_import_wh", "interval_dg_import_wh"))
 REGISTERS = channel_set("dual-registers", ("import_wh", "dg_import_wh"))
+NO_BREAK = "\u00a0"
 TEN = START.astimezone(ZoneInfo(ZONE)) + timedelta(hours=10)
 
 
@@ -76,15 +77,36 @@ def test_a_failed_grid_turns_the_page_to_the_generators_price_and_both_columns_m
         ("Fixed charge", "₹12.00"),
         ("Electricity duty", "₹4.35"),
     ]
-    assert found.lines[1].parts[0].product == "3.5 kWh × ₹19.50"
+    assert found.lines[1].parts[0].product == "3.5 kWh × ₹19.50".replace(" ", NO_BREAK)
     assert found.total == "₹159.60"
 
 
 def test_an_average_without_an_end_is_shown_to_the_paisa(django):
     from urja.web.shared.ledger_words import product
 
-    assert product(Fraction(41601331, 1495), "minor", Fraction(-15, 100), "INR") == "−15 % × ₹278.27"
-    assert product(Fraction(2711), "minor", Fraction(5, 100), "INR") == "5 % × ₹27.11"
+    exact = product(Fraction(41601331, 1495), "minor", Fraction(-15, 100), "INR")
+    assert exact == "−\u206015 % × ₹278.27".replace(" ", NO_BREAK)
+    assert product(Fraction(2711), "minor", Fraction(5, 100), "INR") == "5 % × ₹27.11".replace(" ", NO_BREAK)
+
+
+def test_no_line_ends_inside_a_product_or_a_percentage_and_minus_is_no_hyphen(django):
+    from urja.web.shared.ledger_words import label, note, product
+
+    negative = product(Fraction(-4132), "minor", Fraction(5, 100), "INR")
+    assert negative == "5 % × −\u2060₹41.32".replace(" ", NO_BREAK)
+    assert label("solar: -20 % of Energy charge on average") == (
+        f"Solar: −\u206020{NO_BREAK}% of the average of Energy charge"
+    )
+    assert label("-3 % of Energy charge") == f"−\u20603{NO_BREAK}% of Energy charge"
+    assert label("power factor 0.98: -1 % of Energy charge") == (
+        f"power factor 0.98: −\u20601{NO_BREAK}% of Energy charge"
+    )
+    # A month is no negative number.
+    assert label("2026-03, 2 of 31 days") == "2 of 31 days of the month"
+    assert note("energy: -3/8 kWh in no zone, calculated as normal").startswith("−3/8 kWh")
+    assert "−97.33 kWh is rounded to −98 kWh" in note(
+        "energy: energy of -292/3 kWh rounded half-up to -98 kWh"
+    )
 
 
 def test_a_roof_sees_its_bank_before_the_first_close(database):

@@ -81,10 +81,10 @@ def test_heights_are_in_proportion(drawn):
 
 def test_zero_missing_and_yet_to_come_differ(drawn):
     found = drawn(0, None, None, ahead=1)
-    assert said(found)[1:] == ["00:00: 0 kWh", "01:00: no reading yet"]
+    assert said(found)[1:] == ["00:00: 0 kWh", "01:00: no interval read yet"]
     assert heights(found, "bar") == []
     assert len(heights(found, "missing")) == 1
-    assert rows(found) == [("00:00", "0"), ("01:00", "no reading yet")]
+    assert rows(found) == [("00:00", "0"), ("01:00", "no interval read yet")]
 
 
 def test_the_estimated_part_stands_on_the_measured_one(drawn):
@@ -100,7 +100,7 @@ def test_a_legend_names_only_shown_series(drawn):
 
     assert legend(5) == []
     assert legend((5, 5)) == ["estimated"]
-    assert legend(None) == ["no reading yet"]
+    assert legend(None) == ["no interval read yet"]
 
 
 def test_no_style_hides_in_the_markup(drawn):

@@ -44,7 +44,7 @@ def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page
 
 def test_hours_ahead_and_days_before_the_agreement_are_not_called_missing(page):
     words = text_of(page)
-    assert "no reading yet" not in words
+    assert "no interval read yet" not in words
     assert "1 March" not in words.replace("11 March", "")
     assert "14:00" not in words
 
@@ -182,7 +182,7 @@ def test_an_account_without_readings_promises_nothing(home, browser):
     assert "Credit pending +₹50.00" in words
     assert "Used up" not in words
     assert "No entries yet" in words
-    assert "No readings yet" in words
+    assert "No interval has been read yet" in words
     assert "Today –" in words
     assert "0 kWh" not in words.replace("0.1 kWh", "")
 

@@ -51,6 +51,14 @@ def test_a_month_is_listed_by_billing_period(subsidised, colleague):
     assert "Subsidy State February 2026 2 0 kWh ₹500.00 ₹50.00 ₹450.00" in text
 
 
+def test_the_menu_marks_the_entry_that_leads_there(subsidised, colleague):
+    page = colleague("revenue_officer").get(PAGE).content.decode()
+    assert '<a href="/console/payments/" aria-current="true">' in page
+    assert page.count("aria-current") == 1
+    itself = colleague("revenue_officer").get("/console/payments/").content.decode()
+    assert '<a href="/console/payments/" aria-current="page">' in itself
+
+
 def test_and_in_hindi(subsidised, colleague):
     page = colleague("revenue_officer").get(f"{PAGE}?month=2026-02", headers={"accept-language": "hi"})
     text = text_of(page)

@@ -79,7 +79,10 @@ def _changed_period_differences(
     found = [one for one in found if one[0].id not in settled.held]
     ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
     energies_wh = _energies_wh(ids, periods)
-    cuts_wh = _cuts_wh(ids, periods, [basis for *_, basis in found])
+    cuts_wh = usage.energies_at_changes(
+        (id_, period, price_change_days(basis.terms, basis.billed) if basis.billed.days else ())
+        for id_, period, (*_, basis) in zip(ids, periods, found, strict=True)
+    )
     demands = earlier_demands(
         [agreement.id for agreement, *_, basis in found if basis.ratchets], usage.zone()
     )
@@ -170,22 +173,6 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
     for period, ids in others.items():
         known = usage.energies(ids, period, period.end)
         found |= {(id_, period.first): known[id_].billed_value if id_ in known else 0 for id_ in ids}
-    return found
-
-
-def _cuts_wh(
-    agreement_ids: Sequence[int], periods: Sequence[Period], bases: Sequence[Basis]
-) -> dict[tuple[int, date], dict[date, int]]:
-    """Energy in Wh of each agreement up to the days in its period on which a price changes, from the rows."""
-    asked: dict[tuple[Period, date], list[int]] = {}
-    for agreement_id, period, basis in zip(agreement_ids, periods, bases, strict=True):
-        for day in price_change_days(basis.terms, basis.billed) if basis.billed.days else ():
-            asked.setdefault((period, day), []).append(agreement_id)
-    found: dict[tuple[int, date], dict[date, int]] = {}
-    for (period, day), ids in asked.items():
-        known = usage.energies(ids, period, day)
-        for id_ in ids:
-            found.setdefault((id_, period.first), {})[day] = known[id_].billed_value if id_ in known else 0
     return found
 
 

@@ -17,13 +17,15 @@ from typing import Final
 from django.db import connection
 
 from urja.apps.billing import open_days, usage
+from urja.apps.billing.open_days import SoFar
+from urja.apps.billing.usage import PeriodSoFar, Rating
 from urja.apps.books.errors import UnknownAccountError
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import BILLED_VALUE, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
-from urja.core.rating import Measured, RatedPeriod
+from urja.core.rating import RatedPeriod
 from urja.core.rating.priced_quantities import adds_up
 
 FIRST_DAY_MINIMUM = timedelta(hours=1)
@@ -233,14 +235,20 @@ def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict
     """Return balances by account; accounts that do not exist are left out."""
     monthly = {id_: one is not None and usage.billed_by_month(one, now) for id_, one in agreements.items()}
     stored, used, charged, rated_to_end = _stored(agreements, monthly, now)
-    for account_id, agreement in agreements.items():
-        if agreement and not monthly[account_id] and account_id in stored:
-            used[account_id] = usage.accrued_by_rows(agreement, now, stored[account_id].closed_through)
-    open_ = {
-        id_: _open(one, used[id_], stored[id_], rated_to_end)
+    by_rows = {
+        id_: (one, stored[id_].closed_through)
+        for id_, one in agreements.items()
+        if one and not monthly[id_] and id_ in stored
+    }
+    accrued = open_days.accrued_by_rows(by_rows.values(), now)
+    used |= {id_: accrued.get(one.id, []) for id_, (one, _) in by_rows.items()}
+    periods = {
+        id_: _open_periods(one, used[id_], stored[id_], rated_to_end)
         for id_, one in agreements.items()
         if one and used[id_]
     }
+    so_far = open_days.read([asked for one in periods.values() for asked in one.asked])
+    open_ = {id_: _open(one, so_far) for id_, one in periods.items()}
     rated = [(one.agreement.id, period.first) for one in open_.values() for period, _ in one.rated]
     charged |= _charged([one for one in rated if one not in charged])
     given = _given([one for one in open_.values() if one.given])
@@ -349,65 +357,87 @@ class _Open:
         )
 
 
-def _open(
+@dataclass(frozen=True, slots=True)
+class _OpenPeriod:
+    energy: PeriodEnergy
+    asked: PeriodSoFar
+    closed: bool
+    """Whether the last of its billed days is closed."""
+
+    def rating(self, so_far: SoFar) -> Rating:
+        """Return what the period costs up to a day, with what the days that are not charged yet have so far."""
+        return so_far.rate(self.asked, self.energy.billed_value, closed=self.closed)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenPeriods:
+    """The current period of an agreement and those before it that may still be charged, up to the data watermark."""
+
+    agreement: Agreement
+    periods: tuple[_OpenPeriod, ...]
+    as_of: datetime
+    estimated_wh: int
+    first_day: _OpenPeriod | None
+    """The first day, while nothing but it is known."""
+
+    @property
+    def asked(self) -> list[PeriodSoFar]:
+        """What is to be read for their targets."""
+        return [one.asked for one in (*self.periods, *([self.first_day] if self.first_day else []))]
+
+
+def _open_periods(
     agreement: Agreement,
     rows: Sequence[PeriodEnergy],
     books: _Stored,
     rated_to_end: Mapping[_Key, tuple[date, str]],
-) -> _Open:
-    """Return the targets of the current period and of those before it that may still be charged, up to the data watermark.
+) -> _OpenPeriods:
+    """Return the periods whose targets are to be calculated, from their energies `rows`.
 
-    `rows` are their energies. A closed day is charged in full, also where not all of its data have come. A
-    period that was rated to its end, from this energy and on the terms in force, has been charged its target.
+    A period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
     days = usage.days_of(agreement)
-    reserves: list[Reserve] = []
-    given: dict[tuple[date, str], int] = {}
     as_of = max(row.watermark_at for row in rows)
     through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
-    rated = []
+    periods = []
     for row in rows:
         period = usage.period_of(agreement, row.period)
         done = rated_to_end.get((agreement.id, period.first))
         if done and period.end <= through and done == _rating_of(agreement, period):
             continue
         if days.intersection(Period(period.first, min(period.end, through))).days:
+            asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), through)
             closed = _is_closed(period.intersection(days), books.closed_through)
-            rating = _rating(agreement, period, through, row.billed_value, closed=closed)
-            rated.append((period, rating.target.total_minor))
-            given |= {
-                (period.first, name): -minor
-                for claims in rating.target.claims.values()
-                for name, minor in claims.items()
-            }
-            lines = () if closed else rating.reserve
-            if lines:
-                titles = tuple((line.title, line.amount_minor) for line in lines)
-                reserves.append(Reserve(rating.basis.billed.end - ONE_DAY, titles))
-    first_day = None if books.closed_through else _first_day_cost(agreement, rows[-1], as_of)
+            periods.append(_OpenPeriod(row, asked, closed))
+    first_day = None if books.closed_through else _first_day(agreement, rows[-1], as_of)
     estimated_wh = sum(row.estimated_billed_value for row in rows)
-    return _Open(agreement, tuple(rated), as_of, estimated_wh, first_day, tuple(reserves), given)
+    return _OpenPeriods(agreement, tuple(periods), as_of, estimated_wh, first_day)
+
+
+def _open(it: _OpenPeriods, so_far: SoFar) -> _Open:
+    """Return the targets of open periods. A closed day is charged in full, also where not all of its data have come."""
+    reserves: list[Reserve] = []
+    given: dict[tuple[date, str], int] = {}
+    rated = []
+    for one in it.periods:
+        period, rating = one.asked.period, one.rating(so_far)
+        rated.append((period, rating.target.total_minor))
+        given |= {
+            (period.first, name): -minor
+            for claims in rating.target.claims.values()
+            for name, minor in claims.items()
+        }
+        lines = () if one.closed else rating.reserve
+        if lines:
+            titles = tuple((line.title, line.amount_minor) for line in lines)
+            reserves.append(Reserve(rating.basis.billed.end - ONE_DAY, titles))
+    cost = None if it.first_day is None else _first_day_cost(it.first_day, it.as_of, so_far)
+    return _Open(it.agreement, tuple(rated), it.as_of, it.estimated_wh, cost, tuple(reserves), given)
 
 
 def _is_closed(billed: Period, closed_through: date | None) -> bool:
     """Return whether the last of some billed days is closed. One that has begun, or waits for its close, is not."""
     return closed_through is not None and closed_through + ONE_DAY >= billed.end
-
-
-def _rating(
-    agreement: Agreement, period: Period, through: date, energy_wh: int, *, closed: bool
-) -> usage.Rating:
-    """Return what a period costs up to a day, with what the days that are not charged yet have so far."""
-    basis = usage.basis_for(agreement, period)
-    measured = _measured(agreement, period, basis, through)
-    energy_at = usage.energy_at(agreement.id, period)
-    return usage.rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
-
-
-def _measured(agreement: Agreement, period: Period, basis: usage.Basis, through: date) -> Measured:
-    if not basis.goes_beyond_billed:
-        return Measured()
-    return open_days.measured_so_far(agreement, period, basis, through)
 
 
 def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
@@ -423,13 +453,14 @@ def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT closed_through FROM billing_close WHERE agreement_id = %s", [agreement.id])
             (closed_through,) = cursor.fetchone() or (None,)
-        rows = usage.accrued_by_rows(agreement, now, closed_through)
+        rows = open_days.accrued_by_rows([(agreement, closed_through)], now).get(agreement.id)
         if not rows:
             return None
         period = usage.period_of(agreement, rows[-1].period)
         through = usage.last_day(max(row.watermark_at for row in rows)) + ONE_DAY
         closed = _is_closed(period.intersection(usage.days_of(agreement)), closed_through)
-        return _rating(agreement, period, through, rows[-1].billed_value, closed=closed).target
+        asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), through)
+        return _OpenPeriod(rows[-1], asked, closed).rating(open_days.read([asked])).target
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
@@ -438,20 +469,22 @@ def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
     return basis.billed.end, basis.fingerprint
 
 
-def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> Fraction | None:
-    """Return the cost of a whole day at the first day's pace: charges per day in full, energy scaled up.
-
-    None before an hour of it is known, and after the day.
-    """
-    if agreement.charged_from is None:
-        return None
-    elapsed = as_of - agreement.charged_from
-    if not FIRST_DAY_MINIMUM <= elapsed <= ONE_DAY:
+def _first_day(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> _OpenPeriod | None:
+    """Return the first day with its energy so far; None before an hour of it is known, and after the day."""
+    if agreement.charged_from is None or not FIRST_DAY_MINIMUM <= as_of - agreement.charged_from <= ONE_DAY:
         return None
     first = local_day(agreement.charged_from, usage.zone())
     period = usage.period_of(agreement, first)
-    basis = usage.basis_for(agreement, period)
-    measured = _measured(agreement, period, basis, first + ONE_DAY)
+    asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), first + ONE_DAY)
+    return _OpenPeriod(used, asked, closed=False)
+
+
+def _first_day_cost(day: _OpenPeriod, as_of: datetime, so_far: SoFar) -> Fraction:
+    """Return the cost of a whole day at the first day's pace: charges per day in full, energy scaled up."""
+    charged_from = day.asked.agreement.charged_from
+    assert charged_from is not None, "a first day has begun"
+    elapsed = as_of - charged_from
+    measured = so_far.measured_of(day.asked)
     paced = replace(
         measured,
         uses=tuple(
@@ -459,8 +492,8 @@ def _first_day_cost(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -
             for use in measured.uses
         ),
     )
-    energy_wh = used.billed_value * ONE_DAY // elapsed
-    rating = usage.rate_on(basis, first + ONE_DAY, energy_wh, lambda _day: 0, paced, closed=False)
+    energy_wh = day.energy.billed_value * ONE_DAY // elapsed
+    rating = usage.rate_on(day.asked.basis, day.asked.through, energy_wh, lambda _day: 0, paced, closed=False)
     return Fraction(rating.target.total_minor)
 
 

@@ -1,65 +1,166 @@
-"""The determinants of days that are not charged yet, from their readings so far: what a fresh balance has of zones, export,
-a generator and converted gas before the close of a day stores the row.
+"""What open periods have so far, read for many agreements together: the energy of periods that are no calendar months, and
+the determinants of days that are not charged yet, from their readings. By these a fresh balance has zones, export, a
+generator and converted gas before the close of a day stores the row.
 """
 
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from django.db import connection
 
 from urja.apps.billing import usage
-from urja.apps.billing.usage import Basis
+from urja.apps.billing.usage import PeriodSoFar, Rating
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
+from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.rulebook.queries import calendars, heat_values
 from urja.core.calendar import ONE_DAY, Period
-from urja.core.calendars import UncoveredDayError
 from urja.core.rating import Measured, QuantityUse
-from urja.quantities.catalogue import BY_ID, Commodity
+from urja.quantities.catalogue import Commodity
 
 
-def measured_so_far(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
-    """Return the determinants of a period's days before `through`: as charged, then of the open days as read so far.
+def accrued_by_rows(
+    asked: Iterable[tuple[Agreement, date | None]], now: datetime
+) -> dict[int, list[PeriodEnergy]]:
+    """Return the energy (Wh) of billing periods from the readings by agreement, the current period last.
+
+    Each agreement comes with its last closed day. The periods are those with a day after it, and the last one before the
+    current one, whose readings may still come. Accruals are stored by calendar month, so they do not serve other periods.
+    Raises UnknownTariffError.
+    """
+    together: dict[Period, list[int]] = {}
+    for agreement, closed_through in asked:
+        for period in _unclosed(agreement, now, closed_through):
+            together.setdefault(period, []).append(agreement.id)
+    found: dict[int, list[PeriodEnergy]] = {}
+    for period, ids in sorted(together.items()):
+        for id_, energy in usage.energies(ids, period, period.end).items():
+            found.setdefault(id_, []).append(energy)
+    return found
+
+
+def _unclosed(agreement: Agreement, now: datetime, closed_through: date | None) -> Iterator[Period]:
+    """Yield the periods of `accrued_by_rows`, the current one first."""
+    current = period = usage.current_period(agreement, now)
+    yield period
+    while period.first > usage.days_of(agreement).first:
+        before = period.first - ONE_DAY
+        if period != current and closed_through is not None and closed_through >= before:
+            return
+        period = usage.period_of(agreement, before)
+        yield period
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What some periods have besides their energy, up to the days through which they were asked for."""
+
+    _measured: Mapping[tuple[int, date, date], Measured]
+    _changes_wh: Mapping[tuple[int, date], Mapping[date, int]]
+
+    def measured_of(self, asked: PeriodSoFar) -> Measured:
+        """Return what a period has that its tariffs need besides the billed quantity."""
+        return self._measured.get(asked.key, Measured())
+
+    def rate(self, asked: PeriodSoFar, energy_wh: int, *, closed: bool) -> Rating:
+        """Return the target of a period in which `energy_wh` were used; arguments are as for `usage.rate_on`."""
+        changes_wh = self._changes_wh.get((asked.agreement.id, asked.period.first), {})
+        return usage.rate_on(
+            asked.basis,
+            asked.through,
+            energy_wh,
+            changes_wh.__getitem__,
+            self.measured_of(asked),
+            closed=closed,
+        )
+
+
+def read(asked: Iterable[PeriodSoFar]) -> SoFar:
+    """Return what some periods have so far: their determinants, and their energy up to each change of a price.
+
+    All periods are read together. Nothing is stored, and the close of a day calculates its own.
+    """
+    periods = {one.key: one for one in asked}
+    needing = {key: one for key, one in periods.items() if one.basis.goes_beyond_billed}
+    return SoFar(
+        dict(zip(needing, _measured(list(needing.values())), strict=True)),
+        usage.energies_at_changes(
+            (one.agreement.id, one.period, one.basis.changes_before(one.charged.end))
+            for one in periods.values()
+        ),
+    )
+
+
+def _measured(asked: Sequence[PeriodSoFar]) -> list[Measured]:
+    """Return the determinants of each period: as charged, then of the open days as read so far.
 
     Open days whose readings do not have all that the tariff needs are left out, as are all of an account that is held back
-    for its calendars. Nothing is stored, and the close of a day calculates its own.
+    for its calendars.
     """
-    charged = usage.as_charged(agreement, period, basis, through)
-    days = Period(basis.billed.first, basis.charged_through(through))
-    if charged.uses:
-        days = Period(max(use.days.end for use in charged.uses), days.end)
-    if not basis.needs or not days.days or len(basis.calendars) > 1:
-        return charged
-    try:
-        found = read_so_far(agreement, days, next(iter(basis.calendars), ""))
-    except UncoveredDayError:
-        return charged
-    values = {name: found[name] for name in basis.needs if name in found}
-    if not basis.sums <= values.keys():
-        return charged
-    # Recharges, balances and shares of common areas count once their day is over: none yet.
-    values |= dict.fromkeys(basis.beside_readings, 0)
-    return replace(charged, uses=(*charged.uses, QuantityUse(days, values)))
+    if not asked:
+        return []
+    charged = usage.as_charged(asked)
+    open_ = [
+        Period(max((use.days.end for use in known.uses), default=one.charged.first), one.charged.end)
+        for one, known in zip(asked, charged, strict=True)
+    ]
+    values_of = _values(
+        (one.agreement, days, next(iter(one.basis.calendars), ""))
+        for one, days in zip(asked, open_, strict=True)
+        if one.basis.needs and len(one.basis.calendars) <= 1
+    )
+    found = []
+    for one, days, known in zip(asked, open_, charged, strict=True):
+        read_ = values_of.get((one.agreement.id, days), {})
+        values = {name: read_[name] for name in one.basis.needs if name in read_}
+        if (one.agreement.id, days) in values_of and one.basis.sums <= values.keys():
+            # Recharges, balances and shares of common areas count once their day is over: none yet.
+            values |= dict.fromkeys(one.basis.beside_readings, 0)
+            found.append(replace(known, uses=(*known.uses, QuantityUse(days, values))))
+        else:
+            found.append(known)
+    return found
 
 
-def read_so_far(agreement: Agreement, days: Period, calendar: str = "") -> dict[str, int]:
-    """Return the values of some days by the names of determinants, in their units, from the readings as they are.
+def read_so_far(agreement: Agreement, days: Period) -> dict[str, int]:
+    """Return the values of some days by the names of determinants, in their units, from the readings as they are."""
+    return _values([(agreement, days, "")]).get((agreement.id, days), {})
 
-    With the code of a calendar also by zone; raises UncoveredDayError for days before it.
+
+def _values(
+    asked: Iterable[tuple[Agreement, Period, str]],
+) -> dict[tuple[int, Period], dict[str, int]]:
+    """Return the determinants of some days by agreement and days, by zones of the calendar with a code, from the readings.
+
+    Left out are agreements without such days, without readings, and with days before their calendar.
     """
-    if not days.days:
+    wanted = {(agreement.id, days): (agreement, days, code) for agreement, days, code in asked if days.days}
+    if not wanted:
         return {}
-    versions = tuple(calendars.versions_of(calendar)) if calendar else ()
+    supplies = {
+        agreement.id: agreement.service_point_id
+        for agreement, *_ in wanted.values()
+        if agreement.commodity == Commodity.GAS
+    }
+    codes = {code for *_, code in wanted.values() if code}
+    versions = {code: tuple(calendars.versions_of(code)) for code in codes}
     with connection.cursor() as cursor:
-        gas = None
-        if agreement.commodity == Commodity.GAS:
-            supplies = {agreement.id: agreement.service_point_id}
-            gas = GasSupplies(cursor, heat_values.all_versions(), supplies, usage.zone()).rules(
-                agreement.id, days
-            )
-        wanted = Wanted(agreement.id, days, days.end - ONE_DAY, versions, gas=gas)
-        for row in evaluate(cursor, [wanted], usage.zone()):
-            names = (BY_ID[number].name for number in row.channels.ids)
-            return dict(zip(names, row.values, strict=True))
-    return {}
+        documents = heat_values.all_versions() if supplies else ()
+        gas = GasSupplies(cursor, documents, supplies, usage.zone())
+        rows = evaluate(
+            cursor,
+            [
+                Wanted(id_, days, days.end - ONE_DAY, versions.get(code, ()), gas=gas.rules(id_, days))
+                for (id_, days), (*_, code) in wanted.items()
+                if not code or any(version.valid_from <= days.first for version in versions[code])
+            ],
+            usage.zone(),
+        )
+    return {
+        (row.wanted.agreement_id, row.wanted.period): {
+            name: one.value for name, one in row.values_by_name.items()
+        }
+        for row in rows
+    }

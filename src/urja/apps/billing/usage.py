@@ -458,9 +458,9 @@ def rate(
     a price changes. Determinants are those that the period was last charged by. `closed` says whether lines that settle at
     close are charged; unless given, they are once all billed days are. Raises UnknownTariffError.
     """
-    basis = basis_for(agreement, period)
-    measured = as_charged(agreement, period, basis, through) if basis.goes_beyond_billed else Measured()
-    return rate_on(basis, through, energy_wh, energy_at, measured, closed=closed)
+    asked = PeriodSoFar(agreement, period, basis_for(agreement, period), through)
+    (measured,) = as_charged([asked]) if asked.basis.goes_beyond_billed else (Measured(),)
+    return rate_on(asked.basis, through, energy_wh, energy_at, measured, closed=closed)
 
 
 def rate_on(
@@ -487,32 +487,64 @@ def rating_inputs(
     return RatingInputs(basis.terms, uses, basis.billed, through, basis.by_day_from, measured)
 
 
-def as_charged(agreement: Agreement, period: Period, basis: Basis, through: date) -> Measured:
-    """Return what a period was last charged by besides its energy; days without determinants that are needed have none yet."""
-    charged = Period(basis.billed.first, basis.charged_through(through))
+@dataclass(frozen=True, slots=True)
+class PeriodSoFar:
+    """A billing period of an agreement up to the day `through`, exclusive, with what it is rated by."""
+
+    agreement: Agreement
+    period: Period
+    basis: Basis
+    through: date
+
+    @property
+    def key(self) -> tuple[int, date, date]:
+        """Number of the agreement, first day of the period, and `through`."""
+        return self.agreement.id, self.period.first, self.through
+
+    @property
+    def charged(self) -> Period:
+        """The billed days that are charged when all days before `through` are."""
+        return Period(self.basis.billed.first, self.basis.charged_through(self.through))
+
+
+def as_charged(asked: Sequence[PeriodSoFar]) -> list[Measured]:
+    """Return what each period was last charged by besides its energy; days without determinants that are needed have none yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT measured FROM billing_rated WHERE agreement_id = %s AND period_start = %s AND measured IS NOT NULL",
-            [agreement.id, period.first],
+            "SELECT r.agreement_id, r.period_start, r.measured FROM unnest(%s::bigint[], %s::date[])"
+            " AS asked (agreement_id, period_start) JOIN billing_rated r USING (agreement_id, period_start)"
+            " WHERE r.measured IS NOT NULL",
+            [[one.agreement.id for one in asked], [one.period.first for one in asked]],
         )
-        found = cursor.fetchone()
-    uses = measured_from_json(found[0]) if found else ()
-    earlier = earlier_demands([agreement.id], zone()) if basis.ratchets else {}
+        stored = {
+            (agreement_id, first): measured_from_json(measured)
+            for agreement_id, first, measured in cursor.fetchall()
+        }
+    with_ratchets = [one.agreement.id for one in asked if one.basis.ratchets]
+    earlier = earlier_demands(with_ratchets, zone()) if with_ratchets else {}
+    netted: dict[date, list[int]] = {}
+    for one in asked:
+        if one.basis.net_metered:
+            netted.setdefault(one.period.first, []).append(one.agreement.id)
     # By the period before: of a period that begins today no row is stored yet.
-    banks = (
-        unit_banks.UnitBanks.of([agreement.id], period.first) if basis.net_metered else unit_banks.UnitBanks()
-    )
-    return Measured(
-        tuple(
-            use
-            for use in uses
-            if charged.intersection(use.days) == use.days
-            and basis.sums | basis.beside_readings <= use.values.keys()
-        ),
-        basis.past_demands(earlier.get(agreement.id, ())),
-        bank_wh=banks.opening_wh(agreement.id, period.first),
-        ends=basis.net_metered and basis.billed.end == days_of(agreement).end,
-    )
+    banks = {first: unit_banks.UnitBanks.of(ids, first) for first, ids in netted.items()}
+    found = []
+    for one in asked:
+        key, basis = (one.agreement.id, one.period.first), one.basis
+        needed = basis.sums | basis.beside_readings
+        found.append(
+            Measured(
+                tuple(
+                    use
+                    for use in stored.get(key, ())
+                    if one.charged.intersection(use.days) == use.days and needed <= use.values.keys()
+                ),
+                basis.past_demands(earlier.get(one.agreement.id, ())),
+                bank_wh=banks[one.period.first].opening_wh(*key) if basis.net_metered else {},
+                ends=basis.net_metered and basis.billed.end == days_of(one.agreement).end,
+            )
+        )
+    return found
 
 
 def measured_from_json(stored: str) -> tuple[QuantityUse, ...]:
@@ -557,21 +589,23 @@ def energy_at(agreement_id: int, period: Period) -> Callable[[date], int]:
     return at
 
 
-def accrued_by_rows(agreement: Agreement, now: datetime, closed_through: date | None) -> list[PeriodEnergy]:
-    """Return the energy (Wh) of billing periods from the readings, the current one last.
+def energies_at_changes(
+    asked: Iterable[tuple[int, Period, Iterable[date]]],
+) -> dict[tuple[int, date], dict[date, int]]:
+    """Return the energy in Wh of agreements in a period up to the midnights of some of its days, from the rows.
 
-    They are those with a day after `closed_through`, and the last one before the current one, whose readings may still come.
-    Accruals are stored by calendar month, so they do not serve other periods. Raises UnknownTariffError.
+    They are asked for by agreement, period and days, and found by agreement, first day of the period and day.
     """
-    periods = [current_period(agreement, now)]
-    first = days_of(agreement).first
-    while periods[-1].first > first:
-        before = periods[-1].first - ONE_DAY
-        if len(periods) > 1 and closed_through is not None and closed_through >= before:
-            break
-        periods.append(period_of(agreement, before))
-    found = [energies([agreement.id], period, period.end).get(agreement.id) for period in reversed(periods)]
-    return [energy for energy in found if energy is not None]
+    together: dict[tuple[Period, date], list[int]] = {}
+    for agreement_id, period, days in asked:
+        for day in days:
+            together.setdefault((period, day), []).append(agreement_id)
+    found: dict[tuple[int, date], dict[date, int]] = {}
+    for (period, day), ids in together.items():
+        known = energies(ids, period, day)
+        for id_ in ids:
+            found.setdefault((id_, period.first), {})[day] = known[id_].billed_value if id_ in known else 0
+    return found
 
 
 def accrued_wh(agreement_ids: Sequence[int]) -> dict[tuple[int, date], int]:

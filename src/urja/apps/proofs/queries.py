@@ -179,10 +179,11 @@ def _last_head(cursor: CursorWrapper) -> SignedHead | None:
 
 
 def _leaf_of(cursor: CursorWrapper, bucket: int, batch: int, size: int) -> _Leaf | None:
-    """Return the leaf that holds a batch; None where no head of this size covers it."""
+    """Return the leaf that holds a batch, which is in one at most; None where no head of this size covers it."""
     cursor.execute(
+        # The first leaf that ends with the batch or later: those after it are not read.
         "SELECT index, content, after_batch, to_batch FROM proofs_leaf WHERE kind = 'entries' AND bucket = %s "
-        "AND after_batch < %s AND to_batch >= %s AND index < %s",
+        "AND after_batch < %s AND to_batch >= %s AND index < %s ORDER BY to_batch LIMIT 1",
         [bucket, batch, batch, size],
     )
     row = cursor.fetchone()

@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -92,7 +93,7 @@ def fresh_factor_redirect(request: HttpRequest, kind: str, next_path: str) -> Ht
 PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("console", _("Control room"), sees_everything),
     ("search", _("Search"), lambda caller: caller.area(Read.DEVICE) is not None),
-    ("trees", _("Network and areas"), lambda caller: caller.area(Read.DEVICE) is not None),
+    ("trees", _("Network"), lambda caller: caller.area(Read.DEVICE) is not None),
     ("societies", _("Societies"), lambda caller: caller.area(Read.TOTALS) is not None),
     ("counter", _("Counter"), lambda caller: caller.area(Read.COUNTER) is not None),
     ("payments", _("Payments"), sees_settlements),
@@ -105,6 +106,32 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
     ("sign-ins", _("Sign-ins"), sees_sign_ins),
 ]
 """The console's pages in menu order: URL name, label, and whether a caller may open it."""
+
+_UNDER: Final = {
+    name: entry
+    for entry, names in {
+        "search": ("connection", "entry", "statement"),
+        "trees": ("node",),
+        "societies": ("society", "society-money"),
+        "counter": ("drawer", "receipt", "deposits", "deposit"),
+        "payments": (
+            "difference",
+            "opening-balances",
+            "charge-reviews",
+            "subsidy-claims",
+            "bank",
+            "reconciliation",
+            "bank-claim",
+        ),
+        "work": ("work-order",),
+        "meter-jobs": ("meter-job",),
+        "mode-changes": ("mode-change",),
+        "operations": ("operation", "request", "sheets", "sheet"),
+        "approvals": ("approval", "passkeys"),
+    }.items()
+    for name in names
+}
+"""Pages that are no menu entry: URL name, and that of the entry which the menu marks for them."""
 
 
 def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
@@ -159,7 +186,11 @@ def first_page(caller: Caller) -> str | None:
 def render_page(
     request: HttpRequest, caller: Caller, template: str, context: JsonObject, status: int = 200
 ) -> HttpResponse:
-    """Render a console page with its navigation."""
-    nav = [(f"console:{name}", label) for name, label, may in PAGES if may(caller)]
+    """Render a console page with its menu: each entry has its address, label, and `aria-current` where it is marked."""
+    shown = request.resolver_match.url_name if request.resolver_match else None
+    marks = {_UNDER.get(shown or "", ""): "true", shown: "page"}
+    nav = [
+        (reverse(f"console:{name}"), label, marks.get(name, "")) for name, label, may in PAGES if may(caller)
+    ]
     at_home = has_account(caller.user_id) if caller.user_id is not None else False
     return render(request, template, {**context, "nav": nav, "at_home": at_home}, status=status)

@@ -50,7 +50,7 @@ class Bar:
 
     label: str
     value: str
-    """Its amount, or that nothing has been read yet."""
+    """Its amount, or that no interval of it has been read: a register may have been, and bills it."""
     text: str
     """Label, value and unit."""
     known: bool
@@ -128,7 +128,7 @@ def chart(uses: Sequence[Use], begun: range, commodity: str = "electricity") -> 
 
 def _bar(use: Use, number: int, width: float, top: int, commodity: str, *, current: bool) -> Bar:
     known = use.amount is not None
-    value = plain_number(use.amount, commodity) if use.amount is not None else _("no reading yet")
+    value = plain_number(use.amount, commodity) if use.amount is not None else _("no interval read yet")
     return Bar(
         label=use.label,
         value=value,

@@ -101,7 +101,9 @@ def _view(
         heading=heading,
         total=total,
         title=title,
-        summary=_summary(uses, total, max(known), commodity) if known else _("No readings yet."),
+        summary=_summary(uses, total, max(known), commodity)
+        if known
+        else _("No interval has been read yet."),
         interval=interval,
         chart=charts.chart(uses, begun, commodity),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _, gettext_lazy, pgettext
 from urja.core import calendar
 
 MINUS = "−"
+_NO_BREAK_SPACE, _WORD_JOINER = "\u00a0", "\u2060"
 LOCALE = Locale("en", "IN")
 """How digits are grouped, and what currencies are called, in both languages."""
 SPELT_AGAIN = (
@@ -119,6 +120,11 @@ def rate(minor_per_unit: Fraction, currency: str | None = None) -> str:
         whole, _point, rest = digits.partition(".")
         digits = ".".join(filter(None, (whole, rest.ljust(decimals, "0"))))
     return f"{sign}{_symbol(currency)}{digits}"
+
+
+def unbroken(text: str) -> str:
+    """A short text inside which no line ends: its spaces do not break, and a minus is not parted from what follows it."""
+    return text.replace(" ", _NO_BREAK_SPACE).replace(MINUS, MINUS + _WORD_JOINER)
 
 
 def day(value: date) -> str:

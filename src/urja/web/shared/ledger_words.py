@@ -85,8 +85,14 @@ def label(text: str) -> str:
     return f"{title(head)}, {label(rest)}" if comma else title(head)
 
 
+_NEGATIVE = re.compile(r"-(?=[\d./]+$)")
+
+
 def _found(match: re.Match[str]) -> dict[str, str]:
-    found = match.groupdict()
+    """The parts of a label or note, a negative number with its minus sign."""
+    found = {
+        name: _NEGATIVE.sub(formats.MINUS, text) if text else text for name, text in match.groupdict().items()
+    }
     return {**found, "unit": unit(found["unit"])} if "unit" in found else found
 
 
@@ -104,10 +110,13 @@ def _bill(found: dict[str, str]) -> str:
 
 
 def _percent(found: dict[str, str]) -> str:
-    return _("%(percent)s %% of %(what)s") % {
-        "percent": found["percent"],
-        "what": label(found["what"]),
-    }
+    return _percents(_("%(percent)s %% of %(what)s"), {**found, "what": label(found["what"])})
+
+
+def _percents(text: str, found: dict[str, str]) -> str:
+    """A text with its parts, in which a percentage is not parted from its sign."""
+    said, percent = text % found, f"{found['percent']} %"
+    return said.replace(percent, formats.unbroken(percent))
 
 
 _UNIT = r"(?P<unit>kWh|MWh|kVAh|kvarh|m³|SCM|MJ|GJ|MMBtu)"
@@ -117,18 +126,13 @@ def _zone_percent(found: dict[str, str]) -> str:
     of = label(found["what"])
     if found["average"]:
         of = _("the average of %(what)s") % {"what": of}
-    return _("%(zone)s: %(percent)s %% of %(what)s") % {
-        "zone": title(found["zone"]),
-        "percent": found["percent"],
-        "what": of,
-    }
+    found = {**found, "zone": title(found["zone"]), "what": of}
+    return _percents(_("%(zone)s: %(percent)s %% of %(what)s"), found)
 
 
 def _power_factor(found: dict[str, str]) -> str:
-    return _("power factor %(factor)s: %(percent)s %% of %(what)s") % {
-        **found,
-        "what": label(found["what"]),
-    }
+    found = {**found, "what": label(found["what"])}
+    return _percents(_("power factor %(factor)s: %(percent)s %% of %(what)s"), found)
 
 
 def _demand(found: dict[str, str]) -> str:
@@ -219,21 +223,26 @@ def unit(text: str) -> str:
 
 
 def product(quantity: Fraction, unit_name: str, rate: Fraction, currency: str) -> str:
-    """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`; empty of a rounding."""
+    """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`; empty of a rounding.
+
+    No line ends inside it.
+    """
     if unit_name == "rounding":
         return ""
     if unit_name == "minor":
         exact = formats.rate(quantity, currency)
-        return _("%(percent)s %% × %(amount)s") % {
+        text = _("%(percent)s %% × %(amount)s") % {
             "percent": formats.ratio(rate * 100),
             # An average of slabs may have no end; the row's amount is of the exact one.
             "amount": formats.money(round(quantity), currency) if "/" in exact else exact,
         }
-    return _("%(quantity)s %(unit)s × %(rate)s") % {
-        "quantity": formats.ratio(quantity),
-        "unit": unit(unit_name),
-        "rate": formats.rate(rate, currency),
-    }
+    else:
+        text = _("%(quantity)s %(unit)s × %(rate)s") % {
+            "quantity": formats.ratio(quantity),
+            "unit": unit(unit_name),
+            "rate": formats.rate(rate, currency),
+        }
+    return formats.unbroken(text)
 
 
 def read(kind: str, status: str) -> str:
@@ -268,8 +277,10 @@ def note(text: str) -> str:
 
 def _decimal(text: str) -> str:
     """A fraction as people read it, to two decimals."""
-    value = Fraction(text)
-    return text if "/" not in text else f"{round(value * 100) / 100:.2f}"
+    if "/" not in text:
+        return text
+    size = Fraction(text.removeprefix(formats.MINUS))
+    return f"{formats.MINUS if text.startswith(formats.MINUS) else ''}{round(size * 100) / 100:.2f}"
 
 
 _NOTES: list[tuple[re.Pattern[str], _Say]] = [

@@ -82,7 +82,7 @@ def test_heights_are_in_proportion(drawn):
 def test_zero_missing_and_yet_to_come_differ(drawn):
     found = drawn(0, None, None, ahead=1)
     assert said(found)[1:] == ["00:00: 0 kWh", "01:00: no interval read yet"]
-    assert heights(found, "bar") == []
+    assert heights(found, "bar") == [0]
     assert len(heights(found, "missing")) == 1
     assert rows(found) == [("00:00", "0"), ("01:00", "no interval read yet")]
 

@@ -36,28 +36,25 @@ class Use:
 
 
 class Rect(NamedTuple):
-    """A part of a bar."""
+    """A bar in the picture, or a part of one."""
 
     kind: str
     """Its class in the style sheet."""
+    x: str
+    width: str
     y: str
     height: str
+    text: str
+    """The bar's label, value and unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One interval in the picture and in the table."""
+class Row(NamedTuple):
+    """One interval in the table."""
 
     label: str
     value: str
     """Its amount, or that no interval of it has been read: a register may have been, and bills it."""
-    text: str
-    """Label, value and unit."""
-    known: bool
     estimated: bool
-    x: str
-    width: str
-    rects: tuple[Rect, ...]
 
 
 class Tick(NamedTuple):
@@ -75,16 +72,18 @@ class Chart:
     """The top of the scale."""
     unit: str
     """Of the scale and of all values."""
-    bars: tuple[Bar, ...]
+    rects: tuple[Rect, ...]
     """An interval that lies ahead has none: it is left blank, and is not listed in the table."""
+    rows: tuple[Row, ...]
     ticks: tuple[Tick, ...]
     any_estimated: bool
     any_missing: bool
-    height_px: int = BASELINE_PX + AXIS_PX
-    baseline_px: int = BASELINE_PX
-    grid_px: tuple[int, ...] = (TOP_PX, TOP_PX + PLOT_PX // 2)
-    scale_px: int = TOP_PX - 6
-    tick_px: int = BASELINE_PX + 15
+    # As text: a template would write a number in the reader's language first.
+    height_px: str = str(BASELINE_PX + AXIS_PX)
+    baseline_px: str = str(BASELINE_PX)
+    grid_px: tuple[str, ...] = (str(TOP_PX), str(TOP_PX + PLOT_PX // 2))
+    scale_px: str = str(TOP_PX - 6)
+    tick_px: str = str(BASELINE_PX + 15)
 
 
 def ceiling(largest: int) -> int:
@@ -107,53 +106,48 @@ def chart(uses: Sequence[Use], begun: range, commodity: str = "electricity") -> 
     """Return the chart of intervals; `begun` are the numbers of the intervals that have begun, the last of them still open."""
     top = ceiling(max((use.amount or 0 for use in uses), default=0))
     width = 100 / max(len(uses), 1)
-    bars = tuple(
-        _bar(use, number, width, top, commodity, current=bool(begun) and number == begun[-1])
-        for number, use in enumerate(uses)
-        if use.amount is not None or number in begun
-    )
+    unit = formats.billed_unit(commodity)
+    shown = [(number, use) for number, use in enumerate(uses) if use.amount is not None or number in begun]
+    rows = tuple(_row(use, commodity) for _, use in shown)
+    rects: list[Rect] = []
+    for (number, use), row in zip(shown, rows, strict=True):
+        x = f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%"
+        text = f"{row.label}: {row.value}" if use.amount is None else f"{row.label}: {row.value} {unit}"
+        for kind, y, height in _parts(use, top, current=bool(begun) and number == begun[-1]):
+            rects.append(Rect(kind, x, f"{width * BAR_SHARE:.2f}%", y, height, text))
     return Chart(
         scale=plain_number(top, commodity),
-        unit=formats.billed_unit(commodity),
-        bars=bars,
+        unit=unit,
+        rects=tuple(rects),
+        rows=rows,
         ticks=tuple(
             Tick(f"{width * number + width / 2:.2f}%", use.tick)
             for number, use in enumerate(uses)
             if use.tick
         ),
-        any_estimated=any(bar.estimated for bar in bars),
-        any_missing=not all(bar.known for bar in bars),
+        any_estimated=any(row.estimated for row in rows),
+        any_missing=any(use.amount is None for _, use in shown),
     )
 
 
-def _bar(use: Use, number: int, width: float, top: int, commodity: str, *, current: bool) -> Bar:
-    known = use.amount is not None
-    value = plain_number(use.amount, commodity) if use.amount is not None else _("no interval read yet")
-    return Bar(
-        label=use.label,
-        value=value,
-        text=f"{use.label}: {value} {formats.billed_unit(commodity)}" if known else f"{use.label}: {value}",
-        known=known,
-        estimated=bool(use.estimated),
-        x=f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%",
-        width=f"{width * BAR_SHARE:.2f}%",
-        rects=_rects(use, top, current=current),
-    )
+def _row(use: Use, commodity: str) -> Row:
+    value = _("no interval read yet") if use.amount is None else plain_number(use.amount, commodity)
+    return Row(use.label, value, bool(use.estimated))
 
 
-def _rects(use: Use, top: int, *, current: bool) -> tuple[Rect, ...]:
-    """What was measured, and on it what is estimated."""
+def _parts(use: Use, top: int, *, current: bool) -> list[tuple[str, str, str]]:
+    """What was measured, and on it what is estimated: each with its class, y and height."""
     if use.amount is None:
-        return (Rect("missing", str(BASELINE_PX - MISSING_PX), str(MISSING_PX)),)
+        return [("missing", str(BASELINE_PX - MISSING_PX), str(MISSING_PX))]
     height, estimated = use.amount * PLOT_PX / top, use.estimated * PLOT_PX / top
-    rects = []
-    if height > estimated:
-        rects.append(_rect("bar current" if current else "bar", height - estimated, height - estimated))
+    parts = []
+    if height > estimated or not use.amount:
+        parts.append(_part("bar current" if current else "bar", height - estimated, height - estimated))
     if estimated:
-        rects.append(_rect("estimated", height, estimated))
-    return tuple(rects)
+        parts.append(_part("estimated", height, estimated))
+    return parts
 
 
-def _rect(kind: str, top: float, height: float) -> Rect:
+def _part(kind: str, top: float, height: float) -> tuple[str, str, str]:
     top, height = round(top * 10) / 10, round(height * 10) / 10
-    return Rect(kind, f"{BASELINE_PX - top:.1f}", f"{height:.1f}")
+    return kind, f"{BASELINE_PX - top:.1f}", f"{height:.1f}"

@@ -120,7 +120,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         charges=charges(card.agreement, now),
         uses=uses(card, now),
         meter=meter_facts(card.agreement, known.facts if known else None, now),
-        units=units_view(card.agreement, local_day(now, zone())),
+        units=units_view(card.agreement, local_day(now, zone())) if card.has_banked else None,
         postings=postings.newest(card),
         unconfirmed=_unconfirmed(card.unconfirmed_until, now),
         review=_review(card, now) if known is not None and known.facts.review else "",

@@ -60,7 +60,7 @@ def account(request: HttpRequest, account_id: int) -> HttpResponse:
 
 
 def _home_page(request: HttpRequest, card: AccountCard, now: datetime, *, several: bool) -> HttpResponse:
-    found = maintenance_of(card.id)
+    found = maintenance_of(card.id) if card.has_maintenance else None
     context = {
         "page": home_page.home_page(card, now),
         "tag": home_page.version(card, now),

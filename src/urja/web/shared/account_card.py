@@ -26,6 +26,10 @@ class AccountCard:
     """Whether a recharge was ever begun for the account."""
     has_reconnection: bool = False
     """Whether there is a chain from a payment to light, under way or at its end."""
+    has_maintenance: bool = False
+    """Whether a due of maintenance was ever posted beside the account."""
+    has_banked: bool = False
+    """Whether net metering has ever banked units of its agreement."""
     interval: timedelta | None = None
     """The interval of its billing meter; None where no meter is installed."""
     asleep: timedelta = ALWAYS_AWAKE
@@ -48,6 +52,8 @@ def _card(seen: AccountOverview) -> AccountCard:
         mark=seen.mark,
         ordered=seen.ordered,
         has_reconnection=seen.has_reconnection,
+        has_maintenance=seen.has_maintenance,
+        has_banked=seen.has_banked,
         interval=seen.interval,
         asleep=seen.asleep,
         heard=seen.heard,

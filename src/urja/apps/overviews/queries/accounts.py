@@ -25,6 +25,8 @@ from urja.core.power import ALWAYS_AWAKE, LastMessage
 _OVERVIEW = f"""
 SELECT x.account_id, p.name, s.consumer_number, g.id, latest.id IS NOT NULL,
     EXISTS (SELECT FROM supply.reconnection r WHERE r.account_id = x.account_id),
+    EXISTS (SELECT FROM maintenance.account b WHERE b.electricity_id = x.account_id),
+    EXISTS (SELECT FROM billing.unit_bank b WHERE b.agreement_id = g.id),
     device.interval_s, device.device_type, {HEARD_AT}, {LAST_GASP}, told.until_at,
     hash_record_extended(ROW(
         g.id, g.valid_from, g.valid_to, a.last_seq, d.closed_through, d.provisional, (SELECT max(v.id) FROM rulebook.tariff_version v),
@@ -75,6 +77,10 @@ class AccountOverview:
     """Whether a recharge was ever started."""
     has_reconnection: bool
     """Whether a payment was ever followed from receipt to reconnection, finished or not."""
+    has_maintenance: bool
+    """Whether a due of maintenance was ever posted beside it."""
+    has_banked: bool
+    """Whether its agreement has ever banked units."""
     interval: timedelta | None
     """Capture period of the billing meter's load profile; None where no billing meter is installed."""
     asleep: timedelta
@@ -108,6 +114,8 @@ def _overview(agreement: Agreement | None, row: SqlRow) -> AccountOverview:
         _id,
         ordered,
         has_reconnection,
+        has_maintenance,
+        has_banked,
         interval_s,
         device_type,
         heard_at,
@@ -122,6 +130,8 @@ def _overview(agreement: Agreement | None, row: SqlRow) -> AccountOverview:
         agreement=agreement,
         ordered=ordered,
         has_reconnection=has_reconnection,
+        has_maintenance=has_maintenance,
+        has_banked=has_banked,
         interval=None if interval_s is None else timedelta(seconds=interval_s),
         asleep=longest_asleep(device_type) if device_type else ALWAYS_AWAKE,
         heard=None if heard_at is None else LastMessage(heard_at, last_gasp),

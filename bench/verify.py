@@ -1,9 +1,9 @@
-"""The laws of the ledger over real charges: peak memory of the checking process, and entries per second.
+"""The laws of the ledger over real charges: peak memory of the checking processes together, and entries per second.
 
 Agreements are seeded and their days closed as `bench/close.py` does it, so that each charge has its determinants, its evidence
-and its hash. The log is sealed on the last two midnights. Then a process of its own asks every law as `urja verify --full`
-does, and another as the daily run does after the first head is proven: it has the charges of two closes and the readings of
-one day before it.
+and its hash. The log is sealed on the last two midnights. Then a process of its own asks every law as `urja verify --full
+--processes N` does, and another as `urja verify` does after the first head is proven: it has the charges of two closes and the
+readings of one day before it.
 
     uv run python bench/verify.py [--accounts 4000] [--days 25] [--intervals 48] [--processes 2]
 
@@ -16,7 +16,6 @@ import cProfile
 import json
 import os
 import pstats
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=4000)
     parser.add_argument("--days", type=int, default=25)
     parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
-    parser.add_argument("--processes", type=int, default=2, help="that close the days")
+    parser.add_argument("--processes", type=int, default=2, help="that close the days, and that ask the laws")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--proven", type=int, default=0, help=argparse.SUPPRESS)
@@ -117,6 +116,7 @@ def asked(owner: str, options: argparse.Namespace, entries: int, proven: int) ->
     told = subprocess.run(
         [
             *(sys.executable, __file__, "--ask", owner, "--proven", str(proven), "--days", str(options.days)),
+            *("--processes", str(options.processes)),
             *(["--profile"] if options.profile else []),
         ],
         check=True,
@@ -133,47 +133,63 @@ def asked(owner: str, options: argparse.Namespace, entries: int, proven: int) ->
 
 
 def ask(owner: str, options: argparse.Namespace) -> None:
-    """Run the checks of `urja verify`; print peak resident memory, and the seconds of the laws that take longest."""
+    """Run the checks of `urja verify`; print peak resident memory, and the processor seconds of the laws that take most."""
     from urja.site.django import options as django_options
 
     django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE))
     from urja.laws import verify
+    from urja.laws.law_list import Question
 
-    took: dict[str, float] = {}
     asked_at = START + options.days * DAY + CLOSED_AFTER + timedelta(hours=1)
-    broken: dict[str, tuple[str, ...]] = {}
-    began = last = time.perf_counter()
     profile = cProfile.Profile(time.process_time)
-    if options.profile:
-        profile.enable()
     with psycopg.connect(owner, autocommit=True) as connection:
-        for finding in verify.findings(connection, asked_at, ZONE, proven=options.proven):
-            last, before = time.perf_counter(), last
-            took[finding.law] = round(last - before, 2)
-            if not finding.holds:
-                broken[finding.law] = finding.contradictions[:2]
-        session_s = cpu_s_of_session(connection)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    if options.profile:
+        server = parent_of(connection.info.backend_pid)
+        server_s, began = cpu_s_of_server(server), time.perf_counter()
+        if options.profile:
+            profile.enable()
+        findings, usage = verify.run(
+            connection,
+            Question(asked_at, ZONE, proven=options.proven),
+            processes=1 if options.profile else options.processes,
+            conninfo=owner,
+        )
         profile.disable()
+        took_s = time.perf_counter() - began
+    server_s = cpu_s_of_server(server) - server_s
+    if options.profile:
         pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(40)
     print(
         json.dumps(
             {
-                "took_s": round(last - began, 1),
-                "cpu_s": round(used.ru_utime + used.ru_stime + session_s, 1),
-                "peak_mib": used.ru_maxrss // 1024,
-                "law_s": dict(sorted(took.items(), key=lambda item: -item[1])[:10]),
-                "broken": broken,
+                "took_s": round(took_s, 1),
+                "cpu_s": round(usage.cpu_s + server_s, 1),
+                "cpu_s_of_database": round(server_s, 1),
+                "peak_mib": usage.peak_mib,
+                "law_cpu_s": {
+                    law: round(seconds, 2)
+                    for law, seconds in sorted(usage.law_cpu_s.items(), key=lambda item: -item[1])[:10]
+                },
+                "broken": {one.law: one.contradictions[:2] for one in findings if not one.holds},
             }
         )
     )
 
 
-def cpu_s_of_session(connection: psycopg.Connection) -> float:
-    """Return the processor seconds of the database's side of a connection: they tell on a shared machine too."""
-    fields = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def fields_of(process: int) -> list[str]:
+    """Return what Linux says of a process, from its state on."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+
+
+def parent_of(process: int) -> int:
+    return int(fields_of(process)[1])
+
+
+def cpu_s_of_server(server: int) -> float:
+    """Return the processor seconds of a database server and its sessions, ended or not: they tell on a shared machine too."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    ticks = sum(map(int, fields_of(server)[11:15]))
+    ticks += sum(int(ticks) for child in children for ticks in fields_of(int(child))[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

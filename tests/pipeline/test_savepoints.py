@@ -309,6 +309,8 @@ def test_a_failure_is_tried_again_after_a_growing_time(place):
         ("its conversion", "mode_changes", "AT_ONCE"),
         ("instalments", "instalments", "AT_ONCE"),
         ("the final settlement", "final_settlements", "AT_ONCE"),
+        ("credits", "credits.operations", "AT_ONCE"),
+        ("debits", "credits.operations", "AT_ONCE"),
     ],
 )
 def test_what_waits_takes_no_place_of_a_run(place, monkeypatch, step, module, limit):
@@ -323,6 +325,74 @@ def test_what_waits_takes_no_place_of_a_run(place, monkeypatch, step, module, li
     stage(place, now)
     assert done(place) - before == {good.account_id} - before
     assert len(failing()) == 1
+
+
+def stop_the_order(place, house, now):
+    from urja.usecases.operations import StopModeChange, perform
+
+    (order,) = place.connection.execute("SELECT id FROM contracts_mode_change").fetchone()
+    perform(StopModeChange(mode_change_id=order, reason="ruled otherwise"), recorded_at=now, actor="user 5")
+
+
+def decide_the_review(place, house, now):
+    from urja.usecases.operations import DecideReview, perform
+
+    (review,) = place.connection.execute(
+        "SELECT id FROM billing_review WHERE account_id = %s", [house.account_id]
+    ).fetchone()
+    perform(
+        DecideReview(
+            consumer_number="URJ00000002", review_id=review, outcome="confirmed", reason="read again"
+        ),
+        recorded_at=now,
+        actor="officer",
+    )
+
+
+def end_the_plan(place, house, now):
+    from urja.usecases.operations import EndInstalments, perform
+
+    perform(
+        EndInstalments(consumer_number="URJ00000002", from_on=day(1), reason="he asked"),
+        recorded_at=now,
+        actor="officer",
+    )
+
+
+def a_second_day_to_close(place):
+    post(place, a_day_to_close(place))
+    return place.at(3, 9)
+
+
+def end_before_the_day(place, house, now):
+    from tests.pipeline.test_ended import end
+
+    end(house.agreement_id, place.at(2, 0), known_at=now)
+
+
+@pytest.mark.parametrize(
+    ("step", "prepare", "over"),
+    [
+        ("its conversion", modes_to_change, stop_the_order),
+        ("the end of a review", reviews_to_end, decide_the_review),
+        ("instalments", instalments_to_post, end_the_plan),
+        ("the close of a day", a_second_day_to_close, end_before_the_day),
+    ],
+)
+def test_a_failure_ends_with_the_work(place, step, prepare, over):
+    stage, _, table, of, when, _ = STEPS[step]
+    _, bad = place.houses
+    now = prepare(place)
+    plant(place, table, of.format(account=bad.account_id, agreement=bad.agreement_id), when)
+    stage(place, now)
+    assert len(failing()) == 1
+    lift(place, table)
+    over(place, bad, now)
+    # Not before it would have been tried again: until then it is not known.
+    stage(place, now)
+    assert len(failing()) == 1
+    stage(place, now + HOUR)
+    assert failing() == []
 
 
 def test_a_display_that_fails_does_not_end_the_look_at_all_displays(place, monkeypatch):

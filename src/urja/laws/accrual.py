@@ -4,7 +4,7 @@ Ingest updates an accrual by addition as blocks arrive. Here the statement that 
 (`accrual.ENERGY`) is evaluated again, bucket by bucket, and nothing is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from urja.apps.readings.accrual import BILLED_VALUE, ENERGY, MONTH_END
@@ -27,17 +27,15 @@ WHERE s.billed_value IS DISTINCT FROM {BILLED_VALUE.format("e")}
 ORDER BY 1, 2
 """  # noqa: S608 - constants of the code
 
-_BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM readings_accrual ORDER BY 1"
 
-
-def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]:
-    """Yield the accruals that differ from their rows, or that no row supports.
+def examine(connection: Connection, buckets: Sequence[int], zone: str, proven: int = 0) -> Iterator[str]:
+    """Yield the accruals of buckets that differ from their rows, or that no row supports.
 
     With `proven`, only those that reach to the cut of that head and beyond: earlier ones were proven with it.
     """
     cut = connection.execute("SELECT max(cut_at) FROM proofs_period WHERE number = %s", [proven]).fetchone()
     since = cut[0] if cut else None
-    for (bucket,) in connection.execute(_BUCKETS).fetchall():
+    for bucket in buckets:
         found = connection.execute(
             _OTHERWISE, {"first": bucket << 40, "end": (bucket + 1) << 40, "zone": zone, "since": since}
         )

@@ -79,7 +79,6 @@ WHERE r.agreement_id IN (SELECT id FROM pending)
         AND n.as_of > r.as_of AND n.version > 1 AND n.calculated_at > r.calculated_at)
 """
 """Those of some rows that may differ from their readings. Only of a row that does is it asked."""
-_BUCKETS: Final = "SELECT DISTINCT agreement_id >> 40 FROM determinants_row ORDER BY 1"
 
 
 type _Key = tuple[int, date, date]
@@ -138,8 +137,8 @@ class _Examination:
     """Whether all rows are examined, and not those alone that were calculated since a head."""
 
 
-def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]:
-    """Yield the rows that are not what their hash says, do not add up, or differ from their readings.
+def examine(connection: Connection, buckets: Sequence[int], zone: str, proven: int = 0) -> Iterator[str]:
+    """Yield the rows of buckets that are not what their hash says, do not add up, or differ from their readings.
 
     With `proven`, only those that were calculated since the cut of that head, each by the row of the day before, which was
     proven with it.
@@ -157,7 +156,7 @@ def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]
         "SELECT max(cut_at) - interval '1 hour' FROM proofs_period WHERE number = %s", [proven]
     ).fetchone() or (None,)
     examination = _Examination(connection, ZoneInfo(zone), calendars, documents, whole=since is None)
-    for (bucket,) in connection.execute(_BUCKETS).fetchall():
+    for bucket in buckets:
         given = {"first": bucket << 40, "end": (bucket + 1) << 40, "since": since}
         # A server-side cursor: a plain one would load all rows of a bucket at once.
         with connection.transaction(), connection.cursor(name="determinants") as cursor:

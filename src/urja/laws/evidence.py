@@ -18,9 +18,11 @@ from urja.core.rating import (
     PastDemand,
     RatedPeriod,
     RatingError,
+    RatingInputs,
     Tariff,
+    inputs_of,
     parse_tariff,
-    recalculate,
+    rate_accounts,
     with_shared,
 )
 from urja.core.rating.priced_quantities import is_own_part
@@ -89,6 +91,8 @@ _TOGETHER: Final = 1000
 _FALSE: Final = (LookupError, TypeError, ValueError)
 """What an untrue calculation raises when it is read or made again."""
 
+type _Entry = tuple[int, int]
+"""Account and number of an entry."""
 type _RowKey = tuple[int, date, date, int]
 """Agreement, first day of the period, last day and version of a row of determinants."""
 
@@ -155,17 +159,24 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str | None =
         while charges := [_Charge(*row) for row in cursor.fetchmany(_TOGETHER)]:
             made = _calculations(connection, bucket, charges)
             rows = _rows_named(connection, charges, made)
+            asked = _asked(made, tariff_of)
+            results = _results(asked)
             for charge in charges:
                 if "calculation" in charge.inputs:
                     held, rated = charge, None
-                    calculation = made[charge.account_id, charge.seq]
+                    key = charge.account_id, charge.seq
+                    calculation, inputs = made[key], asked[key]
                     try:
                         if isinstance(calculation, Exception):
                             raise calculation
-                        rated = recalculate(calculation, tariff_of)
-                        open_ = _amounts(rated)
-                        if any(line.at_close for version in rated.versions for line in version.lines):
-                            open_ = _amounts(recalculate(calculation, tariff_of, closed=False))
+                        if isinstance(inputs, Exception):
+                            raise inputs
+                        if isinstance(found := results[key], Exception):
+                            raise found
+                        open_ = _amounts(found)
+                        if any(line.at_close for version in found.versions for line in version.lines):
+                            open_ = _amounts(inputs.rate(closed=False))
+                        rated = found
                     except _FALSE as error:
                         yield f"{charge.name} names a calculation that cannot be made again: {error}"
                         continue
@@ -197,7 +208,7 @@ def _amount(charge: _Charge, rated: RatedPeriod, open_: Mapping[str, int]) -> It
 
 def _calculations(
     connection: Connection, bucket: int, charges: Sequence[_Charge]
-) -> dict[tuple[int, int], Calculation | Exception]:
+) -> dict[_Entry, Calculation | Exception]:
     """Return the calculations of charges by account and number, each with what it shares with an earlier entry.
 
     In place of one that cannot be read stands why.
@@ -217,7 +228,7 @@ def _calculations(
         columns = [list(column) for column in zip(*set(shared.values()), strict=True)]
         for *key, calculation in connection.execute(_WHOLE, [*columns, bucket]):
             earlier[tuple(key)] = calculation
-    found: dict[tuple[int, int], Calculation | Exception] = {}
+    found: dict[_Entry, Calculation | Exception] = {}
     for key, (charge, calculation) in stored.items():
         try:
             if "like" not in calculation:
@@ -233,10 +244,42 @@ def _calculations(
     return found
 
 
+def _asked(
+    made: Mapping[_Entry, Calculation | Exception], tariff_of: Callable[[str], Tariff]
+) -> dict[_Entry, RatingInputs | Exception]:
+    """Return what calculations rate, by account and number. In place of one that names what is not there stands why."""
+    asked: dict[_Entry, RatingInputs | Exception] = {}
+    for key, calculation in made.items():
+        try:
+            asked[key] = (
+                calculation if isinstance(calculation, Exception) else inputs_of(calculation, tariff_of)
+            )
+        except _FALSE as error:
+            asked[key] = error
+    return asked
+
+
+def _results(asked: Mapping[_Entry, RatingInputs | Exception]) -> dict[_Entry, RatedPeriod | Exception]:
+    """Return the charges of calculations, over arrays where these can rate them; or why there are none."""
+    inputs = {key: one for key, one in asked.items() if isinstance(one, RatingInputs)}
+    try:
+        return dict(zip(inputs, rate_accounts(list(inputs.values())).results, strict=True))
+    except _FALSE:
+        # Of one that is no calculation at all. The engine says of which.
+        return {key: _alone(one) for key, one in inputs.items()}
+
+
+def _alone(inputs: RatingInputs) -> RatedPeriod | Exception:
+    try:
+        return inputs.rate()
+    except _FALSE as error:
+        return error
+
+
 def _rows_named(
     connection: Connection,
     charges: Sequence[_Charge],
-    made: Mapping[tuple[int, int], Calculation | Exception],
+    made: Mapping[_Entry, Calculation | Exception],
 ) -> dict[_RowKey, _Determined]:
     """Return the rows of determinants that charges name: those of their days, and those of earlier maxima that they go by."""
     wanted: set[_RowKey] = set()

@@ -2,43 +2,33 @@
 
 Balances, sums and chains are calculated from the entries by plain SQL; charges by a second rater that shares nothing
 with the first. docs/money.md names each law and what would break it.
+
+All laws read one snapshot of the database. Other processes may share the work: each takes laws, and ranges of buckets of those
+that go bucket by bucket, with a read-only session of its own on that snapshot.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import multiprocessing
+import os
+import resource
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from urja.core.heads import SignedHead
-from urja.laws import (
-    accrual as accrual_law,
-    approvals as approval_law,
-    arrears as arrears_law,
-    bank as bank_law,
-    charge_reviews as reviews_law,
-    common_areas as common_areas_law,
-    counter as counter_law,
-    database_catalogue,
-    determinants as determinants_law,
-    evidence as evidence_law,
-    final_settlements as settled_law,
-    ledger as ledger_law,
-    look_back as look_back_law,
-    maintenance as maintenance_law,
-    payments as payment_laws,
-    rated_periods as rated_law,
-    service as service_law,
-    signed_log as root_law,
-    statements as statements_law,
-    subsidy_claims as subsidy_law,
-    terms as terms_law,
-    units as units_law,
-)
+from urja.laws import database_catalogue
 from urja.laws.connections import Connection
+from urja.laws.law_list import Buckets, Law, Question, buckets_of, laws_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +44,27 @@ class Finding:
         return not self.contradictions
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the processes that examined laws have used, without the database's."""
+
+    cpu_s: float
+    peak_mib: int
+    """The sum of the most memory that each of them had."""
+    law_cpu_s: Mapping[str, float]
+
+
+class LostProcessError(RuntimeError):
+    """A process that examined laws has ended before its work was done."""
+
+
 def proven_to(connection: Connection) -> int:
     """Return the number of the last head up to which a daily run has proven everything."""
     row = connection.execute("SELECT coalesce(max(proven_to), 0) FROM proofs_laws").fetchone()
     return row[0] if row else 0
 
 
-_SHOWN = 20
+_SHOWN: Final = 20
 """At most so many contradictions of a law are collected: one is enough to fail it."""
 
 
@@ -84,199 +88,83 @@ def examine(
     proven: int = 0,
     copies: Sequence[SignedHead] = (),
 ) -> list[Finding]:
-    """Return the laws with their contradictions, as `findings` yields them."""
-    return list(findings(connection, now, zone, expected=expected, proven=proven, copies=copies))
+    """Return the laws with their contradictions, all examined by this process; for the arguments see `Question`."""
+    return run(connection, Question(now, zone, expected, proven, tuple(copies)))[0]
 
 
-def findings(
-    connection: Connection,
-    now: datetime | None = None,
-    zone: str | None = None,
-    *,
-    expected: database_catalogue.Expected | None = None,
-    proven: int = 0,
-    copies: Sequence[SignedHead] = (),
-) -> Iterator[Finding]:
-    """Yield each law with its contradictions as soon as it was examined.
+def run(
+    connection: Connection, question: Question, *, processes: int = 1, conninfo: str = ""
+) -> tuple[list[Finding], Usage]:
+    """Return the laws with their contradictions, in their order, and what examining them took.
 
-    `expected` is the catalogue that the source produces; without it the catalogue is not checked. `proven` is the
-    number of the head up to which an earlier run has proven entries and reads: only what came since is checked row by
-    row, and sums are taken over all. `copies` are heads that were copied out of the database earlier.
+    This is one of the `processes`; the others connect with `conninfo`. All of them read the snapshot of one read-only
+    transaction; inside a transaction of the caller, that one. Raises LostProcessError where one of them has ended.
     """
-    covered = root_law.covered(connection, proven)
-    buckets = [
-        (bucket, covered.get(bucket, 0))
-        for (bucket,) in connection.execute("SELECT DISTINCT bucket FROM books_account ORDER BY 1")
-    ]
-    checks: list[tuple[str, str, Iterable[str]]] = [
-        (
-            "balances",
-            "the stored balance of each account is the sum of its entries",
-            ledger_law.balances(connection),
-        ),
-        ("sum_zero", "all balances together are zero", ledger_law.sum_zero(connection)),
-        (
-            "chains",
-            "each account's entries follow each other without a gap, under their hashes",
-            _by_bucket(ledger_law.chains, connection, buckets),
-        ),
-        (
-            "arithmetic",
-            "the rows of each charge sum to it",
-            _by_bucket(ledger_law.arithmetic, connection, buckets),
-        ),
-        (
-            "evidence",
-            "each charge that names its calculation is what that comes to when it is made again",
-            _by_bucket(partial(evidence_law.examine, zone=zone), connection, buckets),
-        ),
-        (
-            "second_rater",
-            "each period was charged what the second rater says",
-            _by_bucket(rated_law.charges_differing, connection, buckets),
-        ),
-        (
-            "units",
-            "units are conserved: what was banked and exported is used, settled or still banked, and rests on its determinants",
-            _by_bucket(rated_law.units_differing, connection, buckets),
-        ),
-        (
-            "unit_banks",
-            "each bank of units follows from the one before, version by version and period by period",
-            _by_bucket(units_law.following, connection, buckets),
-        ),
-        (
-            "credits",
-            "each credit that is marked posted was posted once, with its amount",
-            ledger_law.credits_posted(connection),
-        ),
-        (
-            "debits",
-            "each debit that is marked posted was posted once, with its amount",
-            ledger_law.debits_posted(connection),
-        ),
-        (
-            "payments",
-            "each recharge has a captured payment, a receipt, or an entry of a bank statement, of its amount",
-            _by_bucket(payment_laws.unpaid, connection, buckets),
-        ),
-        (
-            "revenue_reconciles",
-            "credited recharges less reversals are what was paid out and what is on its way",
-            payment_laws.revenue(connection),
-        ),
-        (
-            "counter",
-            "each receipt is covered by its drawer and credited once, and each drawer adds up",
-            counter_law.examine(connection),
-        ),
-        (
-            "bank",
-            "each credit by a bank statement has one entry, on a file that a passkey accepted and that adds up",
-            bank_law.examine(connection),
-        ),
-        (
-            "maintenance",
-            "dues less payments are what is outstanding, apart from electricity and from every decision",
-            maintenance_law.examine(connection),
-        ),
-        (
-            "statements",
-            "each statement of account is the ledger's, under its number and hash",
-            _by_bucket(statements_law.examine, connection, buckets),
-        ),
-        (
-            "statement_differences",
-            "each difference of a stated period is stated within 24 hours",
-            _by_bucket(statements_law.unstated, connection, buckets),
-        ),
-        (
-            "roots",
-            "what was posted and recorded is what the signed roots say",
-            root_law.examine(connection, proven, copies),
-        ),
-        (
-            "settled",
-            "nothing was settled before the last register of each meter was known",
-            settled_law.examine(connection),
-        ),
-    ]
-    if zone is not None:
-        checks += [
-            (
-                "arrears",
-                "each recharge, each instalment and the final balance have paid arrears as they should",
-                arrears_law.examine(connection, zone),
-            ),
-            ("energy", "the energy rated is the register's advance", terms_law.energy(connection, zone)),
-            (
-                "look_back",
-                "nothing more was charged for a period older than the limit, and each refusal is by the rule",
-                _by_bucket(partial(look_back_law.examine, zone=zone), connection, buckets),
-            ),
-            (
-                "reviews",
-                "each abnormal charge of a day was reviewed, and each review is by the rule",
-                _by_bucket(partial(reviews_law.examine, zone=zone), connection, buckets),
-            ),
-            (
-                "subsidy_claims",
-                "the claims of subsidies come to what the receivable accounts hold",
-                _by_bucket(partial(subsidy_law.examine, zone=zone), connection, buckets),
-            ),
-            (
-                "terms",
-                "each period was rated on the terms that the registry knew",
-                terms_law.examine(connection, zone),
-            ),
-            (
-                "service",
-                "nothing was charged, notified, disconnected or opened as work before the supply was in service",
-                service_law.examine(connection, zone),
-            ),
-            (
-                "approvals",
-                "nothing above the thresholds was performed without the passkeys that it needed",
-                approval_law.examine(connection, zone),
-            ),
-            (
-                "accruals",
-                "each stored accrual is what its rows come to",
-                accrual_law.examine(connection, zone, proven),
-            ),
-            (
-                "determinants",
-                "each row of determinants is what its hash says, adds up, and is what its readings come to",
-                determinants_law.examine(connection, zone, proven),
-            ),
-            (
-                "common_is_shared",
-                "what common areas used on a day is shared whole and once, by the weights of the day",
-                common_areas_law.examine(connection, zone, proven),
-            ),
-        ]
-    if expected is not None:
-        checks.append(
-            (
-                "catalogue",
-                "triggers, functions, constraints, rights, owners and row security are those of the source",
-                database_catalogue.differences(connection, expected),
-            )
-        )
-    if now is not None:
-        checks.append(("second_run", "a second run of the stage posts nothing", _second_run(now)))
-    for law, sentence, found in checks:
-        yield Finding(law, sentence, _some(found))
+    with _reading(connection):
+        examiner = _Examiner(connection, laws_of(question), buckets_of(connection, question))
+        answers = _answers(examiner, question, processes - 1, conninfo)
+    found: dict[str, tuple[str, ...]] = {law.name: () for law in examiner.laws}
+    law_cpu_s = dict.fromkeys(found, 0.0)
+    for (law, _), answer in zip(examiner.tasks, answers, strict=True):
+        found[law.name] += answer.contradictions
+        law_cpu_s[law.name] += answer.cpu_s
+    last = {answer.process: answer for answer in answers}
+    usage = Usage(
+        sum(law_cpu_s.values()), sum(answer.peak_kib for answer in last.values()) // 1024, law_cpu_s
+    )
+    return [Finding(law.name, law.sentence, found[law.name][:_SHOWN]) for law in examiner.laws], usage
 
 
-def _by_bucket(
-    law: Callable[[Connection, int, int], Iterable[str]],
-    connection: Connection,
-    buckets: list[tuple[int, int]],
-) -> Iterator[str]:
-    """Yield a law's contradictions bucket by bucket, so that only one bucket is in memory at a time."""
-    for bucket, proven in buckets:
-        yield from law(connection, bucket, proven)
+@contextmanager
+def _reading(connection: Connection) -> Iterator[None]:
+    """Read one snapshot, and nothing but read; inside a transaction of the caller, in that one."""
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        yield
+        return
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of a task."""
+
+    contradictions: tuple[str, ...]
+    cpu_s: float
+    process: int
+    peak_kib: int
+
+
+class _Examiner:
+    """A process's session with all tasks: laws as a whole, and ranges of buckets of those that go bucket by bucket."""
+
+    def __init__(self, connection: Connection, laws: Sequence[Law], buckets: Buckets) -> None:
+        self.connection, self.laws, self.buckets = connection, laws, buckets
+        # Laws of everything are begun first, as they are long; what only the asked process does is at the end, where it begins.
+        self.tasks = sorted(self._tasks(), key=lambda task: (task[0].in_this_process, task[0].by_bucket))
+
+    def _tasks(self) -> Iterator[tuple[Law, Buckets]]:
+        count = max(1, min(_BUCKETS, len(self.buckets) // _RANGES))
+        for law in self.laws:
+            if law.by_bucket:
+                for first in range(0, len(self.buckets), count):
+                    yield law, self.buckets[first : first + count]
+            else:
+                yield law, self.buckets
+
+    def answer(self, number: int) -> _Answer:
+        """Examine one law, in its buckets."""
+        law, buckets = self.tasks[number]
+        began_s = time.process_time()
+        found = _some(law.examine(self.connection, buckets))
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return _Answer(found, time.process_time() - began_s, os.getpid(), peak_kib)
+
+
+_RANGES: Final = 32
+_BUCKETS: Final = 16
+"""So many ranges of buckets, and at most so many in one: enough that no process waits long for the last one."""
 
 
 def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
@@ -287,29 +175,63 @@ def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def _second_run(now: datetime) -> Iterator[str]:
-    from django.db import transaction
+def _answers(examiner: _Examiner, question: Question, beside: int, conninfo: str) -> list[_Answer]:
+    """Return the answers to all tasks: other processes begin with the first, this one with the last that none has begun."""
+    numbers = range(len(examiner.tasks))
+    given: dict[int, Future[_Answer]] = {}
+    with ExitStack() as stack:
+        if beside:
+            (snapshot,) = examiner.connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+            pool = ProcessPoolExecutor(
+                beside,
+                # Not by a fork, which would share the sessions of this process.
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(conninfo, snapshot, question, examiner.buckets),
+            )
+            stack.callback(pool.shutdown, cancel_futures=True)
+            given = {
+                number: pool.submit(_answer, number)
+                for number in numbers
+                if not examiner.tasks[number][0].in_this_process
+            }
+        own = {
+            number: examiner.answer(number)
+            for number in reversed(numbers)
+            if number not in given or given[number].cancel()
+        }
+        try:
+            return [own[number] if number in own else given[number].result() for number in numbers]
+        except BrokenProcessPool as error:
+            raise LostProcessError(
+                "a process that examined laws was ended before it was done, so that nothing is proven: was it killed, or out "
+                "of memory?"
+            ) from error
 
-    from urja.pipeline import post
 
-    with transaction.atomic():
-        post.run_once(now)
-        again = post.run_once(now)
-        transaction.set_rollback(True)
-    if again.done:
-        yield f"the second run posted {again.done} entries"
+_beside: _Examiner | None = None
+"""Of a process beside the one that was asked."""
+
+
+def _begin(conninfo: str, snapshot: str, question: Question, buckets: Buckets) -> None:
+    global _beside  # noqa: PLW0603 - a process of a pool has no other place for its session
+    connection = psycopg.connect(conninfo, autocommit=True)
+    # The transaction ends with the process.
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+    _beside = _Examiner(connection, laws_of(question), buckets)
+
+
+def _answer(number: int) -> _Answer:
+    assert _beside is not None, "the pool begins each process"
+    return _beside.answer(number)
 
 
 def daily(conninfo: str, zone: str, expected: Path) -> Callable[[int], dict[str, tuple[str, ...]]]:
-    """Return a function that checks the laws as the pipeline does each day.
-
-    It reads one snapshot of the database (repeatable read, read only) and posts nothing.
-    """
+    """Return a function that checks the laws as the pipeline does each day: by one process, and posting nothing."""
 
     def ask(proven: int) -> dict[str, tuple[str, ...]]:
-        with psycopg.connect(conninfo) as connection:
-            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            connection.read_only = True
+        with psycopg.connect(conninfo, autocommit=True) as connection:
             found = examine(
                 connection,
                 None,

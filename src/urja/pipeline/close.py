@@ -84,6 +84,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
         for wait in (True,) if connection.in_atomic_block else (False, True):
             for bucket, members in buckets.items():
                 done += _close_bucket(bucket, members, now, cutoff, apart, wait=wait)
+        apart.remove_idle()
         settled = ended_agreements.settle(now, cutoff)
     done.entries += settled.entries
     done.problems += settled.problems

@@ -102,13 +102,16 @@ class Configure:
         apart = Savepoints.of("configure", "the configuration of the meter", now)
         with transaction.atomic():
             done = meter_configuration.apply_begun_terms(self._since or now - LOOKED_BACK, now, ACTOR)
+            due = _due(now, apart.waiting())
             done += sum(
                 apart.run(
-                    _due(now, apart.waiting()),
+                    due,
                     lambda one: ("device", one.device_id),
                     lambda some: _deal_with_all(some, now, wall_ms),
                 )
             )
+            if len(due) < AT_ONCE:
+                apart.remove_idle()
         self._since = now
         return Report(done, held=list(map(str, apart.known.values())))
 

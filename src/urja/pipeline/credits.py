@@ -1,6 +1,6 @@
 """Posting of requested credits and debits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from urja.apps.billing import posting as operations, usage
@@ -23,26 +23,45 @@ def post_credits(now: datetime, *, wait: bool = True) -> int:
     day = local_day(now, usage.zone())
     choose = list if wait else locking.idle_buckets
     posted = 0
+    credits_apart, debits_apart = _Apart("credits", now), _Apart("debits", now)
     if buckets := choose(books.buckets_with_credits()):
-        rules, apart = arrears_rules(now), _apart("credits", now)
+        rules = arrears_rules(now)
         posted += sum(
-            operations.post_credit_requests(bucket, day, now, rules, apart=apart) for bucket in buckets
+            operations.post_credit_requests(bucket, day, now, rules, apart=credits_apart)
+            for bucket in buckets
         )
     if buckets := choose(books.buckets_with_debits()):
-        apart = _apart("debits", now)
-        posted += sum(operations.post_debit_requests(bucket, day, now, apart=apart) for bucket in buckets)
+        posted += sum(
+            operations.post_debit_requests(bucket, day, now, apart=debits_apart) for bucket in buckets
+        )
+    if wait:
+        for apart in (credits_apart, debits_apart):
+            apart.end()
     return posted
 
 
-def _apart(step: str, now: datetime) -> operations.Apart:
-    steps = Savepoints.of("post", step, now)
+class _Apart:
+    """Posts requests of each account in a savepoint; those of accounts that are held back are left out."""
 
-    def apart[Request: (CreditRow, DebitRow)](
-        requests: list[Request], post: Callable[[list[Request]], int], /
+    def __init__(self, step: str, now: datetime) -> None:
+        self._steps, self._all = Savepoints.of("post", step, now), True
+
+    @property
+    def left_out(self) -> Collection[int]:
+        """Accounts that are not to be tried again yet."""
+        return self._steps.waiting()
+
+    def __call__[Request: (CreditRow, DebitRow)](
+        self, requests: list[Request], post: Callable[[list[Request]], int], /
     ) -> int:
-        return sum(steps.run(requests, _account, post))
+        """Post requests of a bucket; return how many were posted."""
+        self._all &= len(requests) < operations.AT_ONCE
+        return sum(self._steps.run(requests, _account, post))
 
-    return apart
+    def end(self) -> None:
+        """After all buckets: remove failures of accounts that have no request any more."""
+        if self._all:
+            self._steps.remove_idle()
 
 
 def _account(request: CreditRow | DebitRow) -> Subject:

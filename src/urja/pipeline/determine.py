@@ -70,6 +70,8 @@ class Determine:
             stored += common_areas.of_changed_registry(oldest, now)
             if compared != self._compared or again:
                 stored += _of_other_rules(apart, problems)
+                # That was a look at all rows.
+                apart.remove_idle()
         if len(taken) < CHANGES:
             self._checked_at = now
         self._compared = compared

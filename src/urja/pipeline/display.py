@@ -128,6 +128,9 @@ class Display:
                 due, lambda one: ("account", one.account_id), lambda some: self._give(some, now, wall_ms)
             )
         )
+        if len(due) < AT_ONCE:
+            # In each run: those that failed are looked up by their numbers.
+            apart.remove_idle()
         if len(due) < AT_ONCE or not (given or apart.waiting() != waiting):
             # All due accounts were handled. A run that was full does not move on, so that the rest is found again: the
             # next run leaves out what was written, and what has failed.

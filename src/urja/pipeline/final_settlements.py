@@ -74,6 +74,8 @@ def settle_ended_accounts(now: datetime) -> SettlementResult:
             partial(_settle, final_id, now),
         )
     ]
+    if len(due) < AT_ONCE:
+        apart.remove_idle()
     settled = [entries for entries in found if entries is not None]
     return SettlementResult(len(settled), sum(settled))
 

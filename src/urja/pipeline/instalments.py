@@ -81,7 +81,7 @@ def post_due(now: datetime) -> int:
             limit=AT_ONCE,
         )
     )
-    return sum(
+    posted = sum(
         count
         for bucket, of_bucket in groupby(due, key=lambda one: bucket_of(one.id))
         for count in apart.run(
@@ -90,6 +90,9 @@ def post_due(now: datetime) -> int:
             partial(_post, bucket, now),
         )
     )
+    if len(due) < AT_ONCE:
+        apart.remove_idle()
+    return posted
 
 
 def _due(which: str, **parameters: Any) -> list[_Due]:

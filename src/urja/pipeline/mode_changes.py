@@ -54,11 +54,14 @@ def run_once(now: datetime) -> Report:
     told = _tell(now)
     apart = Savepoints.of("mode_changes", "its conversion", now)
     # One by one: a kill leaves each row either converted or waiting.
+    due = _turns(now, apart.waiting())
     ended = [
         state
-        for row_id in _turns(now, apart.waiting())
+        for row_id in due
         for state in apart.run([row_id], lambda one: ("row", one), lambda one: convert(one[0], now))
     ]
+    if len(due) < AT_ONCE:
+        apart.remove_idle()
     converted = sum(state == ModeChangeState.DONE for state in ended)
     if ended:
         log.info("payment modes changed", converted=converted, rows=len(ended))

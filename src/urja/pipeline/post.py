@@ -97,4 +97,6 @@ def _end_reviews(now: datetime) -> int:
         review_messages.request_ended(ended, now)
         return len(ended)
 
-    return sum(apart.run(reviews.over(now), lambda one: ("review", one), end))
+    ended = sum(apart.run(reviews.over(now), lambda one: ("review", one), end))
+    apart.remove_idle()
+    return ended

@@ -9,7 +9,7 @@ Until then it is held back and listed. A service that is not available fails the
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -48,6 +48,8 @@ class Savepoints:
     now: datetime
     known: dict[Subject, Failure]
     """What the step fails for."""
+    met: set[Subject] = field(default_factory=set)
+    """What the run has found something to do for."""
 
     @classmethod
     def of(cls, stage: str, step: str, now: datetime) -> "Savepoints":
@@ -83,6 +85,7 @@ class Savepoints:
         that it changes beside the database is in its result. Work that `commits_itself` keeps no lock of one account while
         it works on another; only where it fails the halves are savepoints.
         """
+        self.met.update(map(subject, members))
         ready = [one for one in members if at_once or self._is_ready(subject(one))]
         if not ready:
             return []
@@ -114,6 +117,19 @@ class Savepoints:
         if ended := {one for one in subjects if one in self.known}:
             failures.remove(self.stage, self.step, ended)
             for one in ended:
+                del self.known[one]
+
+    def remove_idle(self) -> None:
+        """Remove failures that were to be tried again and that a run over all that is due has not met.
+
+        Nothing is to be done for them any more: an agreement has ended, an order was stopped. One that another process has
+        tried meanwhile stays.
+        """
+        if idle := {
+            one for one, failure in self.known.items() if failure.again_at <= self.now and one not in self.met
+        }:
+            failures.remove(self.stage, self.step, idle, due_at=self.now)
+            for one in idle:
                 del self.known[one]
 
     def _is_ready(self, subject: Subject) -> bool:

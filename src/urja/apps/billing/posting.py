@@ -1,10 +1,10 @@
 """Posting of credits, debits, shares of dues and instalments, and the record of what periods were rated from."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from django.db import connection, transaction
 
@@ -27,16 +27,30 @@ from urja.core.rating import PastDemand, totals
 class Apart(Protocol):
     """Posts requests so that what is refused of one account does not refuse the others; returns how many were posted."""
 
+    @property
+    def left_out(self) -> Collection[int]:
+        """Accounts whose requests are not to be posted yet."""
+
     def __call__[Request: (CreditRow, DebitRow)](
         self, requests: list[Request], post: Callable[[list[Request]], int], /
     ) -> int: ...
 
 
-def together[Request: (CreditRow, DebitRow)](
-    requests: list[Request], post: Callable[[list[Request]], int], /
-) -> int:
-    """Post requests all or none."""
-    return post(requests)
+class Together:
+    """Posts requests of all accounts, all or none."""
+
+    left_out: Collection[int] = ()
+
+    def __call__[Request: (CreditRow, DebitRow)](
+        self, requests: list[Request], post: Callable[[list[Request]], int], /
+    ) -> int:
+        """Post requests; return how many."""
+        return post(requests)
+
+
+TOGETHER: Final = Together()
+AT_ONCE: Final = 5000
+"""Requests of a bucket that are posted together."""
 
 
 def post_credit_requests(
@@ -44,8 +58,7 @@ def post_credit_requests(
     day: date,
     posted_at: datetime,
     rules: arrears.Rules = arrears.no_rules,
-    limit: int = 5000,
-    apart: Apart = together,
+    apart: Apart = TOGETHER,
 ) -> int:
     """Post the oldest unposted credit requests of a bucket on a local day; return how many were posted.
 
@@ -58,11 +71,11 @@ def post_credit_requests(
         return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
     with transaction.atomic():
-        return apart(lock_credits(bucket, limit), post)
+        return apart(lock_credits(bucket, AT_ONCE, apart.left_out), post)
 
 
 def post_debit_requests(
-    bucket: int, day: date, posted_at: datetime, limit: int = 5000, apart: Apart = together
+    bucket: int, day: date, posted_at: datetime, apart: Apart = TOGETHER
 ) -> int:
     """Post the oldest unposted debit requests of a bucket on a local day; return how many were posted.
 
@@ -75,7 +88,7 @@ def post_debit_requests(
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
     with transaction.atomic():
-        return apart(lock_debits(bucket, limit), post)
+        return apart(lock_debits(bucket, AT_ONCE, apart.left_out), post)
 
 
 def _post_requests[Request: (CreditRow, DebitRow)](

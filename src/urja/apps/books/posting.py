@@ -1,7 +1,7 @@
 """Posting of ledger entries, in batches onto the accounts of one bucket; each entry is chained to the one before."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -265,26 +265,28 @@ def _buckets(requests: QuerySet[CreditRequest] | QuerySet[DebitRequest]) -> list
     return sorted({bucket_of(id_) for id_ in waiting})
 
 
-def lock_credits(bucket: int, limit: int) -> list[CreditRequest]:
-    """Return the oldest unposted credits of a bucket, locked until the transaction ends.
+def lock_credits(bucket: int, limit: int, without: Collection[int] = ()) -> list[CreditRequest]:
+    """Return the oldest unposted credits of a bucket, locked until the transaction ends, `without` those of some accounts.
 
     Credits that another transaction has locked are skipped.
     """
-    return _hold(CreditRequest.objects.all(), bucket, limit)
+    return _hold(CreditRequest.objects.all(), bucket, limit, without)
 
 
-def lock_debits(bucket: int, limit: int) -> list[DebitRequest]:
+def lock_debits(bucket: int, limit: int, without: Collection[int] = ()) -> list[DebitRequest]:
     """Return the oldest unposted debits of a bucket, locked until the transaction ends, like `lock_credits`."""
     # A credit is posted before a debit takes it back: what the credit paid of dues is known only then.
     ready = DebitRequest.objects.exclude(credit__isnull=False, credit__posted_at__isnull=True)
-    return _hold(ready, bucket, limit)
+    return _hold(ready, bucket, limit, without)
 
 
 def _hold[Request: (CreditRequest, DebitRequest)](
-    requests: QuerySet[Request], bucket: int, limit: int
+    requests: QuerySet[Request], bucket: int, limit: int, without: Collection[int]
 ) -> list[Request]:
     # The upper bits of a key are its bucket (`urja.base.ids`).
     of_bucket = requests.filter(posted_at=None, id__gte=bucket << 40, id__lt=(bucket + 1) << 40)
+    # Before the limit: accounts that are left out must take no other one's place.
+    of_bucket = of_bucket.exclude(account_id__in=[one for one in without if bucket_of(one) == bucket])
     return list(
         of_bucket.order_by("id").select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit]
     )

@@ -42,10 +42,14 @@ def record(
     return Failure(stage, step, *subject, error, tries, first_at, again_at)
 
 
-def remove(stage: str, step: str, subjects: Iterable[Subject]) -> None:
-    """Remove failures of a step that has succeeded for these subjects, or has nothing to do for them any more."""
+def remove(stage: str, step: str, subjects: Iterable[Subject], due_at: datetime | None = None) -> None:
+    """Remove failures of a step that has succeeded for these subjects, or has nothing to do for them any more.
+
+    With `due_at` those alone that are to be tried again by then.
+    """
     with connection.cursor() as cursor:
         cursor.executemany(
-            "DELETE FROM journal_failure WHERE stage = %s AND step = %s AND subject = %s AND subject_id = %s",
-            [(stage, step, *subject) for subject in subjects],
+            "DELETE FROM journal_failure WHERE stage = %s AND step = %s AND subject = %s AND subject_id = %s "
+            "AND again_at <= coalesce(%s::timestamptz, 'infinity')",
+            [(stage, step, *subject, due_at) for subject in subjects],
         )

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from urja.core.calendar import Period
-from urja.core.rating.engine import rate_period
+from urja.core.rating.account_groups import RatingInputs
 from urja.core.rating.inputs_and_results import (
     NOTHING_MEASURED,
     OTHER_LOADS,
@@ -28,9 +28,6 @@ from urja.core.rating.tariff import Tariff
 
 RATING_RULES: Final = "rating 1"
 """Version of the arithmetic in `engine`. Other arithmetic is another version, and the function of this one stays."""
-
-_ENGINES: Final = {RATING_RULES: rate_period}
-
 
 _SHARED: Final = ("rules", "billed", "by_day_from", "terms", "opening")
 """What the calculations of one period have in common until its terms, its days or its first read change."""
@@ -217,32 +214,36 @@ def recalculate(
 ) -> RatedPeriod:
     """Return the charges of a named calculation; `tariff_of` returns the version with a SHA-256.
 
-    With `closed` false they are those without what settles at close.
-
-    Raises UnknownRulesError for rules of another program, RatingError for contradicting inputs, and what `tariff_of`
-    raises.
+    With `closed` false they are those without what settles at close. Raises RatingError for contradicting inputs, and what
+    `inputs_of` raises.
     """
-    engine = _ENGINES.get(calculation.rules)
-    if engine is None:
+    return inputs_of(calculation, tariff_of).rate(closed=closed)
+
+
+def inputs_of(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatingInputs:
+    """Return what a named calculation rates; `tariff_of` returns the version with a SHA-256.
+
+    Raises UnknownRulesError for rules of another program, and what `tariff_of` raises.
+    """
+    if calculation.rules != RATING_RULES:
         raise UnknownRulesError(
-            f"the calculation names rules {calculation.rules!r}; this program has {', '.join(_ENGINES)}"
+            f"the calculation names rules {calculation.rules!r}; this program has {RATING_RULES}"
         )
-    return engine(
-        [
+    return RatingInputs(
+        tuple(
             RatingTerms(
                 each.first, tuple(map(tariff_of, each.versions)), each.load_w, **_loads_of(each.other_loads)
             )
             for each in calculation.terms
-        ],
+        ),
         calculation.uses,
-        billed=calculation.billed,
-        through=calculation.through,
-        by_day_from=calculation.by_day_from,
-        measured=Measured(
+        calculation.billed,
+        calculation.through,
+        calculation.by_day_from,
+        Measured(
             calculation.measured,
             calculation.past_demands,
             bank_wh=calculation.bank_wh,
             ends=calculation.ends,
         ),
-        closed=closed,
     )

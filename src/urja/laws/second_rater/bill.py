@@ -42,8 +42,8 @@ def charges(
     """
     energy: ByDay = {}
     for use_first, use_end, energy_wh in uses:
-        for day in days_between(use_first, use_end):
-            energy[day] = Fraction(energy_wh, 1000 * len(days_between(use_first, use_end)))
+        days = days_between(use_first, use_end)
+        energy |= dict.fromkeys(days, Fraction(energy_wh, 1000 * (len(days) or 1)))
     loads = {day: terms_on(terms, day)[2] for day in days_between(first, end) if day >= by_day_from}
     bills = bills_of(terms, days_between(first, end))
     give_energy(bills, energy, through)

@@ -103,6 +103,8 @@ class Calculation:
     coming: list[date]
     """The days that a demand is charged for."""
     zone_of: dict[object, str] = field(default_factory=dict)
+    bounds: dict[str, Fraction] = field(default_factory=dict)
+    """Those that were asked for, by what the document says."""
 
     def line(self) -> Line:
         """Return the amount of the line in minor units, with its parts; raises ValueError for an unknown kind of
@@ -162,8 +164,13 @@ class Calculation:
 
     def bound(self, kwh_a_month: object) -> Fraction:
         """Return a bound or width in kWh or m³, for all days of the bill."""
-        bound = Fraction(str(kwh_a_month)) * self.months(self.bill.days)
-        return rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
+        said = str(kwh_a_month)
+        if said not in self.bounds:
+            bound = Fraction(said) * self.months(self.bill.days)
+            self.bounds[said] = (
+                rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
+            )
+        return self.bounds[said]
 
     def used(self, days: list[date]) -> Fraction:
         """Return the energy used on some days, in kWh."""
@@ -282,6 +289,7 @@ class Calculation:
     def by_time(self) -> list[Part]:
         """Return the charges by day or month: one part for each month and price."""
         parts: list[Part] = []
+        prices: dict[Fraction, Fraction] = {}
         alike_before: object = None
         for day in self.since:
             if day not in self.loads:
@@ -294,7 +302,9 @@ class Calculation:
                 load = self.load(day, self.said.get("load", "sanctioned"), unit)
             if "round_load" in self.said:
                 load = rounded_by(self.said["round_load"], load)
-            price = self.price(load)
+            if load not in prices:
+                prices[load] = self.price(load)
+            price = prices[load]
             alike: tuple[object, ...] = (price,)
             if self.said.get("per") in ("kW", "kVA"):
                 alike = (price, load)

@@ -1,8 +1,10 @@
 """`urja verify`: check the ledger's laws and the signed log; with `--receipt` or `--heads` without a database."""
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -16,19 +18,30 @@ from urja.laws import (
     database_catalogue,
 )
 from urja.laws.connections import Connection
+from urja.laws.law_list import Question
 from urja.laws.quantity_comparison import examine_quantities
 from urja.laws.truth_comparison import energy_steps_wh
-from urja.laws.verify import Finding, examine, proven_to
+from urja.laws.verify import Finding, LostProcessError, proven_to, run
 from urja.meter.fleet import read_fleet_file
 from urja.meter.truth import read_truth
 from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
+
+MOST_PROCESSES: Final = 2
+"""Unless more are asked for: so many together stay below 512 MiB."""
 
 
 @click.command()
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option("--full", is_flag=True, help="Check all entries, not only those after the last verified root.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=min(MOST_PROCESSES, os.process_cpu_count() or 1),
+    show_default="the processors, at most 2",
+    help="Processes that share the laws. The report is the same with any number; each takes up to 200 MiB.",
+)
 @click.option(
     "--against",
     type=click.Path(exists=True, path_type=Path),
@@ -54,6 +67,7 @@ def verify(
     data: Path,
     as_json: bool,
     full: bool,
+    processes: int,
     against: Path | None,
     receipt: Path | None,
     head: Path | None,
@@ -83,17 +97,23 @@ def verify(
     try:
         with psycopg.connect(box.secrets.database_owner, autocommit=True) as connection:
             proven = 0 if full or against else proven_to(connection)
-            findings = examine(
+            findings, _ = run(
                 connection,
-                box.clock.now(),
-                box.settings.utility.timezone,
-                expected=database_catalogue.stored_expectation(box.data.catalogue_file),
-                proven=proven,
-                copies=kept,
+                Question(
+                    box.clock.now(),
+                    box.settings.utility.timezone,
+                    database_catalogue.stored_expectation(box.data.catalogue_file),
+                    proven,
+                    tuple(kept),
+                ),
+                processes=processes,
+                conninfo=box.secrets.database_owner,
             )
             findings += compared_with_truth(connection, box.data.meters / "fleet.json", box.clock.now())
     except psycopg.OperationalError as error:
         raise CommandError(Exit.UNAVAILABLE, f"the database cannot be reached: {error}") from error
+    except LostProcessError as error:
+        raise CommandError(Exit.SOFTWARE, str(error)) from error
     if as_json:
         report = {
             "proven": proven,

@@ -1,0 +1,66 @@
+"""Laws by several processes: one snapshot, the same report, and no process that is lost unseen."""
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from tests.apps import town as town_rows
+from tests.pipeline.test_laws import live
+from tests.pipeline.test_post import town  # noqa: F401 - a fixture
+
+from urja.laws import verify
+from urja.laws.law_list import Question
+
+QUESTION = Question(zone=town_rows.ZONE)
+
+
+@pytest.fixture
+def report(database):
+    """Every law by a number of processes."""
+
+    def run(processes):
+        conninfo = database.conninfo("urja_pipeline")
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            return verify.run(connection, QUESTION, processes=processes, conninfo=conninfo)[0]
+
+    return run
+
+
+def test_any_number_of_processes_makes_one_report_of_one_state(town, report, monkeypatch):  # noqa: F811
+    live(town)
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    real = verify._Examiner.answer
+
+    def falsified_meanwhile(examiner, number):
+        monkeypatch.setattr(verify._Examiner, "answer", real)
+        town.connection.execute(
+            "UPDATE books_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2"
+        )
+        town.connection.commit()
+        return real(examiner, number)
+
+    monkeypatch.setattr(verify._Examiner, "answer", falsified_meanwhile)
+    before = report(2)
+    assert [one.law for one in before if not one.holds] == []
+    alone, together = report(1), report(2)
+    assert [one.law for one in alone if not one.holds] == ["chains"]
+    assert together == alone
+    assert [one.law for one in before] == [one.law for one in alone]
+
+
+def test_a_killed_process_fails_the_run(town, report):  # noqa: F811
+    live(town)
+    town.connection.commit()
+    with town.connection.transaction(), ThreadPoolExecutor(1) as thread:
+        # What the other process begins with.
+        town.connection.execute("LOCK TABLE books_entry IN ACCESS EXCLUSIVE MODE")
+        running = thread.submit(report, 2)
+        while not (others := multiprocessing.active_children()):
+            assert not running.done(), running.result()
+        others[0].kill()
+        others[0].join()
+    with pytest.raises(
+        verify.LostProcessError, match="was ended before it was done, so that nothing is proven"
+    ):
+        running.result()

@@ -265,6 +265,26 @@ def test_charges_stay_true_when_an_end_within_a_charged_day_is_recorded(society)
     assert all(not why.faults for why in neem.town.whys())
 
 
+def test_a_charge_that_leaves_out_the_last_shared_day_breaks_the_law(society, monkeypatch):
+    from urja.apps.billing import common_shares
+
+    neem = society()
+    neem.day(0, 0)
+    neem.day(1, 900)
+    real = common_shares._whole_days
+
+    def a_day_less(agreement, elapsed):
+        days = real(agreement, elapsed)
+        return with_values(days, end=max(days.first, days.end - timedelta(days=1)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(common_shares, "_whole_days", a_day_less)
+        # The second day's charge is posted with the third one's close, and the third day's is left out.
+        neem.day(2, 900 + 1000)
+        neem.day(3, 900 + 1000 + 1000)
+    assert "evidence" in broken(neem.town)
+
+
 def test_a_flat_that_is_moved_to_another_society_has_its_share_until_others_bear_it(society):
     from urja.pipeline.determine import Determine
 

@@ -201,7 +201,10 @@ WHERE %(agreement)s = ANY(agreements) AND day >= %(first)s AND day < %(end)s AND
         WHERE (n.premise_id, n.quantity, n.share, n.day) = (d.premise_id, d.quantity, d.share, d.day)
             AND n.version > d.version AND n.calculated_at <= %(posted)s)
 """
-_ENDED: LiteralString = "SELECT valid_to FROM contracts_agreement WHERE id = %s"
+_ENDED: LiteralString = """
+SELECT (agreement ->> 'valid_to')::timestamptz FROM contracts_known('contracts_agreement', 'id', ARRAY[%s::bigint], %s)
+    AS known (agreement)
+"""
 
 
 def unlike_their_days(
@@ -218,12 +221,19 @@ def unlike_their_days(
     charged = {name: wh for name, wh in totals.items() if is_own_part(name)}
     if not charged and not named:
         return
-    # The end that the agreement has now may be another one than when the entry was posted.
-    ends = [date.fromisoformat(one) for each in named for one in each[4:] if isinstance(one, str)]
-    end = max(ends) if ends else _end_by_registry(connection, agreement_id, billed, through, zone)
     commons = {common for _, versions in terms for version in versions for common in version.commons}
     found = dict.fromkeys((share_of(*common) for common in commons), 0)
     first = first_shared_day(terms, billed)
+    # The end that the agreement has now may be another one than when the entry was posted. One that was recorded in the same
+    # instant may have come after it.
+    known = [
+        _end_by_registry(connection, agreement_id, Period(first, through), at, zone)
+        for at in (posted_at, posted_at - timedelta(microseconds=1))
+    ]
+    ends = [date.fromisoformat(one) for each in named for one in each[4:] if isinstance(one, str)]
+    end = max(ends) if ends else known[0]
+    if end not in known:
+        yield f"names days of common areas to {end}, the agreement had them to {known[0]}"
     for premise, quantity, share, sha256, *more in named:
         own_end = [date.fromisoformat(one) for one in more if isinstance(one, str)]
         versions = [one for one in more if isinstance(one, dict)]
@@ -231,6 +241,11 @@ def unlike_their_days(
             "agreement": agreement_id, "premise": premise, "quantity": quantity, "share": share, "first": first,
             "end": own_end[0] if own_end else end, "versions": json.dumps(versions[0] if versions else {}),
         }  # fmt: skip
+        if own_end and own_end[0] < end:
+            # Those of a premise that was moved away.
+            left = {"agreement": agreement_id, "first": own_end[0], "end": end, "posted": posted_at}
+            if (premise, quantity, share) in connection.execute(_PREMISES, left).fetchall():
+                yield f"names days of the common areas of premise {premise} to {own_end[0]}, and bore a share of later ones"
         days = connection.execute(_PARTS, given).fetchall()
         if hashlib.sha256(b"".join(bytes(digest) for digest, _ in days)).hexdigest() != sha256:
             yield f"names days of the common areas of premise {premise} that are not stored"
@@ -248,11 +263,11 @@ def unlike_their_days(
 
 
 def _end_by_registry(
-    connection: Connection, agreement_id: int, billed: Period, through: date, zone: str
+    connection: Connection, agreement_id: int, days: Period, known_at: datetime, zone: str
 ) -> date:
-    """Return the day after the last one before `through` at whose end an agreement is in force."""
-    (valid_to,) = connection.execute(_ENDED, [agreement_id]).fetchone() or (None,)
-    end = through
-    while valid_to is not None and end > billed.first and midnight(end, ZoneInfo(zone)) > valid_to:
+    """Return the day after the last of some days at whose end an agreement is in force, as was known at an instant."""
+    (valid_to,) = connection.execute(_ENDED, [agreement_id, known_at]).fetchone() or (None,)
+    end = days.end
+    while valid_to is not None and end > days.first and midnight(end, ZoneInfo(zone)) > valid_to:
         end -= ONE_DAY
     return end

@@ -49,6 +49,7 @@ class Usage:
     """What the processes that examined laws have used, without the database's."""
 
     cpu_s: float
+    """Of each since its start."""
     peak_mib: int
     """The sum of the most memory that each of them had."""
     law_cpu_s: Mapping[str, float]
@@ -108,9 +109,11 @@ def run(
     for (law, _), answer in zip(examiner.tasks, answers, strict=True):
         found[law.name] += answer.contradictions
         law_cpu_s[law.name] += answer.cpu_s
-    last = {answer.process: answer for answer in answers}
+    last = {answer.process: answer for answer in sorted(answers, key=lambda one: one.process_cpu_s)}
     usage = Usage(
-        sum(law_cpu_s.values()), sum(answer.peak_kib for answer in last.values()) // 1024, law_cpu_s
+        sum(answer.process_cpu_s for answer in last.values()),
+        sum(answer.peak_kib for answer in last.values()) // 1024,
+        law_cpu_s,
     )
     return [Finding(law.name, law.sentence, found[law.name][:_SHOWN]) for law in examiner.laws], usage
 
@@ -133,6 +136,8 @@ class _Answer:
     contradictions: tuple[str, ...]
     cpu_s: float
     process: int
+    process_cpu_s: float
+    """Of the process since its start."""
     peak_kib: int
 
 
@@ -158,8 +163,9 @@ class _Examiner:
         law, buckets = self.tasks[number]
         began_s = time.process_time()
         found = _some(law.examine(self.connection, buckets))
+        ended_s = time.process_time()
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return _Answer(found, time.process_time() - began_s, os.getpid(), peak_kib)
+        return _Answer(found, ended_s - began_s, os.getpid(), ended_s, peak_kib)
 
 
 _RANGES: Final = 32

@@ -74,9 +74,7 @@ def post_credit_requests(
         return apart(lock_credits(bucket, AT_ONCE, apart.left_out), post)
 
 
-def post_debit_requests(
-    bucket: int, day: date, posted_at: datetime, apart: Apart = TOGETHER
-) -> int:
+def post_debit_requests(bucket: int, day: date, posted_at: datetime, apart: Apart = TOGETHER) -> int:
     """Post the oldest unposted debit requests of a bucket on a local day; return how many were posted.
 
     Like `post_credit_requests`; what the reversed credits had paid of dues is taken back. A debit waits until its

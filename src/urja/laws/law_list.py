@@ -245,7 +245,7 @@ def laws_of(question: Question) -> list[Law]:
             Law(
                 "second_run",
                 "a second run of the stage posts nothing",
-                lambda _connection, _buckets, now=question.now: _second_run(now),
+                partial(_second_run, question.now),
                 in_this_process=True,
             )
         )
@@ -265,7 +265,7 @@ def _by_bucket(name: str, sentence: str, examine: Callable[[Connection, int, int
     return Law(name, sentence, of_some, by_bucket=True)
 
 
-def _second_run(now: datetime) -> Iterator[str]:
+def _second_run(now: datetime, _connection: Connection, _buckets: Buckets) -> Iterator[str]:
     from django.db import transaction
 
     from urja.pipeline import post

@@ -144,6 +144,9 @@ class Place:
         if rows:
             rows[-1] = (rows[-1][0], wh)
             self.registers[house] = self.registers.get(house, 10_000) + wh
+            # The last block ends at this midnight, whose register has it.
+            if midnights and midnights[-1][0] == start:
+                midnights[-1] = (start, self.registers[house])
             town.store_blocks(self.connection, town.blocks(self.houses[house], *rows), now=self.now)
         if midnights:
             town.store_registers(self.connection, town.registers(self.houses[house], *midnights))

@@ -40,10 +40,8 @@ def house(database):
 def a_day(place, wh):
     """Use so much until midnight, and close the day."""
     midnight = place.at((place.now - START) // timedelta(days=1) + 2, 0)
-    place.now = midnight - HOUR
-    place.use(wh)
     place.now = midnight
-    place.use(0)
+    place.use(wh)
     place.go(place.now + 10 * MINUTE)
     place.now = midnight
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -232,7 +234,7 @@ def test_the_command_line_lists_and_shows_it(home, stated, monkeypatch):
 def test_a_statement_that_the_database_refuses_is_on_the_console_until_it_is_made(
     at_noon, staff, colleague, database_of_town
 ):
-    said = "account 7: the database refuses the statement from 2026-03-01: statement 7-1 states 0; the ledger has 1"
+    said = "account 7: the database refuses the statement from 2026-03-01: statement 7-1 states 0, 0 and 5; the ledger has 0, 0 and 1"
     house = at_noon.adopted[0]
     with database_of_town("urja_owner") as owner:
         owner.execute(
@@ -245,9 +247,35 @@ def test_a_statement_that_the_database_refuses_is_on_the_console_until_it_is_mad
     assert (
         "Statements of account that the database refuses 1 Nothing was posted for them, and each is tried again every hour."
     ) in page
-    assert f"URJ00000001 Billing period from 1 March 2026 · today, 08:00 {said}" in page
+    assert (
+        "URJ00000001 Billing period from 1 March 2026 · today, 08:00 Statement 7-1 has the opening balance 0, the closing balance 0 and"
+        " charges of 5; the ledger has 0, 0 and 1 (in minor units)."
+    ) in page
     hindi = text_of(officer.get("/console/payments/", headers={"Accept-Language": "hi"}))
     assert "खाता विवरण जिन्हें डेटाबेस अस्वीकार करता है" in hindi
+    assert "खाता विवरण 7-1 में आरंभिक शेष 0" in hindi
     with database_of_town("urja_owner") as owner:
         owner.execute("DELETE FROM statements_due")
     assert "database refuses" not in text_of(officer.get("/console/payments/"))
+
+
+def test_each_reason_for_which_triggers_refuse_a_statement_has_words_in_hindi():
+    """As the functions have them; a reason of unknown shape is shown as it is kept."""
+    from django.utils.translation import override
+
+    from urja.apps import statements
+    from urja.web.console.statement_words import refusal_reason
+
+    rules = "".join(path.read_text() for path in Path(statements.__file__).parent.glob("migrations/*.sql"))
+    reasons = {
+        # The last one that is defined counts, and quotes are written twice.
+        re.sub("%", "7", text.replace("''", "'"))
+        for text in re.findall(r"RAISE EXCEPTION '(statement %-%(?:[^']|'')*)'", rules)
+    }
+    assert len(reasons) == 7
+    with override("hi"):
+        for reason in reasons:
+            said = refusal_reason(f"account 7: the database refuses the statement from 2026-03-01: {reason}")
+            assert "खाता विवरण 7-7" in said, reason
+            assert not re.search("[a-z]{3}", said), said
+        assert refusal_reason("out of space") == "out of space"

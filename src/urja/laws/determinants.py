@@ -19,6 +19,7 @@ from urja.apps.determinants.added_day import of_days_before
 from urja.apps.determinants.evaluation import RULES_VERSION, Evaluated, Wanted, evaluate, row_hash
 from urja.apps.determinants.gas_rules import gas_rules_from_text
 from urja.apps.readings.accrual import energies_until
+from urja.apps.readings.queries.columns import Owner
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.calendars import Calendar, parse_calendar
 from urja.core.determinants import Rules
@@ -240,7 +241,7 @@ def _wanted(it: _Examination, row: _Row) -> Wanted | str | None:
     if rules[4] and gas is None:
         return f"{row.name} name heat values that are not stored: {rules[4]}"
     return Wanted(
-        row.agreement_id,
+        Owner.agreement(row.agreement_id),
         Period(row.period, row.period_end),
         row.as_of,
         tuple(it.calendars[one] for one in hashes),

@@ -14,6 +14,7 @@ from urja.apps.determinants import operations, queries
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
 from urja.apps.determinants.queries import EarlierDemand, NamedRow
+from urja.apps.readings.queries.columns import Owner
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import calendars, heat_values, tariffs
 from urja.core.calendar import ONE_DAY, Period, midnight
@@ -47,7 +48,7 @@ def wanted_of(agreement: Agreement, day: date, gas: GasSupplies) -> Wanted:
             f"no version of calendar {calendar!r} is in force on {period.first}: load one"
         )
     rules = gas.rules(agreement.id, Period(period.first, day + ONE_DAY))
-    return Wanted(agreement.id, period, day, versions, gas=rules)
+    return Wanted(Owner.agreement(agreement.id), period, day, versions, gas=rules)
 
 
 def store(wanted: Sequence[Wanted], now: datetime) -> int:

@@ -243,6 +243,95 @@ def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, ledg
     assert book(database) == before
 
 
+MOVED = """
+UPDATE books_account a SET balance_minor = a.balance_minor + e.amount_minor, last_seq = e.seq + 1, last_hash = e.hash
+FROM books_entry e WHERE a.id = e.account_id AND e.seq = 2;
+UPDATE books_account a SET last_batch = {batch}, balance_minor = a.balance_minor - e.amount_minor
+FROM books_entry e WHERE a.id = e.contra_id AND e.seq = 2
+"""
+FORGED = """
+INSERT INTO books_entry SELECT bucket, account_id, seq + 1, contra_id, amount_minor, balance_after_minor + amount_minor, origin,
+    line, agreement_id, period_start, service_date, posted_at, accounting_month, {batch}, inputs, 'forged', input_hash, hash, hash
+FROM books_entry WHERE seq = 2
+"""
+
+
+@pytest.mark.parametrize("role", ["urja_pipeline", "urja_owner"])
+@pytest.mark.parametrize(
+    ("before", "batch", "says"),
+    [
+        # Under an older number, whatever else moves.
+        (MOVED.format(batch=1), 1, "batch 1 is not the newest one of bucket 7"),
+        (MOVED.format(batch=2), 2, "batch 2 is not the newest one of bucket 7, or has entries already"),
+        # Of a batch that was begun, and no contra account moved with it.
+        (
+            "UPDATE books_bucket SET last_batch = 3;" + MOVED.partition(";")[0],
+            3,
+            "without the balance of its contra account",
+        ),
+        # The contra account is moved by a later batch than the entry's.
+        (
+            "UPDATE books_bucket SET last_batch = 3;" + MOVED.format(batch=4),
+            3,
+            "without the balance of its contra",
+        ),
+    ],
+    ids=["an old one", "the last one again", "a new one alone", "a later one"],
+)
+def test_an_entry_is_of_the_newest_batch_and_all_of_it(database, ledger, role, before, batch, says):
+    account = opened(ledger)
+    for key in ("a", "b"):
+        ledger.post_entries(7, [draft(ledger, account, -10, key)], NOW)
+    with database.connect(role, autocommit=False) as thief:
+        for statement in before.split(";"):
+            thief.execute(statement)
+        with pytest.raises(psycopg.errors.IntegrityError, match=says):
+            thief.execute(FORGED.format(batch=batch))
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (
+            "UPDATE books_bucket SET last_batch = 1",
+            "batches of bucket 7 are numbered upwards: 1 is not after 2",
+        ),
+        # Ready for a batch that comes with entries, and does not move it again.
+        ("UPDATE books_account SET last_batch = 3 WHERE kind = 'contra'", "its entries of batch 3 by 0"),
+        (
+            (
+                "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
+                " opened_at) SELECT id + 1, bucket, kind, 'revenue:other', currency, 0, 0, last_hash, 3, opened_at"
+                " FROM books_account WHERE kind = 'contra'"
+            ),
+            "does not begin with a balance of zero",
+        ),
+    ],
+)
+def test_nothing_is_made_ready_for_a_batch_without_its_entries(database, ledger, statement, says):
+    account = opened(ledger)
+    for key in ("a", "b"):
+        ledger.post_entries(7, [draft(ledger, account, -10, key)], NOW)
+    with (
+        pytest.raises(psycopg.errors.IntegrityError, match=says),
+        database.connect("urja_pipeline") as thief,
+    ):
+        thief.execute(statement)
+
+
+def test_a_batch_moves_the_contra_account_of_its_currency_alone(database, ledger):
+    nepal = ledger.open_account(bucket=7, currency="NPR", opened_at=NOW).id
+    india = opened(ledger)
+    ledger.post_entries(7, [draft(ledger, nepal, -5, "a")], NOW)
+    ledger.post_entries(7, [draft(ledger, india, -10, "b")], NOW)
+    ledger.post_entries(7, [draft(ledger, nepal, -7, "c")], NOW)
+    with database.connect() as connection:
+        found = connection.execute(
+            "SELECT currency, balance_minor, last_batch FROM books_account WHERE kind = 'contra' ORDER BY 1"
+        ).fetchall()
+    assert found == [("INR", 10, 2), ("NPR", 12, 3)]
+
+
 def test_who_may_write(database, ledger):
     """The web reads and may not request a credit; the pipeline posts and may not change."""
     account = opened(ledger)

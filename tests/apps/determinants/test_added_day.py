@@ -99,8 +99,9 @@ class History:
 
     def wanted(self, day):
         from urja.apps.determinants.evaluation import Wanted
+        from urja.apps.readings.queries.columns import Owner
 
-        return [Wanted(home.agreement_id, MARCH, day, self.calendars) for home in self.homes]
+        return [Wanted(Owner.agreement(home.agreement_id), MARCH, day, self.calendars) for home in self.homes]
 
     def determine(self, day, now):
         """Store the rows of a day, and see that each is what all readings of the period come to."""

@@ -107,11 +107,12 @@ def determined(workshop):
 
     from urja.apps.determinants import operations
     from urja.apps.determinants.evaluation import Wanted
+    from urja.apps.readings.queries.columns import Owner
     from urja.apps.rulebook.queries.calendars import versions_of
     from urja.core.calendar import Period
 
     period = Period(date(2026, 4, 1), date(2026, 5, 1))
-    wanted = Wanted(workshop.agreement_id, period, LAST, tuple(versions_of("demo-tod")))
+    wanted = Wanted(Owner.agreement(workshop.agreement_id), period, LAST, tuple(versions_of("demo-tod")))
     operations.determine([wanted], ZoneInfo(ZONE), MAY + timedelta(hours=3))
     return stored(workshop, IN_APRIL)[-1]
 

@@ -15,6 +15,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
 from urja.apps.readings.accrual import PeriodEnergy
+from urja.apps.readings.queries.columns import Owner
 from urja.apps.rulebook.queries import calendars, heat_values
 from urja.core.calendar import ONE_DAY, Period
 from urja.core.rating import Measured, QuantityUse
@@ -152,7 +153,9 @@ def _values(
         rows = evaluate(
             cursor,
             [
-                Wanted(id_, days, days.end - ONE_DAY, versions.get(code, ()), gas=gas.rules(id_, days))
+                Wanted(
+                    Owner.agreement(id_), days, days.end - ONE_DAY, versions.get(code, ()), gas=gas.rules(id_, days)
+                )
                 for (id_, days), (*_, code) in wanted.items()
                 if not code or any(version.valid_from <= days.first for version in versions[code])
             ],

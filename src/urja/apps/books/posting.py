@@ -88,8 +88,11 @@ def post_entries(bucket: int, drafts: Sequence[Draft], posted_at: datetime) -> l
             rows = [
                 _append(bucket, draft, accounts, contras, posted_at=posted_at, batch=batch) for draft in fresh
             ]
-            # The database checks entries as they are inserted: their balances are moved before.
-            _store_heads([*accounts.values(), *contras.values()], batch)
+            # The database checks entries as they are inserted: their balances are moved before. Of contra accounts of one code
+            # those in another currency have no entry, and do not move.
+            moved = {row["contra_id"] for row in rows}
+            heads = [*accounts.values(), *(contra for contra in contras.values() if contra.id in moved)]
+            _store_heads(heads, batch)
             _insert(rows)
             for row in rows:
                 key = row["idempotency_key"]

@@ -151,9 +151,9 @@ def _only_meters(cursor: Cursor, wanted: Sequence[Wanted], zone: ZoneInfo) -> di
     for meter in meter_times(
         cursor,
         [
-            Window(one.agreement_id, midnight(one.period.first, zone), midnight(one.as_of + ONE_DAY, zone))
+            Window(one.owner, midnight(one.period.first, zone), midnight(one.as_of + ONE_DAY, zone))
             for one in wanted
         ],
     ):
-        found.setdefault(meter.agreement_id, []).append(meter)
+        found.setdefault(meter.owner.id, []).append(meter)
     return {agreement_id: meters[0] for agreement_id, meters in found.items() if len(meters) == 1}

@@ -16,6 +16,7 @@ import numpy as np
 from django.db import connection, transaction
 
 from urja.apps.determinants.evaluation import Evaluated, Wanted, evaluate, row_hash
+from urja.apps.readings.queries.columns import Owner
 from urja.base.sql_cursor import Cursor
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.determinants import allocate
@@ -102,11 +103,11 @@ def counted_on(
 ) -> dict[tuple[int, date], Evaluated]:
     """Return what service points counted on local days, all together; a point without a meter on a day is left out."""
     found = evaluate(cursor, [_of_day(point, day) for point, day in sorted(asked)], zone)
-    return {(one.wanted.agreement_id, one.wanted.as_of): one for one in found}
+    return {(one.wanted.owner.id, one.wanted.as_of): one for one in found}
 
 
 def _of_day(service_point_id: int, day: date) -> Wanted:
-    return Wanted(service_point_id, Period(day, day + ONE_DAY), day, of_service_point=True)
+    return Wanted(Owner.service_point(service_point_id), Period(day, day + ONE_DAY), day)
 
 
 def _shared(wanted: WantedDay, counted: Sequence[Evaluated], ends_at: datetime) -> EvaluatedDay | None:
@@ -117,7 +118,7 @@ def _shared(wanted: WantedDay, counted: Sequence[Evaluated], ends_at: datetime) 
     energy_wh = sum(value for _, value in known)
     sources = [
         [
-            one.wanted.agreement_id, value, one.intervals, one.intervals_hash.hex(), json.loads(one.reads), one.rules
+            one.wanted.owner.id, value, one.intervals, one.intervals_hash.hex(), json.loads(one.reads), one.rules
         ]
         for one, value in known
     ]  # fmt: skip

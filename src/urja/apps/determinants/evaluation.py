@@ -19,6 +19,8 @@ from urja.apps.readings.kinds import Status
 from urja.apps.readings.queries.columns import (
     Blocks,
     MeterTime,
+    Owner,
+    OwnerKind,
     Read,
     Window,
     by_quantity,
@@ -59,9 +61,9 @@ _ORDER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Determinants that are asked for: of an agreement, from the first day of a period to `as_of`, both included."""
+    """Determinants that are asked for: of an owner, from the first day of a period to `as_of`, both included."""
 
-    agreement_id: int
+    owner: Owner
     period: Period
     as_of: date
     calendars: tuple[Calendar, ...] = ()
@@ -69,8 +71,12 @@ class Wanted:
     rules: Rules = field(default_factory=Rules)
     gas: GasRules | None = None
     """By which its gas is converted; None for electricity."""
-    of_service_point: bool = False
-    """Whether `agreement_id` is the number of a service point: a common area has no agreement."""
+
+    @property
+    def agreement_id(self) -> int:
+        """The agreement that it is asked for. What a service point counts has no row, and is asked by its owner."""
+        assert self.owner.kind is OwnerKind.AGREEMENT
+        return self.owner.id
 
     @property
     def key(self) -> tuple[int, date, date]:
@@ -104,7 +110,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The determinants of one agreement, as a row stores them."""
+    """The determinants of one owner, as a row stores those of an agreement."""
 
     wanted: Wanted
     channels: ChannelSet
@@ -170,32 +176,28 @@ def row_hash(content: Sequence[object]) -> bytes:
 
 
 def evaluate(cursor: Cursor, wanted: Sequence[Wanted], zone: ZoneInfo) -> list[Evaluated]:
-    """Return the determinants (in the units of their quantities) of agreements that have a billing meter with a register read.
+    """Return the determinants (in the units of their quantities) of owners that have a billing meter with a register read.
 
-    Agreements that ask alike are calculated together. Raises UncoveredDayError for a day before an agreement's calendar.
+    Owners that ask alike are calculated together. Raises UncoveredDayError for a day before an agreement's calendar.
     """
     found: list[Evaluated] = []
 
-    def alike(one: Wanted) -> tuple[date, date, date, bool, str]:
-        return one.period.first, one.period.end, one.as_of, one.of_service_point, one.rules_text
+    def alike(one: Wanted) -> tuple[date, date, date, int, str]:
+        return one.period.first, one.period.end, one.as_of, one.owner.kind.value, one.rules_text
 
     for _, group in groupby(sorted(wanted, key=alike), key=alike):
         found += _together(cursor, list(group), zone)
-    return sorted(found, key=lambda one: (one.wanted.agreement_id, one.wanted.period, one.wanted.as_of))
+    return sorted(found, key=lambda one: (one.wanted.owner.id, one.wanted.period, one.wanted.as_of))
 
 
 def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Evaluated]:
     first = wanted[0]
     asked = Period(first.period.first, first.as_of + ONE_DAY)
     begins, ends = asked.bounds(zone)
-    columns = reading_columns(
-        cursor,
-        [Window(one.agreement_id, begins, ends) for one in wanted],
-        of_service_points=first.of_service_point,
-    )
-    number = {one.agreement_id: n for n, one in enumerate(wanted)}
+    columns = reading_columns(cursor, [Window(one.owner, begins, ends) for one in wanted])
+    number = {one.owner: n for n, one in enumerate(wanted)}
     segments = Segments(
-        _integers(number[meter.agreement_id] for meter in columns.meters),
+        _integers(number[meter.owner] for meter in columns.meters),
         *(
             _integers(getattr(meter, name) for meter in columns.meters)
             for name in ("from_at", "to_at", "ratio_primary", "ratio_secondary")
@@ -226,10 +228,10 @@ def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Eval
     )
     inputs: dict[int, _Inputs] = {}
     for meter in columns.meters:
-        own = inputs.setdefault(number[meter.agreement_id], _Inputs(meter.from_at, [], [], {}))
+        own = inputs.setdefault(number[meter.owner], _Inputs(meter.from_at, [], [], {}))
         own.known_from = min(own.known_from, meter.from_at)
         own.meters.append(meter)
-    owners = [number[meter.agreement_id] for meter in columns.meters]
+    owners = [number[meter.owner] for meter in columns.meters]
     for read in (*columns.reads, *columns.billing):
         inputs[owners[read.number]].reads.append(read)
     borders = [int(midnight(day, zone).timestamp()) for day in (*asked, asked.end)]

@@ -23,6 +23,7 @@ from urja.web.console.actor_names import names_of
 from urja.web.console.operation_page import allowed_operation
 from urja.web.console.reviews_page import numbers_of_agreements
 from urja.web.console.search_page import address_of as connection_address
+from urja.web.console.statement_words import refusal_reason
 from urja.web.console.time_formats import moment_of
 from urja.web.shared import formats
 
@@ -37,7 +38,6 @@ class RefusedStatementLine:
     period: str
     since: str
     why: str
-    """In English, as the pipeline has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _refused_statements(now: datetime) -> list[RefusedStatementLine]:
             if one.period_from
             else gettext("Final statement"),
             moment_of(one.since, now),
-            one.problem,
+            refusal_reason(one.problem),
         )
         for one in refused
     ]

@@ -5,7 +5,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from enum import Enum, auto
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,34 @@ from urja.quantities.channel_sets import ChannelSet
 from urja.stream.records import NULL, RegisterKind
 
 
-class Window(NamedTuple):
-    """The time of an agreement, or of a service point by its number, that is asked for; UTC, half-open."""
+class OwnerKind(Enum):
+    """What billing meters are asked for by."""
 
-    agreement_id: int
+    AGREEMENT = auto()
+    SERVICE_POINT = auto()
+
+
+class Owner(NamedTuple):
+    """Whose billing meters are asked for: an agreement's, or a service point's, as a common area has no agreement."""
+
+    kind: OwnerKind
+    id: int
+
+    @classmethod
+    def agreement(cls, id_: int) -> Self:
+        """Return the owner that is an agreement."""
+        return cls(OwnerKind.AGREEMENT, id_)
+
+    @classmethod
+    def service_point(cls, id_: int) -> Self:
+        """Return the owner that is a service point, at all times."""
+        return cls(OwnerKind.SERVICE_POINT, id_)
+
+
+class Window(NamedTuple):
+    """The time of an owner that is asked for; UTC, half-open."""
+
+    owner: Owner
     from_at: datetime
     to_at: datetime
 
@@ -28,7 +53,7 @@ class Window(NamedTuple):
 class MeterTime(NamedTuple):
     """The time of a billing meter under one ratio within a window; instants in Unix seconds."""
 
-    agreement_id: int
+    owner: Owner
     service_point_id: int
     device_id: int
     from_at: int
@@ -87,8 +112,8 @@ class ReadingColumns:
 _METERS: Final = f"""
 SELECT a.id, p.service_point_id, p.device_id, floor(extract(epoch FROM g.from_at))::bigint, floor(extract(epoch FROM g.to_at))::bigint,
     p.ratio_primary, p.ratio_secondary, floor(extract(epoch FROM o.read_at))::bigint, d.device_type, d.interval_s
-FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS w (agreement_id, from_at, to_at)
-JOIN {{owners}} a ON a.id = w.agreement_id
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS w (owner_id, from_at, to_at)
+JOIN {{owners}} a ON a.id = w.owner_id
 JOIN assets.device_period p ON p.service_point_id = a.service_point_id AND p.role = 1 AND p.in_service_at IS NOT NULL
 JOIN assets.device d ON d.id = p.device_id
 CROSS JOIN LATERAL (
@@ -104,11 +129,13 @@ CROSS JOIN LATERAL (
 WHERE g.from_at < g.to_at AND o.read_at IS NOT NULL
 ORDER BY a.id, g.from_at
 """
-_AGREEMENTS: Final = "contracts.agreement"
-_PLACES: Final = (
-    "(SELECT id, id AS service_point_id, '-infinity'::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
-    " FROM network.service_point)"
-)
+_OWNERS: Final = {
+    OwnerKind.AGREEMENT: "contracts.agreement",
+    OwnerKind.SERVICE_POINT: (
+        "(SELECT id, id AS service_point_id, '-infinity'::timestamptz AS valid_from, NULL::timestamptz AS valid_to"
+        " FROM network.service_point)"
+    ),
+}
 
 _MEASURED: Final = (
     "unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
@@ -164,28 +191,32 @@ _FACTS: Final = 5
 """Elements before the values."""
 
 
-def meter_times(
-    cursor: Cursor, windows: Sequence[Window], *, of_service_points: bool = False
-) -> list[MeterTime]:
+def meter_times(cursor: Cursor, windows: Sequence[Window]) -> list[MeterTime]:
     """Return the billing meters of some windows that have a register read before their time, in the order of time.
 
-    With `of_service_points` the numbers in windows, and in what is returned, are those of service points.
+    The owners of all windows are of one kind.
     """
+    if not windows:
+        return []
+    (kind,) = {window.owner.kind for window in windows}
     cursor.execute(
-        _METERS.format(owners=_PLACES if of_service_points else _AGREEMENTS),
-        [list(column) for column in zip(*windows, strict=True)] if windows else [[], [], []],
+        _METERS.format(owners=_OWNERS[kind]),
+        [
+            [window.owner.id for window in windows],
+            [window.from_at for window in windows],
+            [window.to_at for window in windows],
+        ],
     )
-    return [MeterTime(*row) for row in cursor.fetchall()]
+    return [MeterTime(Owner(kind, owner_id), *row) for owner_id, *row in cursor.fetchall()]
 
 
-def reading_columns(
-    cursor: Cursor, windows: Sequence[Window], *, of_service_points: bool = False
-) -> ReadingColumns:
+def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns:
     """Return meters, reads and intervals (base units of their channel sets) of some windows, each in its order.
 
-    An agreement, or a service point, has one window. Rows are in Wh, VAh and so on as meters count, before any transformer ratio.
+    An owner has one window, and all owners are of one kind. Rows are in Wh, VAh and so on as meters count, before any
+    transformer ratio.
     """
-    meters = meter_times(cursor, windows, of_service_points=of_service_points)
+    meters = meter_times(cursor, windows)
     measured = [
         list(range(len(meters))),
         *(

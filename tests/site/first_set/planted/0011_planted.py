@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0009_months")]
+    dependencies = [("books", "0010_whole_batches")]
 
     operations = [
         migrations.AddField("account", "opened_by", models.CharField(max_length=40, default="first set")),

@@ -1,19 +1,26 @@
 """The demonstration's town: the same for the same seed, plainly fictional, and on a business morning."""
 
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import urja.apps
 from urja.base.settings import Settings
+from urja.core.calendar import Period
+from urja.core.policy import bundled_policies, parse_policy
+from urja.core.rating import EnergyUse, RatingTerms, parse_tariff, rate_period
 from urja.demo.command import business_morning
 from urja.demo.grid_failures import has_failed
 from urja.demo.stand_ins import residents
 from urja.demo.town import HOUSES_PER_TRANSFORMER, build_town
 from urja.demo.town_laws import percentiles_of
 from urja.demo.town_run import _houses_and_meters
+from urja.meter.household_kinds import household_load
 
 ZONE = ZoneInfo("Asia/Kolkata")
+DOCUMENTS = Path(urja.apps.__path__[0]) / "rulebook" / "documents"
 
 
 def test_a_seed_makes_one_town_and_another_seed_another():
@@ -127,6 +134,32 @@ def test_the_first_house_is_almost_out_of_credit():
     first = build_town(1, seed=9).houses[0]
     # At 20 to 30 kWh in ten hours and ₹3.50 each it lasts into the third hour, and ends before offices close.
     assert (first.meter.life, first.habit, first.credit_minor) == ("heavy", "disconnected", 3_000)
+
+
+@pytest.mark.parametrize("begins", [date(2026, month, day) for month in (1, 6) for day in (5, 6, 7, 8)])
+def test_the_second_house_has_a_day_whose_charge_is_reviewed(begins):
+    """Whatever the season and the day on which the town begins, at the latest on the seventh; and a day before it is not."""
+    tariff = parse_tariff((DOCUMENTS / "demo-domestic.toml").read_text())
+    rules = parse_policy(bundled_policies()["demo.toml"]).reviews
+    for seed in (1, 2, 3):
+        house = build_town(2, seed=seed).houses[1]
+        load, charged, total_wh = household_load(house.meter.life, house.meter.seed), [], 0
+        begun = datetime.combine(begins, time(9), ZONE)
+        for day in range(7):
+            ends = datetime.combine(begins + timedelta(days=day + 1), time(), ZONE)
+            total_wh += load.between(int(begun.timestamp()), int(ends.timestamp())).energy_mwh // 1000
+            begun = ends
+            charged.append(_cost(tariff, begins, day + 1, total_wh) - sum(charged))
+        abnormal = [day for day in range(3, 7) if rules.abnormal(charged[day], sum(charged[day - 3 : day]))]
+        assert len(abnormal) == 1, (charged, abnormal)
+
+
+def _cost(tariff, begins, days, energy_wh):
+    """What the first days come to, in paise."""
+    used = Period(begins, begins + timedelta(days=days))
+    billed = Period(begins, date(begins.year, begins.month + 1, 1))
+    terms = [RatingTerms(begins, (tariff,), 5000)]
+    return rate_period(terms, [EnergyUse(used, energy_wh)], billed=billed, through=used.end).total_minor
 
 
 @pytest.mark.parametrize(

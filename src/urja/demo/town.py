@@ -271,10 +271,13 @@ def _gas(number: int, seed: int) -> Gas | None:
 
 def _story(number: int, chance: random.Random) -> tuple[HouseholdKind, Habit, int]:
     """Return load profile, habit and opening credit in paise. The first house's lasts until noon, so that a visitor sees it
-    end and not only that it has ended; the others vary.
+    end and not only that it has ended. The second house's is used up by a feast, and the review of that day's charge is seen; the
+    others vary.
     """
     if number == 0:
         return "heavy", "disconnected", 3_000
+    if number == 1:
+        return "festive", "disconnected", 25_000
     life: HouseholdKind = chance.choices(("family", "shop", "solar", "empty"), (12, 2, 1, 1))[0]
     habit: Habit = chance.choices(("early", "warned", "disconnected", "never"), (4, 5, 3, 1))[0]
     return life, habit, chance.randrange(3, 160) * 1000

@@ -49,9 +49,10 @@ _PATTERNS: Final[dict[HouseholdKind, tuple[GasUse, ...]]] = {
     "solar": _MEALS,
     "shop": (GasUse(140, (420, 450), (600, 780)), GasUse(90, (660, 720), (90, 150))),
     "empty": (),
+    "festive": _MEALS,
     "heavy": (*_MEALS, GasUse(300, (0, 0), (_MINUTES, _MINUTES))),
 }
-"""Kitchens and a water heater; a tea stall; nothing; a heater that burns at all hours."""
+"""Kitchens and a water heater; a tea stall; nothing; kitchens; a heater that burns at all hours."""
 
 
 @dataclass(frozen=True, slots=True)

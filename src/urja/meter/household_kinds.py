@@ -38,6 +38,11 @@ _HEAVY: Final = (
     ApplianceUse("grow lights", 700, 0.93, 0, 1, (1.0, 1.0), MINUTES),
 )
 
+_FESTIVE: Final = (
+    *FAMILY_APPLIANCES,
+    ApplianceUse("feast", 8000, 0.95, 1080, 1081, (1.0, 1.0), 355, each_days=4),
+)
+
 _WORKSHOP: Final = (
     ApplianceUse("standby", 25, 0.7, 0, 1, (1.0, 1.0), MINUTES),
     ApplianceUse("lights", 300, 0.95, 525, 555, (1.0, 0.6), 560),
@@ -57,10 +62,12 @@ LOAD_PATTERNS: Final[dict[HouseholdKind, LoadPattern]] = {
     "solar": LoadPattern(FAMILY_APPLIANCES, solar_peak_w=(2000, 5000)),
     "empty": LoadPattern(_EMPTY, (0.8, 1.2)),
     "heavy": LoadPattern(_HEAVY, (1.0, 1.3)),
+    "festive": LoadPattern(_FESTIVE, (0.8, 1.1)),
     "workshop": LoadPattern(_WORKSHOP, (0.8, 1.3), balanced=_MACHINES, capacitor_var=2500),
 }
 """A family; a shop; a family with a solar roof; an empty flat; a household with a high constant load (at least 2.2
-kW, so that its credit runs out while a demonstration is watched); a workshop, whose capacitors lead at night.
+kW, so that its credit runs out while a demonstration is watched); a family with a feast of 8 kW each fourth evening, after
+hours in which supplies are disconnected; a workshop, whose capacitors lead at night.
 """
 
 

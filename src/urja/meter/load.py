@@ -48,6 +48,8 @@ class ApplianceUse:
     minutes: int
     season: Season = Season.ALL
     owned_by: float = 1.0
+    each_days: int = 1
+    """In use on local days (since 1970-01-01) that are divisible by it."""
 
 
 def _clock(hour: int, minute: int = 0) -> int:
@@ -325,7 +327,7 @@ class Household:
         watts = np.zeros(MINUTES)
         apparent = np.zeros(MINUTES)
         for habit in self._owned:
-            wanted = habit.runs[weekend] * season_weight(day, habit.season)
+            wanted = habit.runs[weekend] * season_weight(day, habit.season) * (day % habit.each_days == 0)
             runs = int(wanted + generator.random())
             starts = habit.first_min + (generator.random(runs) * (habit.last_min - habit.first_min)).astype(
                 int

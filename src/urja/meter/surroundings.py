@@ -6,7 +6,7 @@ import msgspec
 
 from urja.meter.relay import CONTROL_MODES
 
-HouseholdKind = Literal["family", "shop", "solar", "empty", "heavy", "workshop"]
+HouseholdKind = Literal["family", "shop", "solar", "empty", "heavy", "workshop", "festive"]
 """The kind of household behind a meter; `household_kinds` has the appliances of each."""
 
 

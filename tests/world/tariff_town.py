@@ -1,5 +1,7 @@
 """Twelve supplies with a tariff for each kind of line, on days that are stepped over a settlement and a year's end.
 
+One is charged by half-months; two are flats of one society, and bear the energy of its lifts by their areas.
+
 The use of each supply is drawn from a seed and arrives as batches of the stream. The stages that post and decide run two or six
 times a day on real PostgreSQL, and may be killed before any statement. Messages are delivered and commands carried out at once: meters,
 broker and gateway have worlds of their own (`world`, `town_world`).
@@ -125,6 +127,18 @@ round = { to = "0.01", mode = "half-up", each = "line" }
 on = ["energy"]
 """
 
+_COMMON: Final = """
+[[line]]
+name = "common"
+title = "Common areas"
+accrues = "slabs"
+quantity = "common_import_wh"
+share = "area"
+slabs = [{ from = 0, rate = "6.50" }]
+"""
+AREAS_DM2: Final = {"flat": 7000, "patient": 4500}
+"""Carpet areas of the flats of the society."""
+
 
 def _slabs(more: str = "", rates: tuple[str, str] = ("3.10", "5.25")) -> str:
     return f"""
@@ -216,8 +230,11 @@ accrues = "slabs"
 quantity = "dg_import_wh"
 slabs = [{ from = 0, rate = "19.50" }]
 """
+    + _COMMON
     + _FIXED
     + _DUTY,
+    "shared": _slabs() + _COMMON + _FIXED + _DUTY,
+    "halves": 'period = "half-month"' + _slabs() + _FIXED + _DUTY,
     "gas": """commodity = "gas"
 [[line]]
 name = "energy"
@@ -378,16 +395,19 @@ SUPPLIES: Final = (
     ),
     Supply("debtor", "home", "warned", 20_000, _home(5000), 20_000),
     Supply("poor", "home", "never", 2_000, _home(5000)),
-    Supply("patient", "home", "never", 4_000, _home(4000)),
-    Supply("late", "home", "off", 10_000, _home(7000), 15_000),
+    Supply("patient", "shared", "never", 4_000, _home(4000)),
+    Supply("late", "halves", "off", 10_000, _home(7000), 15_000),
 )
 ORDERED: Final = ("saver", "debtor", "poor")
 """Made postpaid by one order, and prepaid again by another one."""
 HELD: Final = {
     ("workshop", Kind.BLOCK, date(2026, 3, 30)): timedelta(days=4, hours=10),
     ("roof", Kind.REGISTER, date(2026, 4, 1)): timedelta(hours=11),
+    ("lifts", Kind.REGISTER, date(2026, 3, 19)): timedelta(hours=12),
+    ("lifts", Kind.REGISTER, date(2026, 4, 1)): timedelta(hours=36),
 }
-"""Readings of a local day that come so long after its midnight: a peak after its month, and the register of the settlement."""
+"""Readings of a local day that come so long after its midnight: a peak after its month, the register of the settlement, and those of
+the lifts."""
 
 
 class Killed(BaseException):
@@ -435,6 +455,9 @@ class TariffTown:
         self.death = random.Random(f"death {seed}")
         self.now = self.begins = at_midnight(first)
         self.meters: dict[str, Meter] = {}
+        self.lifts: Meter | None = None
+        """Of the common areas: it reports registers alone."""
+        self.of_lifts = random.Random(f"lifts {seed}")
         self.held_back: list[tuple[datetime, Batch]] = []
         self.reasons: dict[str, set[str]] = defaultdict(set)
         """Keys of the reasons by which each supply stood at any stop."""
@@ -484,6 +507,8 @@ class TariffTown:
         load_policy(POLICY, recorded_at=self.now, actor="test")
         for number, supply in enumerate(supplies, 1):
             self._adopt(number, supply)
+        if AREAS_DM2.keys() <= self.meters.keys():
+            self._found_society()
 
     def _adopt(self, number: int, supply: Supply) -> None:
         type_ = load_device_type(supply.device_type)
@@ -509,6 +534,60 @@ class TariffTown:
         self.meters[supply.name] = meter
         self._arrives([self._registers(meter, self.now)])
 
+    def _found_society(self) -> None:
+        """Put the flats with an area into a society whose lifts have a meter."""
+        from urja.apps.assets.kinds import DeviceRole
+        from urja.apps.assets.models import DevicePeriod
+        from urja.apps.contracts.models import AgreementTerms
+        from urja.apps.network.models import Premise, ServicePoint
+        from urja.usecases.operations import (
+            InstallNetworkMeter,
+            add_transformer,
+            install_network_meter,
+        )
+
+        stamp = {"recorded_at": self.now, "actor": "test"}
+        add_transformer("T1", feeder="F1", **stamp)
+        period = install_network_meter(
+            InstallNetworkMeter(
+                serial="URJ00000901",
+                system_title=b"URJ" + (901).to_bytes(5, "big"),
+                device_type="urja-dt",
+                interval_s=1800,
+                max_power_w=200_000,
+                wrapped_guek=bytes(24),
+                wrapped_gak=bytes(24),
+                register_wh=0,
+                valid_from=self.now,
+                premise_name="Lifts",
+                transformer="T1",
+                bucket=3,
+            ),
+            **stamp,
+        )
+        society = Premise.objects.create(id=901, kind="society", code="S", name="Neem", **stamp)
+        lifts = Premise.objects.create(id=902, kind="common_area", name="Lifts", parent=society, **stamp)
+        with town_rows.by_hand(self.now):
+            DevicePeriod.objects.filter(device_id=period.device_id).update(
+                role=DeviceRole.BILLING, commissioned_at=self.now
+            )
+            ServicePoint.objects.filter(id=period.service_point_id).update(
+                purpose="common_area", premise=lifts
+            )
+            for name, area in AREAS_DM2.items():
+                adopted = self.meters[name].adopted
+                Premise.objects.filter(id=adopted.premise_id).update(parent=society, kind="flat")
+                AgreementTerms.objects.filter(agreement_id=adopted.agreement_id).update(carpet_area_dm2=area)
+        profiles = load_device_type("urja-dt").profiles
+        self.lifts = Meter(
+            Supply("lifts", "", "never", 0, _home(0)),
+            period,
+            stored_columns(profiles["block"].columns, of_intervals=True).channels,
+            stored_columns(profiles["daily"].columns, of_intervals=False).channels,
+            told_to=self.now,
+        )
+        self._arrives([self._registers(self.lifts, self.now)])
+
     def number(self, name: str) -> str:
         """Return the consumer number of a supply."""
         return f"URJ{list(self.meters).index(name) + 1:08}"
@@ -530,6 +609,12 @@ class TariffTown:
             if rows:
                 batches.append(self._intervals(meter, rows))
         return batches
+
+    def _lifts_up_to(self, until: datetime) -> Iterator[Batch]:
+        while self.lifts is not None and self.lifts.told_to + DAY <= until:
+            self.lifts.told_to += DAY
+            self.lifts.totals["import_wh"] += self.of_lifts.randrange(6_000, 12_000)
+            yield self._registers(self.lifts, self.lifts.told_to)
 
     def _use(self, meter: Meter, start: datetime) -> Half:
         local = start.astimezone(ZONE)
@@ -570,6 +655,13 @@ class TariffTown:
         names = {meter.adopted.device_id: name for name, meter in self.meters.items()}
         coming = [batch for at, batch in self.held_back if at <= self.now]
         self.held_back = [(at, batch) for at, batch in self.held_back if at > self.now]
+        for batch in self._lifts_up_to(self.now):
+            at = datetime.fromtimestamp(int(batch.records["read_at"][0]), ZONE)
+            held = HELD.get(("lifts", Kind.REGISTER, at.date()), timedelta())
+            if at + held > self.now:
+                self.held_back.append((at + held, batch))
+            else:
+                coming.append(batch)
         for batch in self._use_up_to(self.now):
             first = batch.records["start_at" if batch.kind is Kind.BLOCK else "read_at"][0]
             day = datetime.fromtimestamp(int(first), ZONE).date()

@@ -4,7 +4,7 @@ does not count."""
 from datetime import date
 
 import pytest
-from tests.world.tariff_town import APRIL, FEBRUARY, FIRST, LAST, SIX_STOPS, TWO_STOPS, TariffTown
+from tests.world.tariff_town import APRIL, AREAS_DM2, FEBRUARY, FIRST, LAST, SIX_STOPS, TWO_STOPS, TariffTown
 
 MARCH = date(2026, 3, 1)
 
@@ -38,6 +38,11 @@ def test_over_a_settlement_and_a_years_end_every_law_holds(database, first, last
         subsidy = town.charged("subsidised", "subsidy")
         assert subsidy[MARCH] == 0 > subsidy[date(2026, 4, 1)]
         assert town.charged("saver", "thanks")[MARCH] < 0 > town.charged("saver", "interest")[MARCH]
+        # Half-months have bills of their own, and the flats bear the lifts by their areas, late reads of them too.
+        assert set(town.charged("late", "energy")) >= {date(2026, 3, 1), date(2026, 3, 16), date(2026, 4, 1)}
+        borne = [sum(town.charged(name, "common").values()) for name in AREAS_DM2]
+        assert borne[0] > 0 < borne[1]
+        assert borne[0] * AREAS_DM2["patient"] == pytest.approx(borne[1] * AREAS_DM2["flat"], rel=0.001)
         # Each was below the limit for what does not count, and was not disconnected for it.
         assert "at_close" in town.reasons["shop"]
         assert not [day for day in days(town, "shop", "disconnect") if MARCH < day < date(2026, 4, 4)]

@@ -272,7 +272,7 @@ def test_each_reason_for_which_triggers_refuse_a_statement_has_words_in_hindi():
         re.sub("%", "7", text.replace("''", "'"))
         for text in re.findall(r"RAISE EXCEPTION '(statement %-%(?:[^']|'')*)'", rules)
     }
-    assert len(reasons) == 7
+    assert len(reasons) == 9
     with override("hi"):
         for reason in reasons:
             said = refusal_reason(f"account 7: the database refuses the statement from 2026-03-01: {reason}")

@@ -45,6 +45,14 @@ _REASONS: Final[tuple[tuple[re.Pattern[str], _Say], ...]] = tuple(
             ),
         ),
         (
+            r"is final, and its account is not settled",
+            lambda found: _("Statement %(number)s is final, and its account is not settled.") % found,
+        ),
+        (
+            r"is final, and leaves days after the last one",
+            lambda found: _("Statement %(number)s is final, and leaves days after the last one.") % found,
+        ),
+        (
             r"is of days that an earlier one states",
             lambda found: _("Statement %(number)s is of days that an earlier one states.") % found,
         ),

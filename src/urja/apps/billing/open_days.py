@@ -154,7 +154,11 @@ def _values(
             cursor,
             [
                 Wanted(
-                    Owner.agreement(id_), days, days.end - ONE_DAY, versions.get(code, ()), gas=gas.rules(id_, days)
+                    Owner.agreement(id_),
+                    days,
+                    days.end - ONE_DAY,
+                    versions.get(code, ()),
+                    gas=gas.rules(id_, days),
                 )
                 for (id_, days), (*_, code) in wanted.items()
                 if not code or any(version.valid_from <= days.first for version in versions[code])

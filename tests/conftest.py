@@ -113,6 +113,8 @@ def postgres(short_tmp: Path) -> Iterator[Cluster]:
         shutil.copytree(made, cluster.directory)
     cluster.start()
     yield cluster
+    if kept := _administrators.pop(cluster.directory, None):
+        kept.close()
     cluster.stop()
 
 
@@ -176,25 +178,58 @@ def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
 @contextmanager
 def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
     """A copy of a database without connections; Django's default connection moves to the copy."""
+    database = copied(cluster, template)
+    try:
+        with pointed_at(database.name):
+            yield database
+    finally:
+        administer(cluster, f"DROP DATABASE {database.name} WITH (FORCE)")
+
+
+def copied(cluster: Cluster, template: str) -> Database:
+    """A copy that stays: a template of others. Django's connections are closed, as one may be to the template."""
     from django.db import connections
 
-    name = f"t{next(_numbers)}"
+    database = Database(cluster, f"t{next(_numbers)}")
     connections.close_all()
-    _administer(cluster, f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY")
-    before = connections["default"].settings_dict["NAME"]
-    connections["default"].settings_dict["NAME"] = name
+    administer(
+        cluster, f"CREATE DATABASE {database.name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY"
+    )
+    return database
+
+
+@contextmanager
+def pointed_at(name: str) -> Iterator[None]:
+    """Django's default connection goes to another database."""
+    from django.db import connections
+
+    settings = connections["default"].settings_dict
+    before = settings["NAME"]
+    connections.close_all()
+    settings["NAME"] = name
     try:
-        yield Database(cluster, name)
+        yield
     finally:
         connections.close_all()
-        connections["default"].settings_dict["NAME"] = before
-        _administer(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+        settings["NAME"] = before
 
 
-def _administer(cluster: Cluster, statement: str) -> None:
-    """On a connection of its own: a test may have killed the server meanwhile."""
-    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
-        admin.execute(statement)
+_administrators: dict[Path, psycopg.Connection] = {}
+
+
+def administer(cluster: Cluster, statement: str) -> None:
+    """Execute as the superuser, on a connection that is kept: a new one costs as much as a quarter of a copy."""
+    if kept := _administrators.get(cluster.directory):
+        try:
+            kept.execute(statement)
+        except psycopg.OperationalError:
+            if not kept.closed:
+                raise
+            # A test has stopped the server meanwhile.
+        else:
+            return
+    connection = _administrators[cluster.directory] = psycopg.connect(cluster.conninfo(), autocommit=True)
+    connection.execute(statement)
 
 
 @pytest.fixture

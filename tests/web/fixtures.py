@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, copied, copy_of, pointed_at
 from tests.web import console_staff, house, town_cast
 
 from urja.base.clock import Anchor, write_anchor
@@ -16,35 +16,20 @@ AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
 _numbers = itertools.count(1)
 
 
-def make_copy(postgres, template: str, name: str) -> None:
-    """A database as a copy of another without connections."""
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY")
-
-
 @pytest.fixture(scope="session")
 def house_template(postgres, database_template) -> tuple[str, house.House]:
     """A database with the house in it, built once a worker; its name, and the keys of the rows made."""
-    name = f"house_{next(_numbers)}"
-    make_copy(postgres, database_template, name)
-
-    def connect(role: str) -> psycopg.Connection:
-        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
-
-    with house.pointed_at(name):
-        return name, house.build(connect)
+    made = copied(postgres, database_template)
+    with pointed_at(made.name):
+        return made.name, house.build(made.connect)
 
 
 @pytest.fixture
 def home(postgres, house_template) -> Iterator[house.House]:
     """The house in a database of this test alone; Django looks at it."""
     template, keys = house_template
-    name = f"home_{next(_numbers)}"
-    make_copy(postgres, template, name)
-    with house.pointed_at(name):
+    with copy_of(postgres, template):
         yield keys
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -63,24 +48,18 @@ def database_of(postgres, home):
 @pytest.fixture(scope="session")
 def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
     """A database with the town in it, built once a worker; its name, and the keys of the rows made."""
-    name = f"town_{next(_numbers)}"
-    make_copy(postgres, database_template, name)
-
-    def connect(role: str) -> psycopg.Connection:
-        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
-
-    with house.pointed_at(name):
-        return name, town_cast.build(connect)
+    made = copied(postgres, database_template)
+    with pointed_at(made.name):
+        return made.name, town_cast.build(made.connect)
 
 
 @pytest.fixture(scope="session")
 def staffed_template(postgres, town_template) -> tuple[str, console_staff.Staff]:
     """The town's database with colleagues of every role, built once a worker; its name, and their users."""
     template, cast = town_template
-    name = f"staffed_{next(_numbers)}"
-    make_copy(postgres, template, name)
-    with house.pointed_at(name):
-        return name, console_staff.hire(cast)
+    made = copied(postgres, template)
+    with pointed_at(made.name):
+        return made.name, console_staff.hire(cast)
 
 
 @pytest.fixture
@@ -89,12 +68,8 @@ def town_books(request, postgres, town_template) -> Iterator[town_cast.Cast]:
     template, cast = town_template
     if "staff" in request.fixturenames:
         template, _staff = request.getfixturevalue("staffed_template")
-    name = f"town_of_{next(_numbers)}"
-    make_copy(postgres, template, name)
-    with house.pointed_at(name):
+    with copy_of(postgres, template):
         yield cast
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A house with nineteen days of life: readings, postings, and people who may and may not look at it."""
 
 import random
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -107,19 +106,3 @@ def _live(connection, own) -> None:
         if midnight < NOW:
             town.store_registers(connection, town.registers(own, (midnight, register_wh)))
             post.run_once(midnight + timedelta(minutes=20))
-
-
-@contextmanager
-def pointed_at(name: str):
-    """Django's default connection goes to another database."""
-    from django.db import connections
-
-    settings = connections["default"].settings_dict
-    before = settings["NAME"]
-    connections.close_all()
-    settings["NAME"] = name
-    try:
-        yield
-    finally:
-        connections.close_all()
-        settings["NAME"] = before

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import PASSWORD, _administer
+from tests.conftest import PASSWORD, administer
 from tests.world.faults import FaultyWorld
 from tests.world.world import Ground
 
@@ -44,8 +44,8 @@ def ground(database, small_disk, world_tmp) -> Iterator[Ground]:
     files = small_disk / "postgres"
     files.mkdir(mode=0o700)
     connections.close_all()
-    _administer(database.cluster, f"CREATE TABLESPACE small LOCATION '{files}'")
-    _administer(database.cluster, f"ALTER DATABASE {database.name} SET TABLESPACE small")
+    administer(database.cluster, f"CREATE TABLESPACE small LOCATION '{files}'")
+    administer(database.cluster, f"ALTER DATABASE {database.name} SET TABLESPACE small")
     folder, port = small_disk / "nats", free_port()
     config = server_config(
         port=port, store_dir=folder, passwords=dict.fromkeys(User, PASSWORD), monitor_port=MONITOR_PORT
@@ -55,8 +55,8 @@ def ground(database, small_disk, world_tmp) -> Iterator[Ground]:
     yield Ground(database, server, f"nats://127.0.0.1:{port}", world_tmp)
     server.stop()
     connections.close_all()
-    _administer(database.cluster, f"ALTER DATABASE {database.name} SET TABLESPACE pg_default")
-    _administer(database.cluster, "DROP TABLESPACE small")
+    administer(database.cluster, f"ALTER DATABASE {database.name} SET TABLESPACE pg_default")
+    administer(database.cluster, "DROP TABLESPACE small")
 
 
 class FullDisk(FaultyWorld):

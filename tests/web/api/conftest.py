@@ -1,6 +1,5 @@
 """A society, a house elsewhere, people of every role, and the stage that answers what they ask for."""
 
-import itertools
 import json
 import threading
 from contextlib import contextmanager
@@ -8,25 +7,17 @@ from dataclasses import dataclass, field
 
 import psycopg
 import pytest
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, copied, copy_of, pointed_at
 from tests.web import house
 from tests.web.api import cast
-from tests.web.fixtures import make_copy
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def society_template(postgres, database_template):
     """A database with the society in it, built once a worker; its name, and the keys of the rows made."""
-    name = f"society_{next(_numbers)}"
-    make_copy(postgres, database_template, name)
-
-    def connect(role):
-        return psycopg.connect(postgres.conninfo(dbname=name, user=role, password=PASSWORD), autocommit=True)
-
-    with house.pointed_at(name):
-        return name, cast.build(connect)
+    made = copied(postgres, database_template)
+    with pointed_at(made.name):
+        return made.name, cast.build(made.connect)
 
 
 @pytest.fixture
@@ -35,13 +26,9 @@ def society(postgres, society_template):
     from urja.web.api.views import LIMITS
 
     template, keys = society_template
-    name = f"society_of_{next(_numbers)}"
-    make_copy(postgres, template, name)
-    with house.pointed_at(name):
+    with copy_of(postgres, template):
         LIMITS.clear()
         yield keys
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from urja.base.certificates import trusted
+
 
 class Trouble(StrEnum):
     """What happens to a request."""
@@ -43,7 +45,7 @@ class Line:
 @contextlib.contextmanager
 def open_line(target: str) -> Iterator[Line]:
     line = Line(target)
-    client = httpx.Client(base_url=target, trust_env=False, timeout=60)
+    client = httpx.Client(base_url=target, trust_env=False, verify=trusted(), timeout=60)
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

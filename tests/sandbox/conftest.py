@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from urja.base.certificates import trusted
 from urja.base.clock import Clock, SteppedClock
 from urja.base.settings import UtilitySettings
 from urja.sandbox.arguments import parse
@@ -171,8 +172,8 @@ async def open_shop(
     gateway = Gateway(given, UtilitySettings(name="Urja Nagar"), clock, link_clock)
     async with (
         running(gateway, given, stepped=stepped) as at,
-        httpx.AsyncClient(base_url=at.url, auth=KEYS, trust_env=False) as api,
-        httpx.AsyncClient(base_url=at.url, trust_env=False) as browser,
+        httpx.AsyncClient(base_url=at.url, auth=KEYS, trust_env=False, verify=trusted()) as api,
+        httpx.AsyncClient(base_url=at.url, trust_env=False, verify=trusted()) as browser,
     ):
         yield Shop(gateway, clock, at.url, at.ready_port, api, browser)
 
@@ -205,7 +206,7 @@ async def open_post(tmp_path: Path, receiver_url: str, **more: Any) -> AsyncIter
     service = SmsService(given, UtilitySettings(name="Urja Nagar"), clock)
     async with (
         running(service, given) as at,
-        httpx.AsyncClient(base_url=at.url, auth=KEYS, trust_env=False) as api,
+        httpx.AsyncClient(base_url=at.url, auth=KEYS, trust_env=False, verify=trusted()) as api,
     ):
         yield Post(service, clock, api)
 

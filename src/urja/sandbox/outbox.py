@@ -17,6 +17,7 @@ from typing import Final
 import httpx
 import structlog
 
+from urja.base.certificates import trusted
 from urja.base.clock import Clock, WallClock
 from urja.sandbox.arguments import ServiceArguments
 from urja.sandbox.book import Book
@@ -160,7 +161,7 @@ class Outbox:
 
     def _client(self) -> httpx.AsyncClient:
         # Without the environment's proxy: the receiver is on this machine or near.
-        return httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False)
+        return httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False, verify=trusted())
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from urja.base.certificates import trusted
 from urja.base.clock import Anchor, AnchoredClock, write_anchor
 from urja.base.settings import UtilitySettings
 from urja.sandbox.arguments import parse
@@ -113,8 +114,8 @@ def open_shop(
     }
     with (
         _served(given, anchor) as url,
-        httpx.Client(base_url=url, auth=KEYS, trust_env=False) as api,
-        httpx.Client(base_url=url, trust_env=False) as browser,
+        httpx.Client(base_url=url, auth=KEYS, trust_env=False, verify=trusted()) as api,
+        httpx.Client(base_url=url, trust_env=False, verify=trusted()) as browser,
     ):
         yield Shop(url, anchor, start, api, browser)
 

@@ -11,6 +11,7 @@ from tests.providers.coinbox.settings import Options
 
 from urja.apps.payments.errors import GatewayAwayError, GatewayRefusedError
 from urja.apps.payments.port import DisputeFact, OrderFact, PaymentFact, RefundFact, SettlementFact
+from urja.base.certificates import trusted
 
 
 class Client:
@@ -75,6 +76,7 @@ class Client:
                 headers={"authorization": f"Token {self._token}"},
                 timeout=self.timeout_s,
                 trust_env=False,
+                verify=trusted(),
                 **more,
             )
         except httpx.HTTPError as error:

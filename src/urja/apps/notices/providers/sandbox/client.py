@@ -16,6 +16,7 @@ from urja.apps.notices.port import (
     ServiceUnavailableError,
 )
 from urja.apps.notices.providers.sandbox.settings import Options
+from urja.base.certificates import trusted
 
 TIMEOUT_S: Final = 5.0
 _TRY_AGAIN: Final = {408, 425, 429}
@@ -43,7 +44,11 @@ class Client:
         login = (options.key_id, secrets.get("key_secret", ""))
         # Without the environment's proxy: the service is on this machine or near.
         self._http = httpx.AsyncClient(
-            base_url=options.base_url, auth=login, timeout=TIMEOUT_S, trust_env=False
+            base_url=options.base_url,
+            auth=login,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            verify=trusted(),
         )
 
     async def send(self, message: Message) -> str:

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,6 +196,30 @@ def copied(cluster: Cluster, template: str) -> Database:
         cluster, f"CREATE DATABASE {database.name} TEMPLATE {template} OWNER urja_owner STRATEGY FILE_COPY"
     )
     return database
+
+
+type Lived[T] = Callable[[Callable[[Database], T]], AbstractContextManager[tuple[Database, T]]]
+
+
+@pytest.fixture(scope="session")
+def lived(postgres: Cluster, database_template: str) -> Lived:
+    """Copies of a database in which a story was lived, once a worker: many tests begin at the end of the same days.
+
+    A story is a function that closes its connections; what it returns (keys) comes with each copy.
+    """
+    templates: dict[Callable, tuple[str, object]] = {}
+
+    @contextmanager
+    def copy[T](story: Callable[[Database], T]) -> Iterator[tuple[Database, T]]:
+        if story not in templates:
+            made = copied(postgres, database_template)
+            with pointed_at(made.name):
+                templates[story] = made.name, story(made)
+        template, told = templates[story]
+        with copy_of(postgres, template) as database:
+            yield database, told
+
+    return copy
 
 
 @contextmanager

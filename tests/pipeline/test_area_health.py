@@ -1,5 +1,8 @@
 """Collection is judged by area: a dead one stops its own disconnections and no others, whatever the utility does."""
 
+from contextlib import ExitStack
+from functools import cache
+
 import pytest
 from tests.apps import town
 from tests.apps.town import START, adopt
@@ -40,28 +43,39 @@ def place_in_sections(houses):
         )
 
 
-@pytest.fixture
-def city(database, monkeypatch):
-    """Makes a city; the first house of each section has used up its credit and was warned on Monday at 09:00."""
-    places = []
+@cache
+def warned(south, least_area_meters):
+    """The story of a city whose sections' first houses have used up their credit and were warned on Monday at 09:00."""
 
-    def make(south, least_area_meters=3):
+    def story(database):
         houses = [adopt(number, credit_minor=10_000, bucket=number) for number in range(1, NORTH + south + 1)]
         place_in_sections(houses)
-        # The place loads its own policy; this one is the same, with the number of meters.
-        monkeypatch.setattr("tests.pipeline.test_decide.load_policy", lambda: load_policy(least_area_meters))
-        place = Place(database, houses)
-        places.append(place)
+        with pytest.MonkeyPatch.context() as patch:
+            # The place loads its own policy; this one is the same, with the number of meters.
+            patch.setattr("tests.pipeline.test_decide.load_policy", lambda: load_policy(least_area_meters))
+            place = Place(database, houses)
         place.now = place.at(1, 9)
         for house in range(len(houses)):
             place.use(60_000 if house in (0, NORTH) else 10, house=house)
         place.go()
         place.deliver()
-        return place
+        return place.left()
 
-    yield make
-    for place in places:
-        place.connection.close()
+    return story
+
+
+@pytest.fixture
+def city(lived):
+    """Makes a city after that story."""
+    with ExitStack() as stack:
+
+        def make(south, least_area_meters=3):
+            database, kept = stack.enter_context(lived(warned(south, least_area_meters)))
+            place = Place.resumed(database, kept)
+            stack.callback(place.connection.close)
+            return place
+
+        yield make
 
 
 def south_reports(place, hour, minute):

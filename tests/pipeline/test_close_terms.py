@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec.structs import replace
 from tests.apps.town import START, adopt
-from tests.pipeline.test_post import Town
+from tests.conftest import copy_of
+from tests.pipeline.test_post import DAY, Town
 from tests.usecases.test_terms import change_category, change_load, do
 
 HOME = """
@@ -129,44 +130,47 @@ def by_contracted_kva(valid_from):
     return text.replace('per = "kW"', 'per = "kVA"\nload = "contracted"')
 
 
-def test_a_load_that_older_terms_do_not_state_holds_back_their_account_alone(town):
-    """A version for past days goes by a load that is stated from May on: March waits, and no other account does."""
+def test_a_load_that_older_terms_do_not_state_holds_back_their_account_alone(database):
+    """A version for past days goes by a load that is stated from April on: March waits, and no other account does."""
     from tests.apps import town as town_rows
     from tests.apps.town import registers
 
     from urja.apps.contracts.models import AgreementTerms
     from urja.apps.rulebook.operations import load_tariff
 
-    shop = adopt(2, tariff_code="shop")
+    load_both()
+    # Both begin on 30 March, the 29th day; 1 April is the 31st and 1 May the 61st.
+    home, shop = (
+        adopt(n, tariff_code=code, valid_from=START + 28 * DAY) for n, code in ((1, "demo"), (2, "shop"))
+    )
+    with database.connect() as connection:
+        town = Town(connection, home)
 
-    def day(n):
-        for home in (town.adopted, shop):
-            town_rows.store_registers(town.connection, registers(home, (town.midnight(n), (10 + n) * 1000)))
-        return town.post(n, timedelta(hours=2)).closed
+        def day(n):
+            for one in (home, shop):
+                town_rows.store_registers(connection, registers(one, (town.midnight(n), (10 + n) * 1000)))
+            return town.post(n, timedelta(hours=2)).closed
 
-    for n in (30, 61, 91):
-        assert day(n).problems == []
-    before = town.charged_in("fixed")
-    # The 61st day is 1 May.
-    do(replace(change_load(6000, 61), contracted_load_va=9000), town.midnight(91))
-    load_tariff(by_contracted_kva("2026-03-02"), town.midnight(91))
-    for n in (92, 93):
-        closed = day(n)
-        assert (closed.days, len(closed.problems)) == (2, 1)
-    (problem,) = closed.problems
-    assert problem.startswith(f"account {town.adopted.account_id} is held back: tariff 'demo' goes by loads")
-    march = date(2026, 3, 1)
-    assert town.charged_in("fixed")[march] == before[march]
-    with town_rows.by_hand(town.midnight(93)):
-        lacking = AgreementTerms.objects.filter(
-            agreement_id=town.adopted.agreement_id, contracted_load_va=None
-        )
-        lacking.update(contracted_load_va=8000)
-    closed = day(94)
-    assert (closed.days, closed.problems) == (2, [])
-    # 30 days in March: 8 kVA at 1.00 for the home, 5 kW at 2.00 for the shop.
-    assert town.charged_in("fixed")[march] == 30 * 800 + 30 * 1000
-    assert all(town.laws().values()), town.laws()
+        for n in (30, 45, 60):
+            assert day(n).problems == []
+        before = town.charged_in("fixed")
+        do(replace(change_load(6000, 31), contracted_load_va=9000), town.midnight(60))
+        load_tariff(by_contracted_kva("2026-03-02"), town.midnight(60))
+        for n in (61, 62):
+            closed = day(n)
+            assert (closed.days, len(closed.problems)) == (2, 1)
+        (problem,) = closed.problems
+        assert problem.startswith(f"account {home.account_id} is held back: tariff 'demo' goes by loads")
+        march = date(2026, 3, 1)
+        assert town.charged_in("fixed")[march] == before[march]
+        with town_rows.by_hand(town.midnight(62)):
+            lacking = AgreementTerms.objects.filter(agreement_id=home.agreement_id, contracted_load_va=None)
+            lacking.update(contracted_load_va=8000)
+        closed = day(63)
+        assert (closed.days, closed.problems) == (2, [])
+        # 2 days in March: 8 kVA at 1.00 for the home, 5 kW at 2.00 for the shop.
+        assert town.charged_in("fixed")[march] == 2 * 800 + 2 * 1000
+        assert all(town.laws().values()), town.laws()
 
 
 def test_a_home_that_becomes_a_shop_is_rated_by_the_read_of_that_midnight(town):
@@ -224,26 +228,23 @@ CHANGES = st.lists(
 @given(CHANGES)
 def test_whenever_terms_change_every_days_books_are_right(postgres, database_template, changes):
     """Changes on some days, known on others: after each close the second rater says the same, and rows sum up."""
-    from tests.conftest import database as fixture
-
     from urja.apps.journal.errors import RefusedError
 
-    for fresh in fixture.__wrapped__(postgres, database_template):
+    with copy_of(postgres, database_template) as database, database.connect() as connection:
         load_both()
-        with fresh.connect() as connection:
-            town = Town(connection, adopt())
-            for n in range(1, 8):
-                for known, effective, what, kilowatts in changes:
-                    if known == n:
-                        change = (
-                            change_load(kilowatts * 1000, effective)
-                            if what == "load"
-                            else change_category(what, effective, what)
-                        )
-                        # Terms that follow are not run over, and what changes nothing is refused.
-                        with suppress(RefusedError):
-                            agree(change, n)
-                town.register(n, 10 + 7.3 * n)
-                town.run(n)
-                found = town.laws()
-                assert all(found.values()), found
+        town = Town(connection, adopt())
+        for n in range(1, 8):
+            for known, effective, what, kilowatts in changes:
+                if known == n:
+                    change = (
+                        change_load(kilowatts * 1000, effective)
+                        if what == "load"
+                        else change_category(what, effective, what)
+                    )
+                    # Terms that follow are not run over, and what changes nothing is refused.
+                    with suppress(RefusedError):
+                        agree(change, n)
+            town.register(n, 10 + 7.3 * n)
+            town.run(n)
+            found = town.laws()
+            assert all(found.values()), found

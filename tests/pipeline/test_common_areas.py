@@ -1,7 +1,9 @@
 """Energy of common areas, shared among three flats by hand arithmetic: rows, charges, late data, and what the laws see."""
 
+from contextlib import ExitStack
 from dataclasses import replace as with_values
 from datetime import date, timedelta
+from functools import cache
 
 import psycopg
 import pytest
@@ -123,10 +125,31 @@ def so_far(society, day):
     return charges_so_far(flat, society.town.midnight(day) + HALF_HOUR).lines
 
 
+@cache
+def founded(share):
+    """The story of how the society came to be."""
+
+    def story(database):
+        with database.connect() as connection:
+            return vars(Society(connection, share)) | {"connection": None, "town": None}
+
+    return story
+
+
 @pytest.fixture
-def society(database):
-    with database.connect() as connection:
-        yield lambda share="flat": Society(connection, share)
+def society(lived):
+    """Makes a society."""
+    with ExitStack() as stack:
+
+        def make(share="flat"):
+            database, kept = stack.enter_context(lived(founded(share)))
+            made = Society.__new__(Society)
+            connection = stack.enter_context(database.connect())
+            vars(made).update(kept, connection=connection, town=Town(connection, kept["flats"][0]))
+            made.database = database
+            return made
+
+        yield make
 
 
 def test_a_day_is_shared_by_flats_whole_and_once(society):
@@ -214,7 +237,7 @@ def test_a_flat_that_becomes_vacant_has_no_part_of_later_days(society):
     assert broken(neem.town) == set()
 
 
-def test_late_readings_wait_for_a_close_that_is_storing_the_day(society, database):
+def test_late_readings_wait_for_a_close_that_is_storing_the_day(society):
     """The close has read the meter before the reading came, and its row is not committed when the reading is taken."""
     from django.db import OperationalError, connection, transaction
 
@@ -226,7 +249,7 @@ def test_late_readings_wait_for_a_close_that_is_storing_the_day(society, databas
     neem.day(1, 1000)
     Determine().run_once(neem.town.midnight(1) + timedelta(hours=2))
     now = neem.town.midnight(2) + timedelta(hours=2)
-    with database.connect(autocommit=False) as closing:
+    with neem.database.connect(autocommit=False) as closing:
         closing.execute("SELECT pg_advisory_xact_lock(%s, 901)", [common_days._LOCK_CLASS])
         closing.execute(
             "INSERT INTO determinants_common_day SELECT premise_id, quantity, share, day + 1, version, energy_wh, sources,"
@@ -412,7 +435,7 @@ def test_falsehoods_about_shares_are_faults(society):
     assert "second_rater" in broken(neem.town)
 
 
-def test_the_database_refuses_days_that_are_not_shared_whole(society, database):
+def test_the_database_refuses_days_that_are_not_shared_whole(society):
     neem = society()
     neem.day(0, 0)
     neem.day(1, 1000)
@@ -434,7 +457,7 @@ def test_the_database_refuses_days_that_are_not_shared_whole(society, database):
         ("urja_pipeline", "DELETE FROM determinants_common_day"),
     ):
         with (
-            database.connect(role) as connection,
+            neem.database.connect(role) as connection,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute(statement)

@@ -12,12 +12,17 @@ from tests.usecases.test_terms import day
 COUNT = 4
 
 
+def four_houses(database):
+    return Place(database, [adopt(n, credit_minor=10_000) for n in range(1, COUNT + 1)]).left()
+
+
 @pytest.fixture
-def place(database):
+def place(lived):
     """Houses with 100 rupees each."""
-    place = Place(database, [adopt(n, credit_minor=10_000) for n in range(1, COUNT + 1)])
-    yield place
-    place.connection.close()
+    with lived(four_houses) as (database, kept):
+        place = Place.resumed(database, kept)
+        yield place
+        place.connection.close()
 
 
 def numbers(*of):
@@ -306,7 +311,7 @@ def test_a_disconnection_under_way_is_called_back_when_the_order_spares_it(place
     place.go(place.at(1, 10, 2))
     assert place.commands()[0] == ("disconnect", "superseded")
     assert place.where() == ("grace", "becomes_postpaid")
-    place.until(place.at(3, 0) - timedelta(minutes=1), timedelta(hours=2))
+    place.until(place.at(3, 0) - timedelta(minutes=1), timedelta(hours=4))
     assert [state for kind, state in place.commands() if kind == "disconnect"] == ["superseded"]
     assert broken(place) == []
 
@@ -321,7 +326,7 @@ def test_while_the_rest_waits_no_balance_disconnects_it(place, monkeypatch):
     place.until(place.at(1, 9, 50))
     place.now = place.at(2, 0)
     run(place.now)
-    place.until(place.at(2, 12), timedelta(hours=1))
+    place.until(place.at(2, 12), timedelta(hours=2))
     assert place.commands(COUNT - 1) == []
     assert place.where(COUNT - 1) == ("grace", "becomes_postpaid")
     assert broken(place) == []
@@ -462,7 +467,7 @@ def test_on_a_provisional_balance_it_stays_postpaid_until_the_read_has_come(bill
     assert Arrear.objects.get(account_id=account).principal_minor == owed
     billed.go()
     assert Account.objects.get(id=account).balance_minor == 0
-    billed.until(billed.at(4, 15), timedelta(hours=1))
+    billed.until(billed.at(4, 15), timedelta(hours=3))
     assert billed.commands() == []
     assert (broken(billed), money_laws(billed)) == ([], [])
 
@@ -488,16 +493,16 @@ def test_warnings_of_an_earlier_prepayment_do_not_serve_after_it(place):
     run(place.now)
     place.until(place.at(2, 2), timedelta(hours=1))
     ordered(place, "prepaid", on=3, of=(1,))
-    place.until(place.at(3, 2), timedelta(hours=1))
+    place.until(place.at(3, 2), timedelta(hours=4))
     run(place.now)
     assert modes(place)[0] == "prepaid"
     place.now = place.at(3, 3)
     place.use(30_000)
-    place.until(place.at(3, 15), timedelta(hours=1))
+    place.until(place.at(3, 15), timedelta(hours=2))
     assert place.where() == ("warned", "undelivered")
     assert place.commands() == [], "no notice of this prepayment was delivered"
     place.deliver()
-    place.until(place.at(4, 12), timedelta(hours=1))
+    place.until(place.at(4, 12), timedelta(hours=3))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert broken(place) == []
 
@@ -520,11 +525,11 @@ def test_serving_it_by_old_warnings_breaks_the_law(place, monkeypatch):
     run(place.now)
     place.until(place.at(2, 2), timedelta(hours=1))
     ordered(place, "prepaid", on=3, of=(1,))
-    place.until(place.at(3, 2), timedelta(hours=1))
+    place.until(place.at(3, 2), timedelta(hours=4))
     run(place.now)
     place.now = place.at(3, 3)
     place.use(30_000)
-    place.until(place.at(3, 15), timedelta(hours=1))
+    place.until(place.at(3, 15), timedelta(hours=2))
     assert [kind for kind, _ in place.commands()] == ["disconnect"]
     assert "cut_after_notices" in broken(place)
 
@@ -542,7 +547,7 @@ def test_a_plan_goes_on_in_both_directions(place, instalments):
     assert (modes(place)[0], plans(place)) == ("postpaid", [(5_000, "month", True)])
     place.until(place.at(2, 2), timedelta(hours=1))
     ordered(place, "prepaid", on=3, of=(1,), instalments=instalments)
-    place.until(place.at(3, 2), timedelta(hours=1))
+    place.until(place.at(3, 2), timedelta(hours=4))
     run(place.now)
     assert (modes(place)[0], plans(place)) == ("prepaid", [(5_000, "month", True)])
 

@@ -1,6 +1,7 @@
 """The daily close as small ledgers: reads in, postings out."""
 
 import json
+from contextlib import contextmanager
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import accumulate
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.apps import town as town_rows
 from tests.apps.town import START, adopt, blocks, registers
+from tests.conftest import copy_of
 
 from urja.site.cli.tariff import tariff
 
@@ -54,6 +56,12 @@ def load(version="1", valid_from="2024-01-01", rate="3.00"):
 
 @pytest.fixture
 def town(database):
+    with stand(database) as town:
+        yield town
+
+
+@contextmanager
+def stand(database):
     """A meter adopted at midnight of 2 March with 10 kWh on its register and 500 rupees of credit."""
     load()
     adopted = adopt(credit_minor=50_000)
@@ -407,24 +415,21 @@ DATA = [
 @given(st.permutations(range(len(DATA))), st.sets(st.integers(0, len(DATA) - 1)))
 def test_any_order_of_data_and_closes_comes_to_the_same(postgres, database_template, order, closes):
     """Whenever what arrives, and whichever days are closed meanwhile: the fourth day's close makes it the same."""
-    from tests.conftest import database as fixture
-
-    for fresh in fixture.__wrapped__(postgres, database_template):
+    with copy_of(postgres, database_template) as database, database.connect() as connection:
         load()
-        with fresh.connect() as connection:
-            town = Town(connection, adopt())
-            for n in order:
-                kind, day, amount = DATA[n]
-                if kind == "register":
-                    town.register(day, amount)
-                else:
-                    town.blocks(day, *[amount] * 48)
-                if n in closes:
-                    town.run(min(n + 1, 3), CUT)
-            town.register(4, 30)
-            town.run(4)
-            assert town.charged() == {"energy": 3000 + 5000, "fixed": 800, "duty": 440}
-            assert all(town.laws().values())
+        town = Town(connection, adopt())
+        for n in order:
+            kind, day, amount = DATA[n]
+            if kind == "register":
+                town.register(day, amount)
+            else:
+                town.blocks(day, *[amount] * 48)
+            if n in closes:
+                town.run(min(n + 1, 3), CUT)
+        town.register(4, 30)
+        town.run(4)
+        assert town.charged() == {"energy": 3000 + 5000, "fixed": 800, "duty": 440}
+        assert all(town.laws().values())
 
 
 def read_again(town, day, kwh):

@@ -28,13 +28,33 @@ def load_rules(undecided="credited"):
     load_policy(text, recorded_at=START, actor="test")
 
 
+def one_house(database):
+    place = Place(database, [adopt(credit_minor=30_000)], emergency=0)
+    load_rules()
+    return place
+
+
 @pytest.fixture
 def house(database):
     """One house with 300 rupees that uses 5 kWh a day from Monday to Wednesday, and 60 on Thursday."""
-    place = Place(database, [adopt(credit_minor=30_000)], emergency=0)
-    load_rules()
+    place = one_house(database)
     yield place
     place.connection.close()
+
+
+def until_thursday(database):
+    place = one_house(database)
+    abnormal(place)
+    return place.left()
+
+
+@pytest.fixture
+def reviewed(lived):
+    """The house at midnight after the abnormal day."""
+    with lived(until_thursday) as (database, kept):
+        place = Place.resumed(database, kept)
+        yield place
+        place.connection.close()
 
 
 def a_day(place, wh):
@@ -119,21 +139,20 @@ def test_no_charge_is_judged_before_there_are_days_to_compare_with(house):
     assert book_laws(house) == set()
 
 
-def test_an_abnormal_charge_opens_a_review(house):
-    abnormal(house)
-    ((day, charge, before, outcome, credited),) = reviews(house)
+def test_an_abnormal_charge_opens_a_review(reviewed):
+    ((day, charge, before, outcome, credited),) = reviews(reviewed)
     assert (day, outcome, credited) == (date(2026, 3, 5), "", 0)
     assert charge == 60 * 500 + 200 + (60 * 500 + 200) * 5 // 100
     assert before == 10 * 300 + 5 * 500 + 3 * 200 + (10 * 300 + 5 * 500 + 3 * 200) * 5 // 100
-    found = review(house)
+    found = review(reviewed)
     assert (found.due_at - found.opened_at, found.ends_at - found.opened_at) == (
         timedelta(days=2),
         timedelta(days=4),
     )
     # Another abnormal day while it runs opens no second one.
-    a_day(house, 300_000)
-    assert len(reviews(house)) == 1
-    assert book_laws(house) == set()
+    a_day(reviewed, 300_000)
+    assert len(reviews(reviewed)) == 1
+    assert book_laws(reviewed) == set()
 
 
 def messages(place):
@@ -143,25 +162,25 @@ def messages(place):
     return found.fetchall()
 
 
-def test_the_consumer_is_told_when_a_review_begins_and_how_it_ends(house):
-    abnormal(house)
-    ((kind, params),) = messages(house)
-    ends_at = review(house).ends_at.astimezone(ZoneInfo(town.ZONE)).isoformat(timespec="seconds")
-    charge = review(house).charge_minor
+def test_the_consumer_is_told_when_a_review_begins_and_how_it_ends(reviewed):
+    ((kind, params),) = messages(reviewed)
+    ends_at = review(reviewed).ends_at.astimezone(ZoneInfo(town.ZONE)).isoformat(timespec="seconds")
+    charge = review(reviewed).charge_minor
     assert (kind, params) == (
         "review",
         {"charged_on": "2026-03-05", "charge_minor": charge, "review_ends_at": ends_at},
     )
-    decided(house, "confirmed")
-    assert messages(house)[1:] == [("review_ended", {"charged_on": "2026-03-05", "confirmed_minor": charge})]
+    decided(reviewed, "confirmed")
+    assert messages(reviewed)[1:] == [
+        ("review_ended", {"charged_on": "2026-03-05", "confirmed_minor": charge})
+    ]
 
 
-def test_and_when_its_time_is_over(house):
-    abnormal(house)
-    house.go(review(house).ends_at)
-    house.go(house.now + MINUTE)
-    found = review(house)
-    assert messages(house)[1:] == [
+def test_and_when_its_time_is_over(reviewed):
+    reviewed.go(review(reviewed).ends_at)
+    reviewed.go(reviewed.now + MINUTE)
+    found = review(reviewed)
+    assert messages(reviewed)[1:] == [
         (
             "review_ended",
             {
@@ -174,19 +193,18 @@ def test_and_when_its_time_is_over(house):
     assert found.credited_minor > 0
 
 
-def test_no_supply_is_disconnected_while_a_review_runs(house):
-    abnormal(house)
-    on(house, house.at(8, 17))
-    assert house.where() == ("suspended", "review")
-    assert house.commands() == []
-    assert "being reviewed" in house.standing().sentence(house.now, "en")
-    assert "जाँच" in house.standing().sentence(house.now, "hi")
-    assert supply_laws(house) == set()
-    decided(house, "confirmed")
-    on(house, house.at(9, 15), step=15 * MINUTE)
-    assert house.commands() == [("disconnect", "queued")]
-    assert supply_laws(house) == set()
-    assert book_laws(house) == set()
+def test_no_supply_is_disconnected_while_a_review_runs(reviewed):
+    on(reviewed, reviewed.at(8, 17), step=2 * HOUR)
+    assert reviewed.where() == ("suspended", "review")
+    assert reviewed.commands() == []
+    assert "being reviewed" in reviewed.standing().sentence(reviewed.now, "en")
+    assert "जाँच" in reviewed.standing().sentence(reviewed.now, "hi")
+    assert supply_laws(reviewed) == set()
+    decided(reviewed, "confirmed")
+    on(reviewed, reviewed.at(9, 15))
+    assert reviewed.commands() == [("disconnect", "queued")]
+    assert supply_laws(reviewed) == set()
+    assert book_laws(reviewed) == set()
 
 
 def test_a_disconnection_that_is_under_way_is_called_back(house):
@@ -195,7 +213,7 @@ def test_a_disconnection_that_is_under_way_is_called_back(house):
     for wh in (25_000, 25_000, 25_000):
         a_day(house, wh)
     house.deliver()
-    on(house, house.at(4, 10, 30), step=15 * MINUTE)
+    on(house, house.at(4, 10, 30))
     assert house.commands() == [("disconnect", "queued")]
     house.sent()
     from urja.apps.billing.models import Review
@@ -218,50 +236,48 @@ def test_a_disconnection_that_is_under_way_is_called_back(house):
     assert [kind for kind, _ in house.commands()] == ["disconnect", "connect"]
 
 
-def test_an_order_of_an_operator_waits_for_the_review_and_danger_does_not(house):
-    abnormal(house)
-    house.pay(5_000)
-    house.order("hold", "tamper")
-    on(house, house.at(5, 12), step=15 * MINUTE)
-    assert house.where() == ("protected", "held_back_review")
-    assert house.commands() == []
-    assert "while a charge is being reviewed" in house.standing().sentence(house.now, "en")
-    decided(house, "confirmed")
-    house.go(house.now + MINUTE)
-    assert house.commands() == [("disconnect", "queued")]
-    assert supply_laws(house) == set()
+def test_an_order_of_an_operator_waits_for_the_review_and_danger_does_not(reviewed):
+    reviewed.pay(5_000)
+    reviewed.order("hold", "tamper")
+    on(reviewed, reviewed.at(5, 12))
+    assert reviewed.where() == ("protected", "held_back_review")
+    assert reviewed.commands() == []
+    assert "while a charge is being reviewed" in reviewed.standing().sentence(reviewed.now, "en")
+    decided(reviewed, "confirmed")
+    reviewed.go(reviewed.now + MINUTE)
+    assert reviewed.commands() == [("disconnect", "queued")]
+    assert supply_laws(reviewed) == set()
 
 
-def test_danger_disconnects_while_a_review_runs(house):
-    abnormal(house)
-    house.order("hold", "safety")
-    house.go(house.now + 15 * MINUTE)
-    assert house.commands() == [("disconnect", "queued")]
-    assert supply_laws(house) == set()
+def test_danger_disconnects_while_a_review_runs(reviewed):
+    reviewed.order("hold", "safety")
+    reviewed.go(reviewed.now + 15 * MINUTE)
+    assert reviewed.commands() == [("disconnect", "queued")]
+    assert supply_laws(reviewed) == set()
 
 
-def test_a_review_that_ends_undecided_gives_back_what_is_above_the_usual(house):
-    abnormal(house)
-    (_, charge, before, _, _) = reviews(house)[0]
-    a_day(house, 5_000)
-    a_day(house, 5_000)
+def test_a_review_that_ends_undecided_gives_back_what_is_above_the_usual(reviewed):
+    (_, charge, before, _, _) = reviews(reviewed)[0]
+    a_day(reviewed, 5_000)
+    a_day(reviewed, 5_000)
     from urja.apps.billing.queries import overdue_reviews
     from urja.pipeline import post
 
-    assert overdue_reviews(house.at(7, 1)) == 1
+    assert overdue_reviews(reviewed.at(7, 1)) == 1
     assert (
-        "1 review of abnormal charges should have been decided" in post.run_once(house.at(7, 1), HOUR).detail
+        "1 review of abnormal charges should have been decided"
+        in post.run_once(reviewed.at(7, 1), HOUR).detail
     )
-    a_day(house, 5_000)
-    a_day(house, 5_000)
-    ((_, _, _, outcome, credited),) = reviews(house)
+    a_day(reviewed, 5_000)
+    a_day(reviewed, 5_000)
+    ((_, _, _, outcome, credited),) = reviews(reviewed)
     assert (outcome, credited) == ("credited", charge - before // 3)
-    given = house.connection.execute(
+    given = reviewed.connection.execute(
         "SELECT line, amount_minor, inputs->>'reference' FROM books_entry WHERE line = 'waiver'"
     ).fetchall()
-    assert given == [("waiver", credited, f"review {review(house).id} of 2026-03-05")]
-    assert post.run_once(house.now + 20 * MINUTE, HOUR).done == 0
-    assert book_laws(house) == set()
+    assert given == [("waiver", credited, f"review {review(reviewed).id} of 2026-03-05")]
+    assert post.run_once(reviewed.now + 20 * MINUTE, HOUR).done == 0
+    assert book_laws(reviewed) == set()
 
 
 def test_where_the_policy_says_so_an_undecided_charge_stands(house):
@@ -277,53 +293,50 @@ def test_where_the_policy_says_so_an_undecided_charge_stands(house):
     assert book_laws(house) == set()
 
 
-def test_what_was_waived_meanwhile_is_not_given_back_again(house):
+def test_what_was_waived_meanwhile_is_not_given_back_again(reviewed):
     from urja.usecases.operations import WaiveCharges, perform
 
-    abnormal(house)
-    (_, charge, before, _, _) = reviews(house)[0]
+    (_, charge, before, _, _) = reviews(reviewed)[0]
     perform(
         WaiveCharges(consumer_number="URJ00000001", waived_minor=10_000, reason="a leak in the wiring"),
-        recorded_at=house.now + HOUR,
+        recorded_at=reviewed.now + HOUR,
         actor="officer",
     )
     for _ in range(5):
-        a_day(house, 5_000)
-    assert reviews(house)[0][3:] == ("credited", charge - before // 3 - 10_000)
-    assert book_laws(house) == set()
+        a_day(reviewed, 5_000)
+    assert reviews(reviewed)[0][3:] == ("credited", charge - before // 3 - 10_000)
+    assert book_laws(reviewed) == set()
 
 
-def test_a_decision_says_what_was_done(house):
+def test_a_decision_says_what_was_done(reviewed):
     from urja.usecases.operations import WaiveCharges, perform
 
-    abnormal(house)
-    house.now += HOUR
-    assert "correct the reading first" in refused(house, "corrected")
-    assert "waive_charges comes first" in refused(house, "waived")
+    reviewed.now += HOUR
+    assert "correct the reading first" in refused(reviewed, "corrected")
+    assert "waive_charges comes first" in refused(reviewed, "waived")
     perform(
         WaiveCharges(consumer_number="URJ00000001", waived_minor=10_000, reason="a leak in the wiring"),
-        recorded_at=house.now,
+        recorded_at=reviewed.now,
         actor="officer",
     )
-    decided(house, "waived")
-    assert (review(house).outcome, review(house).note) == ("waived", "looked at")
-    assert "has ended already" in refused(house, "confirmed")
-    assert book_laws(house) == set()
+    decided(reviewed, "waived")
+    assert (review(reviewed).outcome, review(reviewed).note) == ("waived", "looked at")
+    assert "has ended already" in refused(reviewed, "confirmed")
+    assert book_laws(reviewed) == set()
 
 
-def test_a_reading_that_is_corrected_ends_a_review(house):
-    abnormal(house)
-    house.now += 12 * HOUR
-    midnight = house.at(5, 0)
+def test_a_reading_that_is_corrected_ends_a_review(reviewed):
+    reviewed.now += 12 * HOUR
+    midnight = reviewed.at(5, 0)
     town.store_registers(
-        house.connection, town.registers(house.houses[0], (midnight, 10_000 + 20_000)), now=house.now
+        reviewed.connection, town.registers(reviewed.houses[0], (midnight, 10_000 + 20_000)), now=reviewed.now
     )
-    house.registers[0] = 30_000
-    house.uses[0] = house.at(5, 0)
-    a_day(house, 5_000)
-    decided(house, "corrected")
-    assert review(house).outcome == "corrected"
-    assert book_laws(house) == set()
+    reviewed.registers[0] = 30_000
+    reviewed.uses[0] = reviewed.at(5, 0)
+    a_day(reviewed, 5_000)
+    decided(reviewed, "corrected")
+    assert review(reviewed).outcome == "corrected"
+    assert book_laws(reviewed) == set()
 
 
 def test_a_review_of_another_supply_is_not_found(house):
@@ -345,17 +358,16 @@ def test_a_review_of_another_supply_is_not_found(house):
         )
 
 
-def test_a_high_charge_is_decided_with_passkeys(house):
+def test_a_high_charge_is_decided_with_passkeys(reviewed):
     from urja.usecases.approval_measures import measure
     from urja.usecases.operations import DecideReview
 
-    abnormal(house)
     operation = DecideReview(
-        consumer_number="URJ00000001", review_id=review(house).id, outcome="confirmed", reason="right"
+        consumer_number="URJ00000001", review_id=review(reviewed).id, outcome="confirmed", reason="right"
     )
     with transaction.atomic():
-        found = measure(operation, actor="officer", now=house.now)
-    assert (found.money_minor, found.disconnections) == (review(house).charge_minor, 1)
+        found = measure(operation, actor="officer", now=reviewed.now)
+    assert (found.money_minor, found.disconnections) == (review(reviewed).charge_minor, 1)
 
 
 # -- laws --------------------------------------------------------------------------------------------------------
@@ -368,7 +380,7 @@ def test_a_disconnection_during_a_review_breaks_the_law(house, monkeypatch):
     left = tuple(rule for rule in disconnection_bars.RULES if rule is not disconnection_bars._review)
     monkeypatch.setattr(disconnection_bars, "RULES", left)
     abnormal(house)
-    on(house, house.at(8, 17), step=15 * MINUTE)
+    on(house, house.at(5, 12))
     assert house.commands()[0][0] == "disconnect"
     assert "cut_while_no_review" in supply_laws(house)
 
@@ -381,7 +393,7 @@ def test_a_hold_that_ignores_the_review_breaks_the_law(house, monkeypatch):
     abnormal(house)
     house.pay(5_000)
     house.order("hold", "tamper")
-    on(house, house.at(5, 12), step=15 * MINUTE)
+    on(house, house.at(5, 12))
     assert house.commands() == [("disconnect", "queued")]
     assert "cut_while_no_review" in supply_laws(house)
 
@@ -406,17 +418,15 @@ def test_an_abnormal_charge_without_a_review_breaks_the_law(house, monkeypatch):
         "outcome = 'credited', credited_minor = 100, ended_at = ends_at",
     ],
 )
-def test_a_review_that_is_not_by_the_rule_breaks_the_law(house, change):
-    abnormal(house)
-    house.connection.execute(f"UPDATE billing_review SET {change}")
-    house.connection.commit()
-    assert book_laws(house) == {"reviews"}
+def test_a_review_that_is_not_by_the_rule_breaks_the_law(reviewed, change):
+    reviewed.connection.execute(f"UPDATE billing_review SET {change}")
+    reviewed.connection.commit()
+    assert book_laws(reviewed) == {"reviews"}
 
 
-def test_an_ended_review_is_never_changed(house):
-    abnormal(house)
-    decided(house, "confirmed")
+def test_an_ended_review_is_never_changed(reviewed):
+    decided(reviewed, "confirmed")
     for change in ("UPDATE billing_review SET note = ''", "DELETE FROM billing_review"):
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
-            house.connection.execute(change)
-        house.connection.rollback()
+            reviewed.connection.execute(change)
+        reviewed.connection.rollback()

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.apps import town as town_rows
 from tests.pipeline.test_ended import end, read
-from tests.pipeline.test_post import CUT, load, town  # noqa: F401
+from tests.pipeline.test_post import CUT, Town, load, stand, town  # noqa: F401
 
 MARCH, APRIL = date(2026, 3, 1), date(2026, 4, 1)
 MARCH_ENDS = 30
@@ -43,14 +43,51 @@ def broken(town):  # noqa: F811
     return {law for law, holds in town.laws().items() if not holds}
 
 
-@pytest.fixture
-def march(town):  # noqa: F811
-    """The town on 1 April: March is closed, with a recharge on the 10th and its reversal in part."""
-    days(town, 1, 8)
-    paid = town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(8))
-    town_rows.give_back(paid, 5_000, "rfnd_1", town.midnight(8))
-    days(town, 9, MARCH_ENDS)
-    return town
+def lived_with_a_payment(database):
+    """March is closed, with a recharge on the 10th and its reversal in part."""
+    with stand(database) as town:  # noqa: F811
+        days(town, 1, 8)
+        paid = town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(8))
+        town_rows.give_back(paid, 5_000, "rfnd_1", town.midnight(8))
+        days(town, 9, MARCH_ENDS)
+        return town.adopted
+
+
+def lived_to_the_last_day(database):
+    """All days of March but the last are closed, each with its read."""
+    with stand(database) as town:  # noqa: F811
+        days(town, 1, MARCH_ENDS - 1)
+        return town.adopted
+
+
+def lived_with_one_read(database):
+    """March is closed in one run by the read of its end."""
+    with stand(database) as town:  # noqa: F811
+        through(town, MARCH_ENDS)
+        return town.adopted
+
+
+def lived_to_the_end_of_april(database):
+    """March and April are closed, each in one run by the read of its end."""
+    with stand(database) as town:  # noqa: F811
+        through(town, MARCH_ENDS, MARCH_ENDS + 30)
+        return town.adopted
+
+
+def copy_of(story):
+    """A fixture: the town at the end of a story."""
+
+    @pytest.fixture
+    def copy(lived):
+        with lived(story) as (database, adopted), database.connect() as connection:
+            yield Town(connection, adopted)
+
+    return copy
+
+
+march, last_day, one_read, two_reads = map(
+    copy_of, (lived_with_a_payment, lived_to_the_last_day, lived_with_one_read, lived_to_the_end_of_april)
+)
 
 
 def test_a_statement_is_made_when_its_period_is_closed(march):
@@ -107,15 +144,14 @@ def test_the_next_one_begins_where_it_ended(march):
     assert broken(march) == set()
 
 
-def test_a_recharge_after_midnight_is_of_the_next_period_though_the_close_comes_after_it(town):  # noqa: F811
-    days(town, 1, MARCH_ENDS - 1)
-    town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(MARCH_ENDS))
-    assert town.post(MARCH_ENDS).credits == 1
-    days(town, MARCH_ENDS, MARCH_ENDS)
-    assert newest(town)[0].content.payments == ()
-    days(town, MARCH_ENDS + 1, MARCH_ENDS + 30)
-    assert [one.amount_minor for one in by_number(town)[1].content.payments] == [20_000]
-    assert broken(town) == set()
+def test_a_recharge_after_midnight_is_of_the_next_period_though_the_close_comes_after_it(last_day):
+    town_rows.pay(last_day.adopted.account_id, 20_000, "pay_1", last_day.midnight(MARCH_ENDS))
+    assert last_day.post(MARCH_ENDS).credits == 1
+    days(last_day, MARCH_ENDS, MARCH_ENDS)
+    assert newest(last_day)[0].content.payments == ()
+    days(last_day, MARCH_ENDS + 1, MARCH_ENDS + 30)
+    assert [one.amount_minor for one in by_number(last_day)[1].content.payments] == [20_000]
+    assert broken(last_day) == set()
 
 
 def test_daily_charges_come_to_the_period_as_one_bill(town):  # noqa: F811
@@ -129,45 +165,44 @@ def test_daily_charges_come_to_the_period_as_one_bill(town):  # noqa: F811
 
 
 def provisional(town):  # noqa: F811
-    """March is closed without the read of its last midnight."""
-    days(town, 1, MARCH_ENDS - 1)
+    """The last day of March is closed without the read of its midnight."""
     town.blocks(MARCH_ENDS, *[50] * 48)
     assert town.post(MARCH_ENDS, CUT).closed.provisional == 1
 
 
-def test_a_difference_to_one_bill_is_posted_with_the_statement_within_a_day(town):  # noqa: F811
-    provisional(town)
-    assert newest(town) == []
-    before = charged(town)
+def test_a_difference_to_one_bill_is_posted_with_the_statement_within_a_day(last_day):
+    provisional(last_day)
+    assert newest(last_day) == []
+    before = charged(last_day)
     # The blocks had 2.4 kWh; the register, which comes five hours later, has 3.
-    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
-    assert town.post(MARCH_ENDS, timedelta(hours=11)).statements == 0
-    assert town.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
-    (found,) = newest(town)
+    last_day.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    assert last_day.post(MARCH_ENDS, timedelta(hours=11)).statements == 0
+    assert last_day.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
+    (found,) = newest(last_day)
     content = found.content
     assert [(one.line, one.charged_minor, one.one_bill, one.cause, one.day) for one in content.late] == [
         ("energy", 300, True, "late-reading", APRIL),
         ("duty", 15, True, "late-reading", APRIL),
     ]
     assert (content.total_minor, content.bill.provisional) == (before + 315, False)
-    assert content.total_minor == content.bill.total_minor == charged(town)
+    assert content.total_minor == content.bill.total_minor == charged(last_day)
     # Posted in April: it is in the charges of March, and moves the balance after March.
     assert content.closing_minor == content.opening_minor + 50_000 - before
-    why = next(why for why in town.whys() if why.entry.seq == content.late[0].seq)
+    why = next(why for why in last_day.whys() if why.entry.seq == content.late[0].seq)
     assert (why.faults, why.one_bill) == ((), True)
-    days(town, MARCH_ENDS + 1, MARCH_ENDS + 1)
-    assert broken(town) == set()
-    assert len(newest(town)) == 1
+    days(last_day, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    assert broken(last_day) == set()
+    assert len(newest(last_day)) == 1
 
 
-def test_a_period_whose_read_does_not_come_is_stated_as_provisional_and_revised(town):  # noqa: F811
-    provisional(town)
-    town.post(MARCH_ENDS, timedelta(hours=12))
-    (first,) = newest(town)
+def test_a_period_whose_read_does_not_come_is_stated_as_provisional_and_revised(last_day):
+    provisional(last_day)
+    last_day.post(MARCH_ENDS, timedelta(hours=12))
+    (first,) = newest(last_day)
     assert (first.content.bill.provisional, first.content.late) == (True, ())
-    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
-    days(town, MARCH_ENDS + 1, MARCH_ENDS + 1)
-    first, second = by_number(town)
+    last_day.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    days(last_day, MARCH_ENDS + 1, MARCH_ENDS + 1)
+    first, second = by_number(last_day)
     assert (first.summary.revised_by, second.summary.revises) == ("7-2", "7-1")
     assert second.content.revises.sha256 == first.summary.sha256
     assert second.content.difference_minor == 315
@@ -180,14 +215,14 @@ def test_a_period_whose_read_does_not_come_is_stated_as_provisional_and_revised(
         first.content.closing_minor,
     )
     assert not second.content.bill.provisional
-    days(town, MARCH_ENDS + 2, MARCH_ENDS + 30)
-    april = by_number(town)[2].content
+    days(last_day, MARCH_ENDS + 2, MARCH_ENDS + 30)
+    april = by_number(last_day)[2].content
     assert [(one.period_from, one.line, one.charged_minor) for one in april.corrections] == [
         (MARCH, "duty", 15),
         (MARCH, "energy", 300),
     ]
     assert april.opening_minor == first.content.closing_minor
-    assert broken(town) == set()
+    assert broken(last_day) == set()
 
 
 def test_a_tariff_for_past_days_revises_the_statement_with_its_cause(march):
@@ -224,46 +259,52 @@ def waiting(town):  # noqa: F811
     return town.connection.execute("SELECT period_start, closed FROM statements_due ORDER BY 1").fetchall()
 
 
-def test_a_revision_and_the_next_period_are_stated_in_one_run(town):  # noqa: F811
-    through(town, MARCH_ENDS)
+def test_a_revision_and_the_next_period_are_stated_in_one_run(one_read):
     load("2", "2026-03-02", rate="4.00")
-    assert through(town, MARCH_ENDS + 30).statements == 2
-    first, revision, april = (one.content for one in by_number(town))
+    assert through(one_read, MARCH_ENDS + 30).statements == 2
+    first, revision, april = (one.content for one in by_number(one_read))
     assert (revision.revises.number, revision.period_from, april.period_from) == ("7-1", MARCH, APRIL)
     assert (april.opening_minor, april.closing_minor) == (
         first.closing_minor,
-        first.closing_minor + 50_000 - 1050 - charged(town, APRIL),
+        first.closing_minor + 50_000 - 1050 - charged(one_read, APRIL),
     )
-    assert (waiting(town), broken(town)) == ([], set())
+    assert (waiting(one_read), broken(one_read)) == ([], set())
 
 
 LEFT = timedelta(days=27, hours=8)
 """From the town's beginning to the morning of 29 March."""
 
 
-def test_an_end_that_becomes_known_late_revises_each_period_that_it_takes_back(town):  # noqa: F811
-    through(town, MARCH_ENDS, MARCH_ENDS + 30, MARCH_ENDS + 31)
-    march, april = (one.content for one in by_number(town))
-    read(town, town.midnight(0) + LEFT, 10 + 3 * 27)
-    end(town.adopted.agreement_id, town.midnight(0) + LEFT, known_at=town.midnight(MARCH_ENDS + 31) + CUT)
-    posted = town.post(MARCH_ENDS + 31, 2 * CUT)
+def test_an_end_that_becomes_known_late_revises_each_period_that_it_takes_back(two_reads):
+    through(two_reads, MARCH_ENDS + 31)
+    march, april = (one.content for one in by_number(two_reads))
+    read(two_reads, two_reads.midnight(0) + LEFT, 10 + 3 * 27)
+    end(
+        two_reads.adopted.agreement_id,
+        two_reads.midnight(0) + LEFT,
+        known_at=two_reads.midnight(MARCH_ENDS + 31) + CUT,
+    )
+    posted = two_reads.post(MARCH_ENDS + 31, 2 * CUT)
     assert (posted.statements, posted.refused) == (2, [])
     assert [
         (one.content.revises.number, one.content.period_from, one.content.period_to, one.content.total_minor)
-        for one in by_number(town)[2:]
-    ] == [("7-1", MARCH, march.period_to, charged(town)), ("7-2", APRIL, april.period_to, 0)]
-    assert (waiting(town), broken(town)) == ([], set())
+        for one in by_number(two_reads)[2:]
+    ] == [("7-1", MARCH, march.period_to, charged(two_reads)), ("7-2", APRIL, april.period_to, 0)]
+    assert (waiting(two_reads), broken(two_reads)) == ([], set())
 
 
-def test_a_period_that_is_taken_back_before_it_was_stated_has_no_statement(town):  # noqa: F811
-    through(town, MARCH_ENDS)
-    town.post(MARCH_ENDS + 30, CUT)
-    assert waiting(town) == [(APRIL, True)]
-    read(town, town.midnight(0) + LEFT, 10 + 3 * 27)
-    end(town.adopted.agreement_id, town.midnight(0) + LEFT, known_at=town.midnight(MARCH_ENDS + 30) + CUT)
-    town.post(MARCH_ENDS + 30, timedelta(hours=13))
-    assert [one.content.period_from for one in by_number(town)] == [MARCH, MARCH]
-    assert (waiting(town), broken(town)) == ([], set())
+def test_a_period_that_is_taken_back_before_it_was_stated_has_no_statement(one_read):
+    one_read.post(MARCH_ENDS + 30, CUT)
+    assert waiting(one_read) == [(APRIL, True)]
+    read(one_read, one_read.midnight(0) + LEFT, 10 + 3 * 27)
+    end(
+        one_read.adopted.agreement_id,
+        one_read.midnight(0) + LEFT,
+        known_at=one_read.midnight(MARCH_ENDS + 30) + CUT,
+    )
+    one_read.post(MARCH_ENDS + 30, timedelta(hours=13))
+    assert [one.content.period_from for one in by_number(one_read)] == [MARCH, MARCH]
+    assert (waiting(one_read), broken(one_read)) == ([], set())
 
 
 def test_an_agreement_that_goes_on_is_revised_at_the_end_of_its_period(town):  # noqa: F811
@@ -329,14 +370,13 @@ def test_of_two_agreements_of_an_account_at_once_the_first_is_stated_and_the_oth
     assert [one.content.agreement_id for one in newest(town)] == [town.adopted.agreement_id]
 
 
-def test_the_law_names_a_period_that_is_tried_each_hour_and_never_stated(town):  # noqa: F811
-    through(town, MARCH_ENDS)
-    plant(town, "NEW.total_minor := NEW.total_minor + 1")
-    assert through(town, MARCH_ENDS + 30).refused
-    days(town, MARCH_ENDS + 31, MARCH_ENDS + 31)
-    assert broken(town) == set()
-    assert through(town, MARCH_ENDS + 32).refused
-    assert broken(town) == {"statement_differences"}
+def test_the_law_names_a_period_that_is_tried_each_hour_and_never_stated(one_read):
+    plant(one_read, "NEW.total_minor := NEW.total_minor + 1")
+    assert through(one_read, MARCH_ENDS + 30).refused
+    days(one_read, MARCH_ENDS + 31, MARCH_ENDS + 31)
+    assert broken(one_read) == set()
+    assert through(one_read, MARCH_ENDS + 32).refused
+    assert broken(one_read) == {"statement_differences"}
 
 
 def test_the_law_names_last_days_that_no_statement_has(town, monkeypatch):  # noqa: F811
@@ -502,26 +542,26 @@ MUTATIONS = [
 
 
 @pytest.mark.parametrize(("mutation", "law"), MUTATIONS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
+def test_a_broken_keeper_breaks_its_law(last_day, monkeypatch, mutation, law):
     """The database refuses most of it first: its triggers are off here, so that the laws are tested alone."""
-    town.connection.execute("ALTER TABLE statements_statement DISABLE TRIGGER USER")
-    town.connection.commit()
+    last_day.connection.execute("ALTER TABLE statements_statement DISABLE TRIGGER USER")
+    last_day.connection.commit()
     with monkeypatch.context() as patch:
         mutation(patch)
-        provisional(town)
-        town_rows.pay(town.adopted.account_id, 20_000, "pay_1", town.midnight(MARCH_ENDS))
-        town.post(MARCH_ENDS, timedelta(hours=12))
-        town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
-        days(town, MARCH_ENDS + 1, MARCH_ENDS + 3)
-    assert broken(town) == {law}
+        provisional(last_day)
+        town_rows.pay(last_day.adopted.account_id, 20_000, "pay_1", last_day.midnight(MARCH_ENDS))
+        last_day.post(MARCH_ENDS, timedelta(hours=12))
+        last_day.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+        days(last_day, MARCH_ENDS + 1, MARCH_ENDS + 3)
+    assert broken(last_day) == {law}
 
 
-def test_a_run_that_dies_has_made_a_statement_and_its_difference_or_neither(town, monkeypatch):  # noqa: F811
+def test_a_run_that_dies_has_made_a_statement_and_its_difference_or_neither(last_day, monkeypatch):
     from urja.apps.statements import operations
 
-    provisional(town)
-    town.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
-    before = charged(town)
+    provisional(last_day)
+    last_day.register(MARCH_ENDS, 10 + 3 * MARCH_ENDS)
+    before = charged(last_day)
 
     def die(*_):
         raise KeyboardInterrupt
@@ -529,7 +569,7 @@ def test_a_run_that_dies_has_made_a_statement_and_its_difference_or_neither(town
     with monkeypatch.context() as patch:
         patch.setattr(operations, "remove", die)
         with pytest.raises(KeyboardInterrupt):
-            town.post(MARCH_ENDS, timedelta(hours=12))
-    assert (newest(town), charged(town)) == ([], before)
-    assert town.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
-    assert charged(town) == before + 315
+            last_day.post(MARCH_ENDS, timedelta(hours=12))
+    assert (newest(last_day), charged(last_day)) == ([], before)
+    assert last_day.post(MARCH_ENDS, timedelta(hours=12)).statements == 1
+    assert charged(last_day) == before + 315

@@ -1,7 +1,9 @@
 """Each law of switching fails when the code that should keep it is broken."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from tests.apps import town
@@ -9,8 +11,7 @@ from tests.apps.town import START, adopt, protect
 from tests.pipeline.test_decide import MINUTE, SECOND, Place
 
 
-@pytest.fixture
-def row(database):
+def in_a_row(database):
     """Five houses behind one transformer; at most four are cut a window."""
     from urja.usecases.operations import add_transformer
 
@@ -18,8 +19,43 @@ def row(database):
     houses = [adopt(number, credit_minor=10_000, transformer="DT1", bucket=number) for number in range(1, 6)]
     place = Place(database, houses, most=4, stagger=60)
     protect(4)
+    return place
+
+
+@pytest.fixture
+def row(database):
+    place = in_a_row(database)
     yield place
     place.connection.close()
+
+
+@cache
+def broken_by(break_it):
+    """The story of the row under a broken stage."""
+
+    def story(database):
+        place = in_a_row(database)
+        place.pages_look = False
+        with pytest.MonkeyPatch.context() as patch:
+            break_it(patch)
+            live(place)
+        return place.left()
+
+    return story
+
+
+@pytest.fixture
+def after(lived):
+    """Makes the row after its story under a broken stage."""
+    with ExitStack() as stack:
+
+        def make(break_it):
+            database, kept = stack.enter_context(lived(broken_by(break_it)))
+            place = Place.resumed(database, kept)
+            stack.callback(place.connection.close)
+            return place
+
+        yield make
 
 
 def carry_out(place):
@@ -43,8 +79,6 @@ def on(place, end, step=15 * MINUTE):
 
 def live(place):
     """A day and a morning: three run out; one pays at night, one is held off by hand and pays too, one does not."""
-    from urja.laws.switching import laws
-
     place.now = place.at(1, 9)
     for house in (0, 1, 3, 4):
         place.use(60_000, house=house)
@@ -52,20 +86,28 @@ def live(place):
     place.go()
     on(place, place.at(1, 9, 30))
     place.deliver()
+    on(place, place.at(1, 10, 30), step=30 * MINUTE)
     on(place, place.at(1, 11), step=4 * MINUTE)
-    on(place, place.at(1, 20), step=60 * MINUTE)
+    on(place, place.at(1, 20), step=180 * MINUTE)
     place.order("hold", "safety", house=1)
     place.go(place.now + MINUTE)
     place.pay(500, house=0)
     place.pay(500, house=1)
     place.go(place.now + SECOND)
     carry_out(place)
+    on(place, place.at(2, 9), step=180 * MINUTE)
     on(place, place.at(2, 17), step=60 * MINUTE)
+
+
+def laws_of(place):
+    from urja.laws.switching import laws
+
     return laws(place.connection, place.now, town.ZONE)
 
 
 def test_they_hold(row):
-    found = live(row)
+    live(row)
+    found = laws_of(row)
     assert all(found.values()), found
     assert row.commands(0) == [("disconnect", "confirmed"), ("connect", "confirmed")]
     assert row.commands(1) == [("disconnect", "confirmed")]
@@ -175,10 +217,8 @@ def forgets_half(patch):
         (forgets_half, "account_has_a_standing"),
     ],
 )
-def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
-    break_it(monkeypatch)
-    row.pages_look = False
-    assert live(row)[law] is False
+def test_a_broken_stage_breaks_its_law(after, break_it, law):
+    assert laws_of(after(break_it))[law] is False
 
 
 @pytest.mark.parametrize(
@@ -189,14 +229,13 @@ def test_a_broken_stage_breaks_its_law(row, monkeypatch, break_it, law):
         (never_restores, "paid_is_reconnected", (1, 19, 3, 0, 0), (1, 19, 2, 9, 0)),
     ],
 )
-def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it, law, down, up):
+def test_what_had_no_time_while_all_ran_breaks_no_law(after, break_it, law, down, up):
     """The stage is as broken as it is dead: where the record says that it was dead, and only there, the law holds."""
     from urja.laws.downtime import Downtimes
     from urja.laws.switching import examine
 
-    break_it(monkeypatch)
-    row.pages_look = False
-    assert live(row)[law] is False
+    row = after(break_it)
+    assert laws_of(row)[law] is False
     for outage, holds in ((down, True), (up, False)):
         span = (row.at(*outage[:2]), row.at(*outage[2:]))
         found = examine(row.connection, row.now, town.ZONE, outages=Downtimes((span,)))
@@ -212,14 +251,12 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(row, monkeypatch, break_it
         ((1, 19, 3, 0), True),
     ],
 )
-def test_light_is_promised_from_when_all_run_again(row, monkeypatch, outage, holds):
+def test_light_is_promised_from_when_all_run_again(after, outage, holds):
     from urja.demo.town_laws import examine_reached
     from urja.laws.downtime import NO_DOWNTIME, Downtimes
     from urja.laws.meter_histories import MeterHistory
 
-    never_restores(monkeypatch)
-    row.pages_look = False
-    live(row)
+    row = after(never_restores)
     paying = NO_DOWNTIME if outage is None else Downtimes(((row.at(*outage[:2]), row.at(*outage[2:])),))
     pasts = {f"URJ{number:08}": MeterHistory() for number in range(1, 6)}
     found = examine_reached(row.connection, pasts, row.now, 30 * MINUTE, paying=paying)

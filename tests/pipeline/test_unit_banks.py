@@ -1,5 +1,6 @@
 """The ledger of units in the close: a roof's bank by hand over a late reading, a settlement and an end, and what is refused."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -66,10 +67,29 @@ def load(more=TOTAL, version="1", rate=6):
 
 @pytest.fixture
 def roof(database):
+    with stand(database) as roof:
+        yield roof
+
+
+@contextmanager
+def stand(database):
     """A meter with 10 kWh imported and nothing exported at midnight of 2 March, the last day of its billing period."""
     load()
     adopted = adopt(credit_minor=50_000, tariff_code="net")
     with database.connect() as connection:
+        yield Town(connection, adopted)
+
+
+def lived_two_days(database):
+    with stand(database) as roof:
+        two_days(roof)
+        return roof.adopted
+
+
+@pytest.fixture
+def banked(lived):
+    """The roof after its two days."""
+    with lived(lived_two_days) as (database, adopted), database.connect() as connection:
         yield Town(connection, adopted)
 
 
@@ -187,43 +207,41 @@ def test_the_law_names_units_that_a_change_of_tariff_has_left(roof, monkeypatch)
     assert broken(roof) == {"unit_banks"}
 
 
-def test_the_settlement_month_pays_the_bank_and_a_year_begins_with_nothing(roof):
-    two_days(roof)
+def test_the_settlement_month_pays_the_bank_and_a_year_begins_with_nothing(banked):
     for day in range(3, 34):
-        read(roof, day, 9_800 + 100 * (day - 2), 11_400 + 200 * (day - 2))
-    roof.run(32)
+        read(banked, day, 9_800 + 100 * (day - 2), 11_400 + 200 * (day - 2))
+    banked.run(32)
     # 5.0 + 3.0 imported, 1.0 + 6.0 exported: 5.6 + 7.0 − 8.0 kWh at 2.90.
-    assert units(roof)[-1][3:] == (5_600, 7_000, 8_000, 4_600, 0)
-    assert roof.charged_in("settlement") == {SECOND: -1334}
-    found = next(one for one in roof.whys() if one.entry.line == "settlement")
+    assert units(banked)[-1][3:] == (5_600, 7_000, 8_000, 4_600, 0)
+    assert banked.charged_in("settlement") == {SECOND: -1334}
+    found = next(one for one in banked.whys() if one.entry.line == "settlement")
     assert [(row.label, str(row.quantity), row.amount_minor) for row in found.rows] == [
         ("banked units settled", "23/5", 1334)
     ]
     assert found.faults == ()
-    roof.run(33)
-    assert units(roof)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
-    assert broken(roof) == set()
+    banked.run(33)
+    assert units(banked)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
+    assert broken(banked) == set()
 
 
-def test_a_reading_after_the_settlement_changes_it_by_the_difference(roof):
-    two_days(roof)
+def test_a_reading_after_the_settlement_changes_it_by_the_difference(banked):
     for day in range(3, 32):
-        read(roof, day, 9_800 + 100 * (day - 2), 11_400 + 200 * (day - 2))
-    half_hours(roof, 32, 0, 100)
-    roof.run(31)
-    roof.run(32, CUT)
+        read(banked, day, 9_800 + 100 * (day - 2), 11_400 + 200 * (day - 2))
+    half_hours(banked, 32, 0, 100)
+    banked.run(31)
+    banked.run(32, CUT)
     # 5.6 banked, 11.6 exported, 7.9 imported: 9.3 kWh at 2.90.
-    assert units(roof)[-1][3:] == (5_600, 11_600, 7_900, 9_300, 0)
-    assert roof.charged_in("settlement") == {SECOND: -2697}
+    assert units(banked)[-1][3:] == (5_600, 11_600, 7_900, 9_300, 0)
+    assert banked.charged_in("settlement") == {SECOND: -2697}
     # The register of the last midnight says 4 kWh of export, and not 4.8.
-    read(roof, 32, 12_700, 21_200)
-    late(roof, 33)
-    read(roof, 33, 12_800, 21_400)
-    roof.run(33)
-    assert units(roof)[-2][3:] == (5_600, 10_800, 7_900, 8_500, 0)
-    assert units(roof)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
-    assert roof.charged_in("settlement") == {SECOND: -2465}
-    assert broken(roof) == set()
+    read(banked, 32, 12_700, 21_200)
+    late(banked, 33)
+    read(banked, 33, 12_800, 21_400)
+    banked.run(33)
+    assert units(banked)[-2][3:] == (5_600, 10_800, 7_900, 8_500, 0)
+    assert units(banked)[-1] == (date(2026, 4, 3), 0, 1, 0, 200, 100, 0, 100)
+    assert banked.charged_in("settlement") == {SECOND: -2465}
+    assert broken(banked) == set()
 
 
 @pytest.mark.parametrize(("more", "closing"), [(TOTAL, (0, 1_600)), (AT_END, (1_600, 0))])
@@ -266,10 +284,9 @@ def test_each_zone_has_its_bank(database):
         assert (why(roof, "energy", 3).faults, broken(roof)) == ((), set())
 
 
-def test_terms_without_net_metering_for_past_days_take_the_bank_away(roof):
+def test_terms_without_net_metering_for_past_days_take_the_bank_away(banked):
     from urja.apps.rulebook.operations import load_tariff
 
-    two_days(roof)
     plain = TARIFF.format(version="1", more="", rate=6).replace("netted_import_wh", "import_wh")
     plain = plain[: plain.index('[[line]]\nname = "settlement"')].replace('code = "net"', 'code = "plain"')
     load_tariff(plain, START)
@@ -277,11 +294,11 @@ def test_terms_without_net_metering_for_past_days_take_the_bank_away(roof):
         from urja.apps.contracts.models import AgreementTerms
 
         AgreementTerms.objects.update(tariff_code="plain")
-    read(roof, 3, 9_900, 11_500)
-    roof.run(3)
-    assert units(roof)[-1] == (SECOND, 0, 2, 0, 0, 0, 0, 0)
-    assert units(roof)[2] == (FIRST, 0, 3, 0, 0, 0, 0, 0)
-    assert broken(roof) == set()
+    read(banked, 3, 9_900, 11_500)
+    banked.run(3)
+    assert units(banked)[-1] == (SECOND, 0, 2, 0, 0, 0, 0, 0)
+    assert units(banked)[2] == (FIRST, 0, 3, 0, 0, 0, 0, 0)
+    assert broken(banked) == set()
 
 
 # What is refused, and the laws
@@ -322,16 +339,14 @@ def planted(roof, **changes):
         ({"tariff_sha256": "'ab'"}, "a tariff that is not stored"),
     ],
 )
-def test_the_database_refuses_a_planted_row(roof, changes, words):
-    two_days(roof)
+def test_the_database_refuses_a_planted_row(banked, changes, words):
     with pytest.raises(psycopg.errors.IntegrityError, match=words):
-        planted(roof, **changes)
+        planted(banked, **changes)
 
 
-def test_a_corrected_period_takes_the_later_ones_with_it(roof):
-    two_days(roof)
+def test_a_corrected_period_takes_the_later_ones_with_it(banked):
     with pytest.raises(psycopg.errors.IntegrityError, match="the period from 2026-03-03 was not"):
-        roof.connection.execute(
+        banked.connection.execute(
             "INSERT INTO billing_unit_bank SELECT agreement_id, zone, period_start, version + 1, as_of, opening_wh, imported_wh,"
             " exported_wh + 7, used_wh, settled_wh, closing_wh + 7, ends, determinants_version, determinants_sha256,"
             " tariff_sha256, recorded_at FROM billing_unit_bank WHERE period_start = %s AND version = 2",
@@ -347,10 +362,9 @@ def test_a_corrected_period_takes_the_later_ones_with_it(roof):
         "TRUNCATE billing_unit_bank",
     ],
 )
-def test_the_owner_changes_none(roof, statement):
-    two_days(roof)
+def test_the_owner_changes_none(banked, statement):
     with pytest.raises(psycopg.errors.IntegrityError, match="what differs is the next version"):
-        roof.connection.execute(statement)
+        banked.connection.execute(statement)
 
 
 def units_hoarded(patch):
@@ -400,25 +414,23 @@ def test_a_broken_ledger_of_units_breaks_its_law(roof, monkeypatch, mutation, la
     assert law in broken(roof)
 
 
-def test_a_falsehood_about_the_bank_is_a_fault(roof):
-    two_days(roof)
-    read(roof, 3, 29_800, 11_500)
-    roof.run(3)
-    assert why(roof, "energy", 4).faults == ()
-    falsify(roof, "jsonb_set(inputs, '{calculation,bank,0,1}', '5601')", day=4)
-    assert any("the ledger of units has" in fault for fault in why(roof, "energy", 4).faults)
-    assert "evidence" in broken(roof)
+def test_a_falsehood_about_the_bank_is_a_fault(banked):
+    read(banked, 3, 29_800, 11_500)
+    banked.run(3)
+    assert why(banked, "energy", 4).faults == ()
+    falsify(banked, "jsonb_set(inputs, '{calculation,bank,0,1}', '5601')", day=4)
+    assert any("the ledger of units has" in fault for fault in why(banked, "energy", 4).faults)
+    assert "evidence" in broken(banked)
 
 
-def test_units_changed_behind_the_triggers_are_found(roof):
-    two_days(roof)
-    roof.connection.execute("ALTER TABLE billing_unit_bank DISABLE TRIGGER USER")
-    roof.connection.execute(
+def test_units_changed_behind_the_triggers_are_found(banked):
+    banked.connection.execute("ALTER TABLE billing_unit_bank DISABLE TRIGGER USER")
+    banked.connection.execute(
         "UPDATE billing_unit_bank SET exported_wh = exported_wh + 5, closing_wh = closing_wh + 5 WHERE period_start = %s",
         [SECOND],
     )
-    roof.connection.commit()
-    assert broken(roof) == {"units"}
+    banked.connection.commit()
+    assert broken(banked) == {"units"}
 
 
 def test_a_close_that_dies_has_banked_all_or_nothing(roof, monkeypatch):

@@ -336,7 +336,9 @@ def counter(request, database, tmp_path):
     load_tariff(bundled_tariffs()["demo-domestic.toml"], START)
     adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
     with benches.GATEWAYS[request.param](tmp_path) as bench, configured(bench) as gateway:
-        yield Counter(bench, adopted.account_id, gateway, Collector(gateway, 0.0), bench)
+        counter = Counter(bench, adopted.account_id, gateway, Collector(gateway, 0.0), bench)
+        yield counter
+        counter.close()
 
 
 CREDITED = [("recharge", 20_000)]

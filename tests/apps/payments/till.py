@@ -1,7 +1,7 @@
 """Orders, webhooks and the stage `collect` around one account and one gateway process."""
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,30 @@ class Till:
     account_id: int
     gateway: Any
     collector: Any
+    connections: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    """Django's connection of each role: kept, because the first statements of a new one cost more than those after."""
+
+    @contextmanager
+    def acting_as(self, role: str):
+        """As `as_role`, with the connection that the role had before."""
+        from django.db import connections
+
+        before = connections["default"]
+        shared = before.settings_dict
+        user = shared["USER"]
+        if role not in self.connections:
+            self.connections[role] = type(before)({**shared, "USER": role}, "default")
+        connections["default"] = self.connections[role]
+        shared["USER"] = role  # of threads that the process starts
+        try:
+            yield
+        finally:
+            connections["default"] = before
+            shared["USER"] = user
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.close()
 
     def asked_for(self, amount_minor: int = 20_000, **changes: Any) -> Any:
         """An order as the web records it."""
@@ -51,7 +75,7 @@ class Till:
         from urja.apps.payments.queries import gateways
 
         values = {"account_id": self.account_id, "currency": "INR", **changes}
-        with as_role("urja_web"):
+        with self.acting_as("urja_web"):
             return requests.open_order(
                 gateways.config(),
                 self.gateway.name,
@@ -71,7 +95,7 @@ class Till:
         """The web keeps a webhook; whether it did."""
         from urja.apps.payments import requests
 
-        with as_role("urja_web"):
+        with self.acting_as("urja_web"):
             return requests.record_webhook(
                 self.gateway.name,
                 headers={"x-razorpay-signature": sign(body) if signature is None else signature},
@@ -83,7 +107,7 @@ class Till:
         """A run of the stage, then of the ledger's, then of the stage again: as the loops do."""
         from urja.pipeline.credits import post_credits
 
-        with as_role("urja_pipeline"):
+        with self.acting_as("urja_pipeline"):
             report = self.collector.run_once(self.shop.now)
             post_credits(self.shop.now)
             self.collector.run_once(self.shop.now)
@@ -125,4 +149,6 @@ def make_till(shop: Shop):
     adopted = adopt(1, tariff_code="demo-domestic", sanctioned_load_w=3000)
     with override_settings(URJA_PAYMENTS=config(shop.url)):
         gateway = clients.gateway("razorpay")
-        yield Till(shop, adopted.account_id, gateway, Collector(gateway, 0.0))
+        till = Till(shop, adopted.account_id, gateway, Collector(gateway, 0.0))
+        yield till
+    till.close()

@@ -213,7 +213,7 @@ def test_a_law_sees_a_period_that_is_not_by_the_agreements_calendar(town):
 
 
 LOOKS = (2, 5, 8, 12)
-"""After so many days the agreement's days are closed; its period begins anew within the first five."""
+"""After so many days the agreement's days are closed; its next period begins within the first five."""
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 3), st.integers(1, 12), st.sampled_from(["load", "shop", "demo"]), st.integers(1, 9)

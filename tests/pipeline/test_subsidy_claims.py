@@ -222,11 +222,18 @@ def test_the_command_prints_text_csv_and_json(run):
     assert run("2026-03").splitlines() == [
         "claim of 2026-03, final since 2026-04-05",
         "  State, subsidy, 2026-03: consumers 1, use 90000, given 18000, taken back 0, claimed 18000 INR (before 0)",
-        "State: 18000 INR, with all earlier claims 18000",
+        "State: 18000 INR, with all earlier claims 18000, paid 0, outstanding 18000",
     ]
     (row,) = csv.DictReader(io.StringIO(run("2026-03", "--csv")))
     assert (row["claim_month"], row["body"], row["net_minor"]) == ("2026-03", "State", "18000")
     assert json.loads(run("2026-03", "--json"))["sums"] == [
-        {"body": "State", "currency": "INR", "net_minor": 18_000, "through_minor": 18_000}
+        {
+            "body": "State",
+            "currency": "INR",
+            "net_minor": 18_000,
+            "through_minor": 18_000,
+            "paid_minor": 0,
+            "outstanding_minor": 18_000,
+        }
     ]
     assert json.loads(run("2026-02", "--json"))["rows"] == []

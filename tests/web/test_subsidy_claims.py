@@ -38,6 +38,12 @@ def subsidise(accounts):
         post_entries(adopted.account_id >> 40, [given], NOW)
 
 
+def pay():
+    from urja.apps.billing.subsidy_payments import SubsidyPayment, record
+
+    record(SubsidyPayment(1, "State", "INR", 30_000, date(2026, 3, 1), "UTR1", NOW, "test"))
+
+
 @pytest.fixture
 def subsidised(at_noon, staff):
     as_pipeline(lambda: subsidise(at_noon.adopted), role="urja_owner")
@@ -57,6 +63,21 @@ def test_the_menu_marks_the_entry_that_leads_there(subsidised, colleague):
     assert page.count("aria-current") == 1
     itself = colleague("revenue_officer").get("/console/payments/").content.decode()
     assert '<a href="/console/payments/" aria-current="page">' in itself
+
+
+def test_what_is_paid_and_outstanding_is_beside_it(subsidised, colleague):
+    as_pipeline(pay, role="urja_owner")
+    officer = colleague("revenue_officer")
+    text = text_of(officer.get(f"{PAGE}?month=2026-02"))
+    assert "With all earlier claims ₹450.00 Paid to date ₹300.00 Outstanding ₹150.00" in text
+    assert "Payments of all claims State 1 March 2026 · UTR1 ₹300.00" in text
+    assert "Record a payment of a subsidy claim" in text
+    form = text_of(officer.get("/console/operations/record_subsidy_payment/"))
+    assert "Body that pays" in form
+    assert "Amount paid, ₹" in form
+    hindi = text_of(officer.get(f"{PAGE}?month=2026-02", headers={"accept-language": "hi"}))
+    assert "अब तक चुकाया गया ₹300.00" in hindi
+    assert "Record a payment" not in text_of(colleague("auditor").get(f"{PAGE}?month=2026-02"))
 
 
 def test_and_in_hindi(subsidised, colleague):

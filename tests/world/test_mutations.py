@@ -229,6 +229,7 @@ ONLY_OF_THE_BOOKS = {
     "statement_differences",
     "statements",
     "subsidy_claims",
+    "subsidy_payments",
     "terms",
     "unit_banks",
     "units",

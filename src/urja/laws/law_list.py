@@ -195,6 +195,11 @@ def laws_of(question: Question) -> list[Law]:
                 partial(subsidy_law.examine, zone=zone),
             ),
             _whole(
+                "subsidy_payments",
+                "each recorded payment of a subsidy claim is its operation's",
+                subsidy_law.payments,
+            ),
+            _whole(
                 "terms",
                 "each period was rated on the terms that the registry knew",
                 lambda connection: terms_law.examine(connection, zone),

@@ -1,7 +1,10 @@
-"""The law of subsidy claims: the claims of all months come to what the receivable accounts hold, to the minor unit."""
+"""The law of subsidy claims: the claims of all months come to what the receivable accounts hold, to the minor unit. And
+that of their payments: each is its operation's.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from urja.apps.overviews.queries.receivables import CLAIMED, parameters
 from urja.laws.connections import Connection
@@ -35,3 +38,23 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str) -> Iter
             yield (
                 f"{' '.join(key)} of bucket {bucket} is owed {owed.get(key, 0)}, its claims come to {claimed[key]}"
             )
+
+
+_PAYMENTS: Final = """
+SELECT coalesce(p.operation_id, o.id), p.operation_id IS NULL FROM billing_subsidy_payment p
+FULL JOIN (SELECT * FROM journal_operation WHERE kind = 'record_subsidy_payment') o ON o.id = p.operation_id
+WHERE (p.body, p.amount_minor::text, p.paid_on::text, p.reference, p.actor) IS DISTINCT FROM (
+    btrim(o.content->>'body'), o.content->>'subsidy_paid_minor', o.content->>'paid_on',
+    btrim(o.content->>'payment_reference'), o.actor)
+ORDER BY 1
+"""
+
+
+def payments(connection: Connection) -> Iterator[str]:
+    """Yield payments of claims that are not what their operations say, and operations without their payment."""
+    for operation, missing in connection.execute(_PAYMENTS):
+        yield (
+            f"operation {operation} recorded a payment of a subsidy claim that is missing"
+            if missing
+            else f"the payment of a subsidy claim {operation} is not what an operation has recorded"
+        )

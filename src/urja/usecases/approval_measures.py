@@ -59,6 +59,7 @@ from urja.usecases.operations import (
     OpenDrawer,
     PostMaintenance,
     Protect,
+    RecordSubsidyPayment,
     RefundCredit,
     RemoveMeter,
     ResetDemands,
@@ -213,6 +214,8 @@ def _money(operation: UseCase, now: datetime) -> int:
             return operation.written_off_minor
         case DecideReview():
             return _reviewed(operation.review_id)
+        case RecordSubsidyPayment():
+            return abs(operation.subsidy_paid_minor)
         case RefundCredit():
             return operation.refunded_minor
         case PostMaintenance():

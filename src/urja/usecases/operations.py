@@ -57,6 +57,7 @@ from urja.usecases.protection import EndProtection, Protect
 from urja.usecases.societies import SetUpSociety
 from urja.usecases.staff import Dismiss, Employ, dismiss, employ
 from urja.usecases.stock import IssueDevice, ReceiveDevices, ReturnDevice, ScrapDevice, TestDevice
+from urja.usecases.subsidy_payments import RecordSubsidyPayment
 from urja.usecases.take_new_keys import TakeNewKeys
 from urja.usecases.terms import ChangeCategory, ChangeLoad, ChangePolicy
 from urja.usecases.tokens import IssueToken, RevokeToken
@@ -131,6 +132,7 @@ __all__ = [
     "RecordCommissioning",
     "RecordDuesPaid",
     "RecordLetter",
+    "RecordSubsidyPayment",
     "RefundCredit",
     "RemoveMeter",
     "ReopenServicePoint",

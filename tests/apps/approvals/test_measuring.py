@@ -183,6 +183,7 @@ def test_every_field_of_money_is_counted(operations):
         "adjust_balance",
         "waive_charges",
         "write_off",
+        "record_subsidy_payment",
         "refund_credit",
         "sign_off_opening_balances",
         "post_maintenance",

@@ -28,6 +28,7 @@ WITHOUT_A_PLACE = {
     "close_difference",
     "note_difference",
     "add_transformer",
+    "record_subsidy_payment",
     "sign_off_opening_balances",
     "upsert_from_system",
     "load_statement",

@@ -670,6 +670,7 @@ OTHERWISE: Final = {
     "waive_charges": "moves money alone: tests/usecases/test_adjustments.py",
     "decide_review": "no charge is abnormal here: tests/pipeline/test_reviews.py",
     "write_off": "moves money alone: tests/usecases/test_adjustments.py",
+    "record_subsidy_payment": "no body pays in this town: tests/usecases/test_subsidy_payments.py",
     "refund_credit": "moves money alone: tests/usecases/test_adjustments.py",
     "post_maintenance": "moves money alone: tests/usecases/test_maintenance.py",
     "open_drawer": "no passkeys in this town: tests/adversary/test_counter.py",

@@ -6,10 +6,11 @@ _OPENING = "billing_opening_balance"
 _REFUSED = "billing_refusal"
 _PAID = "billing_arrear_payment, billing_instalment"
 _UNITS = "billing_unit_bank"
+_SUBSIDIES = "billing_subsidy_payment"
 
 GRANTS: dict[str, list[str]] = {
     "urja_web": [
-        f"GRANT SELECT ON {_HEADS}, {_AGREED}, {_OPENING}, {_REFUSED}, billing_review, {_PAID}, {_UNITS}, billing_arrear_left, billing_final_settlement TO urja_web"
+        f"GRANT SELECT ON {_HEADS}, {_AGREED}, {_OPENING}, {_REFUSED}, billing_review, {_PAID}, {_UNITS}, {_SUBSIDIES}, billing_arrear_left, billing_final_settlement TO urja_web"
     ],
     "urja_pipeline": [
         f"GRANT SELECT, INSERT, UPDATE ON {_HEADS} TO urja_pipeline",
@@ -24,6 +25,7 @@ GRANTS: dict[str, list[str]] = {
         f"GRANT SELECT, INSERT ON {_PAID} TO urja_pipeline",
         # Banked units too: what differs is the next version.
         f"GRANT SELECT, INSERT ON {_UNITS} TO urja_pipeline",
+        f"GRANT SELECT, INSERT ON {_SUBSIDIES} TO urja_pipeline",
         "GRANT SELECT ON billing_arrear_left TO urja_pipeline",
         "GRANT SELECT, INSERT, DELETE ON billing_final_settlement TO urja_pipeline",
         "GRANT UPDATE (settled_at, amount_minor) ON billing_final_settlement TO urja_pipeline",

@@ -45,5 +45,10 @@ def claim(month: datetime, as_csv: bool, as_json: bool, data: Path) -> None:
         )
     for one in found.sums:
         click.echo(
-            f"{one.body or '-'}: {one.net_minor} {one.currency}, with all earlier claims {one.through_minor}"
+            f"{one.body or '-'}: {one.net_minor} {one.currency}, with all earlier claims {one.through_minor}, paid {one.paid_minor}, "
+            f"outstanding {one.outstanding_minor}"
+        )
+    for paid in found.payments:
+        click.echo(
+            f"  paid {paid.paid_on} by {paid.body}: {paid.amount_minor} {paid.currency}, {paid.reference}"
         )

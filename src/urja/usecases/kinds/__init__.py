@@ -86,6 +86,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     money.RefundCredit,
     meters.RecordCommissioning,
     money.RecordDuesPaid,
+    money.RecordSubsidyPayment,
     connections.RecordLetter,
     meters.RemoveMeter,
     connections.ReopenServicePoint,

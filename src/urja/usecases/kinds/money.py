@@ -128,3 +128,18 @@ class RefundCredit(Operation, kw_only=True):
     payout_reference: str
     """What proves the payout, such as the UTR of the transfer."""
     reason: str
+
+
+class RecordSubsidyPayment(Operation, kw_only=True):
+    """Record what a government or another body has paid of its subsidy claims, as the bank says."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("record the opposite amount under the same reference")
+
+    body: str
+    """Who paid, as the claim names it."""
+    subsidy_paid_minor: int
+    """In minor units; below zero it takes back what was recorded wrongly under the same reference."""
+    paid_on: date
+    payment_reference: str
+    """The bank's, such as the UTR; it stands for one payment of the body."""

@@ -773,6 +773,23 @@ class SubsidyClaimSum(Shown, frozen=True, kw_only=True):
     """By this claim."""
     through_minor: int
     """By this claim and all earlier ones."""
+    paid_minor: int
+    """What is recorded as paid to date, whatever the claim."""
+    outstanding_minor: int
+    """Of this claim and all earlier ones; below zero where more was paid, as for later ones."""
+
+
+class SubsidyPayment(Shown, frozen=True, kw_only=True):
+    """A payment of subsidy claims as it was recorded."""
+
+    operation_id: int
+    body: str
+    currency: str
+    amount_minor: int
+    """Below zero it takes back what was recorded wrongly under its reference."""
+    paid_on: date
+    reference: str
+    """The bank's."""
 
 
 class SubsidyClaimRow(Shown, frozen=True, kw_only=True):
@@ -804,6 +821,8 @@ class SubsidyClaim(Shown, frozen=True, kw_only=True):
     is_final: bool
     sums: list[SubsidyClaimSum]
     rows: list[SubsidyClaimRow]
+    payments: list[SubsidyPayment]
+    """All payments that are recorded, the newest day first."""
 
 
 class ServicePointTotals(Shown, frozen=True, kw_only=True):

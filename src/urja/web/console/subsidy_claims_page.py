@@ -28,6 +28,16 @@ class SumView:
     body: str
     net: str
     through: str
+    paid: str
+    outstanding: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    body: str
+    paid_on: str
+    amount: str
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class ClaimPage:
     is_final: bool
     sums: list[SumView]
     rows: list[RowView]
+    payments: list[PaymentView]
 
 
 def claim_page(month: date, now: datetime) -> ClaimPage:
@@ -59,6 +70,8 @@ def claim_page(month: date, now: datetime) -> ClaimPage:
                 ledger_words.title(one.body),
                 formats.money(one.net_minor, one.currency),
                 formats.money(one.through_minor, one.currency),
+                formats.money(one.paid_minor, one.currency),
+                formats.money(one.outstanding_minor, one.currency),
             )
             for one in found.sums
         ],
@@ -77,5 +90,14 @@ def claim_page(month: date, now: datetime) -> ClaimPage:
                 else "",
             )
             for row in found.rows
+        ],
+        payments=[
+            PaymentView(
+                ledger_words.title(one.body),
+                formats.day(one.paid_on),
+                formats.money(one.amount_minor, one.currency),
+                one.reference,
+            )
+            for one in found.payments
         ],
     )

@@ -19,7 +19,8 @@ def claim(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Show the claim of a month."""
     now = business_now()
     page = pages.claim_page(month_of(request.GET.get("month", ""), now), now)
-    return render_page(request, caller, "console/subsidy_claim.html", {"page": page})
+    context = {"page": page, "may_record": caller.area("write:record_subsidy_payment") is not None}
+    return render_page(request, caller, "console/subsidy_claim.html", context)
 
 
 @require_safe

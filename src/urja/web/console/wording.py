@@ -277,6 +277,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "write_off": _("Write off a debt"),
     "decide_review": _("Decide the review of a charge"),
     "refund_credit": _("Record a refund"),
+    "record_subsidy_payment": _("Record a payment of a subsidy claim"),
     "open_drawer": _("Open a cash drawer"),
     "take_receipt": _("Take a payment"),
     "cancel_receipt": _("Cancel a receipt"),

@@ -159,6 +159,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:decide_review": _roles("revenue_officer"),
     "write:write_off": _roles("revenue_officer"),
     "write:refund_credit": _roles("revenue_officer"),
+    "write:record_subsidy_payment": _roles("revenue_officer"),
     "write:open_drawer": _roles("clerk cashier"),
     "write:take_receipt": _roles("clerk cashier"),
     "write:cancel_receipt": _roles("clerk cashier"),

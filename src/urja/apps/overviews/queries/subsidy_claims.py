@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from urja.apps.billing import subsidy_payments
+from urja.apps.billing.subsidy_payments import SubsidyPayment
 from urja.apps.overviews.queries.receivables import CLAIMED, FINAL_ON, RECEIVABLE, parameters
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
 from urja.base.untyped_values import JsonObject, SqlRow
@@ -54,6 +56,10 @@ class BodySum:
     """By this claim."""
     through_minor: int
     """By this claim and all earlier ones."""
+    paid_minor: int
+    """What is recorded as paid to date, whatever the claim."""
+    outstanding_minor: int
+    """Of this claim and all earlier ones; below zero where more was paid, as for later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class SubsidyClaim:
     is_final: bool
     rows: tuple[ClaimRow, ...]
     sums: tuple[BodySum, ...]
+    payments: tuple[SubsidyPayment, ...]
+    """All that are recorded, the newest day first."""
 
 
 _OWED: Final = f"""
@@ -83,6 +91,10 @@ def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
     through: Counter[tuple[str, str]] = Counter()
     claimed: Counter[tuple[str, str]] = Counter()
     own = []
+    recorded = subsidy_payments.payments()
+    paid: Counter[tuple[str, str]] = Counter()
+    for payment in recorded:
+        paid[payment.body, payment.currency] += payment.amount_minor
     for of, code, currency, commodity, periods_from, consumers, use, given, taken_back in _reaching_back(
         month, zone
     ):
@@ -119,10 +131,11 @@ def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
             )
         ),
         tuple(
-            BodySum(*key, claimed[key], minor)
-            for key, minor in sorted(through.items())
-            if minor or claimed[key]
+            BodySum(*key, claimed[key], through[key], paid[key], through[key] - paid[key])
+            for key in sorted(through.keys() | paid.keys())
+            if through[key] or claimed[key] or paid[key]
         ),
+        tuple(recorded),
     )
 
 
@@ -195,5 +208,16 @@ def to_json(found: SubsidyClaim) -> JsonObject:
         "rows": [
             asdict(row) | {"periods_from": f"{row.periods_from:%Y-%m}", "net_minor": row.net_minor}
             for row in found.rows
+        ],
+        "payments": [
+            {
+                "operation_id": one.operation_id,
+                "body": one.body,
+                "currency": one.currency,
+                "amount_minor": one.amount_minor,
+                "paid_on": one.paid_on.isoformat(),
+                "reference": one.reference,
+            }
+            for one in found.payments
         ],
     }

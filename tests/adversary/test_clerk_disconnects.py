@@ -44,7 +44,7 @@ def test_no_other_word_is_a_reason(house, reason):
 def test_no_order_darkens_a_night_or_a_sunday(house, reason):
     house.now = house.at(6, 16, 1)  # Saturday, when the window has closed
     order(house, reason)
-    house.until(house.at(8, 9, 50), step=HOUR)
+    house.until(house.at(8, 9, 50), step=3 * HOUR)
     assert house.commands() == []
 
 
@@ -64,7 +64,7 @@ def test_a_false_letter_disconnects_no_account_in_credit(house):
 def test_a_false_letter_of_another_spell_serves_nothing(house):
     """Dated to before the credit ran out: it would be old enough, and is about nothing."""
     post_letter(house, posted_at=house.at(1, 1))
-    house.until(house.at(6, 8), step=HOUR)
+    house.until(house.at(6, 8), step=6 * HOUR)
     house.now = house.at(6, 9)
     house.use(60_000)
     house.go()

@@ -489,7 +489,8 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(town_of_five):
     assert ordered[-1] <= place.at(1, 10, 4)
     rest = [house for house in range(5) if not place.commands(house)]
     assert {place.standing(house).reason.rule for house in rest} == {"cut.most_per_transformer"}
-    place.until(place.at(2, 9, 59), step=HOUR)
+    place.until(place.at(2, 9, 6), step=HOUR)
+    place.now = place.at(2, 9, 58)
     place.until(place.at(2, 10, 6), step=MINUTE)
     assert Switching.objects.filter(account_id__in=[place.houses[h].account_id for h in rest]).count() == 2
 
@@ -585,13 +586,13 @@ def test_only_delivered_notices_count(house):
     house.now = house.at(1, 9)
     house.use(60_000)
     house.go()
-    house.until(house.at(3, 17), step=HOUR)
+    house.until(house.at(3, 17), step=2 * HOUR)
     assert house.commands() == []
     assert house.where() == ("warned", "undelivered")
     # Asked for again and again, so that a lost message delays a cut and does not prevent it.
     assert house.notices().count("zero") > 5
     house.deliver()
-    house.until(house.at(4, 9), step=HOUR)
+    house.until(house.at(4, 9), step=2 * HOUR)
     house.until(house.at(4, 10, 20))
     assert house.commands() == [("disconnect", "queued")]
 

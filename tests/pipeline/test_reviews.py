@@ -194,14 +194,14 @@ def test_and_when_its_time_is_over(reviewed):
 
 
 def test_no_supply_is_disconnected_while_a_review_runs(reviewed):
-    on(reviewed, reviewed.at(8, 17), step=2 * HOUR)
+    on(reviewed, reviewed.at(8, 17), step=3 * HOUR)
     assert reviewed.where() == ("suspended", "review")
     assert reviewed.commands() == []
     assert "being reviewed" in reviewed.standing().sentence(reviewed.now, "en")
     assert "जाँच" in reviewed.standing().sentence(reviewed.now, "hi")
     assert supply_laws(reviewed) == set()
     decided(reviewed, "confirmed")
-    on(reviewed, reviewed.at(9, 15))
+    on(reviewed, reviewed.at(9, 15), step=3 * HOUR)
     assert reviewed.commands() == [("disconnect", "queued")]
     assert supply_laws(reviewed) == set()
     assert book_laws(reviewed) == set()

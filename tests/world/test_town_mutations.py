@@ -33,7 +33,7 @@ MANIPULATIONS = [
 OUT_OF_REACH = Manipulation(HOUR / 4, 3, Silence(FOR_EVER_S))
 """The account of this meter is never disconnected."""
 
-AFTERNOON, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 24.5, 30.5))
+AFTERNOON, EVENING, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 13, 24.5, 30.5))
 
 
 def town() -> Town:
@@ -220,33 +220,28 @@ WRONGS = {
             ("switch_is_last_command", "is on; its last confirmed command is disconnect"),
         ),
     ),
-    "marks and notices": Wrong(
-        (without("_never_cut", "_conversion", "_notices"),),
+    "marks and notices, and no reconnection": Wrong(
+        (without("_never_cut", "_conversion", "_notices"), never_restores),
         (
             ("cut_of_no_protected_consumer", "which is marked medical"),
             ("cut_of_no_protected_consumer", "of its conversion"),
             ("cut_after_notices", "notices were served by"),
-        ),
-    ),
-    "no reconnection": Wrong(
-        (never_restores,),
-        (
             ("paid_is_reconnected", "no reconnection was ordered"),
             ("reachable_is_reconnected", "could be reached"),
         ),
     ),
     "nothing is sent": Wrong((nothing_is_sent,), (("reachable_obeys", r"\(disconnect\)"),)),
-    "at all hours, and no report": Wrong(
-        (all_hours_are_open, missing_reports_are_no_matter),
-        (("cut_in_its_hours", "in protected hours"), (FLAGS, MISSED.format("not_communicating"))),
-        until=MORNING,
-        manipulations=(*MANIPULATIONS[:-1], OUT_OF_REACH),
+    "at all hours": Wrong(
+        (all_hours_are_open,), (("cut_in_its_hours", "in protected hours"),), until=EVENING
     ),
-    "no disconnection": Wrong(
-        (never_cuts,),
-        (("due_is_cut", "was to be disconnected between"),),
+    "no disconnection, and no report": Wrong(
+        (never_cuts, missing_reports_are_no_matter),
+        (
+            ("due_is_cut", "was to be disconnected between"),
+            (FLAGS, MISSED.format("not_communicating")),
+        ),
         until=NEXT_AFTERNOON,
-        manipulations=tuple(MANIPULATIONS[:-1]),
+        manipulations=(*MANIPULATIONS[:-1], OUT_OF_REACH),
     ),
 }
 

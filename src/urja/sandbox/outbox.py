@@ -126,6 +126,8 @@ class Outbox:
     async def run_once(self) -> int:
         """Send due events one after the other until none is due; return the number of attempts."""
         attempts = 0
+        if not self._due():
+            return attempts
         async with self._client() as client:
             while events := self._due():
                 for event in events:

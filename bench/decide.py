@@ -119,7 +119,7 @@ def store_half_hours(connection: psycopg.Connection) -> None:
         staging.store_blocks(cursor, rows, zone="Asia/Kolkata", now=NOW)
 
 
-def load_rules(*, zones: bool) -> None:
+def load_rules(*, zones: bool = False) -> None:
     """Load a tariff of the demonstration, and a policy under which no account here is out of credit."""
     from urja.apps.rulebook.operations import load_tariff
     from urja.apps.rulebook.queries.tariffs import bundled_tariffs

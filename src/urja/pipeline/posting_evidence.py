@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +14,10 @@ from urja.stream.records import RegisterKind, Source
 
 type Point = tuple[int, int, datetime]
 """Service point id, device id, instant."""
+
+_KINDS: Final = {one.value: one.name.lower() for one in RegisterKind}
+_STATUSES: Final = {one.value: one.name.lower() for one in Status}
+_SOURCES: Final = {one.value: one.name.lower() for one in Source}
 
 
 def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, object]]:
@@ -38,9 +43,9 @@ def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, object]]:
             (service_point_id, device_id, instant): {
                 "read_at": read_at,
                 "register_wh": register_wh,
-                "kind": RegisterKind(kind).name.lower(),
-                "status": Status(status).name.lower(),
-                "source": Source(source).name.lower(),
+                "kind": _KINDS[kind],
+                "status": _STATUSES[status],
+                "source": _SOURCES[source],
                 "version": version,
                 "correlation": correlation,
                 "device_id": device_id,

@@ -31,6 +31,7 @@ from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import (
+    SHARED_IN_PERIOD,
     Calculation,
     RatedLine,
     RatedPeriod,
@@ -80,9 +81,8 @@ class Evidence:
         stored = {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
         if earlier is None:
             return stored
-        plain = plain_json(stored)
-        assert isinstance(plain, dict)
-        return without_shared(plain, *earlier)
+        shared = {name: plain_json(stored[name]) for name in SHARED_IN_PERIOD if name in stored}
+        return without_shared(stored | shared, *earlier)
 
     @classmethod
     def from_json(cls, stored: JsonObject) -> "Evidence":

@@ -318,13 +318,9 @@ def calculations(entries: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Js
     """Return the calculations as entries have them, by account and sequence number."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.account_id, e.seq, e.inputs->'calculation' FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[]) "
-            "AS g (bucket, account_id, seq) JOIN books.entry e USING (bucket, account_id, seq)",
-            [
-                [bucket_of(account_id) for account_id, _ in entries],
-                [account_id for account_id, _ in entries],
-                [seq for _, seq in entries],
-            ],
+            "SELECT e.account_id, e.seq, e.inputs->'calculation' FROM unnest(%s::bigint[], %s::bigint[]) "
+            "AS g (account_id, seq) JOIN books.entry e USING (account_id, seq)",
+            [[account_id for account_id, _ in entries], [seq for _, seq in entries]],
         )
         return {(account_id, seq): parse_json(stored) for account_id, seq, stored in cursor.fetchall()}
 

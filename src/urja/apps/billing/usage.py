@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -49,6 +50,7 @@ from urja.core.rating.tariff import MONEY
 _NEVER = Period(date.min, date.max)
 
 
+@cache
 def zone() -> ZoneInfo:
     """Return the utility's time zone, in which its days and billing periods begin."""
     return ZoneInfo(settings.URJA_TIMEZONE)
@@ -59,13 +61,17 @@ def days_of(agreement: Agreement) -> Period:
 
     They begin when its supply comes into service or its fixed charges begin (`Agreement.charged_from`).
     """
-    if agreement.charged_from is None:
+    begins = agreement.charged_from
+    if begins is None:
         first = local_day(agreement.valid_from, zone())
         return Period(first, first)
-    first = local_day(agreement.charged_from, zone())
-    if agreement.valid_to is None:
-        return Period(first, _NEVER.end)
-    return Period(first, last_day(agreement.valid_to) + ONE_DAY)
+    return _days_between(begins, agreement.valid_to)
+
+
+@lru_cache(maxsize=4096)
+def _days_between(begins: datetime, ends: datetime | None) -> Period:
+    first = local_day(begins, zone())
+    return Period(first, _NEVER.end if ends is None else last_day(ends) + ONE_DAY)
 
 
 def last_day(end: datetime) -> date:

@@ -11,6 +11,7 @@ from urja.core.rating.account_groups import RatedAccounts, RatingInputs, rate_ac
 from urja.core.rating.bills import first_shared_day, price_change_days
 from urja.core.rating.calculations import (
     RATING_RULES,
+    SHARED_IN_PERIOD,
     Calculation,
     NamedTerms,
     UnknownRulesError,
@@ -48,6 +49,7 @@ from urja.core.table_reader import Fault
 __all__ = [
     "RATING_RULES",
     "ROUNDING",
+    "SHARED_IN_PERIOD",
     "BankRow",
     "Calculation",
     "ChargeLine",

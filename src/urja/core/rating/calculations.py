@@ -29,7 +29,7 @@ from urja.core.rating.tariff import Tariff
 RATING_RULES: Final = "rating 1"
 """Version of the arithmetic in `engine`. Other arithmetic is another version, and the function of this one stays."""
 
-_SHARED: Final = ("rules", "billed", "by_day_from", "terms", "opening")
+SHARED_IN_PERIOD: Final = ("rules", "billed", "by_day_from", "terms", "opening")
 """What the calculations of one period have in common until its terms, its days or its first read change."""
 
 
@@ -154,16 +154,18 @@ class Calculation:
 
 def without_shared(stored: dict[str, Any], earlier_seq: int, earlier: Mapping[str, Any]) -> dict[str, Any]:
     """Return a calculation as JSON that names an earlier one in place of what both have; whole where something differs."""
-    if any(stored.get(name) != earlier.get(name) for name in _SHARED):
+    if any(stored.get(name) != earlier.get(name) for name in SHARED_IN_PERIOD):
         return stored
-    return {"like": earlier_seq} | {name: value for name, value in stored.items() if name not in _SHARED}
+    return {"like": earlier_seq} | {
+        name: value for name, value in stored.items() if name not in SHARED_IN_PERIOD
+    }
 
 
 def with_shared(stored: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
     """Return a calculation as JSON with what it shares with the one that it names. Raises ValueError for one that names a third."""
     if "like" in earlier:
         raise ValueError(f"it is like one that is like that of entry {earlier['like']}")
-    return {name: value for name, value in earlier.items() if name in _SHARED} | dict(stored)
+    return {name: value for name, value in earlier.items() if name in SHARED_IN_PERIOD} | dict(stored)
 
 
 def _loads_of(stored: Mapping[str, int]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 from urja.core.rating.priced_quantities import BILLED
@@ -492,7 +493,8 @@ class ChargeLine:
         return mine == others
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: what follows from its lines is calculated once.
+@dataclass(frozen=True)
 class Tariff:
     """One version of a tariff, in force from a local day until the next version with its code."""
 
@@ -532,12 +534,12 @@ class Tariff:
         """What an agreement's terms must state besides the sanctioned load in kW, in words."""
         return frozenset(fact for line in self.lines for fact in _facts_of(line))
 
-    @property
+    @cached_property
     def loads(self) -> frozenset[tuple[LoadBasis, bool]]:
         """The loads that its lines go by besides the sanctioned one in kW, and whether each is in kVA."""
         return frozenset(load for line in self.lines for load in _loads_of(line))
 
-    @property
+    @cached_property
     def determinants(self) -> frozenset[str]:
         """Names of the determinants that its lines need besides the billed quantity."""
         needed: set[str] = set()
@@ -561,7 +563,7 @@ class Tariff:
             }
         return frozenset(needed)
 
-    @property
+    @cached_property
     def commons(self) -> frozenset[tuple[str, str]]:
         """The common quantities that its lines price, each with how it is shared."""
         return frozenset(

@@ -242,7 +242,7 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
             "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s), "
             "coalesce((inputs->>'at_close')::bigint, 0), coalesce((inputs->>'clawed_back')::bigint, 0) "
-            "FROM books.entry WHERE posted_at < %s ORDER BY bucket, account_id, seq",
+            "FROM books.entry WHERE posted_at < %s ORDER BY account_id, seq",
             [list(INTERNAL_CREDITS), end],
         )
         for account_id, rows in groupby(cursor, key=lambda row: row[0]):

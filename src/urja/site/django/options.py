@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.settings import MailSettings
+from urja.site.django import list_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def setup(options: DjangoOptions) -> None:
     global _current  # noqa: PLW0603 - Django reads its settings from a module, once a process
     _current = options
     os.environ["DJANGO_SETTINGS_MODULE"] = "urja.site.django.settings"
+    list_parameters.register()
     import django
 
     django.setup()

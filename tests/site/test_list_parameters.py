@@ -1,0 +1,25 @@
+"""Lists as parameters of statements come to the database as they are."""
+
+from datetime import date
+
+import pytest
+
+LISTS = [
+    ("bigint[]", [1, -2, 2**62]),
+    ("numeric[]", [2**80, 0]),
+    ("bigint[]", [7, None, 8]),
+    ("bigint[]", []),
+    ("bigint[]", [[1, 2], [3, 4]]),
+    ("boolean[]", [True, False]),
+    ("date[]", [date(2026, 3, 2)]),
+    ("text[]", ["a,b", "{}", '"', "NULL", ""]),
+]
+
+
+@pytest.mark.parametrize(("kind", "values"), LISTS)
+def test_a_list_is_stored_as_it_is(database, kind, values):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT %s::{kind}", [values])
+        assert cursor.fetchone()[0] == values

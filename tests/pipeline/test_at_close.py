@@ -210,9 +210,9 @@ def test_a_ratchet_names_the_row_of_the_earlier_period(works, monkeypatch):
 
     assert (last(), broken(works)) == ((), set())
     for change in (
-        "books_entry SET inputs = jsonb_set(inputs, '{calculation,past,0,3}', '5999') WHERE inputs->'calculation' ? 'past'",
+        "books_entry SET inputs = jsonb_set(inputs::jsonb, '{calculation,past,0,3}', '5999') WHERE inputs->'calculation'->'past' IS NOT NULL",
         "determinants_row SET rules = replace(rules, 'demo-tod', 'other-tod') WHERE period = '2026-02-04'",
-        "books_entry SET inputs = inputs #- '{calculation,past,2}' WHERE inputs->'calculation' ? 'past'",
+        "books_entry SET inputs = inputs::jsonb #- '{calculation,past,2}' WHERE inputs->'calculation'->'past' IS NOT NULL",
     ):
         works.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
         works.connection.execute("ALTER TABLE determinants_row DISABLE TRIGGER USER")

@@ -38,7 +38,7 @@ def falsify(town, change, line="energy", day=3):  # noqa: F811
     """Change the inputs of one entry in place; the chain of hashes sees that too."""
     town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
     town.connection.execute(
-        f"UPDATE books_entry SET inputs = {change} WHERE line = %s AND service_date = %s",
+        f"UPDATE books_entry SET inputs = {change.replace('inputs', 'inputs::jsonb')} WHERE line = %s AND service_date = %s",
         [line, date(2026, 3, day)],
     )
     town.connection.commit()
@@ -82,7 +82,7 @@ def test_a_posting_with_other_terms_has_a_whole_calculation(town):  # noqa: F811
     stored = [
         inputs["calculation"]
         for (inputs,) in town.connection.execute(
-            "SELECT inputs FROM books_entry WHERE inputs ? 'calculation' ORDER BY seq"
+            "SELECT inputs FROM books_entry WHERE inputs->'calculation' IS NOT NULL ORDER BY seq"
         )
     ]
     assert ["terms" in one for one in stored] == [True, False, True, False]

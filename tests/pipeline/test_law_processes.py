@@ -35,7 +35,7 @@ def test_any_number_of_processes_makes_one_report_of_one_state(town, report, mon
     def falsified_meanwhile(examiner, number):
         monkeypatch.setattr(verify._Examiner, "answer", real)
         town.connection.execute(
-            "UPDATE books_entry SET inputs = inputs || '{\"energy_wh\": 1}' WHERE seq = 2"
+            "UPDATE books_entry SET inputs = inputs::jsonb || '{\"energy_wh\": 1}' WHERE seq = 2"
         )
         town.connection.commit()
         return real(examiner, number)

@@ -62,7 +62,7 @@ def test_a_broken_law_is_told_and_proves_nothing(town, asked, tmp_path):  # noqa
     town.run(0)
     new_sealer(tmp_path).run_once(town.midnight(1) + timedelta(minutes=10))
     town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
-    town.connection.execute("UPDATE books_entry SET inputs = inputs || '{\"energy_wh\": 1}'")
+    town.connection.execute("UPDATE books_entry SET inputs = inputs::jsonb || '{\"energy_wh\": 1}'")
     report = prover.run_once(town.midnight(1) + HOURS)
     assert re.fullmatch(r"2026-03-03: BROKEN chains of \d+ laws: run urja verify", report.detail)
     assert report.ill

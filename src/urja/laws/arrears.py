@@ -69,7 +69,7 @@ ORDER BY c.account_id, c.posted_seq
 
 _FINALS: Final = f"""
 SELECT e.account_id, e.seq, e.posted_at, e.balance_after_minor - e.amount_minor FROM books_entry e
-WHERE e.line = 'arrears' AND e.inputs ? 'final' AND NOT {_LEARNT.format(of="e", at="e.posted_at")}
+WHERE e.line = 'arrears' AND e.inputs->'final' IS NOT NULL AND NOT {_LEARNT.format(of="e", at="e.posted_at")}
 ORDER BY e.account_id, e.seq
 """  # noqa: S608 - a constant of this module
 
@@ -253,7 +253,7 @@ def _loose(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
         "SELECT e.account_id, e.seq FROM books_entry e LEFT JOIN billing_instalment i "
         "ON i.account_id = e.account_id AND i.seq = e.seq AND i.plan_id = (e.inputs->>'plan')::bigint "
-        "WHERE e.line = 'arrears' AND e.inputs ? 'plan' AND i.id IS NULL ORDER BY 1, 2"
+        "WHERE e.line = 'arrears' AND e.inputs->'plan' IS NOT NULL AND i.id IS NULL ORDER BY 1, 2"
     )
     for account, seq in rows:
         yield f"entry {seq} of account {account} is an instalment that no plan knows"

@@ -31,7 +31,7 @@ from urja.laws.common_areas import unlike_their_days
 from urja.laws.connections import Connection
 from urja.quantities.catalogue import BILLED_REGISTERS, BY_ID
 
-_NEW: Final = "origin = 'engine' AND NOT inputs ? 'rows'"
+_NEW: Final = "origin = 'engine' AND inputs->'rows' IS NULL"
 """Entries of 0.1 have their whole arithmetic: the law `arithmetic` sums it."""
 _SINCE: LiteralString = f"""
 SELECT DISTINCT agreement_id, period_start FROM books_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND {_NEW}
@@ -44,13 +44,13 @@ SELECT * FROM (
     FROM books_entry e WHERE e.bucket = %(bucket)s AND e.origin = 'engine'
         AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
     WINDOW w AS (PARTITION BY e.agreement_id, e.period_start, e.line ORDER BY e.seq)
-) charge WHERE batch > %(proven)s AND NOT inputs ? 'rows' ORDER BY account_id, seq
+) charge WHERE batch > %(proven)s AND inputs->'rows' IS NULL ORDER BY account_id, seq
 """
 _WHOLE: LiteralString = """
 SELECT e.account_id, e.seq, e.agreement_id, e.period_start, e.inputs -> 'calculation'
 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[]) AS w (account_id, seq, agreement_id, period_start)
 JOIN books_entry e USING (account_id, seq, agreement_id, period_start)
-WHERE e.bucket = %s AND e.origin = 'engine' AND e.inputs ? 'calculation'
+WHERE e.bucket = %s AND e.origin = 'engine' AND e.inputs->'calculation' IS NOT NULL
 """
 _DETERMINANTS: LiteralString = """
 SELECT r.agreement_id, r.period, r.as_of, r.version, r.sha256, s.quantities, r.values

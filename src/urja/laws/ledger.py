@@ -76,8 +76,8 @@ def arithmetic(connection: Connection, bucket: int, proven: int) -> Iterator[str
     rows = connection.execute(
         "SELECT account_id, seq, amount_minor, total FROM books_entry CROSS JOIN LATERAL ("
         "  SELECT coalesce(sum((row->>'amount_minor')::bigint), 0) AS total "
-        "  FROM jsonb_array_elements(inputs->'rows') AS row) rows "
-        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND inputs ? 'rows' AND total <> amount_minor ORDER BY account_id, seq",
+        "  FROM json_array_elements(inputs->'rows') AS row) rows "
+        "WHERE bucket = %s AND batch > %s AND origin = 'engine' AND inputs->'rows' IS NOT NULL AND total <> amount_minor ORDER BY account_id, seq",
         [bucket, proven],
     )
     for account_id, seq, amount, total in rows:

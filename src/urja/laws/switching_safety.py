@@ -84,7 +84,7 @@ SELECT greatest(coalesce(sum((e.inputs->>'at_close')::bigint) FILTER (WHERE e.po
     greatest(coalesce(sum((e.inputs->>'at_close')::bigint) FILTER (WHERE e.service_date <= %(day)s), 0), 0)
         + coalesce(sum((e.inputs->>'clawed_back')::bigint) FILTER (WHERE e.service_date = %(day)s
             OR (e.posted_at AT TIME ZONE %(zone)s)::date = %(day)s), 0) AS by_evening_minor
-FROM books_entry e WHERE e.account_id = %(account)s AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back')
+FROM books_entry e WHERE e.account_id = %(account)s AND (e.inputs->'at_close' IS NOT NULL OR e.inputs->'clawed_back' IS NOT NULL)
     AND e.posted_at > %(issued)s::timestamptz - make_interval(days => %(days)s)
 """
 

@@ -337,13 +337,13 @@ def _whole_calculations(
     members: Sequence[Agreement], posted: Mapping[int, Mapping[str, queries.LinePosted]]
 ) -> dict[int, tuple[int, JsonObject]]:
     """Return the last calculation of each agreement's period that names no earlier one, with its entry's number."""
-    seqs = {
-        agreement_id: max((line.whole_seq for line in lines.values() if line.whole_seq), default=0)
-        for agreement_id, lines in posted.items()
+    last = {
+        (a.account_id, max(line.seq for line in posted[a.id].values())): a.id
+        for a in members
+        if a.id in posted
     }
-    entries = {a.id: (a.account_id, seqs[a.id]) for a in members if seqs.get(a.id)}
-    found = queries.calculations(list(entries.values()))
-    return {agreement_id: (entry[1], found[entry]) for agreement_id, entry in entries.items()}
+    found = queries.whole_calculations(list(last))
+    return {last[entry]: calculation for entry, calculation in found.items()}
 
 
 def _readings_came(

@@ -166,7 +166,7 @@ NOT_COUNTED_SQL = """(
     SELECT jsonb_agg(jsonb_build_array(extract(epoch FROM e.posted_at), coalesce((e.inputs->>'at_close')::bigint, 0),
         coalesce((e.inputs->>'clawed_back')::bigint, 0)) ORDER BY e.seq)
     FROM books.entry e WHERE e.bucket = a.bucket AND e.account_id = a.id
-        AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back') AND e.posted_at > %(since)s
+        AND (e.inputs->'at_close' IS NOT NULL OR e.inputs->'clawed_back' IS NOT NULL) AND e.posted_at > %(since)s
         -- A provisional day is not counted as a whole.
         AND NOT (coalesce(d.provisional, false) AND e.service_date = d.closed_through)
 )"""
@@ -211,7 +211,7 @@ CROSS JOIN LATERAL (
     -- What settles at close is of the whole period, and not of its last day.
     SELECT -sum(amount_minor)::bigint - coalesce((
         SELECT sum((e.inputs->>'at_close')::bigint)::bigint FROM books.entry e
-        WHERE e.bucket = a.bucket AND e.account_id = a.id AND (e.inputs ? 'at_close' OR e.inputs ? 'clawed_back')
+        WHERE e.bucket = a.bucket AND e.account_id = a.id AND (e.inputs->'at_close' IS NOT NULL OR e.inputs->'clawed_back' IS NOT NULL)
             AND e.service_date > max(recent.service_date) - %(days)s::int AND e.service_date <= max(recent.service_date)
     ), 0) AS minor, count(DISTINCT service_date) AS days FROM recent
     WHERE service_date > (SELECT max(service_date) FROM recent) - %(days)s::int

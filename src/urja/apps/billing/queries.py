@@ -293,8 +293,6 @@ class LinePosted(NamedTuple):
     charged_minor: int
     seq: int
     """Sequence number of the last entry."""
-    whole_seq: int | None
-    """Of the last entry with a calculation that names no earlier one."""
     through: date
     """The latest day that an entry is of."""
 
@@ -303,8 +301,8 @@ def posted_lines(agreement_ids: Sequence[int], period_start: date) -> dict[int, 
     """Return what the engine has posted for a period, by agreement and line."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT agreement_id, line, -sum(amount_minor), max(seq), max(seq) FILTER (WHERE inputs->'calculation' ? 'terms'), "
-            "max(service_date) FROM books.entry WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
+            "SELECT agreement_id, line, -sum(amount_minor), max(seq), max(service_date) FROM books.entry "
+            "WHERE origin = 'engine' AND agreement_id = ANY(%s) AND period_start = %s "
             "GROUP BY agreement_id, line ORDER BY max(seq)",
             [list(agreement_ids), period_start],
         )
@@ -314,15 +312,28 @@ def posted_lines(agreement_ids: Sequence[int], period_start: date) -> dict[int, 
     return posted
 
 
-def calculations(entries: Sequence[tuple[int, int]]) -> dict[tuple[int, int], JsonObject]:
-    """Return the calculations as entries have them, by account and sequence number."""
+_WHOLE: Final = """
+SELECT last.account_id, last.seq, whole.seq, whole.inputs->'calculation' FROM unnest(%s::bigint[], %s::bigint[]) AS g (account_id, seq)
+JOIN books.entry last USING (account_id, seq)
+JOIN books.entry named ON named.account_id = last.account_id
+    AND named.seq = last.seq - coalesce((last.inputs->>'calculated_with')::bigint, 0)
+JOIN books.entry whole ON whole.account_id = last.account_id
+    AND whole.seq = coalesce((named.inputs->'calculation'->>'like')::bigint, named.seq)
+WHERE whole.inputs->'calculation' IS NOT NULL
+"""
+
+
+def whole_calculations(entries: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, JsonObject]]:
+    """Return the calculation behind each entry that names no earlier one, with the number of the entry that has it.
+
+    Entries are given by account and sequence number. Those of 0.1 have none.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT e.account_id, e.seq, e.inputs->'calculation' FROM unnest(%s::bigint[], %s::bigint[]) "
-            "AS g (account_id, seq) JOIN books.entry e USING (account_id, seq)",
-            [[account_id for account_id, _ in entries], [seq for _, seq in entries]],
-        )
-        return {(account_id, seq): parse_json(stored) for account_id, seq, stored in cursor.fetchall()}
+        cursor.execute(_WHOLE, [[account_id for account_id, _ in entries], [seq for _, seq in entries]])
+        return {
+            (account_id, seq): (whole_seq, parse_json(stored))
+            for account_id, seq, whole_seq, stored in cursor.fetchall()
+        }
 
 
 def settled_at_close(agreement_id: int, period_start: date) -> dict[str, int]:
@@ -330,7 +341,7 @@ def settled_at_close(agreement_id: int, period_start: date) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT line, sum((inputs->>'at_close')::bigint) FROM books.entry WHERE origin = 'engine' "
-            "AND agreement_id = %s AND period_start = %s AND inputs ? 'at_close' GROUP BY line",
+            "AND agreement_id = %s AND period_start = %s AND inputs->'at_close' IS NOT NULL GROUP BY line",
             [agreement_id, period_start],
         )
         return {line: int(minor) for line, minor in cursor.fetchall()}

@@ -32,11 +32,16 @@ def canonical(value: object) -> bytes:
 
     A float is refused: it has no one spelling that two programs agree on.
     """
-    return _ENCODER.encode(plain_json(value)).encode()
+    return json_text(plain_json(value)).encode()
+
+
+def json_text(plain: object) -> str:
+    """Return plain JSON as text with sorted keys and no spaces."""
+    return _ENCODER.encode(plain)
 
 
 def plain_json(value: object) -> object:
-    """Return a value as it comes back from a jsonb column."""
+    """Return a value as it comes back from a column of JSON."""
     # Written and read again, because a day's close does this with the inputs of each entry: a walk in Python takes longer.
     return _DECODER.decode(_ENCODER.encode(value))
 
@@ -65,14 +70,14 @@ _DECODER: Final = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_flo
 
 
 def parse_json(value: Any) -> Any:
-    """Return a jsonb column as Python values: Django's cursors return text, psycopg's own parse it."""
+    """Return a column of JSON as Python values: Django returns jsonb as text, and json parsed as psycopg does."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 def entry_hash(previous: bytes, row: Mapping[str, object]) -> bytes:
     """Return the SHA-256 (32 bytes) over the previous entry's hash and the canonical columns of this entry."""
     # Its inputs are plain, as they are stored: only days and instants of its columns are not.
-    return hashlib.sha256(previous + _ENCODER.encode([row[name] for name in HASHED]).encode()).digest()
+    return hashlib.sha256(previous + json_text([row[name] for name in HASHED]).encode()).digest()
 
 
 def content_hash(content: Mapping[str, object]) -> bytes:

@@ -1,6 +1,5 @@
 """Posting of ledger entries, in batches onto the accounts of one bucket; each entry is chained to the one before."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -8,7 +7,7 @@ from datetime import date, datetime
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from urja.apps.books.chain import entry_hash, parse_json, plain_json
+from urja.apps.books.chain import entry_hash, json_text, parse_json, plain_json
 from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
 from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
@@ -233,7 +232,7 @@ def _insert(rows: list[JsonObject]) -> None:
         cursor.copy(f"COPY books_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
     ):
         for row in rows:
-            values = {**row, "inputs": json.dumps(row["inputs"], ensure_ascii=False)}
+            values = {**row, "inputs": json_text(row["inputs"])}
             copy.write_row([values[name] for name in _ENTRY_COLUMNS.split(", ")])
 
 

@@ -53,7 +53,7 @@ class AccountTime:
 _ENTRY: Final = (
     "e.seq, coalesce(e.service_date, e.accounting_month), e.line, coalesce(e.inputs->>'title', e.line), e.amount_minor, "
     "CASE WHEN e.origin = 'engine' THEN e.agreement_id END, e.period_start, coalesce(e.inputs->>'reference', ''), "
-    "e.inputs ? 'one_bill'"
+    "e.inputs->'one_bill' IS NOT NULL"
 )
 _CHARGES: Final = f"""
 SELECT e.agreement_id, e.period_start, {_ENTRY} FROM unnest(%s::bigint[], %s::date[]) AS p (agreement_id, period_start)

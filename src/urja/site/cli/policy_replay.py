@@ -240,7 +240,7 @@ def histories(connection: Connection, currency: str, begin: datetime, end: datet
         accounts = _accounts(connection, currency, end)
         cursor.execute(
             "SELECT account_id, posted_at, amount_minor, balance_after_minor, origin = 'credit', service_date, "
-            "origin = 'credit' AND inputs ? 'request' AND line <> ALL(%s), "
+            "origin = 'credit' AND inputs->'request' IS NOT NULL AND line <> ALL(%s), "
             "coalesce((inputs->>'at_close')::bigint, 0), coalesce((inputs->>'clawed_back')::bigint, 0) "
             "FROM books.entry WHERE posted_at < %s ORDER BY account_id, seq",
             [list(INTERNAL_CREDITS), end],

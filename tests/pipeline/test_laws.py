@@ -261,7 +261,9 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
 def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
     live(town)
     town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
-    town.connection.execute("UPDATE books_entry SET inputs = inputs::jsonb || '{\"energy_wh\": 1}' WHERE seq = 2")
+    town.connection.execute(
+        "UPDATE books_entry SET inputs = inputs::jsonb || '{\"energy_wh\": 1}' WHERE seq = 2"
+    )
     assert town.laws() == {**dict.fromkeys(town.laws(), True), "chains": False}
 
 

@@ -6,7 +6,7 @@ from urja.base.sql_beside import sql_beside
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0009_months")]
+    dependencies = [("books", "0010_whole_batches")]
 
     operations = [
         migrations.RunSQL(

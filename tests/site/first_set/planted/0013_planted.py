@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0010_whole_batches")]
+    dependencies = [("books", "0012_inputs_as_text")]
 
     operations = [
         migrations.AddField("account", "opened_by", models.CharField(max_length=40, default="first set")),

@@ -6,7 +6,7 @@ from urja.base.sql_beside import sql_beside
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0010_smaller_keys")]
+    dependencies = [("books", "0011_smaller_keys")]
 
     operations = [
         migrations.RunSQL(

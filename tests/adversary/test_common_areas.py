@@ -29,7 +29,7 @@ def favours_the_first(superuser):
     superuser.commit()
 
 
-def test_a_rewritten_shared_day_contradicts_signed_entries(database, society, tmp_path):  # noqa: F811
+def test_a_rewritten_shared_day_contradicts_signed_entries(society, tmp_path):  # noqa: F811
     """An entry names the hash of its days, and the signed log has the entry: as with any other row of determinants."""
     from urja.laws import signed_log
 
@@ -37,7 +37,7 @@ def test_a_rewritten_shared_day_contradicts_signed_entries(database, society, tm
     neem.day(0, 0)
     neem.day(1, 1000)
     sealer.run_once(neem.town.midnight(2) + timedelta(minutes=10))
-    with database.connect("urja_admin") as superuser:
+    with neem.database.connect("urja_admin") as superuser:
         favours_the_first(superuser)
         # Its own hash is right again, and its shares sum to its energy; neither its weights nor its charges agree.
         assert {"common_is_shared", "evidence"} <= broken(neem.town)
@@ -57,10 +57,10 @@ def test_a_rewritten_shared_day_contradicts_signed_entries(database, society, tm
 
 
 @pytest.mark.parametrize("role", ["urja_web", "urja_pipeline"])
-def test_no_role_changes_a_shared_day(database, society, role):  # noqa: F811
+def test_no_role_changes_a_shared_day(society, role):  # noqa: F811
     neem = society()
     neem.day(0, 0)
-    with database.connect(role) as thief:
+    with neem.database.connect(role) as thief:
         for statement in (
             "UPDATE determinants_common_day SET energy_wh = 1",
             "DELETE FROM determinants_common_day",

@@ -56,6 +56,17 @@ def test_terms_are_not_the_webs_to_write(thief, house):  # noqa: F811
     refused(thief, "UPDATE contracts_agreement_terms SET payment_mode = 'postpaid'")
 
 
+def test_deposits_that_are_due_are_not_the_webs_to_write(thief, house):  # noqa: F811
+    refused(
+        thief,
+        "INSERT INTO billing_deposit_demand (id, agreement_id, amount_minor, due_on, recorded_at, actor) "
+        "VALUES (1, %s, 5, now(), now(), 'x')",
+        (house.agreement_id,),
+    )
+    refused(thief, "UPDATE billing_deposit_demand SET ended_at = now()")
+    refused(thief, "DELETE FROM billing_deposit_demand")
+
+
 @pytest.mark.parametrize("kind", ["change_modes", "stop_mode_change"])
 def test_a_request_without_a_person_changes_nothing(thief, house, order, kind):  # noqa: F811
     from urja.apps.contracts.models import ModeChange

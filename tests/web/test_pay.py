@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -122,7 +122,7 @@ def test_amounts_are_of_the_utility_s_currency(governed, shop, browser, currency
 
 @pytest.fixture
 def by_bill(governed):
-    """The account is paid for by bills; 3,000 rupees more than it has were used."""
+    """The account is paid for by bills; 3,000 rupees more than it has were used. It has security deposits."""
     from urja.apps.books.posting import Draft, post_entries
     from urja.apps.contracts.models import AgreementTerms
 
@@ -130,6 +130,7 @@ def by_bill(governed):
         AgreementTerms.objects.filter(agreement__account_id=governed.account_id).update(
             payment_mode="postpaid"
         )
+    demanded(governed)
     used = Draft(
         account_id=governed.account_id,
         contra="revenue:energy",
@@ -151,10 +152,29 @@ def _balance_of(account_id):
     return fresh_balance(account_id, house.NOW).balance_minor
 
 
+def demanded(home):
+    """Three parts of a security deposit become due, and an older one is held."""
+    from urja.apps.billing.models import Deposit, DepositDemand
+
+    stamp = {"agreement_id": home.agreement_id, "recorded_at": town.START, "actor": "test"}
+    for month in (4, 5, 6):
+        DepositDemand.objects.create(
+            id=home.agreement_id + month, amount_minor=10_000, due_on=date(2026, month, 1), **stamp
+        )
+    Deposit.objects.create(id=home.agreement_id + 1, amount_minor=5_000, taken_at=town.START, **stamp)
+
+
 def test_who_pays_by_bill_is_told_of_the_bill_and_of_no_days(by_bill, shop, browser):
     person = browser(user_id=by_bill.owner_id)
     page = person.get("/")
     words = text_of(page)
+    assert (
+        "Security deposit A security deposit of ₹100.00 is due on 1 April 2026. ₹200.00 more of it is due by 1 June 2026, in "
+        "monthly parts. Pay it as you pay your bills: on that day it is added to what you owe. Your supply is not disconnected "
+        "for it. ₹50.00 is held as your security deposit."
+    ) in words
+    hindi = text_of(person.get("/", headers={"accept-language": "hi"}))
+    assert "सुरक्षा जमा ₹100.00 की सुरक्षा जमा 1 अप्रैल 2026 को देय है।" in hindi
     assert "You pay by bill. Used and not paid yet: ₹3,000.00." in words
     for word in ("Used up", "average use", "Recharge ", "The light is", "Nothing can be cut"):
         assert word not in words

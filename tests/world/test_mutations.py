@@ -211,6 +211,7 @@ ONLY_OF_THE_BOOKS = {
     "common_is_shared",
     "credits",
     "debits",
+    "deposits",
     "determinants",
     "energy",
     "evidence",

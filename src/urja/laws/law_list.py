@@ -16,6 +16,7 @@ from urja.laws import (
     common_areas as common_areas_law,
     counter as counter_law,
     database_catalogue,
+    deposits as deposits_law,
     determinants as determinants_law,
     evidence as evidence_law,
     final_settlements as settled_law,
@@ -198,6 +199,11 @@ def laws_of(question: Question) -> list[Law]:
                 "subsidy_payments",
                 "each recorded payment of a subsidy claim is its operation's",
                 subsidy_law.payments,
+            ),
+            _whole(
+                "deposits",
+                "each security deposit was charged once and given back once, and none is left at a prepaid supply",
+                deposits_law.examine,
             ),
             _whole(
                 "terms",

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.notices import operations as notices
+from urja.pipeline.deposits import charge_due
 from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 from urja.usecases.mode_change_figures import deposits_owed
@@ -49,7 +50,9 @@ ORDER BY turn.number, m.id LIMIT %(limit)s
 
 
 def run_once(now: datetime) -> Report:
-    """Give the notices of open orders, then convert what is due at `now` (UTC), a bounded number."""
+    """Give the notices of open orders, then convert what is due at `now` (UTC), a bounded number; then charge the security
+    deposits that are due.
+    """
     spared = orders.begin_to_spare(now)
     told = _tell(now)
     apart = Savepoints.of("mode_changes", "its conversion", now)
@@ -62,11 +65,13 @@ def run_once(now: datetime) -> Report:
     ]
     if len(due) < AT_ONCE:
         apart.remove_idle()
+    charged, held = charge_due(now)
     converted = sum(state == ModeChangeState.DONE for state in ended)
     if ended:
         log.info("payment modes changed", converted=converted, rows=len(ended))
     return Report(
-        spared + told + len(ended) + orders.end_finished(now), held=list(map(str, apart.known.values()))
+        spared + told + len(ended) + orders.end_finished(now) + charged,
+        held=[*map(str, apart.known.values()), *held],
     )
 
 

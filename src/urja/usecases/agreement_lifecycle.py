@@ -8,8 +8,8 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import DevicePeriod
 from urja.apps.billing import usage
 from urja.apps.billing.kinds import FinalWay
-from urja.apps.billing.models import Deposit, FinalSettlement
-from urja.apps.books.kinds import DEPOSIT, AccountKind
+from urja.apps.billing.models import FinalSettlement
+from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account
 from urja.apps.books.operations import open_account
 from urja.apps.contracts.models import Agreement, AgreementTerms
@@ -21,11 +21,10 @@ from urja.apps.network.models import ServicePoint
 from urja.apps.people.models import PHONE, Person
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
-from urja.usecases import side_effects
+from urja.usecases import deposits, side_effects
 from urja.usecases.agreements_in_force import configure_meter, net_faults
 from urja.usecases.instalments import end_plans
 from urja.usecases.kinds import agreements
-from urja.usecases.payment_modes import pay_arrears
 from urja.usecases.people import (
     identity_faults,
     language_faults,
@@ -224,14 +223,10 @@ def request_settlement(
     """Request the final settlement: the remaining balance is refunded or transferred once every day up to `at` is
     charged.
 
-    A security deposit pays the arrears first; its remainder is credited to the balance, and settled with it.
+    A security deposit pays the arrears first; its remainder is credited to the balance, and settled with it. One that is
+    not due yet is withdrawn.
     """
-    for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by("taken_at", "id"):
-        left = pay_arrears(execution, agreement.account_id, deposit.amount_minor)
-        execution.change(deposit, returned_at=execution.recorded_at)
-        if left:
-            key = f"{DEPOSIT}:{deposit.id}:{execution.id}"
-            side_effects.credit(execution, agreement.account_id, left, DEPOSIT, key)
+    deposits.settle(execution, agreement, arrears_first=True)
     FinalSettlement.objects.create(
         id=next_id(bucket_of(agreement.id)),
         agreement_id=agreement.id,

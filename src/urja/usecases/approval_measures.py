@@ -198,7 +198,7 @@ def _money(operation: UseCase, now: datetime) -> int:
             deposit = 0 if operation.deposit == "keep" else _deposits(operation.consumer_number)
             return operation.credit_minor + _billed(operation) + deposit
         case ConvertToPostpaid():
-            return operation.deposit_minor + _billed(operation)
+            return operation.deposit_minor + operation.deposit_due_minor + _billed(operation)
         case SignOffOpeningBalances():
             return operation.credit_minor + operation.deposit_minor + operation.dues_minor
         case AgreeInstalments() | EndInstalments():

@@ -30,6 +30,7 @@ from urja.base.sentences import Sentence, say
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Policy
+from urja.usecases import deposits
 from urja.usecases.instalments import AgreeInstalments
 from urja.usecases.kinds import mode_changes
 from urja.usecases.kinds.agreements import Bill
@@ -56,7 +57,6 @@ from urja.usecases.terms import commodity_faults, stated_terms, tariff_faults, z
 MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
 MAX_INSTALMENTS: Final = 120
-MAX_DEPOSIT_MINOR: Final = 10**12
 
 
 class ChangeModes(mode_changes.ChangeModes, UseCase):
@@ -83,8 +83,9 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
             )
         if self.first_due_on is not None and (not self.instalments or self.first_due_on < self.effective_on):
             yield say("give a first due date only with instalments, and not before the change")
-        if not 0 <= self.deposit_minor < MAX_DEPOSIT_MINOR:
-            yield say("a security deposit cannot be {deposit_minor}", deposit_minor=self.deposit_minor)
+        yield from deposits.demand_faults(
+            self.deposit_minor, self.deposit_instalments, self.deposit_due_on, self.effective_on
+        )
         if self.manner.payment_mode == PaymentMode.PREPAID:
             if self.deposit_minor:
                 yield say("a prepaid supply owes no security deposit: leave it out")
@@ -203,6 +204,10 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
                     "first_due_on": self._first_due_on().isoformat(),
                     "deposit": self.deposit,
                     "deposit_minor": self.deposit_minor,
+                    "deposit_due_on": deposits.first_due_on(
+                        self.deposit_due_on, self.effective_on
+                    ).isoformat(),
+                    "deposit_instalments": self.deposit_instalments,
                 },
             ),
             [row.row() for row in rows],
@@ -448,7 +453,14 @@ def _conversion(
     }
     if order.payment_mode == PaymentMode.PREPAID:
         return ConvertToPrepaid(**asked, deposit=order.arguments["deposit"])
-    return ConvertToPostpaid(**asked)
+    day = order.arguments.get("deposit_due_on")
+    demanded = {
+        "deposit_due_minor": figures.deposit_due_minor,
+        # An order from before deposits were charged has no day.
+        "deposit_due_on": day and date.fromisoformat(day),
+        "deposit_instalments": order.arguments.get("deposit_instalments", 1),
+    }
+    return ConvertToPostpaid(**asked, **(demanded if figures.deposit_due_minor else {}))
 
 
 def _bills(order: ModeChange, figures: Figures) -> tuple[Bill, ...]:

@@ -361,6 +361,7 @@ RECORDED_TABLES = (
     "contracts_agreement",
     "contracts_agreement_terms",
     "billing_deposit",
+    "billing_deposit_demand",
     "billing_arrear",
     "billing_instalment_plan",
     "billing_opening_balance",

@@ -19,6 +19,7 @@ from urja.usecases.counter import (
     ReturnCheque,
     TakeReceipt,
 )
+from urja.usecases.deposits import ChargeDeposit
 from urja.usecases.differences import CloseDifference, NoteDifference
 from urja.usecases.disconnections import (
     DisconnectPermanently,
@@ -88,6 +89,7 @@ __all__ = [
     "ChangeModes",
     "ChangePolicy",
     "ChangeRatio",
+    "ChargeDeposit",
     "ClaimTransfer",
     "ClearCheque",
     "CloseDifference",

@@ -11,10 +11,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit
 from urja.apps.billing.queries import is_charged_before
-from urja.apps.books.kinds import DEPOSIT, SET_APART
+from urja.apps.books.kinds import SET_APART
 from urja.apps.books.models import Account
 from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import PaymentMode
@@ -26,7 +25,7 @@ from urja.base.ids import bucket_of
 from urja.base.sentences import Sentence, say
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import local_day, midnight
-from urja.usecases import side_effects
+from urja.usecases import deposits, side_effects
 from urja.usecases.kinds import agreements
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.mode_change_figures import Figures, Manner, Target, summary
@@ -110,8 +109,10 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
             side_effects.credit(
                 execution, account.id, self.credit_minor, "opening-credit", f"opening-credit:{execution.id}"
             )
-        if self.deposit != "keep":
-            self._apply_deposits(execution, agreement)
+        # No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5)).
+        deposits.settle(
+            execution, agreement, arrears_first=self.deposit == "arrears", keep=self.deposit == "keep"
+        )
 
     def figures(self, agreement: Agreement) -> Figures:
         """Return what the conversion comes to now, for the report."""
@@ -151,20 +152,6 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
             "mode_change": summary([target]) | {"payment_mode": PaymentMode.PREPAID.value, "waits": True},
         }
 
-    def _apply_deposits(self, execution: Execution, agreement: Agreement) -> None:
-        """No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5))."""
-        for deposit in Deposit.objects.filter(agreement=agreement, returned_at=None).order_by(
-            "taken_at", "id"
-        ):
-            left = deposit.amount_minor
-            if self.deposit == "arrears":
-                left = pay_arrears(execution, agreement.account_id, left)
-            execution.change(deposit, returned_at=execution.recorded_at)
-            if left:
-                side_effects.credit(
-                    execution, agreement.account_id, left, DEPOSIT, f"{DEPOSIT}:{deposit.id}:{execution.id}"
-                )
-
 
 class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
     def values(self) -> dict[str, object]:
@@ -179,6 +166,9 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
             yield say(
                 "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
             )
+        yield from deposits.demand_faults(
+            self.deposit_due_minor, self.deposit_instalments, self.deposit_due_on, self.effective_on
+        )
         yield from self._faults_of_bills(agreement.account)
 
     def carry_out(self, execution: Execution) -> None:
@@ -195,6 +185,9 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
                 **execution.stamp,
             )
             execution.outcome["deposit_id"] = deposit.id
+        if self.deposit_due_minor:
+            first = deposits.first_due_on(self.deposit_due_on, self.effective_on)
+            deposits.demand(execution, agreement, self.deposit_due_minor, first, self.deposit_instalments)
 
 
 def requested_alone(content: JsonObject) -> ConvertToPrepaid:
@@ -272,17 +265,3 @@ def _arrear(execution: Execution, account: Account, bill: agreements.Bill) -> Ar
         surcharge_minor=bill.surcharge_minor,
         **execution.stamp,
     )
-
-
-def pay_arrears(execution: Execution, account_id: int, amount_minor: int) -> int:
-    """Pay an account's dues with an amount in minor units; return the remainder."""
-    parts = dues.allocate_payment(account_id, amount_minor)
-    bills = Arrear.objects.in_bulk([part.due.key for part in parts])
-    for part in parts:
-        bill = bills[part.due.key]
-        execution.change(
-            bill,
-            surcharge_minor=bill.surcharge_minor - part.surcharge_minor,
-            principal_minor=bill.principal_minor - part.principal_minor,
-        )
-    return amount_minor - sum(part.amount_minor for part in parts)

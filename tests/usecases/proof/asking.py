@@ -441,6 +441,8 @@ def _to_postpaid(ask: Asker) -> dict[str, Any]:
         "consumer_number": ask.point(),
         "effective_on": ask.day(),
         "deposit_minor": ask.whole(-1, 3) * 10_000,
+        "deposit_due_minor": ask.whole(-1, 2) * 10_000,
+        "deposit_instalments": ask.whole(0, 3),
         "tariff_code": ask.one_of((None, *TARIFFS)),
     }
 
@@ -650,6 +652,7 @@ OTHERWISE: Final = {
     "approve_address_change": "no person reads mail in this town: tests/pipeline/test_addresses.py",
     "change_address": "no person reads mail in this town: tests/pipeline/test_addresses.py",
     "readdress": "no person reads mail in this town: tests/pipeline/test_addresses.py",
+    "charge_deposit": "the pipeline asks for it on the due day: tests/pipeline/test_deposits.py",
     "record_dues_paid": "the last instalment asks for it: tests/pipeline/test_instalments.py",
     "read_meters": "asks meters, changes no row: tests/pipeline/test_meter_jobs.py",
     "set_calendars": "asks meters, changes no row: tests/pipeline/test_calendar_jobs.py",

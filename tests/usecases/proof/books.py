@@ -207,7 +207,7 @@ _RECORDED = (
     "network_premise", "network_service_point", "network_node", "network_node_period", "network_placement",
     "assets_device", "assets_device_period", "assets_seal", "people_person", "people_consent", "people_protection",
     "identity_account_access", "identity_employment", "contracts_agreement", "contracts_agreement_terms",
-    "billing_deposit", "billing_arrear",
+    "billing_deposit", "billing_deposit_demand", "billing_arrear",
 )  # fmt: skip
 _STRAY = " UNION ALL ".join(
     f"SELECT '{table}', t.id, t.operation_id FROM {table} t "

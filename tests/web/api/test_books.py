@@ -1,6 +1,6 @@
 """Readings, totals and money: the figures are those of the books, in Wh and minor units."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 import pytest
@@ -115,7 +115,7 @@ def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
     from tests.apps.town import START
     from tests.web.api.conftest import as_owner
 
-    from urja.apps.billing.models import Arrear, InstalmentPlan
+    from urja.apps.billing.models import Arrear, DepositDemand, InstalmentPlan
 
     account, stamp = society.flats[0].account_id, {"recorded_at": START, "actor": "test"}
     told = api("consumer").get(f"/accounts/{account}/balance").json()
@@ -133,10 +133,18 @@ def test_the_balance_tells_of_old_dues_and_of_their_instalments(api, society):
         InstalmentPlan.objects.create(
             id=account + 2, account_id=account, every="month", amount_minor=2_500, valid_from=START, **stamp
         )
+        DepositDemand.objects.create(
+            id=account + 3,
+            agreement_id=society.flats[0].agreement_id,
+            amount_minor=7_000,
+            due_on=date(2026, 4, 1),
+            **stamp,
+        )
 
     as_owner(owed)
     told = api("consumer").get(f"/accounts/{account}/balance").json()
     assert told["dues_minor"] == 9_000
+    assert told["deposits"] == {"held_minor": 0, "due": [{"due_on": "2026-04-01", "amount_minor": 7_000}]}
     assert told["instalments"] == {
         "every": "month", "amount_minor": 2_500, "valid_from": "2026-03-02T00:00:00+05:30",
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Rights of each PostgreSQL role on the tables of billing: the web reads charges and dues, the pipeline writes them."""
 
 _HEADS = "billing_close, billing_rated"
-_AGREED = "billing_deposit, billing_arrear, billing_instalment_plan"
+_AGREED = "billing_deposit, billing_deposit_demand, billing_arrear, billing_instalment_plan"
 _OPENING = "billing_opening_balance"
 _REFUSED = "billing_refusal"
 _PAID = "billing_arrear_payment, billing_instalment"

@@ -31,6 +31,40 @@ class Deposit(Recorded):
         return f"deposit {self.id}"
 
 
+class DepositDemand(Recorded):
+    """A security deposit that becomes due on a day, or one instalment of it.
+
+    On that day it is charged to the account and held. It is withdrawn before where the supply becomes prepaid or its
+    agreement ends.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    agreement = models.ForeignKey(
+        "contracts.Agreement", on_delete=models.PROTECT, related_name="deposit_demands"
+    )
+    amount_minor = models.BigIntegerField()
+    due_on = models.DateField()
+    ended_at = models.DateTimeField(null=True)
+    """When it was charged or withdrawn."""
+    deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, null=True, related_name="demand")
+    """The deposit that it was charged as; None where it is open or withdrawn."""
+
+    class Meta:
+        db_table = "billing_deposit_demand"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="billing_deposit_demand_amount"),
+            models.CheckConstraint(
+                condition=Q(deposit=None) | Q(ended_at__isnull=False), name="billing_deposit_demand_charged"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_on"], condition=Q(ended_at=None), name="billing_deposit_demand_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"deposit of {self.amount_minor} due on {self.due_on}"
+
+
 class Arrear(Recorded):
     """What a bill owed when the account came here: principal and surcharge, in minor units, with its due date."""
 

@@ -19,6 +19,10 @@ SELECT id, plan_id, account_id, due_on, seq FROM billing_instalment;
 CREATE VIEW billing.deposit WITH (security_invoker) AS
 SELECT id, agreement_id, amount_minor, taken_at, returned_at FROM billing_deposit;
 
+-- Security deposits that become due: open, charged as a deposit, or withdrawn.
+CREATE VIEW billing.deposit_demand WITH (security_invoker) AS
+SELECT id, agreement_id, amount_minor, due_on, ended_at, deposit_id FROM billing_deposit_demand;
+
 -- Banked units in the order in which they were recorded.
 CREATE VIEW billing.unit_bank WITH (security_invoker) AS
 SELECT agreement_id >> 40 AS bucket, number, agreement_id, zone, period_start, version, as_of, opening_wh, imported_wh,

@@ -206,6 +206,29 @@ def dues(account_id: int) -> Sequence[Due]:
     return arrears.dues_of([account_id]).get(account_id, ())
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityDeposits:
+    """Security deposits of an agreement, in minor units."""
+
+    held_minor: int
+    due: tuple[tuple[date, int], ...]
+    """What becomes due, by due date."""
+
+
+def security_deposits(agreement_id: int) -> SecurityDeposits:
+    """Return what an agreement's security deposits are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce((SELECT sum(amount_minor) FROM billing_deposit WHERE agreement_id = %(agreement)s "
+            "AND returned_at IS NULL), 0)::bigint, d.due_on, d.amount_minor "
+            "FROM (SELECT) held LEFT JOIN billing_deposit_demand d ON d.agreement_id = %(agreement)s AND d.ended_at IS NULL "
+            "ORDER BY d.due_on, d.id",
+            {"agreement": agreement_id},
+        )
+        rows = cursor.fetchall()
+    return SecurityDeposits(rows[0][0], tuple((day, minor) for _, day, minor in rows if day is not None))
+
+
 def closed_through(agreement_ids: Sequence[int]) -> dict[int, date]:
     """Return the last closed local day of each agreement that has one."""
     with connection.cursor() as cursor:

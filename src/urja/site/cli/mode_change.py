@@ -56,7 +56,19 @@ def mode_change() -> None:
     help="To prepaid: use of deposits that are held.",
 )
 @click.option(
-    "--deposit-minor", default=0, metavar="N", help="To postpaid: deposit that each owes, in minor units."
+    "--deposit-minor",
+    default=0,
+    metavar="N",
+    help="To postpaid: deposit that becomes due from each, in minor units.",
+)
+@click.option(
+    "--deposit-due-on",
+    "deposit_due",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="When it is due, or its first instalment. [default: a month later]",
+)
+@click.option(
+    "--deposit-instalments", default=1, show_default=True, metavar="N", help="Monthly instalments of it."
 )
 @click.option(
     "--no-disconnection-from",
@@ -89,6 +101,8 @@ def order(data: Path, yes: bool, as_json: bool, file: Path | None, **given: Any)
         first_due_on=_day(given["first_due_on"]),
         deposit=given["deposit"],
         deposit_minor=given["deposit_minor"],
+        deposit_due_on=_day(given["deposit_due"]),
+        deposit_instalments=given["deposit_instalments"],
         no_disconnection_from=_day(given["spared"]),
         reason=given["reason"],
     )

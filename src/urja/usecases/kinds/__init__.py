@@ -42,6 +42,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     mode_changes.ChangeModes,
     agreements.ChangePolicy,
     meters.ChangeRatio,
+    money.ChargeDeposit,
     counter.ClearCheque,
     bank.ClaimTransfer,
     money.CloseDifference,

@@ -183,7 +183,7 @@ class ConvertToPrepaid(Conversion, kw_only=True):
     """Credit of the last bill that no posting here contains, in minor units."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
     """Use of the security deposit: `arrears` pays the arrears first and credits the remainder to the balance;
-    `balance` credits all of it; `keep` leaves it as it is.
+    `balance` credits all of it; `keep` leaves it as it is, unless it was charged to the account here.
     """
 
 
@@ -192,3 +192,9 @@ class ConvertToPostpaid(Conversion, kw_only=True):
 
     deposit_minor: int = 0
     """Security deposit that was taken for it, in minor units."""
+    deposit_due_minor: int = 0
+    """Security deposit that becomes due, in minor units; it is charged to the account on its day."""
+    deposit_due_on: date | None = None
+    """Due date of it, or of its first instalment; left out, a month after the change."""
+    deposit_instalments: int = 1
+    """Number of monthly instalments in which it is due."""

@@ -39,12 +39,16 @@ class ChangeModes(Operation, kw_only=True):
     """Date of the first instalment; left out, a month after the change."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
     """Of a change to prepaid: use of the security deposits. `arrears` pays the dues first and credits the remainder to
-    the balance; `balance` credits all of it; `keep` leaves them.
+    the balance; `balance` credits all of it; `keep` leaves those that were not charged to the account here.
     """
     deposit_minor: int = 0
-    """Of a change to postpaid: security deposit that each supply without one owes from then on, in minor units. It is
-    listed and not collected here.
+    """Of a change to postpaid: security deposit that becomes due from each supply without one, in minor units; it is
+    charged to the account on its day.
     """
+    deposit_due_on: date | None = None
+    """Due date of that deposit, or of its first instalment; left out, a month after the change."""
+    deposit_instalments: int = 1
+    """Number of monthly instalments of that deposit."""
     no_disconnection_from: date | None = None
     """Of a change to postpaid: local day from which no balance disconnects a supply whose turn has not come; left out,
     the day of the change.

@@ -41,6 +41,15 @@ class RecordDuesPaid(Operation, kw_only=True):
     """Day after the last instalment; the first due day where none was posted."""
 
 
+class ChargeDeposit(Operation, kw_only=True):
+    """Charge a security deposit, or an instalment of it, that is due."""
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("convert_to_prepaid and the end of the agreement give it back")
+
+    demand_id: int
+
+
 class NoteDifference(Operation, kw_only=True):
     """Add a note about a difference of payments; its state does not change."""
 

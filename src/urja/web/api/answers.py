@@ -582,6 +582,20 @@ class NotCharged(Shown, frozen=True, kw_only=True):
     sentence: str
 
 
+class DepositDue(Shown, frozen=True, kw_only=True):
+    """A security deposit, or an instalment of it, that is charged to the account on its day."""
+
+    due_on: date
+    amount_minor: int
+
+
+class SecurityDeposits(Shown, frozen=True, kw_only=True):
+    """Security deposits of the agreement. No supply is disconnected for one that is due."""
+
+    held_minor: int
+    due: list[DepositDue]
+
+
 class Balance(Shown, frozen=True, kw_only=True):
     """The balance of an account now: the same figure on pages, in notices and in decisions."""
 
@@ -610,6 +624,7 @@ class Balance(Shown, frozen=True, kw_only=True):
     """Owed from old bills, beside the balance."""
     instalments: Instalments | None
     """The plan by which the dues are paid; null where no plan holds."""
+    deposits: SecurityDeposits
     supply: str
     """State of the relay as last confirmed by the meter: `on`, `off` or `unknown`. Power is in `power`."""
     power: Power | None

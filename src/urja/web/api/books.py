@@ -447,6 +447,7 @@ def balance(ask: Ask) -> answers.Balance:
         ],
         dues_minor=total_owed(billing.dues(agreement.account_id)),
         instalments=_instalments(agreement.account_id, ask.now),
+        deposits=_deposits(agreement),
         supply=view.supply if view else "unknown",
         power=_power(agreement, known, ask.now),
         review=_review(agreement.account_id, ask.now),
@@ -466,6 +467,14 @@ def balance(ask: Ask) -> answers.Balance:
         ],
         standing=view.standing if view else None,
         sentence=view.text if view else None,
+    )
+
+
+def _deposits(agreement: Agreement) -> answers.SecurityDeposits:
+    found = billing.security_deposits(agreement.id)
+    return answers.SecurityDeposits(
+        held_minor=found.held_minor,
+        due=[answers.DepositDue(due_on=day, amount_minor=minor) for day, minor in found.due],
     )
 
 

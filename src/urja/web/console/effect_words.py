@@ -39,6 +39,7 @@ TABLES: Final[dict[str, Promise]] = {
     "contracts_agreement": _("Agreement"),
     "contracts_agreement_terms": _("Terms of an agreement"),
     "billing_deposit": _("Security deposit"),
+    "billing_deposit_demand": _("Security deposit that becomes due"),
     "billing_arrear": _("Dues"),
     "billing_instalment_plan": _("Instalment plan"),
     "billing_opening_balance": _("Opening balance"),

@@ -71,6 +71,9 @@ LABELS: Final[_Words] = {
     "credit_minor": _("Opening credit, %(currency)s"),
     "deposit": _("Security deposit"),
     "deposit_minor": _("Security deposit, %(currency)s"),
+    "deposit_due_minor": _("Security deposit that becomes due, %(currency)s"),
+    "deposit_due_on": _("Due date of the security deposit"),
+    "deposit_instalments": _("Monthly instalments of the security deposit"),
     "difference_id": _("Difference"),
     "due_at": _("Due by"),
     "due_on": _("Due date"),
@@ -254,8 +257,10 @@ HELPS: Final[_Words] = {
     "instalments": _("For supplies with dues and without a plan; 0 for none."),
     "change_modes.deposit": _("Of a change to prepaid: what becomes of deposits that are held."),
     "change_modes.deposit_minor": _(
-        "Of a change to postpaid: owed by each supply without one; listed, not collected."
+        "Of a change to postpaid: becomes due from each supply without one, and is charged on its day."
     ),
+    "deposit_due_minor": _("Charged to the account on its due date. No supply is disconnected for it."),
+    "deposit_due_on": _("Leave empty for a month after the change."),
     "change_modes.first_due_on": _("Leave empty for a month after the change."),
     "change_modes.tariff_code": _(
         "If supplies of that mode have a tariff of their own; leave empty to keep it."

@@ -193,6 +193,15 @@ def _facts(order: seen.OrderRow) -> list[tuple[str, str]]:
                 % {"count": arguments["instalments"], "day": first},
             )
         )
+    if arguments["deposit_minor"] and "deposit_due_on" in arguments:
+        first = formats.day(date.fromisoformat(arguments["deposit_due_on"]))
+        facts.append(
+            (
+                _("Instalments of security deposits"),
+                _("%(count)s each month, the first on %(day)s")
+                % {"count": arguments["deposit_instalments"], "day": first},
+            )
+        )
     if order.stopped_at is not None:
         by = called.get(order.stopped_by, order.stopped_by)
         facts.append((_("Stopped"), f"{instant(order.stopped_at)}, {by}"))

@@ -68,6 +68,7 @@ BY_PROGRAMS: Final = frozenset(
         "receive_devices",
         "record_commissioning",
         "record_dues_paid",
+        "charge_deposit",
         "take_new_keys",
         "rewrap_keys",
         "load_statement",

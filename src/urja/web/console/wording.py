@@ -248,6 +248,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "end_instalments": _("End an instalment plan"),
     "sign_off_opening_balances": _("Sign off opening balances"),
     "record_dues_paid": _("Record dues as paid"),
+    "charge_deposit": _("Charge a security deposit"),
     "record_letter": _("Record a letter"),
     "protect": _("Protect a consumer from disconnection"),
     "end_protection": _("End a protection"),

@@ -91,6 +91,8 @@ class HomePage:
     """Of a charge that is being reviewed; mostly empty."""
     standing: str
     """Empty where no policy governs the account, or it is held back."""
+    deposits: list[str]
+    """Security deposits that are due or held, where it is paid for by bills."""
     by_bill: bool
     """Whether it is paid for by bills: then it is paid, and not recharged."""
     under_way: paying.UnderWay | None
@@ -125,6 +127,7 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         unconfirmed=_unconfirmed(card.unconfirmed_until, now),
         review=_review(card, now) if known is not None and known.facts.review else "",
         standing=standing.text if standing else "",
+        deposits=_deposits(card, balance) if by_bill else [],
         by_bill=by_bill,
         under_way=paying.under_way(card.id, now) if card.ordered else None,
         chain=chain.of_account(card.id, now) if card.has_reconnection else None,
@@ -155,6 +158,38 @@ def _later_words(minor: int) -> str:
     return _(
         "Not due today: about %(amount)s is charged after %(day)s. Until then it is not taken off your balance, and your supply is not disconnected for it."
     )
+
+
+def _deposits(card: AccountCard, balance: billing.Balance | None) -> list[str]:
+    assert card.agreement is not None, "an account without an agreement is not paid for by bills"
+    found, said = billing.security_deposits(card.agreement.id), []
+    currency = balance.currency if balance else ""
+    if found.due:
+        day, minor = found.due[0]
+        said.append(
+            _("A security deposit of %(amount)s is due on %(day)s.")
+            % {"amount": formats.money(minor, currency), "day": formats.day(day)}
+        )
+    if found.due[1:]:
+        said.append(
+            _("%(amount)s more of it is due by %(day)s, in monthly parts.")
+            % {
+                "amount": formats.money(sum(minor for _, minor in found.due[1:]), currency),
+                "day": formats.day(found.due[-1][0]),
+            }
+        )
+    if found.due:
+        said.append(
+            _(
+                "Pay it as you pay your bills: on that day it is added to what you owe. Your supply is not disconnected for it."
+            )
+        )
+    if found.held_minor:
+        said.append(
+            _("%(amount)s is held as your security deposit.")
+            % {"amount": formats.money(found.held_minor, currency)}
+        )
+    return said
 
 
 def _unconfirmed(until: datetime | None, now: datetime) -> str:

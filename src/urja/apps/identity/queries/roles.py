@@ -115,6 +115,7 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:end_instalments": _roles("revenue_officer"),
     "write:sign_off_opening_balances": _roles("revenue_officer administrator"),
     "write:record_dues_paid": _COMMAND_LINE_ONLY,
+    "write:charge_deposit": _COMMAND_LINE_ONLY,
     "write:record_letter": _roles("clerk revenue_officer"),
     "write:protect": _roles("clerk administrator"),
     "write:end_protection": _roles("clerk administrator"),

@@ -1,0 +1,139 @@
+"""Security deposits: demanded with a due date, charged to the account on that day, and given back.
+
+A demand is charged as a debit of the kind `deposit` and is held from then on: the consumer pays it as the rest of the bill.
+Where the supply becomes prepaid or its agreement ends, what is not due yet is withdrawn and what is held is given back, so that
+nothing of a deposit is left in a prepaid balance.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Final
+
+from urja.apps.billing import arrears as dues
+from urja.apps.billing.models import Arrear, Deposit, DepositDemand
+from urja.apps.books.kinds import DEPOSIT
+from urja.apps.contracts.kinds import PaymentMode
+from urja.apps.contracts.models import Agreement
+from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.base.ids import bucket_of
+from urja.base.sentences import Sentence, say
+from urja.core.arrears import instalment_due_on
+from urja.core.calendar import local_day
+from urja.usecases import side_effects
+from urja.usecases.kinds import money
+from urja.usecases.terms import zone
+
+MAX_DEPOSIT_MINOR: Final = 10**12
+MAX_INSTALMENTS: Final = 120
+
+
+def demand_faults(
+    amount_minor: int, instalments: int, due_on: date | None, effective_on: date
+) -> Iterator[Sentence]:
+    """Yield why a security deposit cannot be demanded from a change to postpaid on."""
+    if not 0 <= amount_minor < MAX_DEPOSIT_MINOR:
+        yield say("a security deposit cannot be {deposit_minor}", deposit_minor=amount_minor)
+    if not 1 <= instalments <= MAX_INSTALMENTS:
+        yield say(
+            "a security deposit is paid in 1 to {most} instalments, not {asked}",
+            most=MAX_INSTALMENTS,
+            asked=instalments,
+        )
+    if due_on is not None and (not amount_minor or due_on < effective_on):
+        yield say("give a due date only with a security deposit, and not before the change")
+    if instalments > 1 and not amount_minor:
+        yield say("give instalments of a security deposit only with its amount")
+
+
+def first_due_on(due_on: date | None, effective_on: date) -> date:
+    """Return when a deposit, or its first instalment, is due: a month after the change where the order does not say."""
+    return due_on or instalment_due_on("month", effective_on, 1)
+
+
+def demand(
+    execution: Execution, agreement: Agreement, amount_minor: int, first: date, instalments: int
+) -> None:
+    """Demand a deposit in monthly instalments from a day on; each is rounded up, and the last is the remainder."""
+    part, left = -(-amount_minor // instalments), amount_minor
+    for number in range(instalments):
+        if left:
+            DepositDemand.objects.create(
+                id=next_id(bucket_of(agreement.id)),
+                agreement=agreement,
+                amount_minor=min(part, left),
+                due_on=instalment_due_on("month", first, number),
+                **execution.stamp,
+            )
+        left -= min(part, left)
+
+
+def settle(execution: Execution, agreement: Agreement, *, arrears_first: bool, keep: bool = False) -> None:
+    """Withdraw what is not due yet and give back what is held: to the dues first where `arrears_first`, then to the balance.
+
+    With `keep` only deposits that were charged here are given back: no demand is left in a balance that decides.
+    """
+    # Locked before the deposits are read: one that is being charged at the moment is held then.
+    waiting = DepositDemand.objects.select_for_update().filter(agreement=agreement, ended_at=None)
+    for one in waiting.order_by("id"):
+        execution.change(one, ended_at=execution.recorded_at)
+    held = Deposit.objects.filter(agreement=agreement, returned_at=None)
+    if keep:
+        held = held.filter(demand__isnull=False)
+    for deposit in held.order_by("taken_at", "id"):
+        left = deposit.amount_minor
+        if arrears_first:
+            left = _pay_arrears(execution, agreement.account_id, left)
+        execution.change(deposit, returned_at=execution.recorded_at)
+        if left:
+            key = f"{DEPOSIT}:{deposit.id}:{execution.id}"
+            side_effects.credit(execution, agreement.account_id, left, DEPOSIT, key)
+
+
+def _pay_arrears(execution: Execution, account_id: int, amount_minor: int) -> int:
+    """Pay an account's dues with an amount in minor units; return the remainder."""
+    parts = dues.allocate_payment(account_id, amount_minor)
+    bills = Arrear.objects.in_bulk([part.due.key for part in parts])
+    for part in parts:
+        bill = bills[part.due.key]
+        execution.change(
+            bill,
+            surcharge_minor=bill.surcharge_minor - part.surcharge_minor,
+            principal_minor=bill.principal_minor - part.principal_minor,
+        )
+    return amount_minor - sum(part.amount_minor for part in parts)
+
+
+class ChargeDeposit(money.ChargeDeposit, UseCase):
+    def faults(self, execution: Execution) -> Iterator[str]:
+        demanded = self._demand()
+        if demanded is None or demanded.ended_at is not None:
+            yield say("there is no open demand {demand_id} for a security deposit", demand_id=self.demand_id)
+            return
+        if demanded.due_on > local_day(execution.recorded_at, zone()):
+            yield say("the security deposit is due only on {due_on}", due_on=demanded.due_on)
+        agreement = demanded.agreement
+        ended = agreement.valid_to is not None
+        if ended or agreement.terms_at(execution.recorded_at).payment_mode != PaymentMode.POSTPAID:
+            yield say("a supply that is not postpaid owes no security deposit")
+
+    def carry_out(self, execution: Execution) -> None:
+        demanded = self._demand()
+        assert demanded is not None, "its absence is a fault"
+        agreement = demanded.agreement
+        deposit = Deposit.objects.create(
+            id=next_id(bucket_of(agreement.id)),
+            agreement=agreement,
+            amount_minor=demanded.amount_minor,
+            taken_at=execution.recorded_at,
+            **execution.stamp,
+        )
+        execution.change(demanded, ended_at=execution.recorded_at, deposit=deposit)
+        key = f"deposit-demand:{demanded.id}"
+        side_effects.debit(execution, agreement.account_id, deposit.amount_minor, DEPOSIT, DEPOSIT, key)
+        execution.service_point_id = agreement.service_point_id
+        execution.outcome |= {"account_id": agreement.account_id, "deposit_id": deposit.id}
+
+    def _demand(self) -> DepositDemand | None:
+        # Locked: a conversion that withdraws it at the same time comes before or after.
+        locked = DepositDemand.objects.select_for_update(of=("self",)).select_related("agreement")
+        return locked.filter(id=self.demand_id).first()

@@ -19,6 +19,7 @@ SMALL = {
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],
     "ingest": ["--meters", "200", "--rounds", "1"],
     "load": ["--rows", "200"],
+    "mode_changes": ["--supplies", "6"],
     "page": ["--accounts", "200", "--people", "5", "--requests", "10", "--repeats", "1"],
     "paid_to_powered": ["--one", "--meters", "10", "--payments", "3"],
     "search": ["--consumers", "300", "--queries", "5"],

@@ -10,6 +10,8 @@ from tests.web.console_staff import as_pipeline
 from tests.web.reading import text_of
 from tests.web.test_console_operations import done, dry_run
 
+from urja.apps.identity.queries.roles import roles_allowed
+
 FORM = "/console/operations/change_modes/"
 ASKED = {
     "payment_mode": "postpaid",
@@ -74,7 +76,7 @@ def test_a_dry_run_says_what_it_comes_to_and_the_page_how_far_it_is(colleague):
     assert "NONE" not in text_of(officer.get(f"/console/mode-changes/{number}/?state=done"))
     report = officer.get(f"/console/mode-changes/{number}/report.csv")
     assert report["Content-Disposition"] == f'attachment; filename="mode-change-{number}.csv"'
-    rows = list(csv.DictReader(io.StringIO(report.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(report.getvalue().decode())))
     assert [(row["consumer_number"], row["state"], row["deposit_due_minor"]) for row in rows] == [
         ("URJ00000001", "done", "40000"),
         ("URJ00000003", "done", "40000"),
@@ -119,5 +121,13 @@ def test_who_may_not_see_or_order_one(colleague):
     clerk = colleague("clerk")
     assert clerk.get(f"/console/mode-changes/{number}/").status_code == 200
     assert clerk.get(FORM).status_code == 404
-    assert "change_modes" not in clerk.get("/console/mode-changes/").content.decode()
+    listed = clerk.get("/console/mode-changes/")
+    assert "change_modes" not in listed.content.decode()
+    assert roles_allowed("write:change_modes") == ["revenue_officer"]
+    assert "Only a revenue officer orders a change. Ask one, with the consumer numbers" in text_of(listed)
+    assert "You may stop an order that is not finished" in text_of(listed)
+    assert "Only a revenue officer" not in text_of(officer.get("/console/mode-changes/"))
+    hindi = colleague("auditor", "hi").get("/console/mode-changes/")
+    assert "बदलाव का आदेश केवल राजस्व अधिकारी देता है।" in text_of(hindi)
+    assert "उसे आप रोक सकते हैं" not in text_of(hindi)
     assert officer.get("/console/mode-changes/4711/").status_code == 404

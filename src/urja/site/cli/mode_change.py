@@ -163,7 +163,8 @@ def show(number: int, as_csv: bool, as_json: bool, data: Path) -> None:
     if found is None:
         raise CommandError(Exit.USAGE, f"there is no mode change {number}: urja mode-change list")
     if as_csv:
-        click.echo(seen.csv_of(seen.rows_of(found).iterator()), nl=False)
+        for line in seen.csv_of(seen.rows_of(found)):
+            click.echo(line, nl=False)
         return
     one = _order(found)
     if as_json:

@@ -12,6 +12,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -27,7 +28,7 @@ from urja.web.shared.colleague import colleague
 
 log = structlog.get_logger()
 
-type View = Callable[..., HttpResponse]
+type View = Callable[..., HttpResponseBase]
 
 
 def _everywhere(read: Read) -> Callable[[Caller], bool]:
@@ -143,7 +144,7 @@ def for_staff(may: Callable[[Caller], bool]) -> Callable[[View], View]:
 
     def guard(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             caller = colleague(request.user)
             if caller is None or not may(caller):
                 # 404 rather than 403: the answer must not tell whether the page or record exists.

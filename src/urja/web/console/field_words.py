@@ -261,6 +261,7 @@ HELPS: Final[_Words] = {
     ),
     "deposit_due_minor": _("Charged to the account on its due date. No supply is disconnected for it."),
     "deposit_due_on": _("Leave empty for a month after the change."),
+    "change_modes.good_rows_only": _("Supplies that cannot be converted are left out, each with its reason."),
     "change_modes.first_due_on": _("Leave empty for a month after the change."),
     "change_modes.tariff_code": _(
         "If supplies of that mode have a tariff of their own; leave empty to keep it."

@@ -1,6 +1,6 @@
 """Pages of changes of payment modes: the list, one order's progress with its sums, and the report of its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -38,6 +38,8 @@ class OrdersPage:
     orders: list[OrderLine]
     begin: list[Choice]
     """The form of a new order, if the caller may request one."""
+    instead: list[str]
+    """Who may order one and what to do, for a caller who may not."""
     before: int | None
     """Number of the last order shown, if there are older ones."""
 
@@ -111,8 +113,20 @@ def orders_page(caller: Caller, now: datetime, before: int | None) -> OrdersPage
         ]
         if may_begin
         else [],
+        instead=[] if may_begin else _instead(caller),
         before=shown[-1].id if len(orders) > len(shown) else None,
     )
+
+
+def _instead(caller: Caller) -> list[str]:
+    said = [
+        _(
+            "Only a revenue officer orders a change. Ask one, with the consumer numbers or the area, the day and the reason."
+        )
+    ]
+    if operation_named("stop_mode_change", caller) is not None:
+        said.append(_("You may stop an order that is not finished: open it and choose Stop."))
+    return said
 
 
 def order_page(
@@ -152,11 +166,11 @@ def order_page(
     )
 
 
-def report(order_id: int, caller: Caller, now: datetime) -> str | None:
-    """Return all rows in the caller's area as CSV, or None without such rows."""
+def report(order_id: int, caller: Caller, now: datetime) -> Iterator[str] | None:
+    """Return the lines of a CSV file of all rows in the caller's area, or None without such rows."""
     area = caller.must(Read.MODE_CHANGES)
     order, _exists = paging.one(seen.orders().filter(id=order_id), seen.seen_in(area, now))
-    return None if order is None else seen.csv_of(seen.rows_seen(order, caller, area, now).iterator())
+    return None if order is None else seen.csv_of(seen.rows_seen(order, caller, area, now))
 
 
 def title_of(order: seen.OrderRow) -> str:

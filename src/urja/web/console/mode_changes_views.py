@@ -1,6 +1,7 @@
 """Views of changes of payment modes. They are ordered and stopped as operations."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from urja.apps.identity.queries.access import Caller
@@ -36,11 +37,11 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
 @require_safe
 @private
 @requires(Read.MODE_CHANGES)
-def report(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
-    """Return all supplies of an order, with what became of each, as a CSV file."""
+def report(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponseBase:
+    """Send all supplies of an order, with what became of each, as a CSV file, line by line."""
     found = pages.report(order_id, caller, business_now())
     if found is None:
         raise refusal(request)
-    answer = HttpResponse(found, content_type="text/csv; charset=utf-8")
+    answer = StreamingHttpResponse(found, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="mode-change-{order_id}.csv"'
     return answer

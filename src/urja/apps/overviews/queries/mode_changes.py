@@ -7,7 +7,7 @@ limited area.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -114,16 +114,19 @@ def why(row: ModeChangeRow) -> str:
     return str(from_plain(row.detail))
 
 
-def csv_of(rows: Iterable[ModeChangeRow]) -> str:
-    """Return rows as CSV, with amounts in minor units and states as the API has them."""
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\n")
+def csv_of(rows: QuerySet[ModeChangeRow]) -> Iterator[str]:
+    """Yield rows as CSV, line by line, with amounts in minor units and states as the API has them."""
     figures = (*AMOUNTS, "plan", "instalment_minor")
-    out.writerow(["row", "consumer_number", "state", *figures, "ended_at", "detail"])
-    for row in rows:
+    yield _line(["row", "consumer_number", "state", *figures, "ended_at", "detail"])
+    for row in rows.iterator():
         ended = "" if row.ended_at is None else row.ended_at.isoformat()
         # A request may name anything: a spreadsheet must not take it for a formula.
         named = f"'{row.named}" if row.named[:1] in "=+-@" else row.named
         amounts = [row.result.get(name, "") for name in figures]
-        out.writerow([row.position, named, row.state, *amounts, ended, why(row)])
+        yield _line([row.position, named, row.state, *amounts, ended, why(row)])
+
+
+def _line(cells: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()

@@ -6,7 +6,7 @@ from urja.base.sql_beside import sql_beside
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0011_period_end")]
+    dependencies = [("billing", "0012_subsidy_payment")]
 
     operations = [
         migrations.RunSQL(

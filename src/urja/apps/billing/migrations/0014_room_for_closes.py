@@ -6,7 +6,7 @@ from urja.base.sql_beside import sql_beside
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0012_subsidy_payment")]
+    dependencies = [("billing", "0013_deposit_demand")]
 
     operations = [
         migrations.RunSQL(

@@ -13,10 +13,12 @@ time of a supply in the largest size over that in the smallest.
 
 import argparse
 import json
+import multiprocessing
 import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,9 @@ def main() -> None:
     parser.add_argument("--supplies", type=int, nargs="+", default=[5_000])
     options = parser.parse_args()
     log.configure("bench", "error", json=True)
-    found = [at_size(supplies) for supplies in options.supplies]
+    # A process for each size: Django's database is set up once, and the memory of one size is not that of the next.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as sizes:
+        found = list(sizes.map(at_size, options.supplies))
     growth = {}
     if len(found) > 1:
         least, most = found[0], found[-1]
@@ -54,6 +58,7 @@ def main() -> None:
 
 def at_size(supplies: int) -> dict[str, Any]:
     """Return the figures of one size, on a database of its own."""
+    log.configure("bench", "error", json=True)
     with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
         from urja.site.supervisor.postgres import Cluster, find_binaries
 

@@ -267,7 +267,7 @@ class Copier:
             count,
             bucket=bucket,
             idempotency_key="m.idempotency_key || ':' || g.k",
-            inputs=f"CASE WHEN g.k <= {people} THEN m.inputs ELSE jsonb_build_object('title', m.inputs->>'title') END",
+            inputs=f"CASE WHEN g.k <= {people} THEN m.inputs ELSE json_build_object('title', m.inputs->>'title') END",
         )
         registers = self.copy("readings_register", f"device_id = {house.device_id}", count)
         blocks = self.copy("readings_interval", f"device_id = {house.device_id}", people)

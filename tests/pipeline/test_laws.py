@@ -232,7 +232,8 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     `tests/apps/bank/test_law.py`, determinants in `tests/apps/determinants/test_rows.py`, maintenance in
     `tests/usecases/test_maintenance.py`, statements and statement_differences in `test_statements`, roots in
     `tests/adversary/test_rewritten_books.py`, units and unit_banks in `test_unit_banks`, look_back in `test_look_back`, reviews
-    in `test_reviews`, common_is_shared in `test_common_areas`, subsidy_claims in `test_subsidy_claims`, subsidy_payments in `tests/usecases/test_subsidy_payments.py`, the others above."""
+    in `test_reviews`, common_is_shared in `test_common_areas`, subsidy_claims in `test_subsidy_claims`, subsidy_payments and deposits
+    in `tests/usecases/test_subsidy_payments.py` and `test_deposits`, the others above."""
     found = live(town)
     assert set(found) == {law for _mutation, law in MUTATIONS} | {
         "approvals",
@@ -241,6 +242,7 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
         "bank",
         "common_is_shared",
         "counter",
+        "deposits",
         "determinants",
         "look_back",
         "maintenance",

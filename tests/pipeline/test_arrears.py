@@ -379,9 +379,21 @@ def kept_on_reversal(patch):
     patch.setattr(arrears, "reversal_shares", lambda *_: {})
 
 
+def another_text(patch):
+    """The share names a text of its policy that nobody has loaded."""
+    from urja.apps.billing import arrears
+
+    real = arrears._share
+
+    def mistaken(credit, rule, *more):
+        return real(credit, replace(rule, sha256="ab" * 32), *more)
+
+    patch.setattr(arrears, "_share", mistaken)
+
+
 @pytest.mark.parametrize(
     "mutation",
-    [never_posted, one_paisa_short, newest_bill_first, kept_on_reversal],
+    [never_posted, one_paisa_short, newest_bill_first, kept_on_reversal, another_text],
     ids=lambda mutation: mutation.__name__,
 )
 def test_a_broken_share_breaks_the_law(house, monkeypatch, mutation):

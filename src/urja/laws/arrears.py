@@ -6,6 +6,7 @@ from the tables and their history, and the allocation to bills is repeated by pl
 what would break the law.
 """
 
+import hashlib
 import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -42,7 +43,7 @@ SELECT c.id, c.account_id, c.amount_minor, c.arrears_minor, c.posted_seq, c.post
         WHERE d.credit_id = c.id AND d.posted_at IS NOT NULL), 0)::bigint,
     (SELECT array_agg(e.seq ORDER BY e.seq) FROM books_entry e WHERE e.bucket = c.id >> 40
         AND e.account_id = c.account_id AND e.line = 'arrears' AND (e.inputs->>'credit')::bigint = c.id),
-    (SELECT e.inputs->>'policy' FROM books_entry e WHERE e.bucket = c.id >> 40
+    (SELECT ARRAY[e.inputs->>'policy', e.inputs->>'policy_sha256'] FROM books_entry e WHERE e.bucket = c.id >> 40
         AND e.idempotency_key = 'arrears:' || c.id),
     (SELECT v.code || ' ' || v.version FROM rulebook_policy_version v
         WHERE v.recorded_at <= c.posted_at AND v.valid_from <= (c.posted_at AT TIME ZONE %(zone)s)::date
@@ -132,15 +133,18 @@ HAVING sum(surcharge_minor) <> 0 OR sum(principal_minor) <> 0
 
 def examine(connection: Connection, zone: str) -> Iterator[str]:
     """Yield what contradicts the law: of each recharge by itself, then of bills and entries together."""
-    percents = {
-        f"{code} {version}": int(tomllib.loads(text).get("payments", {}).get("arrears_percent", 0))
-        for code, version, text in connection.execute(
-            "SELECT code, version, text FROM rulebook_policy_version"
-        )
-    }
+    percents: dict[str, int] = {}
+    hashes: dict[str, str] = {}
+    for code, version, text in connection.execute("SELECT code, version, text FROM rulebook_policy_version"):
+        name = f"{code} {version}"
+        percents[name] = int(tomllib.loads(text).get("payments", {}).get("arrears_percent", 0))
+        hashes[name] = hashlib.sha256(text.encode()).hexdigest()
     for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
         credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs, planned = row
-        percent = 0 if planned else percents.get(used or governs, 0)
+        name, sha256 = used or (governs, None)
+        if sha256 is not None and hashes.get(name) != sha256:
+            yield f"credit {credit} names a text of policy {name} that is not stored"
+        percent = 0 if planned else percents.get(name, 0)
         expected = _by_bills(
             _owed(connection, account, seq, posted_at), _share(percent, amount - reversed_minor)
         )

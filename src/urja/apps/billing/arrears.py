@@ -40,6 +40,8 @@ class Rule:
 
     percent: int
     policy: str
+    sha256: str | None
+    """Of the document's text; None in shares that were posted before they named it."""
 
 
 type Rules = Callable[[Sequence[int]], Mapping[int, Rule]]
@@ -221,6 +223,7 @@ def _share(
         "credit": credit.id,
         "percent": rule.percent,
         "policy": rule.policy,
+        **({"policy_sha256": rule.sha256} if rule.sha256 else {}),
         "rows": _rows(parts, -sign),
         **more,
     }
@@ -232,14 +235,14 @@ def _paid(credits_: Iterable[CreditRow]) -> dict[int, tuple[Rule, list[BillPayme
     accounts = {credit.id: credit.account_id for credit in credits_}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.credit, e.percent, e.policy, r.id, r.bill, r.due_on, "
+            "SELECT e.credit, e.percent, e.policy, e.sha256, r.id, r.bill, r.due_on, "
             "sum(p.surcharge_minor)::bigint, sum(p.principal_minor)::bigint FROM ("
             "SELECT account_id, seq, (inputs->>'credit')::bigint AS credit, (inputs->>'percent')::int AS percent, "
-            "inputs->>'policy' AS policy FROM books.entry "
+            "inputs->>'policy' AS policy, inputs->>'policy_sha256' AS sha256 FROM books.entry "
             "WHERE bucket = ANY(%(buckets)s) AND account_id = ANY(%(accounts)s) AND line = %(line)s) e "
             "JOIN billing_arrear_payment p ON p.account_id = e.account_id AND p.seq = e.seq "
             "JOIN billing_arrear r ON r.id = p.arrear_id WHERE e.credit = ANY(%(credits)s) "
-            "GROUP BY e.credit, e.percent, e.policy, r.id ORDER BY r.due_on, r.id",
+            "GROUP BY e.credit, e.percent, e.policy, e.sha256, r.id ORDER BY r.due_on, r.id",
             {
                 "buckets": sorted({account_id >> 40 for account_id in accounts.values()}),
                 "accounts": sorted(set(accounts.values())),
@@ -248,8 +251,8 @@ def _paid(credits_: Iterable[CreditRow]) -> dict[int, tuple[Rule, list[BillPayme
             },
         )
         found: dict[int, tuple[Rule, list[BillPayment]]] = {}
-        for credit_id, percent, policy, key, bill, due_on, surcharge, principal in cursor.fetchall():
-            _, paid = found.setdefault(credit_id, (Rule(percent, policy), []))
+        for credit_id, percent, policy, sha256, key, bill, due_on, surcharge, principal in cursor.fetchall():
+            _, paid = found.setdefault(credit_id, (Rule(percent, policy, sha256), []))
             paid.append(BillPayment(Due(key, bill, due_on, 0, 0), surcharge, principal))
         return found
 

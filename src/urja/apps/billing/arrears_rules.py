@@ -36,7 +36,9 @@ def arrears_rules(now: datetime) -> Rules:
                 log.warning("no policy", account=agreement.account_id, error=str(error))
                 continue
             if policy.payments.arrears_percent:
-                found[agreement.account_id] = Rule(policy.payments.arrears_percent, name_of(policy))
+                found[agreement.account_id] = Rule(
+                    policy.payments.arrears_percent, name_of(policy), policy.sha256
+                )
         return found
 
     return rules

@@ -380,7 +380,7 @@ def kept_on_reversal(patch):
 
 
 def another_text(patch):
-    """The share names a text of its policy that nobody has loaded."""
+    """The share names a text of its policy that was never loaded."""
     from urja.apps.billing import arrears
 
     real = arrears._share

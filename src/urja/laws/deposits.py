@@ -32,13 +32,22 @@ WHERE (d.ended_at IS NULL OR p.id IS NOT NULL AND p.returned_at IS NULL)
 ORDER BY 1
 """
 
-_GIVEN_BACK: Final = """
+_GIVEN: Final = """
 WITH given AS (
-    SELECT h.operation_id, h.row_id, (h.row->>'amount_minor')::bigint AS amount_minor
+    SELECT h.operation_id, h.row_id, (h.row->>'amount_minor')::bigint AS amount_minor,
+        coalesce(c.amount_minor, 0) AS credited_minor,
+        o.kind = 'convert_to_prepaid' AND EXISTS (
+            SELECT FROM billing_deposit_demand d WHERE d.deposit_id = p.id) AS goes_whole
     FROM journal_history h JOIN journal_operation o ON o.id = h.operation_id AND o.undone_by_id IS NULL
     JOIN billing_deposit p ON p.id = h.row_id AND p.returned_at IS NOT NULL
+        AND (%(since)s::timestamptz IS NULL OR p.returned_at >= %(since)s)
+    LEFT JOIN books_credit_request c ON c.idempotency_key = 'deposit:' || h.row_id || ':' || h.operation_id
+        AND c.kind = 'deposit'
     WHERE h.table_name = 'billing_deposit' AND h.row->>'returned_at' IS NULL
-), bills AS (
+)"""
+
+_GIVEN_BACK: Final = f"""
+{_GIVEN}, bills AS (
     SELECT h.operation_id, sum((h.row->>'principal_minor')::bigint + (h.row->>'surcharge_minor')::bigint
         - coalesce(later.minor, r.principal_minor + r.surcharge_minor, 0))::bigint AS paid_minor
     FROM journal_history h LEFT JOIN billing_arrear r ON r.id = h.row_id
@@ -51,17 +60,28 @@ WITH given AS (
     WHERE h.table_name = 'billing_arrear' AND h.operation_id IN (SELECT operation_id FROM given)
     GROUP BY h.operation_id
 )
-SELECT g.operation_id, sum(g.amount_minor)::bigint, coalesce(sum(c.amount_minor), 0)::bigint, coalesce(b.paid_minor, 0)
+SELECT g.operation_id, sum(g.amount_minor)::bigint, sum(g.credited_minor)::bigint, coalesce(b.paid_minor, 0)
 FROM given g LEFT JOIN bills b USING (operation_id)
-LEFT JOIN books_credit_request c ON c.idempotency_key = 'deposit:' || g.row_id || ':' || g.operation_id AND c.kind = 'deposit'
 GROUP BY g.operation_id, b.paid_minor
-HAVING sum(g.amount_minor) <> coalesce(sum(c.amount_minor), 0) + coalesce(b.paid_minor, 0)
+HAVING sum(g.amount_minor) <> sum(g.credited_minor) + coalesce(b.paid_minor, 0)
 ORDER BY 1
-"""
+"""  # noqa: S608 - a constant
+
+_NOT_WHOLE: Final = f"""
+{_GIVEN} SELECT operation_id, row_id, amount_minor, credited_minor FROM given
+WHERE goes_whole AND credited_minor <> amount_minor ORDER BY 1, 2
+"""  # noqa: S608 - a constant
 
 
-def examine(connection: Connection) -> Iterator[str]:
-    """Yield what contradicts the law."""
+def examine(connection: Connection, proven: int = 0) -> Iterator[str]:
+    """Yield what contradicts the law.
+
+    With `proven`, only those deposits that were given back since the cut of that head are compared with their operation.
+    """
+    # An operation that began before the cut may have been committed after it.
+    (since,) = connection.execute(
+        "SELECT max(cut_at) - interval '1 hour' FROM proofs_period WHERE number = %s", [proven]
+    ).fetchone() or (None,)
     for demand, demanded, held, debits, charged in connection.execute(_CHARGED):
         yield f"demand {demand} of {demanded} is held as {held}, and {debits} debits of it come to {charged}"
     for debit, amount in connection.execute(_WITHOUT_DEMAND):
@@ -69,5 +89,7 @@ def examine(connection: Connection) -> Iterator[str]:
     for demand, amount, is_open in connection.execute(_LEFT):
         what = "is open" if is_open else "is held"
         yield f"demand {demand} of {amount} {what} and its supply is not postpaid"
-    for operation, amount, credited, paid in connection.execute(_GIVEN_BACK):
+    for operation, amount, credited, paid in connection.execute(_GIVEN_BACK, {"since": since}):
         yield f"operation {operation} gave deposits of {amount} back, {credited} to the balance and {paid} to dues"
+    for operation, deposit, amount, credited in connection.execute(_NOT_WHOLE, {"since": since}):
+        yield f"operation {operation} gave {credited} of deposit {deposit} of {amount} back to the balance it was charged to"

@@ -203,7 +203,7 @@ def laws_of(question: Question) -> list[Law]:
             _whole(
                 "deposits",
                 "each security deposit was charged once and given back once, and none is left at a prepaid supply",
-                deposits_law.examine,
+                lambda connection: deposits_law.examine(connection, proven),
             ),
             _whole(
                 "terms",

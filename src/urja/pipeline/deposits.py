@@ -27,7 +27,7 @@ def charge_due(now: datetime) -> tuple[int, list[str]]:
     charged = [
         one
         for demand_id in due
-        for one in apart.run([demand_id], lambda one: ("row", one), lambda one: _charge(one[0], now))
+        for one in apart.run([demand_id], lambda one: ("demand", one), lambda one: _charge(one[0], now))
     ]
     if len(due) < AT_ONCE:
         apart.remove_idle()

@@ -226,7 +226,7 @@ def request_settlement(
     A security deposit pays the arrears first; its remainder is credited to the balance, and settled with it. One that is
     not due yet is withdrawn.
     """
-    deposits.settle(execution, agreement, arrears_first=True)
+    deposits.settle(execution, agreement)
     FinalSettlement.objects.create(
         id=next_id(bucket_of(agreement.id)),
         agreement_id=agreement.id,

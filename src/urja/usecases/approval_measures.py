@@ -13,7 +13,6 @@ from django.db.models import Q, QuerySet, Sum
 from urja.apps.bank import cheques, loading, queries as bank
 from urja.apps.billing import arrears as dues, reviews
 from urja.apps.billing.balances import DAYS_OF_COST, fresh_balances
-from urja.apps.billing.models import Deposit
 from urja.apps.billing.queries import is_unratable
 from urja.apps.books import queries as books
 from urja.apps.books.models import CreditRequest, DebitRequest
@@ -29,6 +28,8 @@ from urja.apps.people.models import Protection
 from urja.core.approvals import Ground, OperationMeasure
 from urja.core.arrears import total_owed
 from urja.core.policy import Standing
+from urja.usecases import deposits
+from urja.usecases.deposits import Held
 from urja.usecases.dry_run import Effects, dry_run_effects
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.operations import (
@@ -195,8 +196,8 @@ def _money(operation: UseCase, now: datetime) -> int:
         case MoveOut() | DisconnectPermanently():
             return _left(operation.consumer_number)
         case ConvertToPrepaid():
-            deposit = 0 if operation.deposit == "keep" else _deposits(operation.consumer_number)
-            return operation.credit_minor + _billed(operation) + deposit
+            deposit_minor = _deposits(operation.consumer_number).used(operation.deposit)
+            return operation.credit_minor + _billed(operation) + deposit_minor
         case ConvertToPostpaid():
             return operation.deposit_minor + operation.deposit_due_minor + _billed(operation)
         case SignOffOpeningBalances():
@@ -411,13 +412,12 @@ def _left(consumer_number: str) -> int:
     agreement = _current(consumer_number)
     if agreement is None:
         return 0
-    return abs(agreement.account.balance_minor) + _deposits(consumer_number)
+    return abs(agreement.account.balance_minor) + _deposits(consumer_number).used("balance")
 
 
-def _deposits(consumer_number: str) -> int:
+def _deposits(consumer_number: str) -> Held:
     agreement = _current(consumer_number)
-    kept = Deposit.objects.filter(agreement=agreement, returned_at=None)
-    return 0 if agreement is None else kept.aggregate(sum=Sum("amount_minor"))["sum"] or 0
+    return Held() if agreement is None else deposits.held([agreement.id]).get(agreement.id, Held())
 
 
 def _owed(consumer_number: str) -> int:

@@ -5,9 +5,12 @@ Where the supply becomes prepaid or its agreement ends, what is not due yet is w
 nothing of a deposit is left in a prepaid balance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
+
+from django.db.models import Q, Sum
 
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit, DepositDemand
@@ -67,21 +70,47 @@ def demand(
         left -= min(part, left)
 
 
-def settle(execution: Execution, agreement: Agreement, *, arrears_first: bool, keep: bool = False) -> None:
-    """Withdraw what is not due yet and give back what is held: to the dues first where `arrears_first`, then to the balance.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Security deposits of an agreement that are held, in minor units."""
 
-    With `keep` only deposits that were charged here are given back: no demand is left in a balance that decides.
+    here_minor: int = 0
+    """Those that were charged to the account here, whether they were paid or not."""
+    elsewhere_minor: int = 0
+
+    def used(self, use: str) -> int:
+        """Return what a conversion to prepaid gives back."""
+        return self.here_minor + (0 if use == "keep" else self.elsewhere_minor)
+
+
+def held(agreement_ids: Iterable[int]) -> dict[int, Held]:
+    """Return the deposits that are held, by agreement; none without one."""
+    here = Sum("amount_minor", filter=Q(demand__isnull=False), default=0)
+    elsewhere = Sum("amount_minor", filter=Q(demand__isnull=True), default=0)
+    kept = Deposit.objects.filter(agreement_id__in=list(agreement_ids), returned_at=None)
+    return {
+        agreement_id: Held(*sums)
+        for agreement_id, *sums in kept.values_list("agreement_id").annotate(here=here, elsewhere=elsewhere)
+    }
+
+
+def settle(execution: Execution, agreement: Agreement, use: str | None = None) -> None:
+    """Withdraw what is not due yet and give back what is held: where an agreement ends, to the dues and then to the balance.
+
+    At a conversion to prepaid `use` says so of the deposits that were taken elsewhere: `arrears`, `balance` or `keep`. One
+    that was charged here goes whole to the balance that it was taken off, where it may be unpaid.
     """
     # Locked before the deposits are read: one that is being charged at the moment is held then.
     waiting = DepositDemand.objects.select_for_update().filter(agreement=agreement, ended_at=None)
     for one in waiting.order_by("id"):
         execution.change(one, ended_at=execution.recorded_at)
-    held = Deposit.objects.filter(agreement=agreement, returned_at=None)
-    if keep:
-        held = held.filter(demand__isnull=False)
-    for deposit in held.order_by("taken_at", "id"):
-        left = deposit.amount_minor
-        if arrears_first:
+    kept = Deposit.objects.filter(agreement=agreement, returned_at=None)
+    charged_here = set(kept.filter(demand__isnull=False).values_list("id", flat=True))
+    for deposit in kept.order_by("taken_at", "id"):
+        left, is_whole = deposit.amount_minor, use is not None and deposit.id in charged_here
+        if use == "keep" and not is_whole:
+            continue
+        if use != "balance" and not is_whole:
             left = _pay_arrears(execution, agreement.account_id, left)
         execution.change(deposit, returned_at=execution.recorded_at)
         if left:

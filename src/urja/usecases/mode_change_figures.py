@@ -1,14 +1,14 @@
 """Amounts of agreements whose payment mode changes: what a dry run sums up, and what a conversion is made from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 
 from urja.apps.billing import arrears as dues
-from urja.apps.billing.models import Deposit, InstalmentPlan
+from urja.apps.billing.models import InstalmentPlan
 from urja.apps.books.queries import settled_balances
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.mode_changes import Row
@@ -16,6 +16,8 @@ from urja.apps.contracts.models import Agreement, ModeChangeRow
 from urja.base.sentences import to_plain
 from urja.base.untyped_values import JsonObject
 from urja.core.arrears import total_owed
+from urja.usecases import deposits
+from urja.usecases.deposits import Held
 
 MAX_LISTED_FAULTS: Final = 100
 """Refused rows that are listed one by one."""
@@ -86,7 +88,7 @@ class Manner:
         """Return the amounts of agreements, by agreement, as they are now; `at` is when the new mode begins."""
         accounts = [one.account_id for one in agreements]
         settled, owed = settled_balances(accounts), dues.dues_of(accounts)
-        held = _deposits([one.id for one in agreements])
+        held = deposits.held([one.id for one in agreements])
         planned = set(
             InstalmentPlan.objects.filter(
                 Q(valid_to=None) | Q(valid_to__gt=at), account_id__in=accounts
@@ -97,30 +99,31 @@ class Manner:
                 settled[one.account_id],
                 one.account.balance_minor,
                 total_owed(owed.get(one.account_id, ())),
-                held.get(one.id, 0),
+                held.get(one.id, Held()),
                 planned=one.account_id in planned,
             )
             for one in agreements
         }
 
     def _of(
-        self, settled_minor: int, posted_minor: int, dues_minor: int, held_minor: int, *, planned: bool
+        self, settled_minor: int, posted_minor: int, dues_minor: int, held: Held, *, planned: bool
     ) -> Figures:
         to_prepaid = self.payment_mode == PaymentMode.PREPAID
+        # A deposit that was charged here comes back to the balance: what is not paid of it does not become dues.
+        back_minor = held.here_minor if to_prepaid else 0
         # What is both posted and not paid by a request under way: neither is to become dues twice.
-        owed_minor = max(0, min(-posted_minor, -settled_minor))
+        owed_minor = max(0, min(-posted_minor, -settled_minor - back_minor))
         apart = owed_minor if to_prepaid or self.instalments else 0
-        used = held_minor if to_prepaid and self.deposit != "keep" else 0
         left = dues_minor + apart
-        if self.deposit == "arrears":
-            left = max(0, left - used)
+        if to_prepaid and self.deposit == "arrears":
+            left = max(0, left - held.elsewhere_minor)
         new = bool(self.instalments and left and not planned)
         return Figures(
             balance_minor=settled_minor,
             dues_minor=dues_minor,
             set_apart_minor=apart,
-            deposit_minor=used,
-            deposit_due_minor=0 if to_prepaid or held_minor else self.deposit_minor,
+            deposit_minor=held.used(self.deposit) if to_prepaid else 0,
+            deposit_due_minor=0 if to_prepaid or held != Held() else self.deposit_minor,
             plan="kept" if planned else "new" if new else "",
             # Rounded up: the last instalment is the remainder.
             instalment_minor=-(-left // self.instalments) if new else 0,
@@ -131,7 +134,7 @@ def deposits_owed(rows: Sequence[ModeChangeRow]) -> dict[int, int]:
     """Return the security deposit that each row of an order owes from the change on, in minor units, by row; none that are
     zero. Each row has its order loaded.
     """
-    held = _deposits([row.agreement_id for row in rows if row.agreement_id is not None])
+    held = deposits.held([row.agreement_id for row in rows if row.agreement_id is not None])
     return {
         row.id: minor
         for row in rows
@@ -139,11 +142,6 @@ def deposits_owed(rows: Sequence[ModeChangeRow]) -> dict[int, int]:
         and row.agreement_id not in held
         and (minor := row.mode_change.arguments["deposit_minor"])
     }
-
-
-def _deposits(agreement_ids: Iterable[int]) -> dict[int, int]:
-    kept = Deposit.objects.filter(agreement_id__in=list(agreement_ids), returned_at=None)
-    return dict(kept.values_list("agreement_id").annotate(Sum("amount_minor")))
 
 
 def summary(rows: Sequence[Target]) -> JsonObject:

@@ -110,9 +110,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
                 execution, account.id, self.credit_minor, "opening-credit", f"opening-credit:{execution.id}"
             )
         # No security deposit is kept from a consumer who pays in advance (Electricity Act 2003, section 47(5)).
-        deposits.settle(
-            execution, agreement, arrears_first=self.deposit == "arrears", keep=self.deposit == "keep"
-        )
+        deposits.settle(execution, agreement, self.deposit)
 
     def figures(self, agreement: Agreement) -> Figures:
         """Return what the conversion comes to now, for the report."""

@@ -182,8 +182,8 @@ class ConvertToPrepaid(Conversion, kw_only=True):
     credit_minor: int = 0
     """Credit of the last bill that no posting here contains, in minor units."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
-    """Use of the security deposit: `arrears` pays the arrears first and credits the remainder to the balance;
-    `balance` credits all of it; `keep` leaves it as it is, unless it was charged to the account here.
+    """Use of a security deposit that was taken elsewhere: `arrears` pays the arrears first and credits the remainder to the
+    balance; `balance` credits all of it; `keep` leaves it as it is. One that was charged here is credited whole.
     """
 
 

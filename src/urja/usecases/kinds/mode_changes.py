@@ -38,8 +38,8 @@ class ChangeModes(Operation, kw_only=True):
     first_due_on: date | None = None
     """Date of the first instalment; left out, a month after the change."""
     deposit: Literal["arrears", "balance", "keep"] = "arrears"
-    """Of a change to prepaid: use of the security deposits. `arrears` pays the dues first and credits the remainder to
-    the balance; `balance` credits all of it; `keep` leaves those that were not charged to the account here.
+    """Of a change to prepaid: use of security deposits that were taken elsewhere. `arrears` pays the dues first and credits
+    the remainder to the balance; `balance` credits all of it; `keep` leaves them. Those charged here are credited whole.
     """
     deposit_minor: int = 0
     """Of a change to postpaid: security deposit that becomes due from each supply without one, in minor units; it is

@@ -131,6 +131,16 @@ class TestTheRegistersInstant:
         end, read_at = await self.read(start_headend, pipeline, house)
         assert wh_of(end.evidence) == self.register_wh(house, read_at)
 
+    async def test_is_ours_where_no_two_reads_of_the_clock_agree(
+        self, start_headend, pipeline, house, on_the_way, monkeypatch
+    ):
+        without = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, without)
+        on_the_way += [600] * 14
+        _, read_at = await self.read(start_headend, pipeline, house)
+        assert on_the_way, "it is not read a third time"
+        assert read_at <= house.clock.now()
+
     async def test_is_ours_where_the_meters_clock_is_wrong(self, start_headend, pipeline, house):
         house.meter.set_clock(house.clock.now() - dt.timedelta(hours=3))
         end, read_at = await self.read(start_headend, pipeline, house)

@@ -88,7 +88,26 @@ def test_what_is_posted_later_is_on_a_further_one(left):
 def never_made(patch):
     from urja.apps.statements import operations
 
-    patch.setattr(operations, "record_settled", lambda _bucket, _at: None)
+    patch.setattr(operations, "record_settled", lambda *_: None)
+
+
+def test_a_settlement_looks_at_its_own_account_alone(place, monkeypatch):  # noqa: F811
+    from django.db import connection
+
+    from urja.apps.statements import operations
+    from urja.base.ids import bucket_of
+
+    record = operations.record_settled
+    never_made(monkeypatch)
+    place.leave(register_wh=12_400)
+    post(NEXT)
+    for which, due in ((place.second, 0), (place.first, 1)):
+        record(bucket_of(place.first.account_id), NEXT, which.account_id)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM statements_due WHERE period_start = %s", [operations.AFTER_ALL]
+            )
+            assert cursor.fetchone() == (due,)
 
 
 def a_movement_left_out(patch):

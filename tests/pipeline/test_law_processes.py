@@ -61,6 +61,16 @@ def test_a_killed_process_fails_the_run(town, report):  # noqa: F811
         others[0].kill()
         others[0].join()
     with pytest.raises(
-        verify.LostProcessError, match="was ended before it was done, so that nothing is proven"
+        verify.LostProcessError, match="or was killed, as for want of memory: nothing is proven"
     ):
         running.result()
+
+
+def test_a_process_that_cannot_begin_fails_the_run_and_says_why(town, database, capfd):  # noqa: F811
+    conninfo = database.conninfo("urja_pipeline")
+    with (
+        psycopg.connect(conninfo, autocommit=True) as connection,
+        pytest.raises(verify.LostProcessError, match="could not begin"),
+    ):
+        verify.run(connection, QUESTION, processes=2, conninfo=f"{conninfo} dbname=nowhere")
+    assert 'database "nowhere" does not exist' in capfd.readouterr().err

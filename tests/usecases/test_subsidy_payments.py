@@ -38,7 +38,7 @@ def said(done):
 def test_a_payment_is_beside_the_claim_until_it_is_taken_back(march, officer):  # noqa: F811
     assert paid(officer).state == "done"
     assert (
-        said(paid(officer, payment_reference=" utr1 ")) == "a payment of State under utr1 is recorded already"
+        said(paid(officer, payment_reference="utr1")) == "a payment of State under utr1 is recorded already"
     )
     (found,) = claim(march, MARCH).sums
     assert (found.through_minor, found.paid_minor, found.outstanding_minor) == (18_000, 15_000, 3_000)
@@ -58,6 +58,17 @@ def test_what_is_refused(officer):
     assert said(paid(officer, subsidy_paid_minor=-1)).endswith(
         "what takes a payment back is its whole amount"
     )
+
+
+@pytest.mark.parametrize(
+    "fields", [{"payment_reference": "UTR1\n"}, {"payment_reference": " UTR1"}, {"body": "State\t"}]
+)
+def test_what_would_be_stored_otherwise_than_asked_for_is_refused(march, officer, fields):  # noqa: F811
+    assert (
+        said(paid(officer, **fields))
+        == "a body and a reference neither begin nor end with a space or a new line"
+    )
+    assert march.laws()["subsidy_payments"]
 
 
 def test_a_large_one_needs_a_passkey_and_clerks_record_none(march, officer):  # noqa: F811
@@ -97,7 +108,9 @@ def test_the_database_and_the_law_hold_a_payment_to_its_operation(march, officer
     assert not march.laws()["subsidy_payments"]
 
 
-@pytest.mark.parametrize("change", ["amount_minor = 1", "body = 'Other'", "paid_on = '2026-02-01'", None])
+@pytest.mark.parametrize(
+    "change", ["amount_minor = 1", "body = 'Other'", "paid_on = '2026-02-01'", "currency = 'USD'", None]
+)
 def test_a_payment_that_is_rewritten_or_gone_breaks_the_law(march, officer, database, change):  # noqa: F811
     assert paid(officer).state == "done"
     with database.connect("urja_admin") as superuser:

@@ -30,6 +30,10 @@ _NUMBERS: Final = frozenset(
 )
 
 
+_TRIES: Final = 2
+"""A reading takes less than a minute: one end of a minute is passed once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """One attribute with its name, and scaler and unit code where the meter gives them."""
@@ -112,18 +116,21 @@ async def read_value(
 ) -> tuple[SingleValue, Data | None]:
     """Read an attribute that is no profile's buffer; with `with_clock` also the meter's clock as it was then, to the minute.
 
-    The clock is None where it is not wanted, or the meter does not give it. Raises SessionFailedError where the meter refuses.
+    The clock is None where it is not wanted, or the meter does not give it, or it has shown different minutes before and after
+    the value twice. Raises SessionFailedError where the meter refuses.
     """
     scaler = _scaler_of(attribute)
     wanted = [attribute, *scaler, *([_CLOCK] if with_clock else [])]
     one_by_one = with_clock and not session.association.conformance & Conformance.MULTIPLE_REFERENCES
-    while True:
-        before = await session.get(_CLOCK) if one_by_one else None
+    for _ in range(_TRIES):
+        (before,) = await session.get_each([_CLOCK]) if one_by_one else (None,)
         value, *more = await session.get_each(wanted) if len(wanted) > 1 else [None]
         clock = more[-1] if with_clock else None
         # Intervals end with a minute: a value and a clock from both sides of such an end do not belong together.
         if before is None or clock is None or _minute(before) == _minute(clock):
             break
+        # A faulty clock may never agree.
+        clock = None
     if value is None:
         # Read alone, it is refused with a reason.
         value, clock = await session.get(attribute), None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from urja.apps.overviews.queries.receivables import CLAIMED, parameters
+from urja.core.rating import parse_tariff
 from urja.laws.connections import Connection
 
 
@@ -44,17 +45,36 @@ _PAYMENTS: Final = """
 SELECT coalesce(p.operation_id, o.id), p.operation_id IS NULL FROM billing_subsidy_payment p
 FULL JOIN (SELECT * FROM journal_operation WHERE kind = 'record_subsidy_payment') o ON o.id = p.operation_id
 WHERE (p.body, p.amount_minor::text, p.paid_on::text, p.reference, p.actor) IS DISTINCT FROM (
-    btrim(o.content->>'body'), o.content->>'subsidy_paid_minor', o.content->>'paid_on',
-    btrim(o.content->>'payment_reference'), o.actor)
+    o.content->>'body', o.content->>'subsidy_paid_minor', o.content->>'paid_on', o.content->>'payment_reference', o.actor)
 ORDER BY 1
 """
+_CURRENCIES: Final = """
+SELECT p.operation_id, p.currency, p.body, a.code FROM billing_subsidy_payment p
+LEFT JOIN books_account a ON a.kind = 'contra' AND starts_with(a.code, 'receivable:') AND a.currency = p.currency
+ORDER BY 1
+"""
+"""Payments with the receivable accounts of their currency. Which line is whose, the tariffs say."""
+_TARIFFS: Final = "SELECT text FROM rulebook_tariff_version"
 
 
 def payments(connection: Connection) -> Iterator[str]:
-    """Yield payments of claims that are not what their operations say, and operations without their payment."""
+    """Yield payments of claims that are not what their operations say, or in a currency in which nothing is claimed from their
+    body, and operations without their payment.
+    """
     for operation, missing in connection.execute(_PAYMENTS):
         yield (
             f"operation {operation} recorded a payment of a subsidy claim that is missing"
             if missing
             else f"the payment of a subsidy claim {operation} is not what an operation has recorded"
         )
+    paid = connection.execute(_CURRENCIES).fetchall()
+    owed = {
+        (line.claim_on, f"receivable:{line.name}")
+        for (text,) in (connection.execute(_TARIFFS) if paid else ())
+        for line in parse_tariff(text).lines
+        if line.claim_on
+    }
+    in_it = {operation for operation, _, body, code in paid if (body, code) in owed}
+    for operation, currency in sorted({(operation, currency) for operation, currency, *_ in paid}):
+        if operation not in in_it:
+            yield f"the payment of a subsidy claim {operation} is in {currency}, in which nothing is claimed from its body"

@@ -99,7 +99,8 @@ def run(
     """Return the laws with their contradictions, in their order, and what examining them took.
 
     This is one of the `processes`; the others connect with `conninfo`. All of them read the snapshot of one read-only
-    transaction; inside a transaction of the caller, that one. Raises LostProcessError where one of them has ended.
+    transaction; inside a transaction of the caller, that one. Raises LostProcessError where one of them could not begin, or has
+    ended.
     """
     with _reading(connection):
         examiner = _Examiner(connection, laws_of(question), buckets_of(connection, question))
@@ -210,8 +211,8 @@ def _answers(examiner: _Examiner, question: Question, beside: int, conninfo: str
             return [own[number] if number in own else given[number].result() for number in numbers]
         except BrokenProcessPool as error:
             raise LostProcessError(
-                "a process that examined laws was ended before it was done, so that nothing is proven: was it killed, or out "
-                "of memory?"
+                "a process that was to examine laws could not begin, or was killed, as for want of memory: nothing is proven. One "
+                "that could not begin has printed why"
             ) from error
 
 

@@ -108,7 +108,7 @@ def _settle(final_id: int, now: datetime, account_ids: Sequence[int]) -> int | N
         if amount_minor:
             _request_payout(final, amount_minor, now)
         operations.note_settled(final, amount_minor, now)
-        statements.record_settled(bucket_of(account_id), now)
+        statements.record_settled(bucket_of(account_id), now, account_id)
     log.info(
         "account settled",
         account=account_id,

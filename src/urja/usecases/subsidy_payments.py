@@ -19,12 +19,15 @@ REFERENCE_LENGTH: Final = 100
 
 class RecordSubsidyPayment(money.RecordSubsidyPayment, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        body, reference = self.body.strip(), self.payment_reference.strip()
+        body, reference = self.body, self.payment_reference
+        if body != body.strip() or reference.strip() not in ("", reference):
+            # It is stored as it was asked for: the law compares both.
+            yield say("a body and a reference neither begin nor end with a space or a new line")
         if len(_currencies(body)) != 1:
             yield say("nothing is claimed from {body} in one currency", body=body)
         if not self.subsidy_paid_minor:
             yield say("the amount must not be 0")
-        if not reference or len(reference) > REFERENCE_LENGTH:
+        if not reference.strip() or len(reference) > REFERENCE_LENGTH:
             yield say("give the bank's reference, of at most {most} characters", most=REFERENCE_LENGTH)
         if self.paid_on > local_day(execution.recorded_at, usage.zone()):
             yield say("the day of the payment has not come yet")
@@ -41,16 +44,15 @@ class RecordSubsidyPayment(money.RecordSubsidyPayment, UseCase):
             )
 
     def carry_out(self, execution: Execution) -> None:
-        body = self.body.strip()
-        (currency,) = _currencies(body)
+        (currency,) = _currencies(self.body)
         subsidy_payments.record(
             SubsidyPayment(
                 execution.id,
-                body,
+                self.body,
                 currency,
                 self.subsidy_paid_minor,
                 self.paid_on,
-                self.payment_reference.strip(),
+                self.payment_reference,
                 execution.recorded_at,
                 execution.actor,
             )

@@ -62,7 +62,7 @@ INSERT INTO statements_due (agreement_id, period_start, bucket, closed, due_at, 
 SELECT f.agreement_id, %(after)s, %(bucket)s, true, %(at)s, %(at)s
 FROM statements_began began
 JOIN billing.final_settlement f ON f.settled_at IS NOT NULL AND f.last_day >= began.day
-    AND f.account_id >= %(bucket)s::bigint << 40 AND f.account_id < (%(bucket)s::bigint + 1) << 40
+    AND f.account_id >= %(first)s AND f.account_id < %(end)s
 JOIN books.account a ON a.id = f.account_id
 WHERE NOT EXISTS (SELECT FROM statements_statement s
     WHERE s.account_id = a.id AND s.final AND s.through_seq = a.last_seq)
@@ -70,10 +70,14 @@ ON CONFLICT DO NOTHING
 """
 
 
-def record_settled(bucket: int, at: datetime) -> None:
-    """Record that final statements are to be made of a bucket's settled accounts: those that have none, or were moved since."""
+def record_settled(bucket: int, at: datetime, account_id: int | None = None) -> None:
+    """Record that final statements are to be made of a bucket's settled accounts: those that have none, or were moved since.
+
+    Of one account alone where it is given: to examine all takes longer with each that has ever ended there.
+    """
+    first, end = (bucket << 40, (bucket + 1) << 40) if account_id is None else (account_id, account_id + 1)
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLED, {"after": AFTER_ALL, "bucket": bucket, "at": at})
+        cursor.execute(_SETTLED, {"after": AFTER_ALL, "bucket": bucket, "first": first, "end": end, "at": at})
 
 
 type PeriodKey = tuple[int, date]

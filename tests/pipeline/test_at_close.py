@@ -333,6 +333,12 @@ def test_a_broken_close_breaks_its_law(works, monkeypatch, mutation, days, law):
     assert law in broken(works)
 
 
+def test_arrays_that_are_as_wrong_in_the_law_contradict_the_engine(works, monkeypatch):
+    arrays_that_round_wrongly(monkeypatch)
+    live(works, 1)
+    assert "evidence" in broken(works)
+
+
 def test_a_falsehood_about_demand_is_a_fault(works):
     live(works, 2)
     falsify(works, "jsonb_set(inputs, '{calculation,measured,0,1,max_import_w}', '5999')")

@@ -260,13 +260,36 @@ def _asked(
 
 
 def _results(asked: Mapping[_Entry, RatingInputs | Exception]) -> dict[_Entry, RatedPeriod | Exception]:
-    """Return the charges of calculations, over arrays where these can rate them; or why there are none."""
+    """Return the charges of calculations, over arrays where these can rate them; or why there are none.
+
+    The close uses the same arrays, so a fault of theirs would be on both sides: the first that they rate of each tariff is rated by
+    the engine too.
+    """
     inputs = {key: one for key, one in asked.items() if isinstance(one, RatingInputs)}
     try:
-        return dict(zip(inputs, rate_accounts(list(inputs.values())).results, strict=True))
+        rated = rate_accounts(list(inputs.values()))
     except _FALSE:
         # Of one that is no calculation at all. The engine says of which.
         return {key: _alone(one) for key, one in inputs.items()}
+    found: dict[_Entry, RatedPeriod | Exception] = dict(zip(inputs, rated.results, strict=True))
+    seen: set[str] = set()
+    for number, (key, one) in enumerate(inputs.items()):
+        # What arrays rate has one version.
+        if number in rated.of_arrays and (sha256 := one.terms[0].versions[0].sha256) not in seen:
+            seen.add(sha256)
+            found[key] = _as_the_engine(found[key], _alone(one))
+    return found
+
+
+def _as_the_engine(
+    by_arrays: RatedPeriod | Exception, by_engine: RatedPeriod | Exception
+) -> RatedPeriod | Exception:
+    """Return the engine's charges where arrays have the same amounts; else that they differ."""
+    if isinstance(by_engine, Exception) or isinstance(by_arrays, Exception):
+        return by_engine
+    if _amounts(by_arrays) != _amounts(by_engine):
+        return RatingError(f"arrays make it {_amounts(by_arrays)}, the engine {_amounts(by_engine)}")
+    return by_engine
 
 
 def _alone(inputs: RatingInputs) -> RatedPeriod | Exception:

@@ -106,8 +106,13 @@ class RatedAccounts:
 
     results: tuple[RatedPeriod | RatingError, ...]
     """Charges that arrays calculated have no parts and no notes."""
-    by_arrays: int
-    """How many of them arrays calculated."""
+    of_arrays: frozenset[int]
+    """The numbers of those that arrays calculated."""
+
+    @property
+    def by_arrays(self) -> int:
+        """How many of them arrays calculated."""
+        return len(self.of_arrays)
 
 
 def rate_accounts(asked: Sequence[RatingInputs], *, parts: bool = False) -> RatedAccounts:
@@ -126,14 +131,14 @@ def rate_accounts(asked: Sequence[RatingInputs], *, parts: bool = False) -> Rate
             except (NotByArraysError, BeyondBoundsError, RatingError):
                 # The engine says of which account, where one lacks something.
                 continue
-    by_arrays = len(results)
+    of_arrays = frozenset(results)
     for number, one in enumerate(asked):
         if number not in results:
             try:
                 results[number] = one.rate()
             except RatingError as error:
                 results[number] = error
-    return RatedAccounts(tuple(results[number] for number in range(len(asked))), by_arrays)
+    return RatedAccounts(tuple(results[number] for number in range(len(asked))), of_arrays)
 
 
 @dataclass(frozen=True, slots=True)

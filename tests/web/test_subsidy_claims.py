@@ -38,10 +38,10 @@ def subsidise(accounts):
         post_entries(adopted.account_id >> 40, [given], NOW)
 
 
-def pay():
+def pay(operation=1, reference="UTR1"):
     from urja.apps.billing.subsidy_payments import SubsidyPayment, record
 
-    record(SubsidyPayment(1, "State", "INR", 30_000, date(2026, 3, 1), "UTR1", NOW, "test"))
+    record(SubsidyPayment(operation, "State", "INR", 30_000, date(2026, 3, 1), reference, NOW, "test"))
 
 
 @pytest.fixture
@@ -78,6 +78,18 @@ def test_what_is_paid_and_outstanding_is_beside_it(subsidised, colleague):
     hindi = text_of(officer.get(f"{PAGE}?month=2026-02", headers={"accept-language": "hi"}))
     assert "अब तक चुकाया गया ₹300.00" in hindi
     assert "Record a payment" not in text_of(colleague("auditor").get(f"{PAGE}?month=2026-02"))
+
+
+def test_the_newest_are_listed_and_all_are_counted_and_summed(subsidised, colleague, monkeypatch):
+    from urja.apps.overviews.queries import subsidy_claims
+
+    monkeypatch.setattr(subsidy_claims, "LISTED", 1)
+    as_pipeline(lambda: (pay(), pay(2, "UTR2")), role="urja_owner")
+    page = colleague("revenue_officer").get(f"{PAGE}?month=2026-02")
+    text = text_of(page)
+    assert "Paid to date ₹600.00" in text
+    assert ("UTR2" in text, "UTR1" in text) == (True, False)
+    assert "The newest 1 of 2 payments." in text
 
 
 def test_and_in_hindi(subsidised, colleague):

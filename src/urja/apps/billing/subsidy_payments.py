@@ -43,14 +43,34 @@ def record(payment: SubsidyPayment) -> None:
         )
 
 
-def payments() -> list[SubsidyPayment]:
-    """Return all payments, the newest day first."""
+def newest(most: int) -> list[SubsidyPayment]:
+    """Return at most so many payments, the newest day first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT operation_id, body, currency, amount_minor, paid_on, reference, recorded_at, actor "
-            "FROM billing_subsidy_payment ORDER BY paid_on DESC, recorded_at DESC, operation_id DESC"
+            "FROM billing_subsidy_payment ORDER BY paid_on DESC, recorded_at DESC, operation_id DESC LIMIT %s",
+            [most],
         )
         return [SubsidyPayment(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class PaidSum:
+    """What a body has paid in a currency, in minor units, and in how many records."""
+
+    body: str
+    currency: str
+    amount_minor: int
+    count: int
+
+
+def sums() -> list[PaidSum]:
+    """Return what each body has paid, less what was taken back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT body, currency, sum(amount_minor)::bigint, count(*) FROM billing_subsidy_payment GROUP BY 1, 2"
+        )
+        return [PaidSum(*row) for row in cursor.fetchall()]
 
 
 def recorded_minor(body: str, reference: str) -> int:

@@ -48,6 +48,8 @@ def claim(month: datetime, as_csv: bool, as_json: bool, data: Path) -> None:
             f"{one.body or '-'}: {one.net_minor} {one.currency}, with all earlier claims {one.through_minor}, paid {one.paid_minor}, "
             f"outstanding {one.outstanding_minor}"
         )
+    if found.payment_count > len(found.payments):
+        click.echo(f"the newest {len(found.payments)} of {found.payment_count} payments:")
     for paid in found.payments:
         click.echo(
             f"  paid {paid.paid_on} by {paid.body}: {paid.amount_minor} {paid.currency}, {paid.reference}"

@@ -837,7 +837,9 @@ class SubsidyClaim(Shown, frozen=True, kw_only=True):
     sums: list[SubsidyClaimSum]
     rows: list[SubsidyClaimRow]
     payments: list[SubsidyPayment]
-    """All payments that are recorded, the newest day first."""
+    """The newest 50 payments that are recorded, the newest day first."""
+    payment_count: int
+    """How many payments are recorded."""
 
 
 class ServicePointTotals(Shown, frozen=True, kw_only=True):

@@ -53,6 +53,9 @@ class ClaimPage:
     sums: list[SumView]
     rows: list[RowView]
     payments: list[PaymentView]
+    """The newest ones."""
+    payment_count: int
+    """How many are recorded."""
 
 
 def claim_page(month: date, now: datetime) -> ClaimPage:
@@ -100,4 +103,5 @@ def claim_page(month: date, now: datetime) -> ClaimPage:
             )
             for one in found.payments
         ],
+        payment_count=found.payment_count,
     )

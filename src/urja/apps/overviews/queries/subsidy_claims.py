@@ -20,6 +20,8 @@ from urja.apps.overviews.queries.receivables import CLAIMED, FINAL_ON, RECEIVABL
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
 from urja.base.untyped_values import JsonObject, SqlRow
 
+LISTED: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
@@ -73,7 +75,9 @@ class SubsidyClaim:
     rows: tuple[ClaimRow, ...]
     sums: tuple[BodySum, ...]
     payments: tuple[SubsidyPayment, ...]
-    """All that are recorded, the newest day first."""
+    """The newest that are recorded, at most `LISTED`, the newest day first."""
+    payment_count: int
+    """How many are recorded."""
 
 
 _OWED: Final = f"""
@@ -91,10 +95,8 @@ def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
     through: Counter[tuple[str, str]] = Counter()
     claimed: Counter[tuple[str, str]] = Counter()
     own = []
-    recorded = subsidy_payments.payments()
-    paid: Counter[tuple[str, str]] = Counter()
-    for payment in recorded:
-        paid[payment.body, payment.currency] += payment.amount_minor
+    recorded = subsidy_payments.sums()
+    paid = Counter({(one.body, one.currency): one.amount_minor for one in recorded})
     for of, code, currency, commodity, periods_from, consumers, use, given, taken_back in _reaching_back(
         month, zone
     ):
@@ -135,7 +137,8 @@ def claim(month: date, now: datetime, zone: ZoneInfo) -> SubsidyClaim:
             for key in sorted(through.keys() | paid.keys())
             if through[key] or claimed[key] or paid[key]
         ),
-        tuple(recorded),
+        tuple(subsidy_payments.newest(LISTED)),
+        sum(one.count for one in recorded),
     )
 
 
@@ -220,4 +223,5 @@ def to_json(found: SubsidyClaim) -> JsonObject:
             }
             for one in found.payments
         ],
+        "payment_count": found.payment_count,
     }

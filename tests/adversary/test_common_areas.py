@@ -47,7 +47,7 @@ def test_a_rewritten_shared_day_contradicts_signed_entries(society, tmp_path):  
             "SELECT encode(sha256(string_agg(sha256, ''::bytea ORDER BY day)), 'hex') FROM determinants_common_day"
         ).fetchone()
         superuser.execute(
-            "UPDATE books_entry SET inputs = jsonb_set(inputs, '{calculation,common,0,3}', %s)"
+            "UPDATE books_entry SET inputs = jsonb_set(inputs::jsonb, '{calculation,common,0,3}', %s)"
             " WHERE inputs #> '{calculation,common,0}' IS NOT NULL",
             [json.dumps(named)],
         )

@@ -41,23 +41,23 @@ def refused(database, role, statement):
         thief.execute(statement)
 
 
-def test_no_role_but_the_pipelines_makes_one_and_none_changes_one(march, database):  # noqa: F811
-    with database.connect("urja_web") as thief:
+def test_no_role_but_the_pipelines_makes_one_and_none_changes_one(march):  # noqa: F811
+    with march.database.connect("urja_web") as thief:
         assert thief.execute("SELECT count(*) FROM statements_statement").fetchone() == (1,)
     for statement in (COPY, *CHANGES, *DUES):
-        refused(database, "urja_web", statement)
+        refused(march.database, "urja_web", statement)
     for statement in CHANGES:
-        refused(database, "urja_pipeline", statement)
+        refused(march.database, "urja_pipeline", statement)
     may = march.connection.execute(
         "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_' AND has_table_privilege(rolname, 'statements_statement', 'INSERT')"
     ).fetchall()
     assert {role for (role,) in may} == {"urja_owner", "urja_pipeline"}
 
 
-def test_the_pipelines_role_makes_none_that_is_not_the_ledgers(march, database):  # noqa: F811
+def test_the_pipelines_role_makes_none_that_is_not_the_ledgers(march):  # noqa: F811
     """A copy under the next number, with its own hash: of days that are stated already."""
     with (
-        database.connect("urja_pipeline") as faulty,
+        march.database.connect("urja_pipeline") as faulty,
         pytest.raises(psycopg.IntegrityError, match="days that an earlier one states"),
     ):
         faulty.execute(
@@ -69,9 +69,9 @@ def test_the_pipelines_role_makes_none_that_is_not_the_ledgers(march, database):
         )
 
 
-def test_the_pipelines_role_makes_no_final_one_of_an_account_that_is_not_settled(march, database):  # noqa: F811
+def test_the_pipelines_role_makes_no_final_one_of_an_account_that_is_not_settled(march):  # noqa: F811
     with (
-        database.connect("urja_pipeline") as faulty,
+        march.database.connect("urja_pipeline") as faulty,
         pytest.raises(psycopg.IntegrityError, match="not settled"),
     ):
         faulty.execute(
@@ -81,7 +81,7 @@ def test_the_pipelines_role_makes_no_final_one_of_an_account_that_is_not_settled
         )
 
 
-def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, database, tmp_path):  # noqa: F811
+def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, tmp_path):  # noqa: F811
     """By the database's superuser, without a trigger: the log that was signed the next day has its hash."""
     from urja.laws import signed_log
 
@@ -91,7 +91,7 @@ def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, d
     days(march, 31, 31)
     sealer.run_once(march.midnight(31) + MINUTES)
     assert leaves(march) == [(7, 0, 1)]
-    with database.connect("urja_admin") as superuser:
+    with march.database.connect("urja_admin") as superuser:
         assert list(signed_log.examine(superuser)) == []
         superuser.execute("SET session_replication_role = replica")
         superuser.execute("UPDATE statements_statement SET content = replace(content, 'Energy', 'Light')")
@@ -108,7 +108,7 @@ def test_a_statement_rewritten_with_its_hash_contradicts_the_signed_log(march, d
         assert "1 were signed, 0 stand there" in next(signed_log.examine(superuser))
 
 
-def test_a_forged_receipt_of_a_statement_proves_nothing(march, database, tmp_path):  # noqa: F811
+def test_a_forged_receipt_of_a_statement_proves_nothing(march, tmp_path):  # noqa: F811
     """The other household's statement is in the same leaf: neither needs the other's content for its proof."""
     other = town_rows.adopt(number=2, credit_minor=50_000)
     town_rows.store_registers(

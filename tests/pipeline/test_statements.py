@@ -80,7 +80,9 @@ def copy_of(story):
     @pytest.fixture
     def copy(lived):
         with lived(story) as (database, adopted), database.connect() as connection:
-            yield Town(connection, adopted)
+            town = Town(connection, adopted)
+            town.database = database
+            yield town
 
     return copy
 

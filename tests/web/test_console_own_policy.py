@@ -41,11 +41,11 @@ def loaded(staff):
 
 def test_the_page_says_which_governs_and_whose_it_is(loaded, colleague):
     client = colleague("clerk")
-    assert "General policy: demo 2" in section(client.get(PAGE), "supply")
+    assert "General policy: demo 3" in section(client.get(PAGE), "supply")
     at, shown = dry_run(client, FORM, ASKED)
     assert "own policy: – → plain" in text_of(shown)
     assert "Decisions about the supply" in text_of(shown)
-    assert " by demo 2 → " in text_of(shown)
+    assert " by demo 3 → " in text_of(shown)
     assert "Done: operation" in text_of(done(client, at))
     page = client.get(PAGE)
     assert "Own policy: plain 3" in section(page, "supply")
@@ -72,7 +72,7 @@ def test_a_guards_sentence_stands_beside_the_form_in_both_languages(loaded, coll
 
 def test_the_page_and_the_form_in_hindi(loaded, colleague):
     client = colleague("clerk", "hi")
-    assert "सामान्य नीति: demo 2" in section(client.get(PAGE), "supply")
+    assert "सामान्य नीति: demo 3" in section(client.get(PAGE), "supply")
     form = text_of(client.get(FORM))
     assert "अपनी नीति" in form
     assert "नीति बदलें" in form

@@ -40,7 +40,7 @@ class Rule:
 
     percent: int
     policy: str
-    sha256: str | None
+    sha256: str | None = None
     """Of the document's text; None in shares that were posted before they named it."""
 
 

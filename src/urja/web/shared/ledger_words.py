@@ -85,7 +85,7 @@ def label(text: str) -> str:
     return f"{title(head)}, {label(rest)}" if comma else title(head)
 
 
-_NEGATIVE = re.compile(r"-(?=[\d./]+$)")
+_NEGATIVE = re.compile(r"^-(?=[\d./]+$)")
 
 
 def _found(match: re.Match[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from tests.core.test_quantity_tariffs import document
 
 import urja.core.calendars
 from urja.core.calendars import parse_calendar, zone_numbers
+from urja.laws.second_rater import charges
 from urja.site.cli.main import urja as command
 from urja.site.command_errors import CommandError
 
@@ -198,6 +200,82 @@ def test_banks_and_demands_are_carried_from_bill_to_bill(tmp_path):
     assert april["bank"][0]["closing_wh"] == may["bank"][0]["opening_wh"] == 60_000
     # 200 kWh less 30 exported and 60 banked; 4 kVA recorded, 9 of the month before.
     assert amounts(may) == {"energy": "550.00", "demand": "900.00"}
+
+
+RATCHET = document(
+    line("energy", "slabs", one_price("5"))
+    + line(
+        "demand",
+        "demand",
+        'unit = "kVA"',
+        'billed = "recorded"',
+        "rate = 300",
+        'at_least = {percent = 75, of = "contracted"}',
+        "ratchet = {periods = 3, percent = 85}",
+    )
+)
+DEMANDS = "at,import_wh,max_import_va\n2026-04-01,0,\n2026-05-01,1000,250000\n2026-06-01,2000,180000\n"
+
+
+def test_a_ratchet_goes_by_the_demand_of_months_before_the_usage(tmp_path):
+    """75 % of 300 kVA is 225. April: 85 % of 412.5, of February. May too."""
+    options = [
+        "--contracted-va",
+        "300000",
+        "--past-demand",
+        "2026-02=412.5kVA",
+        "--past-demand",
+        "2026-03=210000VA",
+    ]
+    april, may = bill(tmp_path, RATCHET, [DEMANDS], *options, "--past-demand", "2026-01=200kVA")["bills"]
+    assert (amounts(april)["demand"], april["notes"]) == ("105187.50", [])
+    assert [past["value"] for past in april["past_demands"]] == [200_000, 412_500, 210_000]
+    assert amounts(may)["demand"] == "105187.50"
+    assert [past["from"] for past in may["past_demands"]] == ["2026-02-01", "2026-03-01", "2026-04-01"]
+    for each, days in (
+        (april, (date(2026, 4, 1), date(2026, 5, 1))),
+        (may, (date(2026, 5, 1), date(2026, 6, 1))),
+    ):
+        values = {"max_import_va": each["determinants"]["max_import_va"]}
+        second = charges(
+            [(days[0], [RATCHET], 0)],
+            *days,
+            days[1],
+            uses=[(*days, 1000)],
+            measured=[(*days, values)],
+            facts=[(days[0], {"contracted kVA": Fraction(300)})],
+            past_demands=[
+                (date.fromisoformat(past["to"]), past["determinant"], past["value"])
+                for past in each["past_demands"]
+            ],
+        )
+        assert second == {line["name"]: line["amount_minor"] for line in each["lines"]}
+    # What is not stated is said, and a demand before the three months is not taken for one of them.
+    (alone,) = bill(
+        tmp_path, RATCHET, [DEMANDS], *options[:2], "--to", "2026-05-01", "--past-demand", "2025-12=900kVA"
+    )["bills"]
+    assert amounts(alone)["demand"] == "75000.00"
+    assert (
+        "the demand of 3 is not known (beginning 2026-01-01 to 2026-03-01): state it with --past-demand"
+        in alone["notes"][0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("2026-03=412.5", "is no demand of a period: give one such as 2026-03=412.5kVA"),
+        ("2026-02-30=4kVA", "is no demand of a period"),
+        ("2026-03=0.0005kVA", "is no demand of a period"),
+        ("2026-04=412.5kVA", "2026-04=412.5kVA is of 2026-04-01 to 2026-05-01, which is not over on 2026-04-01, the first billed day"),
+        ("2026-03=412.5kW", "no ratchet of x 1 goes by 2026-03=412.5kW; its ratchets go by kVA"),
+        ("2026-03/peak=4kVA", "no ratchet of x 1 goes by 2026-03/peak=4kVA"),
+        ("2026-02-17=4kVA", "2026-02-17=4kVA is of a period whose demand is stated before: keep one"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_a_past_demand(tmp_path, given, words):
+    options = ["--past-demand", "2026-02=1kVA", "--past-demand", given, "--contracted-va", "1"]
+    assert words in refused(tmp_path, RATCHET, [DEMANDS], *options)
 
 
 def test_days_have_what_no_meter_counts(tmp_path):

@@ -7,6 +7,7 @@
 from urja.core.desk.bills import Bill, BillingError, Contract, bills
 from urja.core.desk.comparison import Compared, compare
 from urja.core.desk.explanation import explain
+from urja.core.desk.past_demands import StatedDemand
 from urja.core.desk.usage import Usage, UsageError, read_usage
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "BillingError",
     "Compared",
     "Contract",
+    "StatedDemand",
     "Usage",
     "UsageError",
     "bills",

@@ -9,6 +9,7 @@ import numpy as np
 
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.calendars import Calendar, UncoveredDayError
+from urja.core.desk.past_demands import PastDemandError, StatedDemand, past_demands, within_reach
 from urja.core.desk.usage import IntervalRow, ReadRow, Usage, columns, commodity_of
 from urja.core.determinants import (
     DeterminantError,
@@ -59,6 +60,8 @@ class Contract:
     """Transformer ratio, primary and secondary, that the usage does not have yet."""
     bank_wh: Mapping[int, int] = field(default_factory=dict)
     """Units banked before the first bill, in Wh by the number of the zone; 0 for a bank of all times."""
+    past_demands: tuple[StatedDemand, ...] = ()
+    """Maximum demands of periods before the first bill."""
 
     def terms(self, first: date, versions: tuple[Tariff, ...]) -> RatingTerms:
         """Return the terms of a bill that begins on `first`."""
@@ -78,6 +81,8 @@ class Bill:
     """What lines that settle at close are estimated to add; empty once the period is over."""
     notes: tuple[str, ...]
     """Roundings and splits of the engine, and where values come from estimates."""
+    past_demands: tuple[PastDemand, ...] = ()
+    """Maximum demands of earlier periods that ratchets look back to."""
 
     @property
     def complete(self) -> bool:
@@ -108,7 +113,11 @@ def bills(
     days = _days(usage, first, end)
     desk = _Desk(tuple(versions), calendars, usage, contract, Rules(demand_s))
     found: list[Bill] = []
-    bank, past = contract.bank_wh, tuple[PastDemand, ...]()
+    bank = contract.bank_wh
+    try:
+        past = past_demands(contract.past_demands, versions, days.first)
+    except PastDemandError as error:
+        raise BillingError(f"--past-demand: {error}") from None
     for billed in [days] if as_one else _periods(days, versions[0]):
         bill = desk.bill(billed, min(days.end, billed.end), Measured((), past, bank))
         found.append(bill)
@@ -229,7 +238,8 @@ class _Desk:
                 )
         values, determinants = rows[max(rows)]
         energies = [EnergyUse(use.days, use.values[billed_name]) for use in uses]
-        measured = Measured(tuple(uses), before.past_demands, before.bank_wh)
+        past, lacking = within_reach(before.past_demands, self.versions, billed)
+        measured = Measured(tuple(uses), past, before.bank_wh)
         terms = [self.contract.terms(billed.first, self.versions)]
         try:
             result = rate_period(terms, energies, billed=billed, through=through, measured=measured)
@@ -238,7 +248,7 @@ class _Desk:
             raise BillingError(
                 f"the bill of {billed.first} to {billed.end} cannot be calculated: {error}"
             ) from None
-        return Bill(result, values, reserve, result.notes + tuple(_estimates(determinants)))
+        return Bill(result, values, reserve, (*result.notes, *lacking, *_estimates(determinants)), past)
 
     def _rows(self, elapsed: Period) -> dict[date, tuple[dict[str, int], Determinants]]:
         """Return the determinants from the first day to each day whose end is known, as the close of that day has them.

@@ -6,6 +6,7 @@ from datetime import date
 
 from urja.core.calendars import Calendar
 from urja.core.desk.bills import BillingError, Contract, bills
+from urja.core.desk.past_demands import goes_by
 from urja.core.desk.usage import Usage
 from urja.core.rating import Tariff
 
@@ -56,6 +57,10 @@ def compare(
             f"{before.code} {before.version} is in {before.currency} and {after.code} {after.version} in "
             f"{after.currency}, with {before.exponent} and {after.exponent} decimals: amounts of one currency can be compared"
         )
+    # A ratchet may be what differs: the tariff without it has no use for its demands.
+    for one in contract.past_demands:
+        if not goes_by(one, [before, after]):
+            raise BillingError(f"--past-demand: no ratchet of either tariff goes by {one.text}: leave it out")
     found = []
     for name, usage in samples.items():
         try:
@@ -70,6 +75,9 @@ def _amounts(
     tariff: Tariff, calendars: Sequence[Calendar], usage: Usage, contract: Contract, demand_s: int
 ) -> dict[str, int]:
     own = [calendar for calendar in calendars if calendar.code == tariff.calendar]
+    contract = replace(
+        contract, past_demands=tuple(one for one in contract.past_demands if goes_by(one, [tariff]))
+    )
     amounts: dict[str, int] = {}
     for bill in bills([replace(tariff, valid_from=date.min)], own, usage, contract, demand_s=demand_s):
         for line in (*bill.result.lines, *bill.reserve):

@@ -1,6 +1,7 @@
 """`urja bill`: bills from CSV of usage, without a server, a database or Django."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from urja.core.calendars import Calendar, CalendarError, parse_calendar
-from urja.core.desk import Bill, BillingError, Contract, Usage, UsageError, bills, read_usage
+from urja.core.desk import Bill, BillingError, Contract, StatedDemand, Usage, UsageError, bills, read_usage
 from urja.core.rating import Tariff
 from urja.core.units import parse_exact
 from urja.site.cli.bill_text import amount_as_text, lines_as_json, lines_as_text
@@ -91,6 +92,13 @@ _SUPPLY_OPTIONS = (
         metavar="[ZONE=]WH",
         help="Units of net metering before the first bill, by the number of the zone; may be repeated.",
     ),
+    click.option(
+        "--past-demand",
+        "past_demands",
+        multiple=True,
+        metavar="PERIOD[/ZONE]=DEMAND",
+        help="Maximum demand of a period before the first bill, for a ratchet, such as 2026-03=412.5kVA; may be repeated.",
+    ),
 )
 
 
@@ -109,10 +117,18 @@ def supply_options(command: Callable[..., None]) -> Callable[..., None]:
         shares: Sequence[str],
         ratio: str,
         banks: Sequence[str],
+        past_demands: Sequence[str],
         **options: Any,
     ) -> None:
         contract = Contract(
-            load_w, load_va, contracted_w, contracted_va, _shares(shares), _ratio(ratio), _banks(banks)
+            load_w,
+            load_va,
+            contracted_w,
+            contracted_va,
+            _shares(shares),
+            _ratio(ratio),
+            _banks(banks),
+            tuple(map(_past_demand, past_demands)),
         )
         supply = Supply(_zone(timezone), interval_min, int(demand_min), contract)
         command(*args, supply=supply, **options)
@@ -274,6 +290,26 @@ def _banks(given: Sequence[str]) -> dict[int, int]:
     return found
 
 
+def _past_demand(given: str) -> StatedDemand:
+    """Return the demand of an earlier period: of the one that begins in a month, or of the one with a day."""
+    matched = re.fullmatch(
+        r"(\d{4}-\d\d)(-\d\d)?(?:/([^=/]+))?=(\d{1,9}(?:\.\d{1,3})?) ?(k?)(W|VA)", given, re.ASCII
+    )
+    month, day, zone, number, thousands, unit = matched.groups() if matched else ("", "", "", "0", "", "")
+    power = Fraction(number) * (1000 if thousands else 1)
+    try:
+        of_day = date.fromisoformat(month + (day or "-01"))
+    except ValueError:
+        of_day = None
+    if of_day is None or power.denominator != 1:
+        raise CommandError(
+            Exit.USAGE,
+            f"--past-demand {given} is no demand of a period: give one such as 2026-03=412.5kVA, 2026-03-16=412500VA (the "
+            "period with that day) or 2026-03/peak=380kW, with at most three decimals",
+        )
+    return StatedDemand(given, of_day, day is None, zone or "", unit == "VA", int(power))
+
+
 def _as_json(document: Tariff, found: Sequence[Bill]) -> dict[str, object]:
     return {
         "code": document.code,
@@ -303,6 +339,15 @@ def _as_json(document: Tariff, found: Sequence[Bill]) -> dict[str, object]:
                         "closing_wh": row.closing_wh,
                     }
                     for row in each.result.bank
+                ],
+                "past_demands": [
+                    {
+                        "from": past.period.first.isoformat(),
+                        "to": past.period.end.isoformat(),
+                        "determinant": past.name,
+                        "value": past.power,
+                    }
+                    for past in each.past_demands
                 ],
                 "notes": list(each.notes),
             }

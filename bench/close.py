@@ -34,8 +34,8 @@ from pathlib import Path
 import psycopg
 
 import recharges
+from databases import migrated_cluster, number_meters, owner_of, seed
 from decide import load_rules
-from installation import PASSWORD, number_meters, prepare, seed
 from urja.base import log
 
 START = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
@@ -91,22 +91,15 @@ def main() -> None:
 
 def at_size(options: argparse.Namespace, accounts: int) -> dict:
     """Return the figures of one size, on a database of its own."""
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
-        cluster.start()
-        try:
-            return measure(cluster, options, accounts)
-        finally:
-            from django.db import connections
-
-            connections.close_all()
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory)) as cluster,
+    ):
+        return measure(cluster, options, accounts)
 
 
 def measure(cluster, options, accounts: int) -> dict:
-    owner = prepare(cluster)
+    owner = owner_of(cluster)
     # As superuser: rows are seeded with the database's checks off.
     with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
         adopt(connection, accounts, options.days)

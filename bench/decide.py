@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import psycopg
 
+from databases import migrated_cluster, number_meters, owner_of, seed
 from ingest import START
-from installation import PASSWORD, number_meters, prepare, seed
 from urja.base import log
 
 NOW = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
@@ -34,22 +34,15 @@ def main() -> None:
     parser.add_argument("--zones", action="store_true", help="with a tariff by zones of the day and demand")
     options = parser.parse_args()
     log.configure("bench", "error", json=True)
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
-        cluster.start()
-        try:
-            print(json.dumps(measure(cluster, options), indent=2))
-        finally:
-            from django.db import connections
-
-            connections.close_all()
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory)) as cluster,
+    ):
+        print(json.dumps(measure(cluster, options), indent=2))
 
 
 def measure(cluster, options) -> dict:
-    owner = prepare(cluster)
+    owner = owner_of(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
         number_meters(connection, options.meters, START, "mod(n, 1024)")
         seed(connection)

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
-from installation import PASSWORD, number_meters, prepare, seed
+from databases import PASSWORD, migrated_cluster, number_meters, owner_of, seed
 from urja.quantities.channel_sets import D1_BLOCK, D2_BLOCK, ChannelSet
 from urja.stream.codec import Batch
 from urja.stream.records import Source, block_dtype
@@ -43,19 +43,15 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="d1", help="what each row measures")
     parser.add_argument("--durable", action="store_true", help="with fsync, as in production")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=options.durable)
-        cluster.start()
-        try:
-            print(json.dumps(measure(cluster, options), indent=2))
-        finally:
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory), durable=options.durable) as cluster,
+    ):
+        print(json.dumps(measure(cluster, options), indent=2))
 
 
 def measure(cluster, options) -> dict:
-    owner = prepare(cluster)
+    owner = owner_of(cluster)
     with psycopg.connect(owner, autocommit=True) as connection:
         number_meters(connection, options.meters, START, "mod(n, 1024)")
         seed(connection)

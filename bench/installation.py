@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
 
+from databases import ZONE, data_directory, seed
 from urja.base.clock import Anchor
 from urja.base.ids import BUCKETS
 from urja.base.ports import free_port
@@ -29,13 +29,11 @@ from urja.meter.fleet import FleetFile, write_fleet_file
 from urja.meter.identity import Identity, seeded_identity
 from urja.meter.surroundings import LinkOptions
 from urja.site.supervisor.installation import HEADEND, NATS, PIPELINE, POSTGRES, WEB, ExtraChild, Installation
-from urja.site.supervisor.postgres import Cluster, make_private, socket_directory
+from urja.site.supervisor.postgres import make_private, socket_directory
 from urja.site.supervisor.secrets import Vault
 
-PASSWORD = "benchmark"
 FLEET = "fleet"
 SYSTEM = (POSTGRES, NATS, HEADEND, PIPELINE, WEB)
-ZONE = ZoneInfo("Asia/Kolkata")
 INSTALLED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=ZONE)
 """A Monday; the meters' first interval ends half an hour later."""
 SOON = timedelta(minutes=29, seconds=50)
@@ -183,7 +181,7 @@ async def installed(
     """
     allow_connections(meters)
     outside = StandIns.on_free_ports()
-    installation = Installation(folder / "data", settings_of(outside, meters, **headend))
+    installation = Installation(data_directory(folder), settings_of(outside, meters, **headend))
     link_of = links or (lambda _number: LinkOptions())
     identities = [
         msgspec.structs.replace(
@@ -280,70 +278,6 @@ def _adopt(running: RunningTown, disconnected: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-def prepare(cluster: Cluster) -> str:
-    """Create the database `bench` with its tables and roles, and set Django up for it; return the owner's conninfo."""
-    from urja.site import database
-    from urja.site.django import options as django_options
-
-    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
-    database.create_database(cluster.conninfo(), "bench")
-    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
-    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone=ZONE.key))
-    database.migrate(owner)
-    return owner
-
-
-def number_meters(connection: psycopg.Connection, count: int, since: datetime, bucket: str) -> None:
-    """Create the table `n` of `seed`: meters 1 to `count` that have counted 1,000 Wh; `bucket` is SQL of their number."""
-    connection.execute(
-        f"CREATE TEMP TABLE n AS SELECT n, ({bucket})::bigint << 40 | n AS key, n::text AS serial,"
-        " decode(lpad(to_hex(n), 16, '0'), 'hex') AS title, ''::bytea AS guek, ''::bytea AS gak, %s::timestamptz AS since,"
-        " '{1000,1000,0,0,0}'::bigint[] AS opening, 1000::bigint AS counted_wh FROM generate_series(1, %s) AS n",
-        [since, count],
-    )
-
-
-def seed(connection: psycopg.Connection) -> None:
-    """Insert an agreement with its meter, account, opening read and accrual for each row of the temporary table `n`.
-
-    All of one row have its key: each table has ids of its own.
-    """
-    with connection.transaction():
-        for statement in SEED.split(";"):
-            connection.execute(statement)
-
-
-SEED = """
-    INSERT INTO network_premise (id, name, recorded_at, actor) SELECT key, 'p', since, 'bench' FROM n;
-    INSERT INTO network_service_point (id, premise_id, commodity, consumer_number, recorded_at, actor)
-        SELECT key, key, 'electricity', serial, since, 'bench' FROM n;
-    INSERT INTO assets_device (id, serial, system_title, device_type, wrapped_guek, wrapped_gak, interval_s,
-            max_power_w, recorded_at, actor)
-        SELECT key, serial, title, 'urja-d1', guek, gak, 1800, 15000, since, 'bench' FROM n;
-    INSERT INTO assets_device_period (id, service_point_id, device_id, role, valid_from, commissioned_at,
-            recorded_at, actor)
-        SELECT key, key, key, 1, since, since, since, 'bench' FROM n;
-    INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,
-            opened_at)
-        SELECT key, key >> 40, 'consumer', '', 'INR', 0, 0, decode(repeat('00', 32), 'hex'), 0, since FROM n;
-    INSERT INTO contracts_agreement (id, service_point_id, account_id, valid_from, recorded_at, actor)
-        SELECT key, key, key, since, since, 'bench' FROM n;
-    INSERT INTO contracts_agreement_terms (id, agreement_id, tariff_code, sanctioned_load_w, valid_from, recorded_at,
-            actor)
-        SELECT key, key, 'demo-domestic', 5000, since, since, 'bench' FROM n;
-    INSERT INTO readings_register (service_point_id, device_id, read_at, channel_set, "values", correlation, received_at,
-            kind, version, status, source, clock_status, recorded_in)
-        SELECT key, key, since, 2, opening, 0, since, 5, 1, 1, 3, 0, 1 FROM n;
-    INSERT INTO readings_accrual (agreement_id, period, service_point_id, device_id, opened_at, closes_at,
-            opening_value, carried_value, anchor_at, anchor_value, block_value, estimated_value, watermark_at, latest_end_at,
-            latest)
-        SELECT key, date_trunc('month', since AT TIME ZONE 'Asia/Kolkata')::date, key, key, since,
-            (date_trunc('month', since AT TIME ZONE 'Asia/Kolkata') + interval '1 month') AT TIME ZONE 'Asia/Kolkata',
-            opening[1], 0, since, counted_wh, 0, 0, since, since, true FROM n;
-    SELECT setval('journal_number', (SELECT max(n) + 1 FROM n)), setval('books_number', (SELECT max(n) + 1 FROM n))
-"""
-
-
 async def _raise_fleet(running: RunningTown) -> None:
     """Let the meters connect while business time stands still, then start it."""
     installation, total = running.installation, len(running.meters)
@@ -368,7 +302,7 @@ async def _raise_fleet(running: RunningTown) -> None:
     unprojected = "SELECT count(*) FROM assets_projection WHERE version > projected_version"
     await running.until("projection", lambda: running.scalar(unprojected) == 0)
     await installation.add(
-        ExtraChild(FLEET, "urja.demo.town_run:run_fleet_child", {"fleet": str(file)}, ready_port=status_port)
+        ExtraChild(FLEET, "urja.demo.fleet_process:run_fleet", {"fleet": str(file)}, ready_port=status_port)
     )
     give_up = time.monotonic() + 300
     while (await running.order("status"))["linked"] < total:

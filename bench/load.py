@@ -23,7 +23,8 @@ from pathlib import Path
 
 import psycopg
 
-PASSWORD = "benchmark"
+from databases import migrated_cluster, owner_of
+
 BAR_MINUTES = 30
 NOW = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 PER_TRANSFORMER = 25
@@ -55,19 +56,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
             load_running(options.data, Path(directory) / "consumers.csv", options.rows)
         return
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=options.durable)
-        cluster.start()
-        try:
-            print(json.dumps(measure(cluster, Path(directory), options), indent=2))
-        finally:
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory), durable=options.durable) as cluster,
+    ):
+        print(json.dumps(measure(cluster, Path(directory), options), indent=2))
 
 
 def measure(cluster, directory: Path, options) -> dict:
-    owner = prepare(cluster)
+    owner = owner_of(cluster)
+    load_tariffs()
     file = directory / "consumers.csv"
     with psycopg.connect(owner, autocommit=True) as connection:
         make_network(connection, options.rows)
@@ -116,19 +114,6 @@ def load_running(data: Path, file: Path, rows: int) -> None:
             {"benchmark": "load", "rows": rows, "data": str(data), "import_s": round(import_s, 1)}, indent=2
         )
     )
-
-
-def prepare(cluster) -> str:
-    from urja.site import database
-    from urja.site.django import options as django_options
-
-    database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
-    database.create_database(cluster.conninfo(), "bench")
-    owner = cluster.conninfo(dbname="bench", user="urja_owner", password=PASSWORD)
-    django_options.setup(django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata"))
-    database.migrate(owner)
-    load_tariffs()
-    return owner
 
 
 def load_tariffs() -> None:

@@ -26,8 +26,8 @@ from typing import Any
 import psycopg
 
 from close import START, adopt, connect
+from databases import migrated_cluster, owner_of
 from decide import load_rules
-from installation import PASSWORD, prepare
 from urja.base import log
 
 NOW = START + timedelta(hours=9)
@@ -59,23 +59,16 @@ def main() -> None:
 def at_size(supplies: int) -> dict[str, Any]:
     """Return the figures of one size, on a database of its own."""
     log.configure("bench", "error", json=True)
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
-        cluster.start()
-        try:
-            connect(prepare(cluster))
-            # As superuser: rows are seeded with the database's checks off.
-            with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
-                adopt(connection, supplies, 3)
-                load_rules()
-                return {"supplies": supplies, "steps": measure(supplies)}
-        finally:
-            from django.db import connections
-
-            connections.close_all()
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory)) as cluster,
+    ):
+        connect(owner_of(cluster))
+        # As superuser: rows are seeded with the database's checks off.
+        with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
+            adopt(connection, supplies, 3)
+            load_rules()
+            return {"supplies": supplies, "steps": measure(supplies)}
 
 
 def measure(supplies: int) -> dict[str, dict[str, float]]:

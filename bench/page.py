@@ -36,20 +36,18 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from databases import PASSWORD, migrated_cluster
 from urja.apps.payments.config import PaymentsConfig
 from urja.base import log
 from urja.base.clock import Anchor, write_anchor
 from urja.base.settings import GatewaySettings, PaymentsSettings
-from urja.site import database
-from urja.site.django import options as django_options
-from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.postgres import Cluster
 
 ZONE = "Asia/Kolkata"
 START = datetime(2026, 3, 20, 18, 30, tzinfo=UTC)
 DAYS = 30
 NOW = START + timedelta(days=DAYS, hours=13, minutes=42)
 HALF_HOUR = timedelta(minutes=30)
-PASSWORD = "only-for-the-benchmark"
 GOAL_MS = 8.0
 """Limit of CPU time for a home page, web and database backend together."""
 CSRF = "a" * 32
@@ -61,35 +59,18 @@ SLOTS = 16
 
 @contextmanager
 def town(directory: Path) -> Iterator[Cluster]:
-    """Create a migrated database, with Django set up for it with the rights of the web server."""
-    cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=False)
-    cluster.start()
-    try:
-        database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
-        database.create_database(cluster.conninfo(), "town")
-        anchor = directory / "clock.json"
-        write_anchor(anchor, Anchor(0.0, NOW.timestamp(), 0.0))
-        owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
-        django_options.setup(
-            django_options.DjangoOptions(
-                conninfo=owner,
-                timezone=ZONE,
-                clock_anchor=anchor,
-                connection_age_s=3600,
-                prepared=True,
-                payments=PaymentsConfig.of(
-                    PaymentsSettings(
-                        gateways={
-                            "razorpay": GatewaySettings(provider="razorpay", options={"key_id": "bench"})
-                        }
-                    )
-                ),
-            )
-        )
-        database.migrate(owner)
+    """Create a migrated database, with Django set up for it as for the web server."""
+    anchor = directory / "clock.json"
+    write_anchor(anchor, Anchor(0.0, NOW.timestamp(), 0.0))
+    gateway = GatewaySettings(provider="razorpay", options={"key_id": "bench"})
+    with migrated_cluster(
+        directory,
+        clock_anchor=anchor,
+        connection_age_s=3600,
+        prepared=True,
+        payments=PaymentsConfig.of(PaymentsSettings(gateways={"razorpay": gateway})),
+    ) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 def live(cluster: Cluster) -> Any:
@@ -127,7 +108,7 @@ def live(cluster: Cluster) -> Any:
         actor="bench",
     )
     energy, register_wh = random.Random(1), 0
-    conninfo = cluster.conninfo(dbname="town", user="urja_pipeline", password=PASSWORD)
+    conninfo = cluster.conninfo(dbname="bench", user="urja_pipeline", password=PASSWORD)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for day in range(DAYS + 1):
             midnight = START + timedelta(days=day)
@@ -276,7 +257,7 @@ class Copier:
 
 def multiply(cluster: Cluster, house: Any, count: int, people: int) -> dict[str, int]:
     """Create the town from the model house, with the database's checks off: the model has passed them."""
-    with psycopg.connect(cluster.conninfo(dbname="town"), autocommit=True) as connection:
+    with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         made = Copier(connection, house).multiply(count, people)
         connection.execute("VACUUM (ANALYZE)")

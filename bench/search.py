@@ -23,20 +23,17 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from databases import migrated_cluster, owner_of
 from urja.base import log
-from urja.site import database
-from urja.site.django import options as django_options
-from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.postgres import Cluster
 
 NOW = datetime(2026, 3, 20, 8, 12, tzinfo=UTC)
-PASSWORD = "only-for-the-benchmark"
 GOAL_MS = 100
 SECTIONS = 100
 LIMIT = 20
@@ -204,26 +201,6 @@ PLACES = [
 ]
 
 
-@contextmanager
-def registry(directory: Path) -> Iterator[Cluster]:
-    """Create a migrated database, with Django set up for it with the rights of the web server."""
-    cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=False)
-    cluster.start()
-    try:
-        database.create_roles(cluster.conninfo(), dict.fromkeys(database.LOGIN_ROLES, PASSWORD))
-        database.create_database(cluster.conninfo(), "town")
-        owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
-        django_options.setup(
-            django_options.DjangoOptions(
-                conninfo=owner, timezone="Asia/Kolkata", connection_age_s=3600, prepared=True
-            )
-        )
-        database.migrate(owner)
-        yield cluster
-    finally:
-        cluster.stop()
-
-
 def consumers(count: int) -> Iterator[dict[str, Any]]:
     """Names and addresses; the first of each list are the most common."""
     chance = random.Random(4)
@@ -286,7 +263,7 @@ def rows(id_: int, one: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 def fill(cluster: Cluster, count: int) -> float:
     """Insert all consumers, table by table; return the seconds of the two tables with word indexes."""
-    owner = cluster.conninfo(dbname="town", user="urja_owner", password=PASSWORD)
+    owner = owner_of(cluster)
     in_words = 0.0
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(
@@ -400,11 +377,11 @@ def main() -> None:
     log.configure("bench", level="error")
     directory = Path(tempfile.mkdtemp(prefix="urja-"))
     try:
-        with registry(directory) as cluster:
+        with migrated_cluster(directory, connection_age_s=3600, prepared=True) as cluster:
             in_words_s = fill(cluster, arguments.consumers)
             as_the_web()
             figures = measure(arguments.consumers, arguments.queries)
-            with psycopg.connect(cluster.conninfo(dbname="town")) as connection:
+            with psycopg.connect(cluster.conninfo(dbname="bench")) as connection:
                 sizes = dict(
                     connection.execute(
                         "SELECT c, pg_relation_size(c::regclass) FROM unnest(%s::text[]) c",

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 
+from databases import data_directory
 from urja.base import log
 from urja.base.configuration import load
 from urja.site.supervisor.installation import WEB, Installation
@@ -81,7 +82,7 @@ def figures(taken_ms: list[float]) -> dict[str, float]:
 
 
 async def measure(arguments: argparse.Namespace, directory: Path) -> dict[str, object]:
-    async with Installation(directory / "data", load(None, ANY_PORT), processes=[WEB]) as installation:
+    async with Installation(data_directory(directory), load(None, ANY_PORT), processes=[WEB]) as installation:
         port = installation.settings.web.port
         await pages_ms(port, arguments.rate, 3)
         alone = figures(await pages_ms(port, arguments.rate, arguments.seconds))

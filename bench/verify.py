@@ -27,8 +27,8 @@ from typing import Any
 import psycopg
 
 from close import CLOSED_AFTER, DAY, LINES, START, ZONE, adopt, close, read_a_day, workers
+from databases import migrated_cluster, owner_of
 from decide import load_rules
-from installation import PASSWORD, prepare
 from urja.base import log
 
 BAR_MIB = 512
@@ -50,23 +50,16 @@ def main() -> None:
     if options.ask:
         ask(options.ask, options)
         return
-    with tempfile.TemporaryDirectory(prefix="urja-bench-") as directory:
-        from urja.site.supervisor.postgres import Cluster, find_binaries
-
-        cluster = Cluster(find_binaries(), Path(directory) / "pg", PASSWORD, durable=False)
-        cluster.start()
-        try:
-            print(json.dumps(measure(cluster, options, Path(directory) / "heads"), indent=2))
-        finally:
-            from django.db import connections
-
-            connections.close_all()
-            cluster.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
+        migrated_cluster(Path(directory)) as cluster,
+    ):
+        print(json.dumps(measure(cluster, options, Path(directory) / "heads"), indent=2))
 
 
 def measure(cluster: Any, options: argparse.Namespace, heads: Path) -> dict[str, Any]:
     began = time.perf_counter()
-    owner = prepare(cluster)
+    owner = owner_of(cluster)
     with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
         adopt(connection, options.accounts, options.days)
         load_rules()

@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.made_once import PLACE
+
+from urja.site.supervisor.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,15 +36,21 @@ SHARES = {"decode": 0.6, "headend": 0.5}
 
 
 def test_every_benchmark_is_here():
-    """`installation`, `aes_gcm` and `recharges` are parts of several; `performance` runs the others."""
-    common = {"installation", "aes_gcm", "performance", "recharges"}
+    """`databases`, `installation`, `aes_gcm` and `recharges` are parts of several; `performance` runs the others."""
+    common = {"databases", "installation", "aes_gcm", "performance", "recharges"}
     assert set(SMALL) == {path.stem for path in (ROOT / "bench").glob("*.py")} - common
 
 
 @pytest.fixture
-def run(short_tmp: Path) -> Callable[..., dict[str, object]]:
-    """Runs a benchmark in a small size, with its directories in memory; what it prints."""
-    return partial(_run, {**os.environ, "TMPDIR": str(short_tmp)})
+def environment(short_tmp: Path, postgres: Cluster, prepared: Callable[[Path], Path]) -> dict[str, str]:
+    """Directories of a benchmark are in memory; the database is migrated once for all tests."""
+    return {**os.environ, "TMPDIR": str(short_tmp), "BENCH_MADE": os.environ[PLACE]}
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Callable[..., dict[str, object]]:
+    """Runs a benchmark in a small size; what it prints."""
+    return partial(_run, environment)
 
 
 def _run(environment: dict[str, str], bench: str, *more: str) -> dict[str, object]:
@@ -69,13 +78,13 @@ def test_a_stored_row_of_three_phases_is_measured(run):
     assert 100 < printed["bytes_per_row"] < 2 * printed["bar_bytes_per_row"]
 
 
-def test_the_page_of_performance_keeps_the_sections_of_other_benchmarks(tmp_path):
+def test_the_page_of_performance_keeps_the_sections_of_other_benchmarks(tmp_path, environment):
     page = tmp_path / "performance.md"
-    page.write_text("# Performance\n\n## decode\n\nas measured before\n\n## gone\n\nno such benchmark\n")
-    command = [sys.executable, "bench/performance.py", "--page", str(page), "search", *SMALL["search"]]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=560)
+    page.write_text("# Performance\n\n## load\n\nas measured before\n\n## gone\n\nno such benchmark\n")
+    command = [sys.executable, "bench/performance.py", "--page", str(page), "decode", *SMALL["decode"]]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=560)
     written = page.read_text()
-    assert "## decode\n\nas measured before\n" in written
+    assert "## load\n\nas measured before\n" in written
     assert "## gone" not in written
-    assert "`uv run python bench/search.py --consumers 300 --queries 5`" in written
-    assert "| consumers | 300 |" in written
+    assert "`uv run python bench/decode.py --meters 200 --batch 100 --repeats 1 --no-peer`" in written
+    assert "| meters | 200 |" in written

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -32,7 +33,39 @@ def pytest_collection_modifyitems(items):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A thread a request, as a browser opens connections ahead; a thread takes over the database connection of one that ended."""
+
     daemon_threads = False
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self._kept: SimpleQueue = SimpleQueue()
+
+    def get_app(self):
+        """The application, for a request that has come."""
+        from django.db import connections
+
+        try:
+            connection = self._kept.get_nowait()
+        except Empty:
+            connection = connections.create_connection("default")
+            connection.settings_dict = {**connection.settings_dict, "CONN_MAX_AGE": None}
+            connection.inc_thread_sharing()
+        connections["default"] = connection
+        return super().get_app()
+
+    def process_request_thread(self, request, client_address) -> None:
+        from django.db import connections
+
+        super().process_request_thread(request, client_address)
+        for connection in connections.all(initialized_only=True):
+            del connections["default"]
+            self._kept.put(connection)
+
+    def server_close(self) -> None:
+        super().server_close()
+        while not self._kept.empty():
+            self._kept.get().close()
 
 
 def aside(work: Callable[[], object], user: str = "urja_owner") -> None:

@@ -6,7 +6,6 @@ from tests.browser.test_portal import AXE, Device, open_page  # noqa: F401 - a f
 DEVICES = [
     Device(320, "en", "dark", True),
     Device(390, "hi", "light", False),
-    Device(1440, "en", "light", True),
 ]
 
 

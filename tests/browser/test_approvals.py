@@ -85,12 +85,8 @@ def orders():
     return found[0]
 
 
-@pytest.mark.parametrize(
-    "device",
-    [Device(390, "en", "light", True), Device(390, "hi", "dark", True)],
-    ids=lambda device: "-".join(map(str, device)),
-)
-def test_from_a_code_to_an_approved_operation(open_page, site, device):  # noqa: F811
+def test_from_a_code_to_an_approved_operation(open_page, site):  # noqa: F811
+    device = Device(390, "hi", "dark", True)
     page = open_page(device)
     as_colleague(page, site, "clerk")
     verifies_user = virtual_authenticator(page)

@@ -12,7 +12,6 @@ DEVICES = [
     Device(390, "en", "light", False),
     Device(390, "hi", "dark", True),
     Device(1440, "en", "dark", True),
-    Device(1440, "hi", "light", False),
 ]
 
 
@@ -65,7 +64,7 @@ def test_from_a_misspelt_name_to_a_changed_load(open_page, site, device):  # noq
     assert_good(page, device)
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+@pytest.mark.parametrize("device", DEVICES[1:], ids=lambda device: "-".join(map(str, device)))
 def test_the_longest_menu_takes_one_row_and_shows_the_page_that_is_open(open_page, site, device):  # noqa: F811
     page = open_page(device)
     as_colleague(page, site, "control_room")
@@ -103,7 +102,7 @@ def test_a_fitter_closes_an_order_on_a_telephone(open_page, site):  # noqa: F811
     assert_good(page, device)
 
 
-@pytest.mark.parametrize("device", DEVICES[::3], ids=lambda device: "-".join(map(str, device)))
+@pytest.mark.parametrize("device", DEVICES[:2], ids=lambda device: "-".join(map(str, device)))
 def test_meters_are_read_and_their_answers_come_by_themselves(open_page, site, device):  # noqa: F811
     from tests.web.test_console_meter_jobs import led
 
@@ -136,7 +135,7 @@ def test_meters_are_read_and_their_answers_come_by_themselves(open_page, site, d
     assert_good(page, device)
 
 
-@pytest.mark.parametrize("device", DEVICES[::3], ids=lambda device: "-".join(map(str, device)))
+@pytest.mark.parametrize("device", DEVICES[:2], ids=lambda device: "-".join(map(str, device)))
 def test_payment_modes_are_changed_and_followed(open_page, site, device):  # noqa: F811
     from tests.web.test_console_mode_changes import converted
 

@@ -10,7 +10,7 @@ from tests.browser.test_console import site  # noqa: F401 - fixture
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
 from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 
-PHONES = [Device(390, "en", "light", True), Device(390, "hi", "dark", True)]
+PHONE = Device(390, "hi", "dark", True)
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +21,11 @@ def demanded(database_template):
         yield
 
 
-def look(page, device, name):
+def look(page, name):
     """Keep a picture where one is wanted."""
-    assert_good(page, device)
+    assert_good(page, PHONE)
     if folder := os.environ.get("PICTURES"):
-        page.screenshot(path=f"{folder}/{name}-{device.language}.png", full_page=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 @pytest.fixture
@@ -33,17 +33,13 @@ def at_the_console(site, open_page):  # noqa: F811 - asks for the fixtures
     """A clerk's page at an address to which keys can be bound."""
     url = site.url.replace("127.0.0.1", "localhost")
 
-    def opened(device):
-        page = open_page(device)
-        page.context.add_cookies([{"name": "sessionid", "value": site.cookies["clerk"], "url": url}])
-        return page, url
-
-    return opened
+    page = open_page(PHONE)
+    page.context.add_cookies([{"name": "sessionid", "value": site.cookies["clerk"], "url": url}])
+    return page, url
 
 
-@pytest.mark.parametrize("device", PHONES, ids=str)
-def test_a_security_key_is_added_and_given(at_the_console, device):
-    page, url = at_the_console(device)
+def test_a_security_key_is_added_and_given(at_the_console):
+    page, url = at_the_console
     session = page.context.new_cdp_session(page)
     session.send("WebAuthn.enable")
     session.send(
@@ -60,35 +56,34 @@ def test_a_security_key_is_added_and_given(at_the_console, device):
     )
     page.goto(f"{url}/console/search/")
     expect(page).to_have_url(f"{url}/sign-in/second/")
-    look(page, device, "index")
+    look(page, "index")
     page.goto(f"{url}/sign-in/second/keys/add/")
-    look(page, device, "add")
+    look(page, "add")
     page.locator("#add-key").click()
     # The recovery codes are next; they take the factor that is there by now.
     expect(page).to_have_url(f"{url}/sign-in/second/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
     page.locator("main a").click()
     expect(page).to_have_url(f"{url}/sign-in/second/keys/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
-    look(page, device, "key-again")
+    look(page, "key-again")
     page.locator("#use-key").click()
     expect(page).to_have_url(f"{url}/sign-in/second/codes/")
     expect(page.locator("ol.codes li")).to_have_count(10)
-    look(page, device, "codes")
+    look(page, "codes")
     page.goto(f"{url}/console/search/")
     expect(page).to_have_url(f"{url}/console/search/")
 
 
-@pytest.mark.parametrize("device", PHONES, ids=str)
-def test_an_app_is_set_up_and_given_while_signing_in(at_the_console, device):
+def test_an_app_is_set_up_and_given_while_signing_in(at_the_console):
     from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
-    page, url = at_the_console(device)
+    page, url = at_the_console
     page.goto(f"{url}/sign-in/second/app/")
-    look(page, device, "app")
+    look(page, "app")
     secret = page.locator("code.secret").inner_text()
     page.locator("input[name=code]").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
     page.locator("button.primary").click()
     expect(page).to_have_url(f"{url}/sign-in/second/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
-    look(page, device, "again")
+    look(page, "again")
     codes = []
     aside(lambda: codes.extend(recovery_codes()))
     page.locator("input[name=code]").fill(codes[0])

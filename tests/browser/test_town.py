@@ -14,7 +14,6 @@ from tests.web.fixtures import AS_THE_WEB_ASKS, fake_town, town_books, town_temp
 DEVICES = [
     Device(390, "en", "light", True),
     Device(390, "hi", "dark", False),
-    Device(320, "hi", "light", True),
     Device(1440, "en", "dark", False),
     Device(1440, "hi", "light", True),
 ]

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import click
 
 from urja.base.json_files import DamagedFileError
+from urja.base.module_loading import uncollected
 from urja.site.command_errors import CommandError, Exit
 
 
@@ -24,7 +25,8 @@ class Lazy:
 
     def load(self) -> click.Command:
         module, _, attribute = self.target.partition(":")
-        return cast("click.Command", getattr(importlib.import_module(module), attribute))
+        with uncollected():
+            return cast("click.Command", getattr(importlib.import_module(module), attribute))
 
 
 COMMANDS: Final = {

@@ -17,7 +17,7 @@ import click
 import msgspec
 import psycopg
 
-from urja.base.clock import Anchor, Clock
+from urja.base.clock import Anchor
 from urja.base.ports import free_port
 from urja.base.settings import Settings
 from urja.base.untyped_values import JsonObject
@@ -38,7 +38,7 @@ from urja.laws.downtime import read_downtimes
 from urja.laws.meter_histories import meter_histories
 from urja.laws.report import Findings, examine
 from urja.laws.truth_comparison import energy_steps_wh
-from urja.meter.fleet import FleetFile, read_fleet_file, serve_fleet, write_fleet_file
+from urja.meter.fleet import FleetFile, read_fleet_file, write_fleet_file
 from urja.meter.journal import read_journal
 from urja.meter.relay import ControlState
 from urja.meter.truth import read_truth
@@ -94,11 +94,6 @@ class Plan:
 def _say(step: str) -> None:
     """Print progress on standard error; standard output is for the results."""
     click.echo(step, err=True)
-
-
-async def run_fleet_child(_settings: Settings, arguments: JsonObject, _clock: Clock) -> None:
-    """Run the fleet as a child of the installation."""
-    await serve_fleet(Path(arguments["fleet"]))
 
 
 class TownRun:
@@ -182,7 +177,7 @@ class TownRun:
             *self.outside.children(
                 self.installation.settings, self._vault(), self.fleet_file.parent, self.plan.seed
             ),
-            ExtraChild(_FLEET, "urja.demo.town_run:run_fleet_child", arguments, ready_port=fleet.status_port),
+            ExtraChild(_FLEET, "urja.demo.fleet_process:run_fleet", arguments, ready_port=fleet.status_port),
         ]
 
     def _vault(self) -> Vault:

@@ -73,6 +73,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     _keep_for_good()
+    # Where processes that tests start find what they run beside the product.
+    here = Path(__file__).parent
+    found = [str(here / "children"), str(here.parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, found))
 
 
 def _keep_for_good() -> None:

@@ -6,7 +6,7 @@ import contextlib
 import httpx
 import pytest
 from tests.site import conftest
-from tests.site.test_installation import ROOT, settings
+from tests.site.test_installation import settings
 
 from urja.site.supervisor import request_buffer
 from urja.site.supervisor.installation import WEB, Installation
@@ -18,9 +18,8 @@ SLOW = 60
 
 
 @pytest.fixture
-async def web(installation_dir, prepared, monkeypatch):
+async def web(installation_dir, prepared):
     """The web server alone, with four threads; its port."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     async with Installation(
         prepared(installation_dir / "slow"), settings(URJA_WEB_THREADS="4"), processes=[WEB]
     ) as installation:

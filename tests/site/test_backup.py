@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from tests.adversary.backups import HEADER
-from tests.site.test_installation import ROOT, settings, until
+from tests.site.test_installation import settings, until
 
 from urja.base.clock import REAL_TIME, Anchor
 from urja.site import readiness
@@ -31,11 +31,6 @@ from urja.site.supervisor import business_time, restored_data
 from urja.site.supervisor.installation import ExtraChild, Installation
 from urja.site.supervisor.secrets import Vault
 from urja.stream import User, connect
-
-
-@pytest.fixture(autouse=True)
-def _children(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 async def urja(*arguments) -> tuple[int, str, str]:

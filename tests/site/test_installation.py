@@ -22,14 +22,12 @@ from urja.site.supervisor import health_probes, installation as supervisor
 from urja.site.supervisor.installation import WEB, ExtraChild, Installation
 from urja.site.supervisor.port_checks import check_ports, resolve_ports
 
-ROOT = Path(__file__).parent.parent.parent
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def data(installation_dir, prepared, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def data(installation_dir, prepared):
     return prepared(installation_dir / f"installation{next(_numbers)}")
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.providers.relay import issued_in
 from tests.site import conftest
-from tests.site.test_installation import ROOT, settings
+from tests.site.test_installation import settings
 
 from urja.base.ports import free_port
 from urja.site.command_errors import CommandError, Exit
@@ -109,9 +109,8 @@ async def test_plain_requests_are_sent_to_the_portal_alone(path, location):
 
 
 @pytest.fixture
-async def portal(installation_dir, prepared, monkeypatch, tmp_path, issued):
+async def portal(installation_dir, prepared, tmp_path, issued):
     """The web server alone, with TLS and two workers; its settings, authority and certificate file."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     source, authority = issued()
     certificate = tmp_path / "portal.pem"
     shutil.copy(source, certificate)

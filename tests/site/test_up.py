@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from nats.errors import Error as NatsError
+from tests.made_once import PLACE
 from tests.site.test_postgres import wait_gone
 
 from urja.site.admin import Administration
@@ -83,9 +85,10 @@ def until(condition, within_s: float = 60.0):
     return value
 
 
-def test_up_status_kill_restart_stop(installation_dir):
+def test_up_status_kill_restart_stop(installation_dir, prepared):
     data = installation_dir / "life"
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
+    prepared(data)
     with running(data) as installation:
         before = status_of(data)
         assert before["code"] == Exit.OK
@@ -184,15 +187,16 @@ def test_an_unreachable_database(installation_dir):
     assert "hunter2" not in done.stderr
 
 
-def test_a_database_that_runs_elsewhere(installation_dir):
-    """On a cluster of its own: a start gives the roles new passwords."""
+def test_a_database_that_runs_elsewhere(installation_dir, postgres):
+    """On a cluster of its own, whose database is migrated: a start gives the roles new passwords."""
     data, cluster = (
         installation_dir / "elsewhere",
-        Cluster(find_binaries(), installation_dir / "other", "pw", durable=False),
+        Cluster(find_binaries(), installation_dir / "other", postgres.password, durable=False),
     )
+    shutil.copytree(Path(os.environ[PLACE]) / "cluster", cluster.directory)
     cluster.start()
     try:
-        with running(data, URJA_DATABASE_DSN=cluster.conninfo(), URJA_DATABASE_NAME="elsewhere"):
+        with running(data, URJA_DATABASE_DSN=cluster.conninfo(), URJA_DATABASE_NAME="urja_template"):
             assert set(status_of(data)["processes"]) == {"nats"}
     finally:
         cluster.stop()

@@ -5,9 +5,13 @@ import datetime as dt
 import socket
 
 from tests.headend.conftest import adopt, until, value
+from tests.headend.ordering import put_device
 from tests.headend.pushing import NINE, PushMeter
 from tests.headend.test_pushes import Line, accepted
+from tests.headend.test_sessions import World
+from tests.logs import logged
 
+from urja.base.ports import free_port
 from urja.cosem.replay_window import Verdict
 from urja.headend import intake
 from urja.stream.errors import StreamError
@@ -133,3 +137,28 @@ async def test_a_subject_that_is_refused_rolls_back(start_headend, pipeline, mon
         monkeypatch.undo()
         await line.send(frame)
         await until(lambda: accepted(headend) == 1)
+
+
+async def test_a_read_whose_end_the_broker_does_not_hear_of_comes_again_and_is_no_fault_of_ours(
+    start_headend, pipeline, nats_server, admin, stepped_clock
+):
+    port = free_port()
+    house = World(stepped_clock, "urja-d1-listen", port)
+    await put_device(pipeline, house.entry())
+
+    def close_and_kill(_reader, writer):
+        """The meter closes its connection at the moment at which the broker dies."""
+        nats_server.kill()
+        writer.close()
+
+    with logged() as logs:
+        async with start_headend() as headend, await asyncio.start_server(close_and_kill, "127.0.0.1", port):
+            await pipeline.publish_request(house.request("block"), house.entry().shard)
+            await until(lambda: value(headend, "reads_total", profile="block", result="again") == 1)
+            await until(lambda: not headend.reads._tasks)
+    said = {line["event"] for line in logs if line["log_level"] in {"warning", "error"}}
+    assert "a read request is left for redelivery" in said
+    assert "a read request failed" not in said
+    await nats_server.start()
+    await admin.wait_connected()
+    assert (await admin.jetstream.consumer_info("REQUESTS", "sessions")).num_ack_pending == 1

@@ -86,6 +86,16 @@ class ReadExecutor:
     # -- one request ----------------------------------------------------------------------------------------
 
     async def _carry_out(self, delivery: Delivery[ReadRequest]) -> None:
+        try:
+            await self._settle(delivery)
+        except StreamError as error:
+            # Neither answered nor acknowledged: the broker delivers the request again.
+            log.warning(
+                "a read request is left for redelivery", correlation=delivery.body.correlation, why=str(error)
+            )
+
+    async def _settle(self, delivery: Delivery[ReadRequest]) -> None:
+        """Read, then answer or postpone. Raises StreamError."""
         request = delivery.body
         if self._clock.now() > request.not_after_at:
             await self._end(delivery, ok=False, error="expired before the meter could be read")

@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.logs import show_plain_tracebacks
 from tests.made_once import PLACE, made_once
 from tests.ordering import in_shares
 
@@ -60,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # before pytest makes the directory of `tmp_path`
 def pytest_configure(config: pytest.Config) -> None:
     """The directories of a run: what is made once, and those of `tmp_path`, where brokers write with all their fsyncs."""
+    show_plain_tracebacks()
     if not hasattr(config, "workerinput"):
         place = new_directory()
         os.environ[PLACE] = str(place)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import structlog
 from tests.headend.conftest import until, value
 from tests.headend.ordering import HOUR, SIGNING_KEY, TERMINAL, Desk, House, put_device
+from tests.logs import logged
 from tests.stream.servers import PASSWORDS
 
 from urja.base.clock import SteppedClock
@@ -226,7 +226,7 @@ class TestStolenPassword:
         changed = SignedOrder(
             payload=true.payload.replace(b'"connect"', b'"disconnect"'), signature=true.signature
         )
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             async with start_headend() as headend, house.listening():
                 for signed in (unsigned, forged, changed):
                     await thief.publish_order(house.order("disconnect"), signed, 4)
@@ -250,7 +250,7 @@ class TestStolenPassword:
             await desk.send(back)
             await desk.end_of(back)
             replay = house.order("disconnect")
-            with structlog.testing.capture_logs() as logs:
+            with logged() as logs:
                 await desk.broker.publish_order(replay, kept, 4)
                 await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
             assert refusals(logs) == [("order replayed", "")]
@@ -272,7 +272,7 @@ class TestStolenPassword:
                 await desk.send(order)
             await desk.end_of(*reads)
             # It was never carried out; it is older than anything that is remembered.
-            with structlog.testing.capture_logs() as logs:
+            with logged() as logs:
                 await desk.broker.publish_order(house.order("disconnect"), old, 4)
                 await until(lambda: value(headend, "orders_refused_total", why="replayed") == 1)
         assert refusals(logs) == [("order refused", "replayed")]
@@ -291,7 +291,7 @@ class TestStolenPassword:
     async def test_the_head_ends_password_orders_nothing(self, nats_server, admin, house):
         thief = await connect(nats_server.url, User.HEADEND, PASSWORDS[User.HEADEND], "thief")
         order = house.order("disconnect")
-        with structlog.testing.capture_logs() as logs, pytest.raises(NotPermittedError):
+        with logged() as logs, pytest.raises(NotPermittedError):
             await thief.publish_order(order, SignedOrder.of(order, bytes(32)), 4)
         [refused] = [line for line in logs if line["event"] == "broker refuses a subject"]
         assert (refused["user"], refused["subject"].startswith("urja.commands.")) == ("headend", True)

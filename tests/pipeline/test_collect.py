@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import psycopg
 import pytest
-import structlog
 from tests.apps.payments.cast import KEYS, START, sign
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
+from tests.logs import logged
 
 CREDITED = [("recharge", 20_000)]
 
@@ -119,7 +119,7 @@ def test_a_forged_webhook_is_kept_and_causes_no_question(till, paid):
     assert till.hook(told, sign(told, "guessed"))
     assert till.hook(told.replace(b"20000", b"90000"), sign(told))
     assert till.hook(told, "")
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         till.collect()
     # The gateway logs as well: that its own webhooks find no receiver.
     said = [line["event"] for line in logs if line["event"] != "webhook"]
@@ -268,7 +268,7 @@ def changed(body, **of_payment):
 
 def test_another_amount_than_the_orders_is_kept_for_a_clerk(till, paid, monkeypatch):
     answers(till, monkeypatch, amount_minor=19_900)
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         till.collect()
     assert set(kept(logs)) == {("other_amount", 19_900)}
     assert till.entries() == []

@@ -4,8 +4,8 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 from tests.apps.town import ZONE, adopt
+from tests.logs import logged
 from tests.pipeline.test_decide import Place
 from tests.pipeline.test_post import load as load_tariff
 
@@ -138,7 +138,7 @@ async def test_the_stages_say_so_where_an_operator_looks_and_log_it_once(place):
         return loop.progress.detail
 
     try:
-        with structlog.testing.capture_logs() as logs:
+        with logged() as logs:
             details = [await detail(loop) for loop in (closing, deciding, closing, deciding)]
             set_tariff(place, 1, "demo")
             again = await detail(closing)

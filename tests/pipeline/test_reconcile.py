@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-import structlog
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
+from tests.logs import logged
 
 from urja.laws.verify import laws
 
@@ -209,7 +209,7 @@ def test_a_payment_that_no_webhook_and_no_answer_told_of(till, run):
     till.shop.pay(other.provider_order_id)
     _learn_only(till, other)
     past_midnight(till)
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         run()
     payment = till.shop.payments_of(order.provider_order_id)[0]["id"]
     assert kept() == [(payment, "settled_unknown", 20_000)]

@@ -1,7 +1,7 @@
 """Who sees what: a role on the account opens it, anything else does not even say that it exists."""
 
 import pytest
-import structlog
+from tests.logs import logged
 from tests.web.reading import text_of
 
 
@@ -20,7 +20,7 @@ def test_a_role_opens_every_page_of_the_account(home, browser, who):
 def test_an_outsider_gets_what_a_missing_page_gives_and_it_is_logged(home, browser):
     client = browser(user_id=home.outsider_id)
     missing = client.get("/accounts/123/")
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         answers = [client.get(address) for address in addresses(home)]
     assert [answer.status_code for answer in answers] == [404] * 4
     assert {text_of(answer) for answer in answers} == {text_of(missing)}

@@ -4,7 +4,7 @@ import json
 from html import unescape
 
 import pytest
-import structlog
+from tests.logs import logged
 from tests.web import town_cast
 from tests.web.conftest import connected_as
 from tests.web.reading import text_of
@@ -189,7 +189,7 @@ def test_a_stranger_is_asked_to_sign_in(someone, address):
 
 @pytest.mark.parametrize("address", ["/console/", "/console/live/"])
 def test_a_consumer_gets_a_missing_page_and_it_is_logged(someone, at_noon, address):
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         response = someone(at_noon.consumer_id).get(address)
     assert response.status_code == 404
     assert "Control room" not in text_of(response)

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import structlog
 from django.test import Client, override_settings
 from tests.apps import town
 from tests.apps.payments import cast
 from tests.apps.payments.till import as_role
+from tests.logs import logged
 from tests.web import house
 from tests.web.reading import text_of
 from tests.web.test_mobile_sign_in import has_number
@@ -549,7 +549,7 @@ def test_anothers_order_and_account_do_not_exist(governed, shop, browser):
     own = f"/accounts/{governed.account_id}/orders/{order.id}/"
     theirs = governed.landlord_accounts[0]
     landlord = browser(user_id=governed.landlord_id)
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         assert outsider.get(own).status_code == 404
     [refused] = [line for line in logs if line["event"] == "access refused"]
     assert (refused["user"], refused["path"]) == (governed.outsider_id, own)

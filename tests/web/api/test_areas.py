@@ -1,7 +1,7 @@
 """What is outside of a person's area does not exist for them; what is personal is written down."""
 
 import pytest
-import structlog
+from tests.logs import logged
 from tests.web.api.conftest import as_owner
 
 
@@ -66,7 +66,7 @@ def test_what_is_elsewhere_is_not_there_and_it_is_logged(api, society):
         f"/accounts/{there.account_id}/entries",
         "/totals?premise=901&month=2026-03",
     ]
-    with structlog.testing.capture_logs() as logs:
+    with logged() as logs:
         told = [program.get(address) for address in addresses]
     assert [answer.status_code for answer in told] == [404] * len(addresses)
     refusals = [line for line in logs if line["event"] == "access refused"]

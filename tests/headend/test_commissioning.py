@@ -8,11 +8,15 @@ from tests.headend.ordering import Desk, House, put_device
 
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge, wh_of
 from urja.base.ports import free_port
-from urja.cosem.apdu import Conformance
+from urja.cosem.apdu import AccessResult, Conformance
 from urja.headend.session import UTILITY_SAP
+from urja.meter import objects
 from urja.meter.association_objects import CONFORMANCE
-from urja.meter.object_model import Role
+from urja.meter.object_model import RefusedError, Role
 from urja.meter.session import Sessions
+
+ONE_BY_ONE = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
+"""What a meter offers that answers a request for one object at a time."""
 
 
 @pytest.fixture
@@ -125,8 +129,7 @@ class TestTheRegistersInstant:
         self, start_headend, pipeline, house, on_the_way, monkeypatch
     ):
         """The meter is read one by one."""
-        without = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
-        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, without)
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, ONE_BY_ONE)
         on_the_way += [600] * 6
         end, read_at = await self.read(start_headend, pipeline, house)
         assert wh_of(end.evidence) == self.register_wh(house, read_at)
@@ -134,12 +137,24 @@ class TestTheRegistersInstant:
     async def test_is_ours_where_no_two_reads_of_the_clock_agree(
         self, start_headend, pipeline, house, on_the_way, monkeypatch
     ):
-        without = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
-        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, without)
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, ONE_BY_ONE)
         on_the_way += [600] * 14
         _, read_at = await self.read(start_headend, pipeline, house)
         assert on_the_way, "it is not read a third time"
         assert read_at <= house.clock.now()
+
+    @pytest.mark.parametrize("conformance", [CONFORMANCE[Role.UTILITY], ONE_BY_ONE])
+    async def test_is_ours_where_the_meter_refuses_its_clock(
+        self, start_headend, pipeline, house, monkeypatch, conformance
+    ):
+        def refuse(*_given):
+            raise RefusedError(AccessResult.READ_WRITE_DENIED)
+
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, conformance)
+        monkeypatch.setattr(objects, "clock_data", refuse)
+        end, read_at = await self.read(start_headend, pipeline, house)
+        assert read_at == end.at == house.clock.now()
+        assert wh_of(end.evidence) == self.register_wh(house, read_at)
 
     async def test_is_ours_where_the_meters_clock_is_wrong(self, start_headend, pipeline, house):
         house.meter.set_clock(house.clock.now() - dt.timedelta(hours=3))

@@ -360,10 +360,23 @@ def test_an_agreement_whose_tariff_is_not_loaded(registry):
     assert any(sentence.startswith("agreements name ") for _, _, sentence in registry(MAIL))
 
 
-def test_of_a_running_installation(database, examine, monkeypatch):
+@pytest.fixture
+def running(database, monkeypatch):
     settings = SimpleNamespace(timezone="Asia/Kolkata", currency="INR")
     installation = SimpleNamespace(
         setup_django=lambda: None, clock=SimpleNamespace(now=lambda: START), settings=settings
     )
     monkeypatch.setattr(Administration, "of", lambda _data: installation)
+    return database
+
+
+def test_of_a_running_installation(running, examine):
     assert ("administrator", "missing") in examine()
+
+
+def test_while_the_first_start_makes_the_tables(running, examine):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE identity_employment CASCADE")
+    assert ("administrator, tariffs, policies", "unchecked") in examine()

@@ -61,11 +61,27 @@ def to_postpaid(n=TODAY, **more):
 def deposit(house, amount):
     from urja.apps.billing.models import Deposit
 
-    Deposit.objects.create(
+    return Deposit.objects.create(
         id=(7 << 40) + 999_999,
         agreement_id=house.adopted.agreement_id,
         amount_minor=amount,
         taken_at=START,
+        recorded_at=START,
+        actor="test",
+    )
+
+
+def charged_deposit(house, amount):
+    """One that was demanded and charged to the account here: its balance owes it, paid or not."""
+    from urja.apps.billing.models import DepositDemand
+
+    DepositDemand.objects.create(
+        id=(7 << 40) + 999_998,
+        agreement_id=house.adopted.agreement_id,
+        amount_minor=amount,
+        due_on=START.date(),
+        ended_at=START,
+        deposit=deposit(house, amount),
         recorded_at=START,
         actor="test",
     )
@@ -129,6 +145,17 @@ def test_a_deposit_is_kept_or_credited_as_the_utility_asks(house, what, left):
     assert arrears() == ["B-1 2026-01-15 2000+0"]
     assert balance(house) == -10_000 + 2_000 + left
     assert (Deposit.objects.get().returned_at is None) == (what == "keep")
+
+
+def test_a_bill_of_a_deposit_that_is_given_back_becomes_no_dues(house):
+    """The account owes 100.00, of which 40.00 is an unpaid deposit: 60.00 can become dues, and no more."""
+    charged_deposit(house, 4_000)
+    refused = to_prepaid(bills=(bill("B-1", "2026-01-15", 6_001),))
+    said = "the bills come to 6001, but only 6000 is owed once the security deposit of 4000 is back on the balance"
+    assert refusal(refused) == [f"{said}: leave out bills of it"]
+    do(to_prepaid(bills=(bill("B-1", "2026-01-15", 6_000),)))
+    assert arrears() == ["B-1 2026-01-15 6000+0"]
+    assert balance(house) == 0
 
 
 def test_undoing_a_conversion_puts_everything_back(house):

@@ -25,7 +25,7 @@ def section(response, name):
 def test_one_page_shows_how_the_supply_stands(operator):
     page = operator.get("/console/")
     assert section(page, "ages").startswith(
-        "Last communication today, 13:42 within the hour 5 within three hours 0"
+        "Newest interval of each supply today, 13:42 within the hour 5 within three hours 0"
     )
     assert "Missing intervals: 0. Exceptions: 0." in section(page, "ages")
     assert section(page, "standings") == "Accounts by state disconnected for credit 1 in credit 3 warned 1"

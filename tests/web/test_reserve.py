@@ -44,9 +44,10 @@ def test_the_reserve_is_shown_beside_the_balance_and_before_a_recharge(reserved,
         f"Not due today: about {amount} is charged after 31 March 2026. Until then it is not taken off your balance, and "
         f"your supply is not disconnected for it. Minimum charge {amount}"
     ) in later
-    # The card of the balance has nothing of it, down to the button to recharge.
-    assert amount not in balance
-    assert balance.rstrip().endswith("Recharge")
+    # The figures of the balance have nothing of it; beside the button to recharge it is said.
+    figures, beside = balance.split("Recharge")
+    assert amount not in figures
+    assert beside.strip() == f"About {amount} more is charged after 31 March 2026."
     said = f"About {amount} more is charged after 31 March 2026, at the end of the billing period: Minimum charge"
     before = text_of(person.get(f"/accounts/{reserved.account_id}/pay/?rupees=500"))
     assert said in before
@@ -57,6 +58,11 @@ def test_and_in_hindi(reserved, browser):
     words = text_of(person.get("/", headers={"accept-language": "hi"}))
     assert "बिल अवधि के अंत में आज देय नहीं: लगभग" in words
     assert "31 मार्च 2026 के बाद लगेगा। उससे पहले यह आपकी शेष राशि से नहीं घटता" in words
+    # A line of the tariff has its Hindi title here as elsewhere.
+    before = text_of(
+        person.get(f"/accounts/{reserved.account_id}/pay/?rupees=500", headers={"accept-language": "hi"})
+    )
+    assert "न्यूनतम शुल्क।" in before
 
 
 def test_a_tariff_without_such_lines_says_nothing_of_it(home, browser):

@@ -57,13 +57,28 @@ class Conversion(agreements.Conversion, ChangeOfTerms):
                     bill=bill.bill,
                     due_on=bill.due_on,
                 )
-        owed, billed = max(-account.balance_minor, 0), sum(_total(bill) for bill in self.bills)
-        if self.billed_here and billed > owed:
+        billed = sum(_total(bill) for bill in self.bills)
+        owed, back = max(-account.balance_minor, 0), self._given_back()
+        if not self.billed_here or not billed:
+            return
+        if billed > owed:
             yield say(
                 "the bills come to {billed}, but the postings here owe only {owed}: set billed_here = false where another system billed them",
                 billed=billed,
                 owed=owed,
             )
+        elif billed > (left := max(owed - back, 0)):
+            # A bill of the deposit would become dues, and the deposit itself a credit of the same amount.
+            yield say(
+                "the bills come to {billed}, but only {left} is owed once the security deposit of {back} is back on the balance: leave out bills of it",
+                billed=billed,
+                left=left,
+                back=back,
+            )
+
+    def _given_back(self) -> int:
+        """Return the security deposits, in minor units, that the conversion gives back to the balance they were taken off."""
+        return 0
 
     def _set_apart(self, execution: Execution, account: Account) -> None:
         """Store the bills as dues; the amount of those that were posted here leaves the balance."""
@@ -93,6 +108,11 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
         if self.credit_minor and self.bills:
             yield say("give either a credit or dues of the last bill, not both")
         yield from self._faults_of_bills(agreement.account)
+
+    def _given_back(self) -> int:
+        agreement = self.agreement()
+        assert agreement is not None, "its absence is a fault"
+        return deposits.held([agreement.id]).get(agreement.id, deposits.Held()).here_minor
 
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()

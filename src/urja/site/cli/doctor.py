@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
 import msgspec
+from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from urja.apps.notices.config import channels_of
 from urja.base.settings import Settings
@@ -16,6 +18,8 @@ from urja.site.cli.options import config_option, data_option, load_settings
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.readiness import Finding, State
+
+_IN_THE_DATABASE: Final = "administrator, tariffs, policies"
 
 
 @click.command()
@@ -51,7 +55,7 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
         if error.code != Exit.ALREADY_RUNNING:
             raise
         yield Finding(
-            topic="administrator, tariffs, policies",
+            topic=_IN_THE_DATABASE,
             state=State.UNCHECKED,
             sentence=f"no Urja runs on {data.absolute()}",
             command=f"urja up --data {data}, then again: urja doctor --data {data}",
@@ -73,7 +77,14 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
             has_gateway=bool(settings.payments.gateways),
         )
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        if not isinstance(error.__cause__, (UndefinedTable, InvalidSchemaName)):
+            raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        yield Finding(
+            topic=_IN_THE_DATABASE,
+            state=State.UNCHECKED,
+            sentence="the first start has not made all tables yet",
+            command=f"wait until urja up says Urja is up, then again: urja doctor --data {data}",
+        )
 
 
 def render(found: Sequence[Finding]) -> str:

@@ -11,7 +11,7 @@ class MeterJobRequest(Operation, kw_only=True):
     """Fields that all requests to meters share; not an operation itself."""
 
     undoable = False
-    instead = say("cancel_meter_job cancels the rows that were not sent yet")
+    instead = say("cancel the job: rows that were not sent yet are left out")
     either = ("meters", "under")
 
     meters: tuple[str, ...] = ()

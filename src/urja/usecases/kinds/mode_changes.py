@@ -15,7 +15,7 @@ class ChangeModes(Operation, kw_only=True):
     """
 
     undoable = False
-    instead = say("stop_mode_change leaves what is not converted yet; order the other mode for the rest")
+    instead = say("stop it: what is not converted yet stays as it is; order the other mode for the rest")
     either = ("consumer_numbers", "under")
 
     payment_mode: Literal["postpaid", "prepaid"]

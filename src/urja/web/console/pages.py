@@ -352,7 +352,7 @@ def _ages(now: datetime) -> list[Share]:
         ("three", _("within three hours"), ages.three_hours),
         ("day", _("within a day"), ages.day),
         ("older", _("earlier"), ages.older),
-        ("never", _("never"), ages.without_data),
+        ("never", _("none yet"), ages.without_data),
     ]
     whole, begun, shares = ages.total or 1, 0, []
     for key, label, count in parts:

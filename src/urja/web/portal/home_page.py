@@ -64,6 +64,8 @@ class LaterView:
 
     text: str
     lines: list[tuple[str, str]]
+    brief: str = ""
+    """The same beside the button to recharge; empty for what is credited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +137,19 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
 
 
 def _later(balance: billing.Balance) -> list[LaterView]:
-    return [
-        LaterView(
-            _later_words(reserve.minor)
-            % {
-                "amount": formats.money(abs(reserve.minor), balance.currency),
-                "day": formats.day(reserve.settles_on),
-            },
-            [
-                (ledger_words.title(title), formats.money(minor, balance.currency))
-                for title, minor in reserve.lines
-            ],
-        )
-        for reserve in balance.reserves
-        if reserve.minor
-    ]
+    return [_later_view(reserve, balance.currency) for reserve in balance.reserves if reserve.minor]
+
+
+def _later_view(reserve: billing.Reserve, currency: str) -> LaterView:
+    words = {
+        "amount": formats.money(abs(reserve.minor), currency),
+        "day": formats.day(reserve.settles_on),
+    }
+    return LaterView(
+        _later_words(reserve.minor) % words,
+        [(ledger_words.title(title), formats.money(minor, currency)) for title, minor in reserve.lines],
+        _("About %(amount)s more is charged after %(day)s.") % words if reserve.minor > 0 else "",
+    )
 
 
 def _later_words(minor: int) -> str:

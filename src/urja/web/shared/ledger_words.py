@@ -28,6 +28,7 @@ TITLES = (
     gettext_noop("Gas charge"),
     gettext_noop("Time-of-day surcharge"),
     gettext_noop("Demand charge"),
+    gettext_noop("Minimum charge"),
     gettext_noop("Excess demand"),
     gettext_noop("Power factor"),
     gettext_noop("Settlement of banked energy"),

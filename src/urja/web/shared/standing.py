@@ -22,7 +22,7 @@ from urja.core.policy import (
 )
 from urja.core.policy.reconnection import is_disconnected
 from urja.core.policy.wording import DEADLINES
-from urja.web.shared import formats
+from urja.web.shared import formats, ledger_words
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 
@@ -96,7 +96,7 @@ def reserved(balance: billing.Balance) -> list[str]:
 def _reserve(reserve: billing.Reserve, currency: str) -> str:
     words = {
         "amount": formats.money(abs(reserve.minor), currency),
-        "lines": ", ".join(title for title, _minor in reserve.lines),
+        "lines": ", ".join(ledger_words.title(title) for title, _minor in reserve.lines),
         "day": formats.day(reserve.settles_on),
     }
     if reserve.minor < 0:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.postgres import Cluster, find_binaries, machine_memory_mb, memory_settings
 
 PASSWORD = "only-for-tests"
 ZONE = ZoneInfo("Asia/Kolkata")
@@ -28,7 +28,8 @@ def migrated_cluster(directory: Path, *, durable: bool = False, **options: Any) 
     from urja.site import database
     from urja.site.django import options as django_options
 
-    cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=durable)
+    memory = memory_settings(machine_memory_mb())
+    cluster = Cluster(find_binaries(), directory / "pg", PASSWORD, durable=durable, options=memory)
     if made := os.environ.get(MADE):
         shutil.copytree(Path(made) / "cluster", cluster.directory)
     cluster.start()

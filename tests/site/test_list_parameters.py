@@ -1,9 +1,10 @@
 """Lists as parameters of statements come to the database as they are."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+INDIA = timezone(timedelta(hours=5, minutes=30))
 LISTS = [
     ("bigint[]", [1, -2, 2**62]),
     ("numeric[]", [2**80, 0]),
@@ -11,7 +12,10 @@ LISTS = [
     ("bigint[]", []),
     ("bigint[]", [[1, 2], [3, 4]]),
     ("boolean[]", [True, False]),
-    ("date[]", [date(2026, 3, 2)]),
+    ("date[]", [date(2026, 3, 2), date(1, 1, 1)]),
+    ("date[]", [date(2026, 3, 2), None]),
+    ("timestamptz[]", [datetime(2026, 3, 1, 18, 30, tzinfo=UTC), datetime(2026, 3, 2, 0, 0, 0, 7, INDIA)]),
+    ("timestamptz[]", [datetime(2026, 3, 1, 18, 30, tzinfo=UTC), None]),
     ("text[]", ["a,b", "{}", '"', "NULL", ""]),
 ]
 

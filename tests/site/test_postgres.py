@@ -33,9 +33,18 @@ def test_a_directory_without_a_server_is_refused(tmp_path):
         find_binaries(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("machine_mb", "buffers"), [(512, "128MB"), (4096, "512MB"), (24_000, "1024MB"), (512_000, "1024MB")]
+)
+def test_an_installations_server_keeps_an_eighth_of_the_memory(machine_mb, buffers):
+    assert postgres.memory_settings(machine_mb) == {"shared_buffers": buffers}
+
+
 def test_it_survives_a_kill_and_refuses_strangers(cluster):
+    cluster.options = postgres.memory_settings(4096)
     cluster.start()
     with psycopg.connect(cluster.conninfo()) as connection:
+        assert connection.execute("SHOW shared_buffers").fetchone() == ("512MB",)
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (1)")
     with pytest.raises(psycopg.OperationalError, match="password"):

@@ -157,8 +157,9 @@ def _lock(
             "SELECT id, code, currency, balance_minor, last_seq, last_hash FROM books_account "
             # NO KEY: rows that only refer to an account (a foreign key takes KEY SHARE) can be inserted
             # meanwhile.
-            "WHERE bucket = %s AND (id = ANY(%s) OR code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
-            [bucket, ids, codes],
+            # Two conditions that each have an index: of one condition over both all accounts are read.
+            "WHERE id = ANY(%s) OR (bucket = %s AND kind = 'contra' AND code = ANY(%s)) ORDER BY id FOR NO KEY UPDATE",
+            [ids, bucket, codes],
         )
         heads = [
             _Head(id_, code, currency, balance_minor, last_seq, bytes(last_hash))

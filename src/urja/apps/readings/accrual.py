@@ -254,7 +254,9 @@ def recompute_moved_borders(cursor: Cursor, known: Iterable["PeriodEnergy"], zon
     cursor.execute(
         "SELECT a.agreement_id, a.closes_at FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[])"
         " AS k (service_point_id, device_id, opened_at, opening_value)"
-        " JOIN readings_accrual a USING (service_point_id, device_id)"
+        # Accruals have no index by service point: without its agreements all of them are read.
+        " JOIN contracts.agreement g USING (service_point_id)"
+        " JOIN readings_accrual a ON a.agreement_id = g.id AND a.device_id = k.device_id"
         " WHERE a.closes_at = k.opened_at AND a.watermark_at >= a.closes_at"
         " AND a.anchor_value + a.block_value <> k.opening_value",
         [

@@ -1,24 +1,26 @@
-"""Lists of integers as parameters of statements."""
+"""Lists of integers, days and instants as parameters of statements."""
 
+from datetime import date, datetime
 from typing import Any, Final
 
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.types.array import ListDumper
 
-_INTEGERS: Final = {int}
+_PLAIN: Final = ({int}, {date}, {datetime})
+"""Types whose values are elements of an array as Python writes them."""
 
 
-class IntegerListDumper(ListDumper):
-    """Writes a list of integers at once. Element by element, as the driver does, took a seventh of a day's close."""
+class PlainListDumper(ListDumper):
+    """Writes a list of one plain type at once. Element by element, as the driver does, took a seventh of a day's close."""
 
     def dump(self, obj: list[Any]) -> Buffer | None:
         """Return a list as PostgreSQL writes an array."""
-        if set(map(type, obj)) == _INTEGERS:
+        if set(map(type, obj)) in _PLAIN:
             return f"{{{','.join(map(str, obj))}}}".encode()
         return super().dump(obj)
 
 
 def register() -> None:
     """Let connections that are made from now on write lists so."""
-    psycopg.adapters.register_dumper(list, IntegerListDumper)
+    psycopg.adapters.register_dumper(list, PlainListDumper)

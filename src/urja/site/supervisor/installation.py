@@ -351,7 +351,7 @@ class Installation:
             self.data.postgres,
             self._vault.admin.superuser_password,
             max_connections=self.settings.database.max_connections,
-            options=self._archiving(),
+            options=postgres.memory_settings(postgres.machine_memory_mb()) | self._archiving(),
         )
         return ChildSpec(
             POSTGRES,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from operator import itemgetter
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -85,7 +86,7 @@ class Read(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """Intervals of one channel set in their newest version: an array for each fact, in no certain order."""
+    """Intervals of one channel set in their newest version, or some of them: an array for each fact, in no certain order."""
 
     channels: ChannelSet
     number: NDArray[np.int64]
@@ -175,20 +176,23 @@ JOIN readings_register r ON r.service_point_id = m.service_point_id AND r.device
 ORDER BY m.number, r.read_at, r.version DESC
 """
 
-# One value for each set, in PostgreSQL's binary form of arrays: a row for each interval takes longer to read than to calculate.
+_NO_VALUE: Final = -(2**31)
+"""Stands for no value in an array of 32 bits: no meter measures so much below zero."""
+
+# Arrays in PostgreSQL's binary form, for intervals that differ by their meter, time and values alone: a row for each interval takes
+# longer to read than to calculate. Each meter's intervals are sorted for themselves, which keeps the sort in memory.
 _BLOCKS: Final = f"""
-SELECT channel_set, string_agg(array_send(array_replace(
-    ARRAY[number, floor(date_part('epoch', start_at))::bigint, length_s, version, status] || values, NULL, '{NULL}'::bigint)), '')
-FROM (
-    SELECT DISTINCT ON (m.number, i.start_at) m.number::bigint, i.start_at, i.length_s, i.version, i.status, i.channel_set, i.values
-    FROM {_MEASURED} JOIN readings_interval i
-        ON i.service_point_id = m.service_point_id AND i.device_id = m.device_id AND i.series = 1
-        AND i.start_at >= to_timestamp(m.opening_at) AND i.start_at < to_timestamp(m.to_at)
-    ORDER BY m.number, i.start_at, i.version DESC
-) newest GROUP BY channel_set ORDER BY channel_set
+SELECT i.channel_set, i.length_s, i.version, i.status, array_send(array_agg(m.number)),
+    array_send(array_agg(floor(date_part('epoch', i.start_at))::bigint)), array_send(array_replace(array_agg(i.values), NULL, {_NO_VALUE}))
+FROM {_MEASURED} CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (start_at) start_at, length_s, version, status, channel_set, values FROM readings_interval
+    WHERE service_point_id = m.service_point_id AND device_id = m.device_id AND series = 1
+        AND start_at >= to_timestamp(m.opening_at) AND start_at < to_timestamp(m.to_at)
+    ORDER BY start_at, version DESC
+) i GROUP BY 1, 2, 3, 4
 """
-_FACTS: Final = 5
-"""Elements before the values."""
+_ELEMENTS: Final = {23: ">i4", 20: ">i8"}
+"""Elements of arrays in that form, by the numbers that PostgreSQL gives their types."""
 
 
 def meter_times(cursor: Cursor, windows: Sequence[Window]) -> list[MeterTime]:
@@ -231,7 +235,10 @@ def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns
         for number, device, at, kind, version, channels, values in cursor.fetchall()
     ]
     cursor.execute(_BLOCKS, measured)
-    blocks = [_blocks(sets[channels], sent) for channels, sent in cursor.fetchall()]
+    # Sorted here: the database would write the arrays to disk for it.
+    blocks = [
+        _blocks(sets[row[0]], *row[1:]) for row in sorted(cursor.fetchall(), key=itemgetter(0, 1, 2, 3))
+    ]
     measured[3] = [meter.from_at for meter in meters]
     cursor.execute(_BILLING, measured)
     billing = [
@@ -241,13 +248,34 @@ def reading_columns(cursor: Cursor, windows: Sequence[Window]) -> ReadingColumns
     return ReadingColumns(meters, reads, blocks, billing)
 
 
-def _blocks(channels: ChannelSet, sent: bytes) -> Blocks:
-    """Return intervals from arrays in binary form: a head of 20 bytes, then each element with its length before it."""
-    element = [("length", ">i4"), ("value", ">i8")]
-    row = np.dtype([("head", "V20"), ("elements", element, _FACTS + len(channels.ids))])
-    elements = np.frombuffer(sent, row)["elements"]["value"].astype(np.int64)
-    number, start_at, length_s, version, status = elements[:, :_FACTS].T
-    return Blocks(channels, number, start_at, length_s, version, status, elements[:, _FACTS:])
+def _blocks(
+    channels: ChannelSet,
+    length_s: int,
+    version: int,
+    status: int,
+    number: bytes,
+    start_at: bytes,
+    values: bytes,
+) -> Blocks:
+    """Return intervals of one length, version and state."""
+    numbers, found = _integers(number), _integers(values).reshape(-1, len(channels.ids))
+    count = len(numbers)
+    return Blocks(
+        channels,
+        numbers,
+        _integers(start_at),
+        np.full(count, length_s),
+        np.full(count, version),
+        np.full(count, status),
+        np.where(found == _NO_VALUE, NULL, found),
+    )
+
+
+def _integers(sent: bytes) -> NDArray[np.int64]:
+    """Return an array in PostgreSQL's binary form, flat: a head with type and dimensions, then each element with its length."""
+    dimensions, kind = int.from_bytes(sent[:4]), int.from_bytes(sent[8:12])
+    element = [("length", ">i4"), ("value", _ELEMENTS[kind])]
+    return np.frombuffer(sent, element, offset=12 + 8 * dimensions)["value"].astype(np.int64)
 
 
 def by_quantity(rows: Sequence[Read]) -> dict[str, NDArray[np.int64]]:

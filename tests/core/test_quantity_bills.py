@@ -327,6 +327,58 @@ def test_a_january_in_great_britain():
     }
 
 
+STEPS = line(
+    "demand",
+    "demand",
+    'unit = "kVA"',
+    'billed = "recorded"',
+    "telescopic = true",
+    "bands = [{up_to = 500, rate = 150}, {up_to = 1000, rate = 260}, {rate = 475}]",
+    "floor = 100",
+    'at_least = {percent = 85, of = "contracted"}',
+    'at_most = {percent = 100, of = "contracted"}',
+    'excess = {above = "contracted", rate = 555}',
+) + line(
+    "fixed",
+    "per-month",
+    'per = "kVA"',
+    'load = "contracted"',
+    "telescopic = true",
+    "bands = [{up_to_kva = 50, rate = 80}, {rate = 90}]",
+)
+
+
+@pytest.mark.parametrize(
+    ("kva", "contracted", "demand"),
+    [
+        # The first 500 at 150, the next 500 at 260, the rest at 475; above the contract at 555 and at nothing else.
+        (1180, 1200, "290500.00"),
+        (1260, 1200, "333300.00"),
+        (300, 1200, "214500.00"),
+        (40, 110, "15000.00"),
+    ],
+)
+def test_demand_in_steps_up_to_the_contract_and_at_another_price_above_it(kva, contracted, demand):
+    """In the form of a schedule for high tension of Gujarat; the prices are examples."""
+    text = document(STEPS)
+    result = rated(text, 0, {"max_import_va": kva * 1000}, contracted_va=contracted * 1000)
+    # Of the contract 50 kVA at 80, and each further one at 90.
+    assert amounts(result) == {"demand": demand, "fixed": f"{4000 + (contracted - 50) * 90}.00"}
+
+
+def test_a_shop_of_mauritius_pays_for_twenty_kva_at_least():
+    """Tariff 217 of the Central Electricity Board (ceb.intnet.mu/tariffs/commercial.asp): 6.14 a kWh, 186.00 a kVA."""
+    text = document(
+        line("demand", "demand", 'unit = "kVA"', 'billed = "recorded"', "rate = 186", "floor = 20")
+        + line("energy", "slabs", one_price('"6.14"'))
+    )
+    assert amounts(rated(text, 1_000_000, {"max_import_va": 17_500})) == {
+        "demand": "3720.00",
+        "energy": "6140.00",
+    }
+    assert amounts(rated(text, 1_000_000, {"max_import_va": 22_500}))["demand"] == "4185.00"
+
+
 @pytest.mark.parametrize(("kw", "kva", "billed"), [(100, 105, 100), (100, 120, 108), (40, 44, 65)])
 def test_demand_of_quebec_is_the_higher_of_kw_and_90_percent_of_kva(kw, kva, billed):
     """Hydro-Québec's rate M (its page on the bill, 2012): at least 65 % of the highest of winter, 210,000 kWh at 0.041, then 0.0319.

@@ -319,7 +319,9 @@ def demand_lines(draw):
     said = [
         f'accrues = "demand"\nunit = "{unit}"\nbilled = "{billed}"',
         draw(st.sampled_from(["", 'zones = ["peak", "night"]'])),
-        draw(st.sampled_from([f"rate = {draw(prices)}", bands])),
+        draw(st.sampled_from([f"rate = {draw(prices)}", bands, f"{bands}\ntelescopic = true"])),
+        draw(st.sampled_from(["", "floor = 4"])),
+        draw(st.sampled_from(["", f'at_most = {{percent = 90, of = "{draw(load)}"}}'])),
         draw(st.sampled_from(["", f'at_least = {{percent = 85, of = "{draw(load)}"}}'])),
         draw(st.sampled_from(["", "ratchet = {periods = 2, percent = 75}", "ratchet = {periods = 11}"])),
         draw(st.sampled_from(["", 'round_demand = {to = "1", mode = "up"}', 'round_demand = {to = "0.1"}'])),
@@ -782,6 +784,7 @@ def test_demand_that_no_meter_records_refuses_the_bill():
         ('billed = "recorded"', 'billed = "recorded"\nsettles = "progressive"', "line demand.settles", "at the close alone"),
         ('billed = "recorded"', 'billed = "recorded"\nzones = ["peak"]', "line demand.zones", "state them at the top"),
         ('of = "contracted"', 'by = "contracted"', "line demand.at_least.of", "of which load"),
+        ("rate = 250", "rate = 250\ntelescopic = true", "line demand.telescopic", "it goes with bands"),
         ("at_least =", "ratchet = {periods = 0}\nat_least =", "line demand.ratchet.periods", "1 to 60"),
         ("at_least =", "excess = {percent = 5}\nat_least =", "line demand.excess.above", "above which load"),
         ('{up_to = "0.95"}', '{up_to = "0.85"}', "line factor.table[2].up_to", "not above what is before"),

@@ -78,6 +78,8 @@ def time_lines(draw):
     bound = draw(st.sampled_from(["up_to_kw = 2", "up_to_kwh = 120"]))
     bands = f"bands = [{{{bound}, rate = {draw(prices)}}}, {{rate = {draw(prices)}}}]"
     rate = draw(st.sampled_from([f"rate = {draw(prices)}", bands]))
+    if per and rate == bands and "kw " in bound:
+        rate += draw(st.sampled_from(["", "\ntelescopic = true"]))
     load = draw(st.sampled_from(["", 'round_load = {to = "1", mode = "up"}']))
     prorates = ["", 'prorate = "days-of-30"', 'prorate = "none"']
     prorate = draw(st.sampled_from(prorates)) if kind == "per-month" else ""

@@ -291,6 +291,13 @@ def test_days_have_what_no_meter_counts(tmp_path):
         tmp_path, text, [reads, days.rpartition("2026-04-02")[0]], "--as-one", "--share", "flat=1/200"
     )
     assert "common_import_wh of 2026-04-01 to 2026-04-03 is not known" in lacking
+    assert "give common_import_wh of 2026-04-02 in a CSV of days (1 of 2 days lack it)" in lacking
+    asked = refused(tmp_path, RATCHET, ["at,import_wh\n2026-04-01,0\n2026-05-01,5\n"])
+    assert (
+        "give max_import_va in register reads at both ends of the period, or intervals of interval_import_vah"
+        in asked
+    )
+    assert "give --contracted-va" in asked
 
 
 HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-01T01:00,60,1000\n"
@@ -308,6 +315,11 @@ HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-
         (HOURS.replace("2026-04-01T00:00", "0001-01-01T00:00"), "row 2, column start: is 0001-01-01T00:00, outside the years"),
         (HOURS.replace("length_min,", "").replace(",60", ""), "row 1, column length_min: is missing: add it, or give --interval-min"),
         (HOURS.replace("interval_import_wh", "interval_volume_l"), "is a tariff of electricity: leave these columns out"),
+        (HOURS.replace("1000", '"1,000"'), "row 2, column interval_import_wh: is '1,000', which is no integer: write whole Wh, as 1000 for 1,000"),
+        (HOURS.replace("2026-04-01T00:00", "46113.04"), "It is a spreadsheet's number of a day: give the column the format"),
+        (HOURS.replace(",60,", ",60,,").replace("min,", "min,,"), "row 1, column 3: has no name"),
+        (HOURS.replace("60,1000\n", '60,"10\n00"\n'), "is '10\\n00', which is no integer"),
+        ("start,length_min,interval_import_wh\n" + 30 * "1,60,5\n", "and 10 faults more"),
         ("when,wh\n", "row 1: the first column is 'when'; it is start (intervals), at (registers) or day (days)"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-01,4000\n", "row 3, column import_wh: 4000 is below 5000 of the read before it"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-03T10:34,6000\n", "nothing is known of the midnight at which the period ends"),
@@ -320,6 +332,58 @@ def test_each_fault_of_usage_has_its_place_and_what_to_do(tmp_path, usage, words
     assert words in refused(tmp_path, ONE_PRICE, [usage])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";").replace("\n", ";;\r\n"),
+        lambda text: "\ufeff" + text.replace(",", "\t").replace("start", "Start"),
+        lambda text: text.translate({ord(str(n)): chr(0x966 + n) for n in range(10)}),
+        lambda text: "\n".join([text.split("\n")[0], *reversed(text.split("\n")[1:-1]), ""]),
+    ],
+    ids=["semicolons-and-empty-cells", "tabs-and-byte-order-mark", "digits-of-hindi", "backwards"],
+)
+def test_usage_as_spreadsheets_save_it(tmp_path, change):
+    """April by hours of 1 kWh; without its last hour the last day is not billed, and the bill says so."""
+    hours = [f"2026-04-{day:02}T{hour:02}:00,60,1000" for day in range(1, 31) for hour in range(24)]
+    text = "\n".join(["start,length_min,interval_import_wh", *hours, ""])
+    (april,) = bill(tmp_path, ONE_PRICE, [change(text)])["bills"]
+    assert (april["total_minor"], april["complete"], april["notes"]) == (360_000, True, [])
+    lacking = [change("\n".join(text.split("\n")[:-2]) + "\n"), "day,recharge_minor\n2025-04-30,5\n"]
+    (so_far,) = bill(tmp_path, ONE_PRICE, lacking)["bills"]
+    assert (so_far["total_minor"], so_far["complete"]) == (348_000, False)
+    partly, of_days = so_far["notes"]
+    assert (
+        "not billed: the usage from 2026-04-30T00:00+05:30 to 2026-04-30T23:00+05:30 is of no whole day"
+        in partly
+    )
+    assert "not billed: values of 1 days outside 2026-04-01 to 2026-04-30, such as 2025-04-30" in of_days
+
+
+def test_registers_of_zones_that_show_whole_kwh(tmp_path):
+    """Three zones of 10.9 kWh each show 10, and the total 32: the difference is of rounding, and is shared by use."""
+    zones = 'calendar = "maharashtra"\nzones = {A = 1, B = 2, C = 3, D = 4}\n'
+    prices = ", ".join(f'{{zone = "{zone}", rate = {n}}}' for n, zone in enumerate("ABCD"))
+    text = document(line("energy", "zones", 'otherwise = "A"', f"prices = [{prices}]"), zones)
+    (tmp_path / "calendar").write_text(MAHARASHTRA)
+    reads = "at,import_wh,import_wh_z1,import_wh_z2,import_wh_z3,import_wh_z4\n2026-04-01,0,0,0,0,0\n"
+    (april,) = bill(
+        tmp_path,
+        text,
+        [reads + "2026-05-01,32000,10000,10000,10000,0\n"],
+        "--calendar",
+        str(tmp_path / "calendar"),
+    )["bills"]
+    assert (amounts(april)["energy"], april["notes"]) == ("32.00", [])
+    (wrong,) = bill(
+        tmp_path,
+        text,
+        [reads + "2026-05-01,42000,10000,10000,10000,0\n"],
+        "--calendar",
+        str(tmp_path / "calendar"),
+    )["bills"]
+    assert "its zones differ from the total by 12000" in wrong["notes"][0]
+
+
 def test_options_that_contradict_the_documents(tmp_path):
     reads = "at,import_wh\n2026-04-01,0\n2026-05-01,5000\n"
     assert "does not cover 2026-03-01" in refused(tmp_path, ONE_PRICE, [reads], "--from", "2026-03-01")
@@ -327,6 +391,9 @@ def test_options_that_contradict_the_documents(tmp_path):
         tmp_path, ONE_PRICE, [reads], "--calendar", str(ONTARIO)
     )
     assert "no zone of the IANA" in refused(tmp_path, ONE_PRICE, [reads], "--timezone", "Delhi")
+    assert "x 1 has no bank of all times; it has no net_metering: leave --bank out" in refused(
+        tmp_path, ONE_PRICE, [reads], "--bank", "5000"
+    )
     assert "--share flat=x" in refused(tmp_path, ONE_PRICE, [reads], "--share", "flat=x")
     zoned = document(line("energy", "slabs", one_price("5")), 'calendar = "industry"\nzones = {peak = 1}\n')
     assert "give its document with --calendar" in refused(tmp_path, zoned, [reads])
@@ -407,11 +474,11 @@ EVERY_KIND = (
     + line("tod", "zone-percent", 'zones_and_slabs = "average"', "percents = [{zone = 'peak', surcharge = 20}, {zone = 'night', rebate = 10}]", 'on = ["energy"]')
     + line("export", "slabs", 'quantity = "netted_import_wh"', one_price("3"), "credit = true", 'claim_on = "the state"')
     + line("day", "per-day", "rate = 2")
-    + line("month", "per-month", 'per = "kVA"', 'load = "contracted"', "bands = [{up_to_kva = 5, rate = 20}, {rate = 30}]")
+    + line("month", "per-month", 'per = "kVA"', 'load = "contracted"', "bands = [{up_to_kva = 5, rate = 20}, {rate = 30}]", "telescopic = true")
     + line("duty", "percent", "rates = [{percent = 5}, {from = 2026-06-01, percent = 6}]", 'on = [{line = "energy", percent = 50}]')
     + line("rebate", "rebate", "by_use = [{up_to = 100, percent = 50, at_most = 80}, {percent = 0}]", 'on = ["energy"]')
     + line("least", "minimum", "rate = 100", 'on = ["energy"]')
-    + line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', 'zones = ["peak"]', "rate = 10", "kva_percent = 90", "at_least = {percent = 85, of = 'contracted'}", "ratchet = {periods = 3, percent = 75}", "round_demand = {to = 1, mode = 'up'}", "excess = {above = 'sanctioned', percent = 50, beyond_percent = 105}")
+    + line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', 'zones = ["peak"]', "rate = 10", "kva_percent = 90", "at_least = {percent = 85, of = 'contracted'}", "at_most = {percent = 100, of = 'contracted'}", "floor = 5", "ratchet = {periods = 3, percent = 75}", "round_demand = {to = 1, mode = 'up'}", "excess = {above = 'sanctioned', percent = 50, beyond_percent = 105}")
     + line("factor", "power-factor", 'factor_by = "kvarh-lag"', 'table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {up_to = "0.95"}, {incentive = 2}]', 'on = ["energy"]')
     + line("settled", "settlement", "rate = 2")
     + line("topped", "recharge-rebate", "percent = 2", "at_most = 10")
@@ -433,12 +500,14 @@ def test_each_kind_of_line_in_sentences(tmp_path):
         "in peak a surcharge of 20 %, in night a rebate of 10 %, of the period's average price, on the energy of the zone.",
         "each kWh gives back 3 INR.",
         "It is posted to the contra account of receivable; the state owes it.",
-        "each kVA of contracted load (each day counts as one part of its calendar month): 20 INR up to 5 kVA, 30 INR.",
+        "each kVA of contracted load (each day counts as one part of its calendar month): 20 INR up to 5 kVA, 30 INR, each for the part in its band.",
         "It adds 5 %, 6 % from 2026-06-01 of 50 % of energy.",
         "It gives back 50 % (at most 80 INR a month) for a use of at most 100 kWh a month, 0 % of energy.",
         "It is the amount by which the sum of energy is below a minimum for each month (each day counts as one part of its calendar month): 100 INR.",
         "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
         "It is at least 75 % of the highest demand of the last 3 periods.",
+        "It is at least 5 kW.",
+        "It is at most 100 % of the contracted load.",
         "Up to 0.9 a penalty of 1 % for each 0.01 from 0.9; up to 0.95 nothing; above that an incentive of 2 %.",
         "It pays 2 INR for each kWh that a bank of units settles.",
         "It gives back 2 % of recharges, at most 10 INR a month.",

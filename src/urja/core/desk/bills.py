@@ -1,16 +1,18 @@
 """Bills of one agreement from its usage: one for each billing period, by the determinants and the engine of the pipeline."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from math import gcd
 
 import numpy as np
 
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.calendars import Calendar, UncoveredDayError
 from urja.core.desk.past_demands import PastDemandError, StatedDemand, past_demands, within_reach
-from urja.core.desk.usage import IntervalRow, ReadRow, Usage, columns, commodity_of
+from urja.core.desk.usage import OF_DAYS, IntervalRow, ReadRow, Usage, columns, commodity_of
 from urja.core.determinants import (
     DeterminantError,
     Determinants,
@@ -38,6 +40,7 @@ from urja.core.rating import (
     uses_of_rows,
 )
 from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.tariff import LoadBasis
 from urja.core.units import exact_text
 from urja.core.vee import NULL
 
@@ -109,6 +112,7 @@ def bills(
     commodity, where a calendar is missing, and where a line needs what is not known.
     """
     _check_columns(versions[0], usage)
+    _check_banks(versions[0], contract)
     calendars = _calendars_of(versions, calendars)
     days = _days(usage, first, end)
     desk = _Desk(tuple(versions), calendars, usage, contract, Rules(demand_s))
@@ -127,7 +131,39 @@ def bills(
             for name, value in bill.determinants.items()
             if name.startswith("max_") and not name.endswith("_at")
         )
-    return found
+    return [*found[:-1], replace(found[-1], notes=(*found[-1].notes, *_left_out(usage, days, first, end)))]
+
+
+def _left_out(usage: Usage, days: Period, first: date | None, end: date | None) -> Iterator[str]:
+    """Yield what the usage has and no bill, unless the days that were asked for leave it out."""
+    begins_at, ends_at = usage.instants
+    for asked, begins, ends in (
+        (first, begins_at, midnight(days.first, usage.zone).timestamp()),
+        (end, midnight(days.end, usage.zone).timestamp(), ends_at),
+    ):
+        if asked is None and begins < ends:
+            yield (
+                f"not billed: the usage from {_said(int(begins), usage)} to {_said(int(ends), usage)} is of no whole day; "
+                "add what is missing of it"
+            )
+    others = sorted(day for day in usage.days if day not in days)
+    if others and first is None and end is None:
+        yield f"not billed: values of {len(others)} days outside {days.first} to {days.end}, such as {others[0]}"
+
+
+def _check_banks(tariff: Tariff, contract: Contract) -> None:
+    unknown = sorted(contract.bank_wh.keys() - tariff.banks.keys())
+    if not unknown:
+        return
+    if tariff.net_metering is None:
+        why = "it has no net_metering: leave --bank out"
+    elif tariff.net_metering.by_zones:
+        zones = ", ".join(f"{number} ({name})" for name, number in tariff.zones)
+        why = f"its banks are by the number of the zone: give ZONE=WH for {zones}"
+    else:
+        why = "it has one bank of all times: give --bank WH without a zone"
+    of = f"zone {unknown[0]}" if unknown[0] else "all times"
+    raise BillingError(f"{tariff.code} {tariff.version} has no bank of {of}; {why}")
 
 
 def _periods(days: Period, tariff: Tariff) -> Iterator[Period]:
@@ -245,10 +281,31 @@ class _Desk:
             result = rate_period(terms, energies, billed=billed, through=through, measured=measured)
             reserve = reserve_so_far(terms, energies, billed=billed, through=through, measured=measured)
         except RatingError as error:
+            what = "; ".join([str(error), *self._what_to_add(elapsed)])
             raise BillingError(
-                f"the bill of {billed.first} to {billed.end} cannot be calculated: {error}"
+                f"the bill of {billed.first} to {billed.end} cannot be calculated: {what}"
             ) from None
         return Bill(result, values, reserve, (*result.notes, *lacking, *_estimates(determinants)), past)
+
+    def _what_to_add(self, elapsed: Period) -> Iterator[str]:
+        """Yield what the tariff needs and neither usage nor options have, with where to give it."""
+        names = self.usage.names
+        for name in sorted({name for tariff in self.versions for name in tariff.determinants}):
+            register = re.sub(r"_z\d+$", "", name)
+            lacking = [day for day in elapsed if name not in self.usage.days.get(day, {})]
+            if name in OF_DAYS and lacking:
+                yield f"give {name} of {lacking[0]} in a CSV of days ({len(lacking)} of {elapsed.days} days lack it)"
+            elif name not in OF_DAYS and names.isdisjoint({name, register, f"interval_{register}"}):
+                if register.startswith("max_"):
+                    energy = "import_vah" if register.endswith("_va") else "import_wh"
+                    yield f"give {register} in register reads at both ends of the period, or intervals of interval_{energy}"
+                else:
+                    yield f"give {register} in register reads, or interval_{register} in intervals"
+        for load, apparent in sorted({load for tariff in self.versions for load in tariff.loads}):
+            prefix = "load" if load is LoadBasis.SANCTIONED else "contracted"
+            option = f"{prefix}_{'va' if apparent else 'w'}"
+            if getattr(self.contract, option) is None:
+                yield f"give --{option.replace('_', '-')}"
 
     def _rows(self, elapsed: Period) -> dict[date, tuple[dict[str, int], Determinants]]:
         """Return the determinants from the first day to each day whose end is known, as the close of that day has them.
@@ -352,6 +409,8 @@ def _own(rows: Sequence[ReadRow], begins: int, ends: int, rules: Rules) -> OwnPe
     def arrays(values: Mapping[str, int]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         return {name: np.array([value], np.int64) for name, value in values.items()}
 
+    # Registers that show whole kWh: of zones and total each has lost less than one.
+    shown = [value for row in (opening, closing) for name, value in row.items() if "max_" not in name]
     one = np.ones(1, np.int64)
     return OwnPeriods(
         segment=0 * one,
@@ -360,7 +419,7 @@ def _own(rows: Sequence[ReadRow], begins: int, ends: int, rules: Rules) -> OwnPe
         same_calendar=one == 1,
         opening=arrays(opening),
         closing=arrays({**instants, **closing}),
-        resolution=one,
+        resolution=max(step for step in (1, 10, 100, 1000) if gcd(*shown) % step == 0) * one,
         demand_s=rules.demand_s * one,
     )
 

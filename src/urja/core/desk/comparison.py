@@ -57,7 +57,9 @@ def compare(
             f"{before.code} {before.version} is in {before.currency} and {after.code} {after.version} in "
             f"{after.currency}, with {before.exponent} and {after.exponent} decimals: amounts of one currency can be compared"
         )
-    # A ratchet may be what differs: the tariff without it has no use for its demands.
+    # A ratchet or a bank may be what differs: the tariff without it has no use for what is stated of it.
+    if contract.bank_wh and not (before.net_metering or after.net_metering):
+        raise BillingError("--bank: neither tariff has net_metering: leave it out")
     for one in contract.past_demands:
         if not goes_by(one, [before, after]):
             raise BillingError(f"--past-demand: no ratchet of either tariff goes by {one.text}: leave it out")
@@ -76,7 +78,9 @@ def _amounts(
 ) -> dict[str, int]:
     own = [calendar for calendar in calendars if calendar.code == tariff.calendar]
     contract = replace(
-        contract, past_demands=tuple(one for one in contract.past_demands if goes_by(one, [tariff]))
+        contract,
+        past_demands=tuple(one for one in contract.past_demands if goes_by(one, [tariff])),
+        bank_wh=contract.bank_wh if tariff.net_metering else {},
     )
     amounts: dict[str, int] = {}
     for bill in bills([replace(tariff, valid_from=date.min)], own, usage, contract, demand_s=demand_s):

@@ -199,10 +199,11 @@ class _Line:
         of = f" and each {unit} of {price.load} load" if price.per_kw else ""
         scaled = f" ({_PRORATE[price.scaling.prorate]})" if price.monthly else ""
         rounded = _rounding("The load", price.round_load, unit)
-        return f"{time}{of}{scaled}: {self._bands(price.bands, unit)}.{rounded}"
+        return f"{time}{of}{scaled}: {self._bands(price.bands, unit, telescopic=price.telescopic)}.{rounded}"
 
-    def _bands(self, bands: Sequence[Band], unit: str) -> str:
-        return ", ".join(self._band(band, unit) for band in bands)
+    def _bands(self, bands: Sequence[Band], unit: str, *, telescopic: bool) -> str:
+        each = ", ".join(self._band(band, unit) for band in bands)
+        return f"{each}, each for the part in its band" if telescopic else each
 
     def _band(self, band: Band, unit: str) -> str:
         bound, of = (
@@ -268,11 +269,13 @@ class _Line:
             BilledDemand.CONTRACTED: "the contracted load",
             BilledDemand.EXCESS: "what is recorded above a load",
         }[accrual.billed]
-        yield f"It is a price for each month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit)}."
+        yield f"It is a price for each month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
         if accrual.kva_fraction is not None:
             yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
         if accrual.at_least is not None:
             yield f"It is at least {_percent(accrual.at_least.fraction)} of the {accrual.at_least.load} load."
+        if accrual.floor:
+            yield f"It is at least {exact_text(accrual.floor)} {unit}."
         if accrual.ratchet is not None:
             yield (
                 f"It is at least {_percent(accrual.ratchet.fraction)} of the highest demand of the last "
@@ -280,6 +283,8 @@ class _Line:
             )
         if accrual.round_demand:
             yield _rounding("Demand", accrual.round_demand, unit).strip()
+        if accrual.at_most is not None:
+            yield f"It is at most {_percent(accrual.at_most.fraction)} of the {accrual.at_most.load} load."
         if accrual.excess is not None:
             above = accrual.excess.above
             price = (

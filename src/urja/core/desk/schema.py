@@ -84,6 +84,7 @@ _TIME = {
             ["rate"],
         )
     ),
+    "telescopic": _TRUTH,
     "round_load": _STEP,
     "round_width": _STEP,
 }
@@ -147,7 +148,10 @@ KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
             "zones": {"type": "array", "items": _TEXT},
             "rate": _NUMBER,
             "bands": _list(_table({"up_to": _NUMBER, "rate": _NUMBER}, ["rate"])),
+            "telescopic": _TRUTH,
+            "floor": _NUMBER,
             "at_least": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
+            "at_most": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
             "ratchet": _table(
                 {"periods": {"type": "integer", "minimum": 1, "maximum": 60}, "percent": _NUMBER}, ["periods"]
             ),

@@ -132,10 +132,10 @@ class _File:
 
     def add(self, text: str, usage: Usage) -> None:
         """Add the rows of the file to the usage, and its faults to the list of faults."""
-        rows = csv.reader(text.splitlines(), strict=True)
+        rows = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text), strict=True)
         try:
-            head = [cell.strip() for cell in next(rows, [])]
-            numbered = [(rows.line_num, row) for row in rows if any(cell.strip() for cell in row)]
+            head = _without_end([_plain(cell).lower() for cell in next(rows, [])], 0)
+            numbered = [(rows.line_num, [_plain(cell) for cell in row]) for row in rows]
         except csv.Error as error:
             self._faults.append(f"{self._name}, row {rows.line_num}: is not CSV: {error}")
             return
@@ -152,8 +152,10 @@ class _File:
             )
             return
         known = len(self._faults)
-        for column in head[1:]:
-            if head.count(column) > 1:
+        for place, column in enumerate(head[1:], 2):
+            if not column:
+                self._fault(1, str(place), "has no name: give it one, or remove it")
+            elif head.count(column) > 1:
                 self._fault(1, column, "is there twice: keep one of them")
             elif column not in allowed:
                 self._fault(1, column, f"is not known; {_advice(column, allowed)}")
@@ -162,11 +164,11 @@ class _File:
         if len(self._faults) > known:
             return
         for number, cells in numbered:
-            if len(cells) != len(head):
-                self._fault(number, "", f"has {len(cells)} cells, and the first row has {len(head)}")
-                continue
-            row = dict(zip(head, (cell.strip() for cell in cells), strict=True))
-            self._row(kind, number, row, usage)
+            row = _without_end(cells, len(head))
+            if len(row) != len(head):
+                self._fault(number, "", f"has {len(row)} cells, and the first row has {len(head)}")
+            elif any(row):
+                self._row(kind, number, dict(zip(head, row, strict=True)), usage)
 
     def _row(self, kind: str, number: int, row: dict[str, str], usage: Usage) -> None:
         place = f"{self._name}, row {number}"
@@ -194,7 +196,7 @@ class _File:
         try:
             day = date.fromisoformat(text)
         except ValueError:
-            self._fault(number, "day", f"is {text!r}; write a day such as 2026-04-01")
+            self._fault(number, "day", f"is {text!r}; write a day such as 2026-04-01{_spreadsheet(text)}")
             return
         for name in values.keys() & usage.days.get(day, {}).keys():
             self._fault(number, name, f"is given twice for {day}: keep one of them")
@@ -262,7 +264,7 @@ class _File:
             self._fault(
                 number,
                 column,
-                f"is {text!r}; write 2026-04-01T00:30+05:30, or the local time 2026-04-01T00:30",
+                f"is {text!r}; write 2026-04-01T00:30+05:30, or the local time 2026-04-01T00:30{_spreadsheet(text)}",
             )
             return None
         if not _YEARS[0] <= local.year <= _YEARS[1]:
@@ -295,8 +297,36 @@ class _File:
         self._faults.append(f"{place}: {sentence}")
 
 
+def _separator(text: str) -> str:
+    """Return what is between the cells of the first row: a comma, a semicolon or a tab."""
+    found = re.match(r'\s*"?\w+"?[ ]*([;\t])', text)
+    return found[1] if found else ","
+
+
+def _plain(cell: str) -> str:
+    """Return a cell without space around it; digits of other scripts become those that numbers and dates are written with."""
+    cell = cell.strip()
+    return cell if cell.isascii() else re.sub(r"\d", lambda digit: str(int(digit[0])), cell)
+
+
+def _without_end(cells: list[str], count: int) -> list[str]:
+    """Return the cells of a row without empty ones after the first `count`, which spreadsheets add."""
+    while len(cells) > count and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _spreadsheet(text: str) -> str:
+    """Return what to do with a number that is a spreadsheet's day, as half a sentence; empty for anything else."""
+    if re.fullmatch(r"\d{5}([.,]\d+)?", text) is None:
+        return ""
+    return ". It is a spreadsheet's number of a day: give the column the format yyyy-mm-dd hh:mm and save it again"
+
+
 def _thousandfold(text: str, unit: str) -> str:
-    """Return how a decimal number of kWh is written in whole Wh, as half a sentence; empty where it is none."""
+    """Return how a number of kWh, or one with separators, is written in whole Wh, as half a sentence; empty where it is none."""
+    if re.fullmatch(r"\d{1,3}(,\d{2,3})*,\d{3}", text):
+        return f", as {text.replace(',', '')} for {text}"
     if unit not in ("Wh", "VAh", "varh", "W", "VA") or re.fullmatch(r"\d{1,9}\.\d{1,3}", text) is None:
         return ""
     whole, _, rest = text.partition(".")

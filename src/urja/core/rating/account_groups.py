@@ -28,6 +28,7 @@ from urja.core.rating.inputs_and_results import (
 from urja.core.rating.parts import months_of, scaled_bound, times
 from urja.core.rating.priced_quantities import BILLED
 from urja.core.rating.tariff import (
+    Band,
     ChargeLine,
     Measure,
     Minimum,
@@ -265,8 +266,19 @@ class AccountGroup:
             band_of = self._reached(by_use, self._used(line.measure), accrual.scaling)
         else:
             band_of = _first_that_holds(by_load, load)
+        if accrual.telescopic:
+            return self._by_parts(bands, load)
         prices = [load.times(band.rate) if accrual.per_kw else self._all(band.rate) for band in bands]
         return self._sum([price.where(band_of == number) for number, price in enumerate(prices)])
+
+    def _by_parts(self, bands: Sequence[Band], load: Column) -> Column:
+        """Return the price of each account's load, each part of it by the band that it is in."""
+        prices, low = [], ZERO
+        for band in bands:
+            inside = load if band.up_to_kw is None else load.at_most(band.up_to_kw)
+            prices.append(inside.at_least(low).plus(self._all(-low)).times(band.rate))
+            low = low if band.up_to_kw is None else band.up_to_kw
+        return self._sum(prices)
 
     def _percents(self, line: ChargeLine, accrual: Percent, done: dict[str, ColumnLine]) -> Iterator[Column]:
         if accrual.by_use:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from urja.core.rating.document_parts import bases_on, one_of, rising, scaling_of
+from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of
 from urja.core.rating.quantity_document import Surroundings
 from urja.core.rating.table_reader import TariffTableReader
 from urja.core.rating.tariff import (
@@ -70,12 +70,18 @@ def demand(reader: TariffTableReader, around: Surroundings) -> Demand:
     if "billed" not in reader:
         reader.take("billed")
     billed = reader.choice("billed", BilledDemand, BilledDemand.RECORDED)
+    telescopic = flag(reader, "telescopic")
+    if telescopic and "bands" not in reader:
+        reader.fault("prices each part of the demand by its band: it goes with bands", "telescopic")
     return Demand(
         apparent=unit == "kVA",
         billed=billed,
         zones=tuple(_zones(reader, around)),
         bands=_bands(reader, around.minor, unit),
+        telescopic=telescopic,
+        floor=reader.number("floor", Fraction(0)) or Fraction(0),
         at_least=_share(reader, "at_least", "of"),
+        at_most=_share(reader, "at_most", "of"),
         ratchet=_ratchet(reader),
         excess=_excess(reader, around.minor, billed),
         kva_fraction=_kva_fraction(reader, unit),

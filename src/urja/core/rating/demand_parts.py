@@ -8,7 +8,7 @@ from typing import assert_never
 from urja.core.calendar import Period
 from urja.core.rating.bills import ChargeSpan, MeasuredPiece, weights_within
 from urja.core.rating.inputs_and_results import ZERO, LinePart, RatedLine, RatingError, RatingTerms, rounded
-from urja.core.rating.parts import band_rate, part_of, times, told_apart
+from urja.core.rating.parts import band_rate, load_price, part_of, times, told_apart
 from urja.core.rating.tariff import BilledDemand, ChargeLine, Demand, LoadBasis, PowerFactor
 from urja.core.units import exact_text
 
@@ -26,7 +26,8 @@ def demand_parts(span: ChargeSpan, line: ChargeLine, accrual: Demand, notes: lis
     for days, demand, rate, above in _priced(span, accrual, recorded):
         priced = []
         if accrual.billed is not BilledDemand.EXCESS:
-            priced.append(("", f"{exact_text(demand)} {unit}", demand * rate))
+            price = load_price(accrual.bands, demand, telescopic=accrual.telescopic)
+            priced.append(("", f"{exact_text(demand)} {unit}", price))
         if above and accrual.excess is not None:
             excess = accrual.excess
             price = rate * excess.fraction if excess.rate is None else excess.rate
@@ -102,7 +103,12 @@ def _billed(span: ChargeSpan, accrual: Demand, recorded: Fraction, terms: Rating
         latest = ends[-accrual.ratchet.periods :]
         powers = [past.power for past in known if past.period.end in latest]
         demand = max(demand, Fraction(max(powers, default=0), 1000) * accrual.ratchet.fraction)
-    return accrual.round_demand.apply(demand) if accrual.round_demand else demand
+    demand = max(demand, accrual.floor)
+    demand = accrual.round_demand.apply(demand) if accrual.round_demand else demand
+    if accrual.at_most is not None:
+        load = terms.load(accrual.at_most.load, apparent=accrual.apparent)
+        demand = min(demand, load * accrual.at_most.fraction)
+    return demand
 
 
 def _excess(accrual: Demand, recorded: Fraction, terms: RatingTerms) -> Fraction:

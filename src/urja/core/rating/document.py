@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from urja.base import toml
 from urja.core.rating.demand_document import demand, power_factor, settles_of
-from urja.core.rating.document_parts import bases_on, one_of, rising, scaling_of, signed, slab_table
+from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of, signed, slab_table
 from urja.core.rating.quantity_document import (
     MEASURED,
     Surroundings,
@@ -278,6 +278,12 @@ def _per_time(reader: TariffTableReader, minor: int, *, monthly: bool) -> PerTim
         scaling = Scaling(reader.choice("prorate", Prorate, Prorate.MONTH_FRACTION), None)
     if by_use:
         scaling = Scaling(scaling.prorate, reader.step("round_width", reader.unit))
+    telescopic = flag(reader, "telescopic")
+    if telescopic and (per == "connection" or by_use or "bands" not in reader):
+        reader.fault(
+            'prices each part of a load by its band: it goes with per = "kW" or "kVA" and bands by load',
+            "telescopic",
+        )
     return PerTime(
         monthly,
         per in ("kW", "kVA"),
@@ -286,6 +292,7 @@ def _per_time(reader: TariffTableReader, minor: int, *, monthly: bool) -> PerTim
         reader.step("round_load", unit),
         reader.choice("load", LoadBasis, LoadBasis.SANCTIONED),
         apparent=per == "kVA",
+        telescopic=telescopic,
     )
 
 

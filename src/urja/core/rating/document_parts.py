@@ -11,10 +11,15 @@ from urja.core.units import exact_text as _plain
 
 def signed(reader: TariffTableReader, minor: int) -> int:
     """Return how many minor units a major unit has; negative where the line is a credit (a subsidy by the kWh)."""
-    value = reader.take("credit", default=False)
+    return -minor if flag(reader, "credit") else minor
+
+
+def flag(reader: TariffTableReader, key: str) -> bool:
+    """Return true or false; false where it is missing or wrong."""
+    value = reader.take(key, default=False)
     if not isinstance(value, bool):
-        reader.fault(f"must be true or false, not {value!r}", "credit")
-    return -minor if value is True else minor
+        reader.fault(f"must be true or false, not {value!r}", key)
+    return value is True
 
 
 def one_of(reader: TariffTableReader, key: str, other: str) -> None:

@@ -175,6 +175,18 @@ def band_rate(bands: Sequence[Band], load_kw: Fraction) -> Fraction:
     raise AssertionError("the last band is open: parse_tariff refuses another document")
 
 
+def load_price(bands: Sequence[Band], load: Fraction, *, telescopic: bool) -> Fraction:
+    """Return the price of a load or a demand (kW or kVA), in minor units: by the rate of its band, or part by part."""
+    if not telescopic:
+        return band_rate(bands, load) * load
+    price, low = ZERO, ZERO
+    for band in bands:
+        high = load if band.up_to_kw is None else min(load, band.up_to_kw)
+        price += max(ZERO, high - low) * band.rate
+        low = high
+    return price
+
+
 def _rate_of_use(span: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[str]) -> Fraction | None:
     """Return the rate of the band that the use has reached; None where bands depend on the load."""
     bounds = [band.up_to_kwh for band in accrual.bands]
@@ -195,8 +207,13 @@ def _priced(span: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[st
     for days, terms in span.loads:
         load = terms.load(accrual.load, apparent=accrual.apparent) if goes_by_load else ZERO
         load = accrual.round_load.apply(load) if accrual.round_load else load
-        rate = band_rate(accrual.bands, load) if of_use is None else of_use
-        price = rate * (load if accrual.per_kw else 1)
+        if of_use is None:
+            bands, telescopic = accrual.bands, accrual.telescopic
+            price = (
+                load_price(bands, load, telescopic=telescopic) if accrual.per_kw else band_rate(bands, load)
+            )
+        else:
+            price = of_use * (load if accrual.per_kw else 1)
         priced = (load if accrual.per_kw else None, price)
         first = runs.pop()[0].first if runs and runs[-1][1:] == priced else days.first
         runs.append((Period(first, days.end), *priced))

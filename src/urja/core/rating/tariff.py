@@ -184,6 +184,8 @@ class PerTime:
     load: LoadBasis = LoadBasis.SANCTIONED
     apparent: bool = False
     """Whether the load is in kVA."""
+    telescopic: bool = False
+    """Whether each band prices the part of the load in it; else the band of the load prices all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +331,13 @@ class Demand:
     zones: tuple[int, ...]
     """Numbers of the zones in which demand counts; empty for all times."""
     bands: tuple[Band, ...]
-    """By the billed demand; each band's rate is for all of it."""
+    """By the billed demand."""
+    telescopic: bool
+    """Whether each band prices the part of the demand in it; else the band of the demand prices all of it."""
+    floor: Fraction
+    """What the billed demand is at least, in kW or kVA."""
     at_least: LoadShare | None
+    at_most: LoadShare | None
     ratchet: Ratchet | None
     excess: Excess | None
     kva_fraction: Fraction | None
@@ -655,7 +662,8 @@ def _loads_of(line: ChargeLine) -> Iterator[tuple[LoadBasis, bool]]:
     if isinstance(price, PerTime):
         loads.append((price.load, price.apparent))
     if isinstance(price, Demand):
-        named = [share.load for share in (price.at_least, price.excess and price.excess.above) if share]
+        shares = (price.at_least, price.at_most, price.excess and price.excess.above)
+        named = [share.load for share in shares if share]
         if price.billed in (BilledDemand.SANCTIONED, BilledDemand.CONTRACTED):
             named.append(LoadBasis(price.billed.value))
         loads += [(load, price.apparent) for load in named]

@@ -97,6 +97,7 @@ def meaning(document: Table, name: str) -> object:
     said = {
         "prorate": "month-fraction",
         "credit": False,
+        "telescopic": False,
         "per": "connection",
         "load": "sanctioned",
         "settles": "at-close" if at_close(line) else "otherwise",

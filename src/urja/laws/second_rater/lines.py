@@ -308,7 +308,7 @@ class Calculation:
             alike: tuple[object, ...] = (price,)
             if self.said.get("per") in ("kW", "kVA"):
                 alike = (price, load)
-                price = price * load
+                price = price if self.said.get("telescopic") else price * load
             if self.said["accrues"] != "per-day":
                 prorate = self.said.get("prorate", "month-fraction")
                 if prorate == "none":
@@ -324,10 +324,12 @@ class Calculation:
         return parts
 
     def price(self, load: Fraction) -> Fraction:
-        """Return the price of the band for a load in kW and the use so far, in minor units.
+        """Return the price of the band for a load in kW and the use so far, in minor units; of all the load where bands price its parts.
 
         Raises ValueError where no band is open, which a valid document does not allow.
         """
+        if self.said.get("telescopic"):
+            return self.part_by_part(load) * self.sign()
         for band in self.said.get("bands", [self.said]):
             most = band.get("up_to_kw", band.get("up_to_kva"))
             fits_load = most is None or load <= Fraction(most)
@@ -336,6 +338,18 @@ class Calculation:
             if fits_load and fits_use:
                 return Fraction(band["rate"]) * self.minor * self.sign()
         raise ValueError("the last band is open")
+
+    def part_by_part(self, load: Fraction) -> Fraction:
+        """Return the price of a load or demand of which each kW or kVA has the rate of the band it is in, in minor units."""
+        price, reached = ZERO, ZERO
+        for band in self.said["bands"]:
+            bound = next(
+                (Fraction(band[key]) for key in ("up_to", "up_to_kw", "up_to_kva") if key in band), load
+            )
+            if load > reached:
+                price += (min(bound, load) - reached) * Fraction(band["rate"]) * self.minor
+            reached = bound
+        return price
 
     def load(self, day: date, which: str, unit: str) -> Fraction:
         """Return a load of the agreement on a day, in kW or kVA."""
@@ -370,7 +384,11 @@ class Calculation:
             least = self.said.get("at_least")
             if least:
                 billed = max(billed, self.load(day, least["of"], unit) * Fraction(least["percent"]) / 100)
-            billed = self.demand_rounded(max(billed, self.of_the_past(names)))
+            billed = max(billed, self.of_the_past(names), Fraction(self.said.get("floor", 0)))
+            billed = self.demand_rounded(billed)
+            most = self.said.get("at_most")
+            if most:
+                billed = min(billed, self.load(day, most["of"], unit) * Fraction(most["percent"]) / 100)
             bands = self.said.get("bands", [self.said])
             band = next(each for each in bands if "up_to" not in each or billed <= Fraction(each["up_to"]))
             rate = Fraction(band["rate"]) * self.minor
@@ -392,7 +410,8 @@ class Calculation:
                 run, before = run + 1, (billed, rate, over, month)
             amounts = {"excess": over * excess_rate * length}
             if self.said["billed"] != "excess":
-                amounts["demand"] = billed * rate * length
+                price = self.part_by_part(billed) if self.said.get("telescopic") else billed * rate
+                amounts["demand"] = price * length
             for what, amount in amounts.items():
                 part = parts.setdefault((what, run), Part((self.mark, what, day), ZERO, {}))
                 part.amount += amount

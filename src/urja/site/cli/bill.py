@@ -23,6 +23,8 @@ from urja.site.command_errors import CommandError, Exit
 
 file_path = click.Path(path_type=Path, exists=True, dir_okay=False)
 _SHARES = ("flat", "area", "load")
+_MOST_FAULTS = 20
+"""Of usage that are printed: one wrong format of dates is a fault of each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,9 @@ class Supply:
                 [(str(path), read_document(path)) for path in files], self.zone, self.interval_min
             )
         except UsageError as error:
-            raise CommandError(
-                Exit.USAGE, "\n  ".join(["the usage cannot be billed:", *error.faults])
-            ) from None
+            more = len(error.faults) - _MOST_FAULTS
+            shown = [*error.faults[:_MOST_FAULTS], *([f"and {more} faults more"] if more > 0 else [])]
+            raise CommandError(Exit.USAGE, "\n  ".join(["the usage cannot be billed:", *shown])) from None
 
 
 _SUPPLY_OPTIONS = (

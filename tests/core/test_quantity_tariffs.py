@@ -215,6 +215,54 @@ def test_gas_by_volume_and_by_energy(quantity, unit, value, amount):
     assert result.lines[0].parts[0].unit == unit.replace("m3", "m³")
 
 
+HEAT = """commodity = "gas"
+[[line]]
+name = "gas"
+accrues = "slabs"
+quantity = "standard_volume_l"
+priced_by = {quantity = "gas_energy_wh", unit = "MMBtu"}
+by_use = [{up_to = 90, slabs = [{from = 0, rate = 100}]}, {slabs = [{from = 0, up_to = 90, rate = 200}, {from = 90, rate = 300}]}]
+"""
+MMBTU_WH = 293_071
+
+
+@pytest.mark.parametrize(
+    ("scm", "mmbtu", "amount"),
+    [(90, 3, "300.00"), (100, 4, "840.00"), (0, 0, "0.00")],
+)
+def test_slabs_of_gas_by_volume_with_prices_by_energy(scm, mmbtu, amount):
+    """As in Pakistan. 100 SCM have 4 MMBtu: 90 of them 3.6 at 200, and 10 of them 0.4 at 300."""
+    values = {"standard_volume_l": scm * 1000, "gas_energy_wh": mmbtu * MMBTU_WH}
+    assert amounts(rated(document(HEAT), scm * 1000, values)) == {"gas": amount}
+
+
+def test_slabs_with_prices_by_another_quantity_go_on_in_a_new_version():
+    """Ten days at 100, and then 20 days that the new version prices, each with its own heat value."""
+    texts = [
+        document(HEAT),
+        head("2", date(2026, 4, 11)) + HEAT.replace("rate = 200", "rate = 250"),
+    ]
+    pieces = [
+        (date(2026, 4, 1), date(2026, 4, 11), {"standard_volume_l": 60_000, "gas_energy_wh": 2 * MMBTU_WH}),
+        (date(2026, 4, 11), date(2026, 5, 1), {"standard_volume_l": 50_000, "gas_energy_wh": 3 * MMBTU_WH}),
+    ]
+    uses = [(first, end, values["standard_volume_l"]) for first, end, values in pieces]
+    result = rate_period(
+        [RatingTerms(APRIL.first, tuple(map(parse_tariff, texts)), 0)],
+        [EnergyUse(Period(first, end), wh) for first, end, wh in uses],
+        billed=APRIL,
+        through=APRIL.end,
+        measured=Measured(tuple(QuantityUse(Period(first, end), values) for first, end, values in pieces)),
+    )
+    # Before it 2 at 100. Of 50 SCM since with 3, 30 fill the slab to 90 (1.8 at 250), and 20 are above it (1.2 at 300).
+    assert amounts(result) == {"gas": "1010.00"}
+    assert charges(
+        [(APRIL.first, texts, 0)], APRIL.first, APRIL.end, APRIL.end, uses=uses, measured=pieces
+    ) == {"gas": 101_000}
+    with pytest.raises(RatingError, match="are in no slab"):
+        rated(document(HEAT), 0, {"standard_volume_l": 0, "gas_energy_wh": MMBTU_WH})
+
+
 def test_what_is_not_known_is_not_zero():
     line = '[[line]]\nname = "energy"\naccrues = "slabs"\nquantity = "import_vah"\nslabs = [{from = 0, rate = 1}]\n'
     with pytest.raises(RatingError, match="import_vah of 2026-04-01 to 2026-05-01 is not known"):

@@ -181,6 +181,15 @@ def test_a_missing_interval_is_what_the_registers_leave(tmp_path):
     reads = "at,import_wh\n2026-04-01,0\n2026-04-02,30000\n"
     (day,) = bill(tmp_path, ONE_PRICE, [intervals, reads], "--as-one")["bills"]
     assert day["total_minor"] == 15_000
+    assert (
+        day["notes"][-1]
+        == "import_wh: the registers have 30000 and the intervals 23000: the registers are billed"
+    )
+    hourly = [intervals, "at,import_wh\n2026-04-01,0\n2026-04-02,23000\n"]
+    assert (
+        "intervals of 60 minutes do not divide the demand period of 30 minutes: give --demand-min"
+        in refused(tmp_path, RATCHET.replace("kVA", "kW"), hourly, "--contracted-w", "1", "--as-one")
+    )
 
 
 def test_banks_and_demands_are_carried_from_bill_to_bill(tmp_path):
@@ -294,7 +303,7 @@ def test_days_have_what_no_meter_counts(tmp_path):
     assert "give common_import_wh of 2026-04-02 in a CSV of days (1 of 2 days lack it)" in lacking
     asked = refused(tmp_path, RATCHET, ["at,import_wh\n2026-04-01,0\n2026-05-01,5\n"])
     assert (
-        "give max_import_va in register reads at both ends of the period, or intervals of interval_import_vah"
+        "give max_import_va in register reads at both ends of the period, or interval_import_vah in intervals"
         in asked
     )
     assert "give --contracted-va" in asked
@@ -479,6 +488,8 @@ EVERY_KIND = (
     + line("rebate", "rebate", "by_use = [{up_to = 100, percent = 50, at_most = 80}, {percent = 0}]", 'on = ["energy"]')
     + line("least", "minimum", "rate = 100", 'on = ["energy"]')
     + line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', 'zones = ["peak"]', "rate = 10", "kva_percent = 90", "at_least = {percent = 85, of = 'contracted'}", "at_most = {percent = 100, of = 'contracted'}", "floor = 5", "ratchet = {periods = 3, percent = 75}", "round_demand = {to = 1, mode = 'up'}", "excess = {above = 'sanctioned', percent = 50, beyond_percent = 105}")
+    + line("beyond", "demand", 'unit = "kW"', 'billed = "excess"', "rate = 10", "excess = {above = 'sanctioned', percent = 50}")
+    + line("apparent", "slabs", one_price("3"), "priced_by = {quantity = 'import_vah'}")
     + line("factor", "power-factor", 'factor_by = "kvarh-lag"', 'table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {up_to = "0.95"}, {incentive = 2}]', 'on = ["energy"]')
     + line("settled", "settlement", "rate = 2")
     + line("topped", "recharge-rebate", "percent = 2", "at_most = 10")
@@ -507,6 +518,9 @@ def test_each_kind_of_line_in_sentences(tmp_path):
         "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
         "It is at least 75 % of the highest demand of the last 3 periods.",
         "It is at least 5 kW.",
+        "It is nothing but the excess.",
+        "Each kW recorded above the sanctioned load costs 50 % of the price.",
+        "Its rates are for each kVAh of import_vah, of which each kWh has the period's mean.",
         "It is at most 100 % of the contracted load.",
         "Up to 0.9 a penalty of 1 % for each 0.01 from 0.9; up to 0.95 nothing; above that an incentive of 2 %.",
         "It pays 2 INR for each kWh that a bank of units settles.",

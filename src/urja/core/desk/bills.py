@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from math import gcd
+from typing import Final
 
 import numpy as np
 
@@ -43,6 +44,9 @@ from urja.core.rating.priced_quantities import BILLED
 from urja.core.rating.tariff import LoadBasis
 from urja.core.units import exact_text
 from urja.core.vee import NULL
+
+_SAID_FROM: Final = 1000
+"""Wh or litres by which registers and intervals may differ without a note: registers may show whole kWh."""
 
 
 class BillingError(ValueError):
@@ -285,7 +289,27 @@ class _Desk:
             raise BillingError(
                 f"the bill of {billed.first} to {billed.end} cannot be calculated: {what}"
             ) from None
-        return Bill(result, values, reserve, (*result.notes, *lacking, *_estimates(determinants)), past)
+        notes = (
+            *result.notes,
+            *lacking,
+            *_estimates(determinants),
+            *self._differs(elapsed, billed_name, values[billed_name]),
+        )
+        return Bill(result, values, reserve, notes, past)
+
+    def _differs(self, elapsed: Period, name: str, billed: int) -> Iterator[str]:
+        """Yield how far the intervals of the days are from what is billed by registers, where that is a kWh or more."""
+        begins, ends = (int(at.timestamp()) for at in elapsed.bounds(self.usage.zone))
+        column = f"interval_{name}"
+        counted = [
+            row.values[column]
+            for row in self.usage.intervals
+            if begins <= row.start_at < ends and column in row.values
+        ]
+        primary, secondary = self.contract.ratio
+        behind = sum(counted) * primary // secondary
+        if counted and abs(behind - billed) >= _SAID_FROM:
+            yield f"{name}: the registers have {billed} and the intervals {behind}: the registers are billed"
 
     def _what_to_add(self, elapsed: Period) -> Iterator[str]:
         """Yield what the tariff needs and neither usage nor options have, with where to give it."""
@@ -297,8 +321,7 @@ class _Desk:
                 yield f"give {name} of {lacking[0]} in a CSV of days ({len(lacking)} of {elapsed.days} days lack it)"
             elif name not in OF_DAYS and names.isdisjoint({name, register, f"interval_{register}"}):
                 if register.startswith("max_"):
-                    energy = "import_vah" if register.endswith("_va") else "import_wh"
-                    yield f"give {register} in register reads at both ends of the period, or intervals of interval_{energy}"
+                    yield self._what_demand_lacks(register)
                 else:
                     yield f"give {register} in register reads, or interval_{register} in intervals"
         for load, apparent in sorted({load for tariff in self.versions for load in tariff.loads}):
@@ -306,6 +329,17 @@ class _Desk:
             option = f"{prefix}_{'va' if apparent else 'w'}"
             if getattr(self.contract, option) is None:
                 yield f"give --{option.replace('_', '-')}"
+
+    def _what_demand_lacks(self, register: str) -> str:
+        energy = "interval_import_vah" if register.endswith("_va") else "interval_import_wh"
+        lengths = {row.end_at - row.start_at for row in self.usage.intervals if energy in row.values}
+        if lengths and all(self.rules.demand_s % length for length in lengths):
+            longest = ", ".join(str(length // 60) for length in sorted(lengths))
+            return (
+                f"intervals of {longest} minutes do not divide the demand period of {self.rules.demand_s // 60} minutes: give "
+                f"--demand-min, shorter intervals, or {register} in register reads"
+            )
+        return f"give {register} in register reads at both ends of the period, or {energy} in intervals"
 
     def _rows(self, elapsed: Period) -> dict[date, tuple[dict[str, int], Determinants]]:
         """Return the determinants from the first day to each day whose end is known, as the close of that day has them.

@@ -177,6 +177,10 @@ class _Line:
         yield f"It prices {self._quantity()}: {_joined([self._table(table) for table in accrual.tables])}"
         if len(accrual.tables) > 1 or len(accrual.tables[0].slabs) > 1:
             yield self._scaling("Bounds", accrual.scaling)
+        if accrual.priced_by is not None:
+            by = accrual.priced_by
+            name = by.quantity or BILLED[self._tariff.commodity]
+            yield f"Its rates are for each {by.unit} of {name}, of which each {self._unit} has the period's mean."
         if accrual.round_energy:
             yield _rounding("The quantity", accrual.round_energy, self._unit).strip()
 
@@ -269,7 +273,9 @@ class _Line:
             BilledDemand.CONTRACTED: "the contracted load",
             BilledDemand.EXCESS: "what is recorded above a load",
         }[accrual.billed]
-        yield f"It is a price for each month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
+        if accrual.billed is BilledDemand.EXCESS:
+            yield "It is nothing but the excess."
+        yield f"{'Its rate is by the' if accrual.billed is BilledDemand.EXCESS else 'It is a price for each'} month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
         if accrual.kva_fraction is not None:
             yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
         if accrual.at_least is not None:
@@ -293,7 +299,8 @@ class _Line:
                 else f"{self._money(accrual.excess.rate)} a month"
             )
             free = "" if above.fraction == 1 else f"{_percent(above.fraction)} of "
-            yield f"Each {unit} recorded above {free}the {above.load} load costs {price} besides."
+            besides = "" if accrual.billed is BilledDemand.EXCESS else " besides"
+            yield f"Each {unit} recorded above {free}the {above.load} load costs {price}{besides}."
 
     def _factor(self, accrual: PowerFactor) -> Iterator[str]:
         yield f"It goes by the mean power factor, from active energy and {', '.join(accrual.by)}, on {self._bases(accrual.on)}."

@@ -112,6 +112,7 @@ KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
             "slabs": _SLABS,
             "by_use": _list(_table({"up_to": _NUMBER, "slabs": _SLABS}, ["slabs"])),
             "round_energy": _STEP,
+            "priced_by": _table({"quantity": _MEASURE["quantity"], "unit": _MEASURE["unit"]}, ["quantity"]),
         },
         (),
     ),

@@ -217,6 +217,8 @@ class AccountGroup:
         yield from (_rounded(line, product) for product in products)
 
     def _slabs(self, line: ChargeLine, accrual: Slabs) -> Iterator[Column]:
+        if accrual.priced_by is not None:
+            raise NotByArraysError(f"line {line.name} is priced by another quantity than that of its slabs")
         energy = self._used(line.measure)
         energy = energy.rounded(accrual.round_energy) if accrual.round_energy else energy
         reached = self._reached([table.up_to_kwh for table in accrual.tables], energy, accrual.scaling)

@@ -18,6 +18,7 @@ from urja.core.rating.quantity_document import (
     Surroundings,
     measure_of,
     net_metering_of,
+    priced_by,
     settlement,
     zone_base_faults,
     zone_percents,
@@ -169,7 +170,7 @@ def _line(reader: TariffTableReader, around: Surroundings) -> ChargeLine | None:
     accrual: Accrual
     match kind:
         case "slabs":
-            accrual = _slabs(reader, signed(reader, minor), measure.unit)
+            accrual = _slabs(reader, around, signed(reader, minor), measure.unit)
         case "zones":
             accrual = zone_prices(reader, around, signed(reader, minor), measure)
         case "zone-percent":
@@ -238,7 +239,7 @@ def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep
     return RoundingStep(step.to * minor, step.mode), each
 
 
-def _slabs(reader: TariffTableReader, minor: int, unit: str) -> Slabs:
+def _slabs(reader: TariffTableReader, around: Surroundings, minor: int, unit: str) -> Slabs:
     if "by_use" in reader:
         one_of(reader, "slabs", "by_use")
         tables = []
@@ -251,6 +252,7 @@ def _slabs(reader: TariffTableReader, minor: int, unit: str) -> Slabs:
         tables=tuple(tables),
         scaling=scaling_of(reader, unit),
         round_energy=reader.step("round_energy", unit),
+        priced_by=priced_by(reader, around),
     )
 
 

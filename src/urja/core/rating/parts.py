@@ -7,7 +7,7 @@ from typing import assert_never
 
 from urja.core.calendar import Period, month_fraction, split_by_month
 from urja.core.rating.bills import ChargeSpan
-from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, rounded
+from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, RatingError, rounded
 from urja.core.rating.tariff import (
     Band,
     BaseLine,
@@ -111,7 +111,26 @@ def slab_parts(span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[s
         energy=energy,
         before=before,
         prefix=prefix,
+        content=_content(span, accrual),
     )
+
+
+type _Content = tuple[Fraction, str]
+"""How much of what is priced one unit of the line's quantity has, and its unit."""
+
+
+def _content(span: ChargeSpan, accrual: Slabs) -> _Content:
+    """Return the content of what was used since the change; raises RatingError where nothing has any."""
+    if accrual.priced_by is None:
+        return Fraction(1), span.unit
+    other = span.of(accrual.priced_by)
+    used, priced = (each.energy_kwh - each.before_kwh for each in (span, other))
+    if priced and not used:
+        raise RatingError(
+            f"{exact_text(priced)} {other.unit} of {span.elapsed.first} to {span.elapsed.end} are in no slab, as their "
+            f"quantity in {span.unit} is zero: correct the determinants"
+        )
+    return (priced / used if used else ZERO), other.unit
 
 
 def filled_slabs(
@@ -125,6 +144,7 @@ def filled_slabs(
     before: Fraction,
     prefix: str,
     zone: str = "",
+    content: _Content | None = None,
 ) -> Iterator[LinePart]:
     """Yield the parts of `energy` (kWh, or the unit of the line), of which `before` was used before the change.
 
@@ -152,7 +172,8 @@ def filled_slabs(
             label = zone or "all energy"
             if len(slabs) > 1:
                 label = f"{named}slab {number + 1}: {extent}"
-            product = (inside, span.unit, slab.rate)
+            each, unit = content or (Fraction(1), span.unit)
+            product = (inside * each, unit, slab.rate)
             yield part_of(span, line, f"{prefix}{number}", label, product, weights=span.uses, zone=zone)
         if high is None:
             return

@@ -127,6 +127,20 @@ def measure_of(reader: TariffTableReader, around: Surroundings) -> Measure:
     return Measure("" if name == billed else name, unit, quantity.units[unit], share)
 
 
+def priced_by(reader: TariffTableReader, around: Surroundings) -> Measure | None:
+    """Return the quantity that the rates of slabs are for, where it is another than that of their bounds."""
+    inner = reader.inner("priced_by")
+    if inner is None:
+        return None
+    if "quantity" not in inner:
+        inner.fault("must say which quantity the rates are for, such as gas_energy_wh", "quantity")
+    measure = measure_of(inner, around)
+    if measure.share or measure.quantity == NETTED:
+        inner.fault("is no quantity that the meter counts or gas has: name another", "quantity")
+    inner.finish()
+    return measure
+
+
 def _check_zoned(reader: TariffTableReader, around: Surroundings, measure: Measure) -> None:
     if not around.zones:
         reader.fault(

@@ -158,6 +158,8 @@ class Slabs:
     scaling: Scaling
     round_energy: RoundingStep | None
     """Rounding of the energy before it is priced, in kWh."""
+    priced_by: Measure | None = None
+    """Another quantity that rates are for, in which each slab has its share by energy (Pakistan's gas); None for the line's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,6 +555,8 @@ class Tariff:
         for line in self.lines:
             if line.measure.quantity:
                 needed.add(line.measure.quantity)
+            if isinstance(line.accrual, Slabs) and line.accrual.priced_by and line.accrual.priced_by.quantity:
+                needed.add(line.accrual.priced_by.quantity)
             if isinstance(line.accrual, Zones | ZonePercents):
                 name = line.measure.quantity or BILLED[self.commodity]
                 needed |= {f"{name}_z{number}" for _, number in self.zones}

@@ -52,8 +52,10 @@ def flat_rate(tariff: Tariff, quantity: str) -> Fraction | None:
     None where no line prices it, or where slabs or zones make the price depend on more.
     """
     for line in tariff.lines:
-        if (line.measure.quantity or BILLED[tariff.commodity]) == quantity and isinstance(
-            line.accrual, Slabs
+        if (
+            (line.measure.quantity or BILLED[tariff.commodity]) == quantity
+            and isinstance(line.accrual, Slabs)
+            and line.accrual.priced_by is None
         ):
             slabs = [slab for table in line.accrual.tables for slab in table.slabs]
             return abs(slabs[0].rate) if len(slabs) == 1 else None
@@ -61,6 +63,8 @@ def flat_rate(tariff: Tariff, quantity: str) -> Fraction | None:
 
 
 def _prices_import(tariff: Tariff, line: ChargeLine) -> bool:
+    if isinstance(line.accrual, Slabs) and line.accrual.priced_by:
+        return False
     return line.measure.quantity in {"", BILLED[tariff.commodity], "import_vah", "netted_import_wh"}
 
 

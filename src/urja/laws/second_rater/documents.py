@@ -114,6 +114,8 @@ def meaning(document: Table, name: str) -> object:
             said[rounding] = {"mode": "half-up", **said[rounding]}
     if said["accrues"] in ("slabs", "zones", "zone-percent"):
         said["quantity"], said["unit"] = measure_of(document, line)
+    if "priced_by" in said:
+        said["priced_by"] = list(measure_of(document, said["priced_by"]))
     if said["accrues"] == "zones":
         said.setdefault("zones_and_slabs", "none")
     if "rate" in said:

@@ -176,9 +176,12 @@ class Calculation:
         """Return the energy used on some days, in kWh."""
         return sum((self.bill.energy.get(day, ZERO) for day in days), ZERO)
 
-    def quantity(self, zone: str = "") -> ByDay:
-        """Return what each elapsed day of the bill has of the line's quantity, or of it in a zone, in its unit."""
-        name, unit = measure_of(self.document, self.said)
+    def quantity(self, zone: str = "", of: Table | None = None) -> ByDay:
+        """Return what each elapsed day of the bill has of the line's quantity, or of it in a zone, in its unit.
+
+        `of` names another quantity and unit than the line's.
+        """
+        name, unit = measure_of(self.document, of or self.said)
         factor = Fraction(1) / UNITS[unit]
         if zone:
             by_day = self.bill.others.get(f"{name}_z{self.document['zones'][zone]}", {})
@@ -208,7 +211,16 @@ class Calculation:
             for n, table in enumerate(tables)
             if "up_to" not in table or by_now <= self.bound(table["up_to"])
         )
-        return self.by_slabs(table["slabs"], by_now, before, by_day, number)
+        parts = self.by_slabs(table["slabs"], by_now, before, by_day, number)
+        if "priced_by" in self.said:
+            # Each unit since has the mean of what is priced.
+            priced = self.quantity(of=self.said["priced_by"])
+            used, of_it = (
+                sum((each.get(day, ZERO) for day in self.since), ZERO) for each in (by_day, priced)
+            )
+            for part in parts:
+                part.amount *= of_it / used if used else ZERO
+        return parts
 
     def by_slabs(
         self, slabs: list[Table], by_now: Fraction, before: Fraction, by_day: ByDay, which: object

@@ -108,7 +108,13 @@ def short_tmp() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(short_tmp: Path) -> Iterator[Cluster]:
     """One cluster per worker, without fsync, with the migrated database that tests' databases are copied from."""
-    cluster = Cluster(find_binaries(), short_tmp / "pg", PASSWORD, durable=False)
+    with migrated(Cluster(find_binaries(), short_tmp / "pg", PASSWORD, durable=False)) as cluster:
+        yield cluster
+
+
+@contextmanager
+def migrated(cluster: Cluster) -> Iterator[Cluster]:
+    """A new cluster that runs, with the migrated database that others are copied from."""
 
     def make(place: Path) -> None:
         _migrate(cluster)
@@ -186,7 +192,7 @@ def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
     """A copy of a database without connections; Django's default connection moves to the copy."""
     database = copied(cluster, template)
     try:
-        with pointed_at(database.name):
+        with pointed_at(database):
             yield database
     finally:
         administer(cluster, f"DROP DATABASE {database.name} WITH (FORCE)")
@@ -219,7 +225,7 @@ def lived(postgres: Cluster, database_template: str) -> Lived:
     def copy[T](story: Callable[[Database], T]) -> Iterator[tuple[Database, T]]:
         if story not in templates:
             made = copied(postgres, database_template)
-            with pointed_at(made.name):
+            with pointed_at(made):
                 templates[story] = made.name, story(made)
         template, told = templates[story]
         with copy_of(postgres, template) as database:
@@ -229,19 +235,19 @@ def lived(postgres: Cluster, database_template: str) -> Lived:
 
 
 @contextmanager
-def pointed_at(name: str) -> Iterator[None]:
-    """Django's default connection goes to another database."""
+def pointed_at(database: Database) -> Iterator[None]:
+    """Django's default connection goes to another database, which may be another cluster's."""
     from django.db import connections
 
     settings = connections["default"].settings_dict
-    before = settings["NAME"]
+    before = {name: settings[name] for name in ("NAME", "HOST")}
     connections.close_all()
-    settings["NAME"] = name
+    settings |= {"NAME": database.name, "HOST": str(database.cluster.sockets)}
     try:
         yield
     finally:
         connections.close_all()
-        settings["NAME"] = before
+        settings |= before
 
 
 _administrators: dict[Path, psycopg.Connection] = {}

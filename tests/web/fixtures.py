@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 def house_template(postgres, database_template) -> tuple[str, house.House]:
     """A database with the house in it, built once a worker; its name, and the keys of the rows made."""
     made = copied(postgres, database_template)
-    with pointed_at(made.name):
+    with pointed_at(made):
         return made.name, house.build(made.connect)
 
 
@@ -49,7 +49,7 @@ def database_of(postgres, home):
 def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
     """A database with the town in it, built once a worker; its name, and the keys of the rows made."""
     made = copied(postgres, database_template)
-    with pointed_at(made.name):
+    with pointed_at(made):
         return made.name, town_cast.build(made.connect)
 
 
@@ -58,7 +58,7 @@ def staffed_template(postgres, town_template) -> tuple[str, console_staff.Staff]
     """The town's database with colleagues of every role, built once a worker; its name, and their users."""
     template, cast = town_template
     made = copied(postgres, template)
-    with pointed_at(made.name):
+    with pointed_at(made):
         return made.name, console_staff.hire(cast)
 
 

@@ -16,7 +16,7 @@ from tests.web.api import cast
 def society_template(postgres, database_template):
     """A database with the society in it, built once a worker; its name, and the keys of the rows made."""
     made = copied(postgres, database_template)
-    with pointed_at(made.name):
+    with pointed_at(made):
         return made.name, cast.build(made.connect)
 
 

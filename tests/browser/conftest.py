@@ -14,7 +14,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from tests.conftest import PASSWORD
 from tests.web import house
-from tests.web.fixtures import AS_THE_WEB_ASKS, home, house_template  # noqa: F401 - fixtures
+from tests.web.fixtures import (  # noqa: F401 - fixtures
+    AS_THE_WEB_ASKS,
+    fake_town,
+    home,
+    house_template,
+    staffed_template,
+    town_books,
+    town_template,
+)
 
 from urja.base.clock import Anchor, WallClock, write_anchor
 from urja.base.settings import MailSettings
@@ -149,6 +157,12 @@ def _mail_codes(stopping: threading.Event) -> None:
     while not stopping.wait(0.1):
         stage.run_once(house.NOW)
     connection.close()
+
+
+@pytest.fixture
+def staff(staffed_template):  # noqa: F811 - asks for the fixture
+    """Colleagues of every role; `town_books` is a town with them."""
+    return staffed_template[1]
 
 
 @contextmanager

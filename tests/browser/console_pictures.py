@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tests.browser.conftest import browsing
 from tests.browser.running_console import as_colleague, running_console
-from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 
 OUT = Path(__file__).parents[2] / "docs" / "img"
 DESK, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
@@ -23,8 +22,8 @@ PICTURES = {
 
 
 @pytest.fixture
-def site(town_books, tmp_path):  # noqa: F811 - asks for the fixture
-    with running_console(town_books, tmp_path) as site:
+def site(staff, town_books, tmp_path):
+    with running_console(staff, tmp_path) as site:
         yield site
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from wsgiref.simple_server import make_server
 
 from tests.browser.conftest import _Quiet, _Server
-from tests.web import console_staff, town_cast
+from tests.web import town_cast
 from tests.web.fixtures import AS_THE_WEB_ASKS
 
 from urja.base.clock import Anchor, write_anchor
@@ -20,12 +20,11 @@ class Site:
 
 
 @contextmanager
-def running_console(books, tmp_path):
+def running_console(staff, tmp_path):
     from django.contrib.auth import get_user_model
     from django.db import connections
     from django.test import Client, override_settings
 
-    staff = console_staff.hire(books)
     anchor = tmp_path / "clock.json"
     write_anchor(anchor, Anchor(0.0, town_cast.NOW.timestamp(), 0.0))
     cookies = {}

@@ -10,13 +10,12 @@ from tests.browser.conftest import aside
 from tests.browser.running_console import as_colleague, running_console
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
 from tests.web import town_cast
-from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def site(town_books, tmp_path):  # noqa: F811 - asks for the fixture
+def site(staff, town_books, tmp_path):
     protect(1)
-    with running_console(town_books, tmp_path) as site:
+    with running_console(staff, tmp_path) as site:
         yield site
 
 

@@ -16,7 +16,6 @@ from tests.browser.running_console import as_colleague
 from tests.browser.test_console import site  # noqa: F401 - a fixture
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
 from tests.web import town_cast
-from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 from tests.web.test_console_held_cuts import NONCE, told
 
 from urja.base.approvers import Approver

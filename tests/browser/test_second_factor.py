@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import aside
 from tests.browser.test_console import site  # noqa: F401 - fixture
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
-from tests.web.fixtures import town_books, town_template  # noqa: F401 - fixtures
 
 PHONE = Device(390, "hi", "dark", True)
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import _Quiet, _Server
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - a fixture
 from tests.web import town_cast
-from tests.web.fixtures import AS_THE_WEB_ASKS, fake_town, town_books, town_template  # noqa: F401 - fixtures
+from tests.web.fixtures import AS_THE_WEB_ASKS
 
 DEVICES = [
     Device(390, "en", "light", True),
@@ -38,7 +38,7 @@ class Site:
 
 
 @pytest.fixture
-def site(fake_town, town_books):  # noqa: F811 - asks for the fixtures
+def site(fake_town, town_books):
     """The site on a port of its own, in the rights of the web; a cookie of a control room operator."""
     from django.contrib.auth import get_user_model
     from django.db import connections

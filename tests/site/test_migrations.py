@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.test import override_settings
 from tests.apps import town
-from tests.conftest import Database
+from tests.conftest import Database, copy_of, pointed_at
 from tests.site.first_set import rows
 from tests.site.test_up import run_up
 
@@ -109,30 +109,31 @@ def test_the_first_set_stays_as_it_is():
     assert today == files()
 
 
-@pytest.fixture
-def older(postgres, database_template):
-    """A database as the first set made it, with the frozen rows; Django's connection points at it."""
+@pytest.fixture(scope="session")
+def first_database(postgres, database_template) -> str:
+    """The name of a database as the first set made it, with the frozen rows; made once a worker."""
     from django.apps import apps
     from django.core.management import call_command
-    from django.db import connections
 
     database = Database(postgres, "first_set")
     site_database.create_database(postgres.conninfo(), database.name)
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = database.name
-    for config in apps.get_app_configs():
-        if (Path(config.path) / "migrations").is_dir() and not config.name.startswith("urja."):
-            call_command("migrate", config.label, verbosity=0)
-    for label, migration in first_set().items():
-        call_command("migrate", label, migration, verbosity=0)
+    with pointed_at(database.name):
+        for config in apps.get_app_configs():
+            if (Path(config.path) / "migrations").is_dir() and not config.name.startswith("urja."):
+                call_command("migrate", config.label, verbosity=0)
+        for label, migration in first_set().items():
+            call_command("migrate", label, migration, verbosity=0)
     with database.connect("urja_admin") as admin:
         admin.execute("SELECT readings_make_days('2026-03-01', '2026-03-31')")
         rows.load(admin, ROWS.read_text())
-    yield database
-    connections.close_all()
-    connections["default"].settings_dict["NAME"] = database_template
-    with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
-        admin.execute("DROP DATABASE first_set WITH (FORCE)")
+    return database.name
+
+
+@pytest.fixture
+def older(postgres, first_database):
+    """A copy of it; Django's connection points there."""
+    with copy_of(postgres, first_database) as database:
+        yield database
 
 
 def may(connection, role: str, right: str, table: str) -> bool:

@@ -113,7 +113,7 @@ def migrate(owner_conninfo: str) -> None:
         lock.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
         if _is_behind():
             withdraw(owner_conninfo)
-        call_command("migrate", verbosity=0, interactive=False)
+            call_command("migrate", verbosity=0, interactive=False)
         publish(owner_conninfo)
         apply_grants(owner_conninfo)
         bound_dates(owner_conninfo)

@@ -243,7 +243,7 @@ def test_a_trailing_byte_is_refused(apdu):
         decode_apdu(apdu.encode() + b"\x00")
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(ALL), st.data())
 def test_mutated_apdus_give_typed_errors_only(apdu, data):
     raw = bytearray(apdu.encode())

@@ -138,7 +138,7 @@ def as_row(decoded, i):
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(near_pushes(), min_size=1, max_size=8), st.sampled_from([*LAYOUTS, EVERY_TYPE]))
 def test_both_decoders_agree_on_any_input(raws, layout):
     decoded = layout.decode(raws)
@@ -153,7 +153,7 @@ def test_both_decoders_agree_on_any_input(raws, layout):
             assert as_row(decoded, i) == (expected.values, expected.valid, expected.status, expected.strings)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(near_pushes(), max_size=8))
 def test_a_set_sorts_by_push_and_loses_nothing(raws):
     done = PUSHES.decode(raws)

@@ -140,7 +140,7 @@ class Place:
             self.now += step
             for house in range(len(self.houses)):
                 self.use(0, house=house)
-            self.go(look_every=HOUR)
+            self.go(look_every=4 * HOUR)
 
     # -- what others do --------------------------------------------------------------------------------------
 
@@ -480,7 +480,7 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(town_of_five):
     place.go()
     place.deliver()
     place.until(place.at(1, 9, 58), step=29 * MINUTE)
-    place.until(place.at(1, 10, 6), step=30 * SECOND)
+    place.until(place.at(1, 10, 6), step=MINUTE)
     from urja.apps.supply.models import Switching
 
     ordered = list(Switching.objects.order_by("ordered_at").values_list("ordered_at", flat=True))
@@ -489,9 +489,9 @@ def test_cuts_behind_a_transformer_are_staggered_and_capped(town_of_five):
     assert ordered[-1] <= place.at(1, 10, 4)
     rest = [house for house in range(5) if not place.commands(house)]
     assert {place.standing(house).reason.rule for house in rest} == {"cut.most_per_transformer"}
-    place.until(place.at(2, 9, 6), step=HOUR)
+    place.until(place.at(2, 9, 6), step=3 * HOUR)
     place.now = place.at(2, 9, 58)
-    place.until(place.at(2, 10, 6), step=MINUTE)
+    place.until(place.at(2, 10, 6), step=2 * MINUTE)
     assert Switching.objects.filter(account_id__in=[place.houses[h].account_id for h in rest]).count() == 2
 
 

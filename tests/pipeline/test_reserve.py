@@ -80,7 +80,7 @@ def law(place):
     return laws(place.connection, place.now, town.ZONE)["cut_for_what_counts"]
 
 
-def on(place, end, step=2 * HOUR):
+def on(place, end, step=3 * HOUR):
     """Hours pass; messages are delivered, and commands are carried out."""
     while place.now < end:
         place.until(min(place.now + step, end), min(step, end - place.now))

@@ -112,7 +112,7 @@ def alone(*trouble: object) -> object:
         alone("outages", 4, DARK, 3, MONDAY),
         alone("wrong clocks", 5, WRONG_CLOCKS, 3, MONDAY),
         alone("database, broker and head end away", 6, AWAY, 3, MONDAY),
-        ("everything", 7, EVERYTHING, 3, MONTH_END),
+        ("everything", 7, EVERYTHING, 2, MONTH_END),
         ("slow at midnight", 114, EVERYTHING, 2, MONDAY),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",

@@ -393,6 +393,29 @@ def test_registers_of_zones_that_show_whole_kwh(tmp_path):
     assert "its zones differ from the total by 12000" in wrong["notes"][0]
 
 
+def test_files_of_one_quantity_each(tmp_path):
+    """Import and export of an hour, and registers of an instant, come together; what one file lacks is not zero."""
+    text = document(
+        line("energy", "slabs", one_price("5"))
+        + line("sun", "slabs", 'quantity = "export_wh"', "credit = true", one_price("2"))
+    )
+    hours = [f"2026-04-01T{hour:02}:00,60,1000" for hour in range(24)]
+    imported = "\n".join(["start,length_min,interval_import_wh", *hours])
+    exported = imported.replace("import", "export").replace(",1000", ",500")
+    (day,) = bill(tmp_path, text, [imported, exported], "--as-one")["bills"]
+    assert amounts(day) == {"energy": "120.00", "sun": "-24.00"}
+    reads = "at,import_wh\n2026-04-01,0\n2026-04-02,24000\n"
+    (read,) = bill(
+        tmp_path, text, [reads, reads.replace("import", "export").replace("24", "12")], "--as-one"
+    )["bills"]
+    assert amounts(read) == amounts(day)
+    lacking = refused(tmp_path, text, [imported, exported.rpartition("\n")[0]], "--as-one")
+    assert (
+        "row 25, column interval_export_wh: is not given for 1 intervals, the first from 2026-04-01T23:00"
+        in lacking
+    )
+
+
 def test_options_that_contradict_the_documents(tmp_path):
     reads = "at,import_wh\n2026-04-01,0\n2026-05-01,5000\n"
     assert "does not cover 2026-03-01" in refused(tmp_path, ONE_PRICE, [reads], "--from", "2026-03-01")

@@ -6,7 +6,7 @@ The format is in docs/bill.md. The first column says which of the three a file i
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -111,10 +111,11 @@ def read_usage(texts: Sequence[tuple[str, str]], zone: ZoneInfo, length_min: int
     usage, faults = Usage(zone), list[str]()
     for name, text in texts:
         _File(name, zone, length_min, faults).add(text, usage)
-    usage.intervals.sort(key=lambda row: row.start_at)
+    usage.intervals = list(_together(sorted(usage.intervals, key=lambda row: row.start_at)))
     usage.reads.sort(key=lambda row: row.read_at)
     if not faults:
-        faults += [*_overlaps_and_gaps(usage), *_reads_that_contradict(usage)]
+        faults += [*_overlaps_and_gaps(usage), *_columns_that_end(usage), *_reads_that_contradict(usage)]
+    usage.reads = list(_together(usage.reads))
     if not faults and not usage.intervals and not usage.reads:
         faults.append(
             "the usage has neither intervals nor register reads: give a CSV whose first column is start or at"
@@ -337,6 +338,44 @@ def _advice(column: str, allowed: Sequence[str]) -> str:
     plain = re.sub(r"[^a-z0-9]", "", column.lower()).replace("kwh", "wh").replace("kva", "va")
     like = [name for name in allowed if name.replace("_", "").endswith(plain)] if plain else []
     return f"is it {like[0]}?" if like else f"known are {', '.join(allowed)}"
+
+
+def _together[Row: (IntervalRow, ReadRow)](rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield rows in order, those of one time as one: files may have a quantity each. Rows that share a column stay apart."""
+    kept: Row | None = None
+    for row in rows:
+        if kept is not None and _time(kept) == _time(row) and kept.values.keys().isdisjoint(row.values):
+            kept = replace(kept, values={**kept.values, **row.values})
+            continue
+        if kept is not None:
+            yield kept
+        kept = row
+    if kept is not None:
+        yield kept
+
+
+def _time(row: IntervalRow | ReadRow) -> tuple[int, int, bool]:
+    if isinstance(row, ReadRow):
+        return row.read_at, row.read_at, False
+    return row.start_at, row.end_at, row.estimated
+
+
+def _columns_that_end(usage: Usage) -> Iterator[str]:
+    """Yield what some intervals have and others do not: what is missing is not known, and not zero."""
+    for name in sorted({name for row in usage.intervals for name in row.values}):
+        lacking = [row for row in usage.intervals if name not in row.values]
+        register = name.removeprefix("interval_")
+        read_at = [row.read_at for row in usage.reads if register in row.values]
+        lacking = [
+            row
+            for row in lacking
+            if not (read_at and read_at[0] <= row.start_at and row.end_at <= read_at[-1])
+        ]
+        if lacking:
+            yield (
+                f"{lacking[0].place}, column {name}: is not given for {len(lacking)} intervals, the first from "
+                f"{_local(lacking[0].start_at, usage.zone)}, and for others it is: add it, with 0 where nothing was counted"
+            )
 
 
 def _overlaps_and_gaps(usage: Usage) -> Iterator[str]:

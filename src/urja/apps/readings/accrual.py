@@ -71,6 +71,8 @@ ENERGY = """
             SELECT coalesce(sum(b.values[1]), 0)::bigint AS wh FROM readings_interval b
             WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
                 AND b.series = 1 AND b.start_at >= opening.read_at AND b.start_at < g.from_at
+                -- False where a meter was read at the border, and then no partition of intervals is looked at; so below.
+                AND opening.read_at < g.from_at
                 AND NOT EXISTS (
                     SELECT FROM readings_interval n
                     WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id
@@ -117,6 +119,7 @@ ENERGY = """
                         WHERE b.service_point_id = g.service_point_id AND b.device_id = g.device_id
                             AND b.series = 1
                             AND b.start_at >= anchor.read_at AND b.start_at < g.to_at
+                            AND anchor.read_at < g.to_at
                             AND NOT EXISTS (
                                 SELECT FROM readings_interval n
                                 WHERE n.service_point_id = b.service_point_id AND n.device_id = b.device_id

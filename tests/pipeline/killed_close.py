@@ -1,9 +1,10 @@
-"""A day's close in processes that are killed: `python -m tests.pipeline.killed_close CONNINFO NOW POINTS`.
+"""A day's close in processes that are killed: `python -m tests.pipeline.killed_close CONNINFO NOW`.
 
-POINTS is JSON: for each process (`post`, the pipeline's, or `beside`, which closes beside it) pairs of a number of its
-statements and what it kills before the next one: `itself`, or the `server` of the database. It is then started again
-with its next pair, as the supervisor does it. Standard output has a line for each kill and each process that comes to its
-end. After the line `server` the server is to be started, and a line of standard input says that it was.
+Each line of standard input is JSON: the name of a database, and for each process (`post`, the pipeline's, or `beside`, which
+closes beside it) pairs of a number of its statements and what it kills before the next one: `itself`, or the `server` of
+the database. It is then started again with its next pair, as the supervisor does it. Standard output has a line for each kill
+and each process that comes to its end, and `closed` at last. After the line `server` the server is to be started, and a line of standard
+input says that it was.
 """
 
 import json
@@ -19,17 +20,29 @@ WITHOUT_SERVER, SERVER_KILLED = 3, 4
 """Exit statuses of a process whose connection is lost, and of the one that has killed the server."""
 
 
-def main(conninfo: str, now: str, points: str) -> None:
+def main(conninfo: str, now: str) -> None:
     from urja.base import log
     from urja.site.django import options as django_options
 
     log.configure("test", "error", json=True)
     django_options.setup(django_options.DjangoOptions(conninfo=conninfo, timezone=ZONE))
     # Imported before the processes are forked, which then begin at once.
+    from django.db import connection
+
     from urja.pipeline import post
 
     at = datetime.fromisoformat(now)
-    to_come: dict[str, list[tuple[int, str]]] = json.loads(points)
+    while line := sys.stdin.readline():
+        connection.settings_dict["NAME"], points = json.loads(line)
+        _close(at, points)
+        again = post.post_due(at)
+        assert not again.entries + again.closed.days + again.statements, "a second run posts nothing"
+        connection.close()
+        _say("closed")
+
+
+def _close(at: datetime, to_come: dict[str, list[tuple[int, str]]]) -> None:
+    """Close in processes, each of which is killed at its points."""
     unfinished, running = set(to_come), dict[int, str]()
 
     def start(name: str) -> None:
@@ -59,8 +72,6 @@ def main(conninfo: str, now: str, points: str) -> None:
             unfinished = set(to_come)
             _say("server")
             sys.stdin.readline()
-    again = post.post_due(at)
-    assert not again.entries + again.closed.days + again.statements, "a second run posts nothing"
 
 
 def _say(*words: object) -> None:

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import PASSWORD, Database, copied, copy_of, migrated, pointed_at
+from tests.conftest import PASSWORD, Database, administer, copied, migrated, pointed_at
 
 from urja.site.supervisor.postgres import Cluster, find_binaries
 
@@ -133,18 +133,18 @@ def compare(database: Database, bench, size: Size) -> None:
             post.post_due(bench.START + number * DAY + CLOSED_AFTER)
         with phase("readings"):
             bench.read_a_day(connection, size.days, size.intervals)
-    now = size.last + CLOSED_AFTER
-    with ExitStack() as stack:
+    with closing(database, size.last + CLOSED_AFTER) as close:
         with phase("copy"):
-            undisturbed = stack.enter_context(copy_of(database.cluster, database.name))
+            undisturbed = copied(database.cluster, database.name)
         with phase("close"):
-            executed, _ = close(undisturbed, now, dict.fromkeys(size.processes, ()))
+            executed, _ = close(undisturbed, dict.fromkeys(size.processes, ()))
         with phase("hashes"):
             expected = contents(undisturbed)
-    say(f"statements of the processes: {executed}; rows and hashes: {expected}")
-    points = points_of(executed, size.kills, size.seed)
-    with phase(f"close, killed at {points}"):
-        _, killed = close(database, now, points)
+        administer(database.cluster, f"DROP DATABASE {undisturbed.name} WITH (FORCE)")
+        say(f"statements of the processes: {executed}; rows and hashes: {expected}")
+        points = points_of(executed, size.kills, size.seed)
+        with phase(f"close, killed at {points}"):
+            _, killed = close(database, points)
     with phase("hashes"):
         found = contents(database)
     assert killed.total() >= size.kills // 2, f"killed {killed} only"
@@ -157,6 +157,8 @@ def compare(database: Database, bench, size: Size) -> None:
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
+    """Say when a phase begins, and how long it took."""
+    say(f"{name} begins")
     began = time.monotonic()
     yield
     say(f"{name}: {time.monotonic() - began:.1f} s")
@@ -199,26 +201,33 @@ def points_of(executed: dict[str, int], kills: int, seed: int) -> dict[str, list
     }
 
 
-def close(
-    database: Database, now: datetime, points: Mapping[str, Sequence[tuple[int, str]]]
-) -> tuple[dict[str, int], Counter[str]]:
-    """Close in processes that are killed at these points; return how many statements each has executed at last, and the kills.
+type Close = Callable[
+    [Database, Mapping[str, Sequence[tuple[int, str]]]], tuple[dict[str, int], Counter[str]]
+]
+"""Closes in processes that are killed at these points; returns how many statements each has executed at last, and the kills.
 
-    The server is started again after each of its kills.
-    """
-    command = (sys.executable, "-m", "tests.pipeline.killed_close")
-    given = (database.conninfo("urja_pipeline"), now.isoformat(), json.dumps(points))
-    executed, killed = dict[str, int](), Counter[str]()
+The server is started again after each of its kills.
+"""
+
+
+@contextmanager
+def closing(database: Database, now: datetime) -> Iterator[Close]:
+    """How databases of this cluster are closed, in processes that one process starts."""
+    command = [sys.executable, "-m", "tests.pipeline.killed_close"]
     with subprocess.Popen(
-        [*command, *given],
+        [*command, database.conninfo("urja_pipeline"), now.isoformat()],
         cwd=ROOT,
         text=True,
+        bufsize=1,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        try:
-            for line in process.stdout:
+
+        def close(of, points):
+            executed, killed = dict[str, int](), Counter[str]()
+            process.stdin.write(f"{json.dumps([of.name, points])}\n")
+            for line in iter(process.stdout.readline, "closed\n"):
                 say(f"  {line.rstrip()}")
                 match line.split():
                     case "done", name, statements, *_:
@@ -226,15 +235,20 @@ def close(
                     case "killed", target, _:
                         killed[target] += 1
                     case ["server"]:
-                        database.cluster.stop()
-                        database.cluster.start(timeout_s=900)
+                        of.cluster.stop()
+                        of.cluster.start(timeout_s=900)
                         process.stdin.write("\n")
-                        process.stdin.flush()
+                    case _:
+                        pytest.fail("the close failed, as standard error says")
+            return executed, killed
+
+        try:
+            yield close
+            process.stdin.close()
             assert process.wait() == 0
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-    return executed, killed
 
 
 def contents(database: Database) -> dict[str, tuple[int, int]]:

@@ -227,7 +227,7 @@ def test_a_database_from_before_the_tables_began_again_is_refused_untouched(post
         )
         before = rows.dump(connection)
     with pytest.raises(
-        CommandError, match="the database first_set was written by an earlier Urja"
+        CommandError, match=f"the database {older.name} was written by an earlier Urja"
     ) as refused:
         site_database.check_its_tables(postgres.conninfo(), older.name)
     assert refused.value.code is Exit.OTHER_VERSION

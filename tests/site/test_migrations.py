@@ -117,7 +117,7 @@ def first_database(postgres, database_template) -> str:
 
     database = Database(postgres, "first_set")
     site_database.create_database(postgres.conninfo(), database.name)
-    with pointed_at(database.name):
+    with pointed_at(database):
         for config in apps.get_app_configs():
             if (Path(config.path) / "migrations").is_dir() and not config.name.startswith("urja."):
                 call_command("migrate", config.label, verbosity=0)

@@ -78,8 +78,8 @@ def test_it_holds_from_the_midnight_of_its_first_due_day(house):
     ("asked", "says"),
     [
         (lambda: agree(reason=" "), "give a reason for the agreement"),
-        (lambda: agree(amount=0), "an instalment must be more than 0, not 0"),
-        (lambda: agree(amount=8_301), "an instalment of 8301 is more than the dues of 8300"),
+        (lambda: agree(amount=0), "an instalment must be more than 0, not 0.00"),
+        (lambda: agree(amount=8_301), "an instalment of 83.01 is more than the dues of 83.00"),
         (lambda: agree(TODAY - 1), "which is past: the earliest day is 2026-03-22"),
         (lambda: agree(number="NOWHERE"), "there is no service point NOWHERE"),
         (lambda: end(TODAY), "service point URJ00000001 has no instalment plan on 2026-03-22"),

@@ -45,7 +45,7 @@ def summary(operation):
         (lambda: change(under="section Nowhere"), "there is no node section Nowhere"),
         (lambda: change(1, instalments=121), "dues are paid in 1 to 120 instalments, or 0 for none: not 121"),
         (lambda: change(1, first_due_on=day(TODAY)), "give a first due date only with instalments"),
-        (lambda: change(1, deposit_minor=-1), "a security deposit cannot be -1"),
+        (lambda: change(1, deposit_minor=-1), "a security deposit cannot be -0.01"),
         (lambda: change(1, mode="prepaid", deposit_minor=5), "a prepaid supply owes no security deposit"),
         (lambda: change(1, mode="prepaid", no_disconnection_from=day(TODAY)), "leave that day out"),
         (lambda: change(1, no_disconnection_from=day(TODAY + 1)), "give an earlier day"),

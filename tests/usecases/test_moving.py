@@ -170,7 +170,7 @@ class TestMovingIn:
             ({"metering_mode": "both"}, "not 'both'"),
             ({"billing_day": 0}, "begin on a day from 1 to 28 of a month, not on 0"),
             ({"billing_day": 29}, "begin on a day from 1 to 28 of a month, not on 29: leave it out"),
-            ({"credit_minor": -1}, "an opening credit cannot be negative: -1"),
+            ({"credit_minor": -1}, "an opening credit cannot be negative: -0.01"),
             ({"deposit_minor": 100}, "a prepaid supply needs no security deposit"),
             ({"at": NOON + DAY}, "is in the future"),
             ({"at": START + HOUR}, "is in service only from"),

@@ -151,7 +151,7 @@ def test_a_bill_of_a_deposit_that_is_given_back_becomes_no_dues(house):
     """The account owes 100.00, of which 40.00 is an unpaid deposit: 60.00 can become dues, and no more."""
     charged_deposit(house, 4_000)
     refused = to_prepaid(bills=(bill("B-1", "2026-01-15", 6_001),))
-    said = "the bills come to 6001, but only 6000 is owed once the security deposit of 4000 is back on the balance"
+    said = "the bills come to 60.01, but only 60.00 is owed once the security deposit of 40.00 is back on the balance"
     assert refusal(refused) == [f"{said}: leave out bills of it"]
     do(to_prepaid(bills=(bill("B-1", "2026-01-15", 6_000),)))
     assert arrears() == ["B-1 2026-01-15 6000+0"]
@@ -270,13 +270,13 @@ def test_a_dry_run_says_that_the_supply_waits(house):
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 20_000),)),
             (
-                "the bills come to 20000, but the postings here owe only 10000: "
+                "the bills come to 200.00, but the postings here owe only 100.00: "
                 "set billed_here = false where another system billed them"
             ),
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-01-15", 0),)),
-            "bill B-1: a principal of 0 and a surcharge of 0 are no valid dues",
+            "bill B-1: a principal of 0.00 and a surcharge of 0.00 are no valid dues",
         ),
         (
             lambda: to_prepaid(bills=(bill("B-1", "2026-04-15", 100),)),

@@ -23,6 +23,7 @@ from urja.base.sentences import Sentence, say
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
+from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
 from urja.usecases.terms import zone
 
@@ -35,7 +36,7 @@ def demand_faults(
 ) -> Iterator[Sentence]:
     """Yield why a security deposit cannot be demanded from a change to postpaid on."""
     if not 0 <= amount_minor < MAX_DEPOSIT_MINOR:
-        yield say("a security deposit cannot be {deposit_minor}", deposit_minor=amount_minor)
+        yield say("a security deposit cannot be {deposit_minor}", deposit_minor=amount_text(amount_minor))
     if not 1 <= instalments <= MAX_INSTALMENTS:
         yield say(
             "a security deposit is paid in 1 to {most} instalments, not {asked}",

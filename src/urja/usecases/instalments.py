@@ -19,6 +19,7 @@ from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.arrears import instalment_due_on, total_owed
 from urja.core.calendar import ONE_DAY, local_day, midnight
+from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 from urja.usecases.terms import zone
@@ -29,7 +30,10 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         if not self.reason.strip():
             yield say("give a reason for the agreement")
         if self.amount_minor <= 0:
-            yield say("an instalment must be more than 0, not {amount_minor}", amount_minor=self.amount_minor)
+            yield say(
+                "an instalment must be more than 0, not {amount_minor}",
+                amount_minor=amount_text(self.amount_minor),
+            )
         today = local_day(execution.recorded_at, zone())
         if self.first_due_on < today:
             yield say(
@@ -63,8 +67,8 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         elif self.amount_minor > left:
             yield say(
                 "an instalment of {amount_minor} is more than the dues of {left}",
-                amount_minor=self.amount_minor,
-                left=left,
+                amount_minor=amount_text(self.amount_minor),
+                left=amount_text(left),
             )
         holding = _holding([agreement.account_id], begins).first()
         if holding is not None:

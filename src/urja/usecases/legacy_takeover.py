@@ -26,6 +26,7 @@ from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import side_effects
+from urja.usecases.amounts import amount_text
 from urja.usecases.connections import NewConnection
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.kinds.registers import known_register
@@ -271,10 +272,14 @@ class BringBalance(UseCase, kw_only=True):
 
     def faults(self, execution: Execution) -> Iterator[str]:
         if self.credit_minor < 0:
-            yield say("an opening credit cannot be negative: {credit_minor}", credit_minor=self.credit_minor)
+            yield say(
+                "an opening credit cannot be negative: {credit_minor}",
+                credit_minor=amount_text(self.credit_minor),
+            )
         if self.deposit_minor < 0:
             yield say(
-                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+                "a security deposit cannot be negative: {deposit_minor}",
+                deposit_minor=amount_text(self.deposit_minor),
             )
         if self.bill is not None:
             yield from dues_faults(self.bill)

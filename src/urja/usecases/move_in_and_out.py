@@ -37,6 +37,7 @@ from urja.usecases.agreement_lifecycle import (
     transfer_faults,
 )
 from urja.usecases.agreements_in_force import load_faults
+from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import agreements
 from urja.usecases.kinds.registers import register_of
 from urja.usecases.meter_installation import future_faults
@@ -122,10 +123,14 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 metering_mode=repr(self.metering_mode),
             )
         if self.credit_minor < 0:
-            yield say("an opening credit cannot be negative: {credit_minor}", credit_minor=self.credit_minor)
+            yield say(
+                "an opening credit cannot be negative: {credit_minor}",
+                credit_minor=amount_text(self.credit_minor),
+            )
         if self.deposit_minor < 0:
             yield say(
-                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+                "a security deposit cannot be negative: {deposit_minor}",
+                deposit_minor=amount_text(self.deposit_minor),
             )
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
             yield say(

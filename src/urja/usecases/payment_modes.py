@@ -26,6 +26,7 @@ from urja.base.sentences import Sentence, say
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import local_day, midnight
 from urja.usecases import deposits, side_effects
+from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import agreements
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.mode_change_figures import Figures, Manner, Target, summary
@@ -64,16 +65,16 @@ class Conversion(agreements.Conversion, ChangeOfTerms):
         if billed > owed:
             yield say(
                 "the bills come to {billed}, but the postings here owe only {owed}: set billed_here = false where another system billed them",
-                billed=billed,
-                owed=owed,
+                billed=amount_text(billed),
+                owed=amount_text(owed),
             )
         elif billed > (left := max(owed - back, 0)):
             # A bill of the deposit would become dues, and the deposit itself a credit of the same amount.
             yield say(
                 "the bills come to {billed}, but only {left} is owed once the security deposit of {back} is back on the balance: leave out bills of it",
-                billed=billed,
-                left=left,
-                back=back,
+                billed=amount_text(billed),
+                left=amount_text(left),
+                back=amount_text(back),
             )
 
     def _given_back(self) -> int:
@@ -103,7 +104,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
         if self.credit_minor < 0:
             yield say(
                 "a credit cannot be negative: {credit_minor}; give dues as bills",
-                credit_minor=self.credit_minor,
+                credit_minor=amount_text(self.credit_minor),
             )
         if self.credit_minor and self.bills:
             yield say("give either a credit or dues of the last bill, not both")
@@ -182,7 +183,8 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
         yield from self._faults_of_tariff(agreement, before)
         if self.deposit_minor < 0:
             yield say(
-                "a security deposit cannot be negative: {deposit_minor}", deposit_minor=self.deposit_minor
+                "a security deposit cannot be negative: {deposit_minor}",
+                deposit_minor=amount_text(self.deposit_minor),
             )
         yield from deposits.demand_faults(
             self.deposit_due_minor, self.deposit_instalments, self.deposit_due_on, self.effective_on
@@ -264,8 +266,8 @@ def dues_faults(bill: agreements.Bill) -> Iterator[str]:
         yield say(
             "bill {bill}: a principal of {principal_minor} and a surcharge of {surcharge_minor} are no valid dues",
             bill=bill.bill,
-            principal_minor=bill.principal_minor,
-            surcharge_minor=bill.surcharge_minor,
+            principal_minor=amount_text(bill.principal_minor),
+            surcharge_minor=amount_text(bill.surcharge_minor),
         )
 
 

@@ -392,7 +392,7 @@ def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
         ([{"consumer_number": "1001000002", "credit": "600"}], (2, "credit", "it was loaded as 500.00 before")),
         ([{"consumer_number": "1001000003", "credit": "600"}], (2, "consumer_number", "the service point has no consumer")),
         ([{"consumer_number": "1001000001", "bill": "X", "principal": "1"}], (2, "due_on", "the due date of the bill is empty")),
-        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "row", "bill X: a principal of 0 and a surcharge of 0 are no valid dues")),
+        ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01"}], (2, "row", "bill X: a principal of 0.00 and a surcharge of 0.00 are no valid dues")),
         ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01", "principal": "0.005"}],
          (2, "principal", "it has more decimals than can be stored")),
         ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "the row has no bill")),

@@ -178,12 +178,17 @@ def recharge(connection, owner: str, pools, options: argparse.Namespace, account
 
 def adopt(connection: psycopg.Connection, accounts: int, days: int, in_bucket: int = 1000) -> None:
     """Insert agreements with their meters and an opening register read, so many in each bucket, with the database's checks off."""
-    number_meters(connection, accounts, START, f"(n - 1) / {in_bucket}")
+    number_accounts(connection, accounts, in_bucket)
     connection.execute("SET session_replication_role = replica")
     seed(connection)
     connection.execute("RESET session_replication_role")
     connection.execute("SELECT readings_make_days(%s, %s)", [START.date(), (START + (days + 2) * DAY).date()])
     connection.execute("VACUUM ANALYZE")
+
+
+def number_accounts(connection: psycopg.Connection, accounts: int, in_bucket: int = 1000) -> None:
+    """Create the temporary table of meters that `adopt` and `read_a_day` take."""
+    number_meters(connection, accounts, START, f"(n - 1) / {in_bucket}")
 
 
 def read_a_day(connection: psycopg.Connection, number: int, intervals: int) -> None:

@@ -5,10 +5,11 @@ and its hash. The log is sealed on the last two midnights. Then a process of its
 --processes N` does, and another as `urja verify` does after the first head is proven: it has the charges of two closes and the
 readings of one day before it.
 
-    uv run python bench/verify.py [--accounts 4000] [--days 25] [--intervals 48] [--processes 2]
+    uv run python bench/verify.py [--accounts 4000] [--days 25] [--intervals 48] [--processes 2] [--at DIRECTORY]
 
-The size that was asked for is `--accounts 100000 --days 30`, nine million entries. `--profile` prints to standard error where the
-processor time of each law goes.
+The size that was asked for is `--accounts 100000 --days 30`, nine million entries. `--at` keeps the database in a directory: a
+run that ended early goes on with the day at which it stopped, and one after it seeds nothing. What is done is told on standard
+error. `--profile` prints there where the processor time of each law goes.
 """
 
 import argparse
@@ -20,13 +21,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from close import CLOSED_AFTER, DAY, LINES, START, ZONE, adopt, close, read_a_day, workers
+from close import CLOSED_AFTER, DAY, LINES, START, ZONE, adopt, close, number_accounts, read_a_day, workers
 from databases import migrated_cluster, owner_of
 from decide import load_rules
 from urja.base import log
@@ -42,6 +44,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=25)
     parser.add_argument("--intervals", type=int, default=48, help="intervals of each account and day")
     parser.add_argument("--processes", type=int, default=2, help="that close the days, and that ask the laws")
+    parser.add_argument(
+        "--at", type=Path, metavar="DIRECTORY", help="keep the database there, and use one that is there"
+    )
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--proven", type=int, default=0, help=argparse.SUPPRESS)
@@ -50,27 +55,17 @@ def main() -> None:
     if options.ask:
         ask(options.ask, options)
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
-        migrated_cluster(Path(directory)) as cluster,
-    ):
-        print(json.dumps(measure(cluster, options, Path(directory) / "heads"), indent=2))
+    with ExitStack() as stack:
+        directory = options.at or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="urja-bench-")))
+        cluster = stack.enter_context(migrated_cluster(directory))
+        print(json.dumps(measure(cluster, options, directory / "heads"), indent=2))
 
 
 def measure(cluster: Any, options: argparse.Namespace, heads: Path) -> dict[str, Any]:
     began = time.perf_counter()
     owner = owner_of(cluster)
     with psycopg.connect(cluster.conninfo(dbname="bench"), autocommit=True) as connection:
-        adopt(connection, options.accounts, options.days)
-        load_rules()
-        with workers(owner, options.processes) as pools:
-            for number in range(1, options.days + 1):
-                read_a_day(connection, number, options.intervals)
-                # A day's head has the readings of that day, and what was posted before its end: the closes of the days before.
-                if number >= options.days - 1:
-                    seal(heads, number)
-                close(pools, number, options.accounts)
-        connection.execute("VACUUM ANALYZE")
+        make(connection, owner, options, heads)
         (entries,) = connection.execute("SELECT count(*) FROM books_entry").fetchone()
         (since,) = connection.execute(
             "SELECT count(*) FROM books_entry e WHERE batch > (SELECT max(to_batch) FROM proofs_leaf l"
@@ -78,7 +73,10 @@ def measure(cluster: Any, options: argparse.Namespace, heads: Path) -> dict[str,
         ).fetchone()
     assert (entries, since) == (options.accounts * options.days * LINES, 2 * options.accounts * LINES)
     made_s = time.perf_counter() - began
-    full, daily = asked(owner, options, entries, proven=0), asked(owner, options, since, proven=1)
+    told(f"{entries} entries are there after {made_s:.0f} s")
+    full = asked(owner, options, entries, proven=0)
+    told(f"all were examined in {full['took_s']} s, with {full['peak_mib']} MiB")
+    daily = asked(owner, options, since, proven=1)
     return {
         "benchmark": "verify",
         "accounts": options.accounts,
@@ -92,6 +90,39 @@ def measure(cluster: Any, options: argparse.Namespace, heads: Path) -> dict[str,
         "s_for_300000_entries_from_a_head": round(GOAL_ENTRIES / daily["entries_per_s"], 1),
         "goal_s": GOAL_S,
     }
+
+
+def make(connection: psycopg.Connection, owner: str, options: argparse.Namespace, heads: Path) -> None:
+    """Seed accounts and close their days, as far as that is not done."""
+    began = time.perf_counter()
+    (accounts,) = connection.execute("SELECT count(*) FROM contracts_agreement").fetchone()
+    if accounts:
+        assert accounts == options.accounts, f"{options.at} has {accounts} accounts"
+        number_accounts(connection, accounts)
+    else:
+        adopt(connection, options.accounts, options.days)
+        load_rules()
+    (read_at,) = connection.execute("SELECT max(read_at) FROM readings_register").fetchone()
+    (sealed,) = connection.execute("SELECT count(*) FROM proofs_head").fetchone()
+    with workers(owner, options.processes) as pools:
+        for number in range(1, options.days + 1):
+            if START + number * DAY > read_at:
+                read_a_day(connection, number, options.intervals)
+            # A day's head has the readings of that day, and what was posted before its end: the closes of the days before.
+            if number >= options.days - 1 + sealed:
+                seal(heads, number)
+            (closed,) = connection.execute(
+                "SELECT count(*) FROM billing_close WHERE closed_through >= %s",
+                [(START + number * DAY).date()],
+            ).fetchone()
+            if closed < options.accounts:
+                close(pools, number, options.accounts - closed)
+                told(f"{number} of {options.days} days are closed after {time.perf_counter() - began:.0f} s")
+    connection.execute("VACUUM ANALYZE")
+
+
+def told(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def seal(heads: Path, number: int) -> None:

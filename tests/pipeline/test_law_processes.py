@@ -1,6 +1,7 @@
 """Laws by several processes: one snapshot, the same report, and no process that is lost unseen."""
 
 import multiprocessing
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -10,6 +11,7 @@ from tests.pipeline.test_laws import live
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 from urja.laws import verify
+from urja.laws.connections import streamed
 from urja.laws.law_list import Question
 
 QUESTION = Question(zone=town_rows.ZONE)
@@ -74,3 +76,23 @@ def test_a_process_that_cannot_begin_fails_the_run_and_says_why(town, database, 
     ):
         verify.run(connection, QUESTION, processes=2, conninfo=f"{conninfo} dbname=nowhere")
     assert 'database "nowhere" does not exist' in capfd.readouterr().err
+
+
+def test_rows_that_a_whole_installation_has_are_read_some_at_a_time(database):
+    with psycopg.connect(database.conninfo("urja_pipeline"), autocommit=True) as connection:
+
+        def peak(rows):
+            tracemalloc.start()
+            read = sum(
+                1
+                for _ in streamed(
+                    connection, "SELECT n, n::text FROM generate_series(1, %(rows)s) n", {"rows": rows}
+                )
+            )
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert read == rows
+            return most
+
+        peak(2_000)  # What is loaded once is not counted below.
+        assert peak(20_000) < 1.2 * peak(5_000)

@@ -22,7 +22,7 @@ from urja.core.approvals import (
     requirement_for,
 )
 from urja.core.calendar import local_day
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 
 _APPROVED: Final = """
 SELECT w.request_id, w.need, w.nonce, w.content_sha256, split_part(r.actor, ' ', 2)::bigint AS actor,
@@ -68,7 +68,7 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
 
 
 def _without_passkeys(connection: Connection) -> Iterator[str]:
-    for row in connection.execute(_APPROVED).fetchall():
+    for row in streamed(connection, _APPROVED):
         request, need, nonce, digest, actor, first, second, told, due, ended, supplied, *passkeys = row
         if first != actor:
             yield f"request {request} was performed without its actor's passkey"
@@ -141,7 +141,7 @@ def _not_held(connection: Connection, zone: ZoneInfo) -> Iterator[str]:
         _Sums(),
         deque[tuple[str, datetime, date, int, int, int]](),
     )
-    for request, kind, actor, at, *counted, approved in connection.execute(_PERFORMED):
+    for request, kind, actor, at, *counted, approved in streamed(connection, _PERFORMED):
         money_minor, disconnections, meters = counted
         day = local_day(at, zone)
         sums.begin(day)

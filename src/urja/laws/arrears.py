@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 
 _LEARNT: Final = """EXISTS (SELECT FROM billing_arrear r LEFT JOIN journal_history h
     ON h.table_name = 'billing_arrear' AND h.row_id = r.id
@@ -103,11 +103,11 @@ FROM billing_instalment_plan p ORDER BY p.id
 """
 
 _INSTALMENTS: Final = f"""
-SELECT i.plan_id, i.due_on, i.seq, e.posted_at, {_LEARNT.format(of="e", at="e.posted_at")}
+SELECT i.due_on, i.seq, e.posted_at, {_LEARNT.format(of="e", at="e.posted_at")}
 FROM billing_instalment i
 JOIN books_entry e ON e.bucket = i.account_id >> 40 AND e.account_id = i.account_id AND e.seq = i.seq
     AND e.line = 'arrears' AND (e.inputs->>'plan')::bigint = i.plan_id
-ORDER BY i.plan_id, i.due_on
+WHERE i.plan_id = %s ORDER BY i.due_on
 """  # noqa: S608 - a constant of this module
 
 _OWED: Final = """
@@ -139,7 +139,7 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
         name = f"{code} {version}"
         percents[name] = int(tomllib.loads(text).get("payments", {}).get("arrears_percent", 0))
         hashes[name] = hashlib.sha256(text.encode()).hexdigest()
-    for row in connection.execute(_RECHARGES, {"zone": zone}).fetchall():
+    for row in streamed(connection, _RECHARGES, {"zone": zone}):
         credit, account, amount, marked, seq, posted_at, reversed_minor, seqs, used, governs, planned = row
         name, sha256 = used or (governs, None)
         if sha256 is not None and hashes.get(name) != sha256:
@@ -160,14 +160,14 @@ def examine(connection: Connection, zone: str) -> Iterator[str]:
 
 def _at_the_end(connection: Connection) -> Iterator[str]:
     """Check that the remaining balance of an ended supply pays dues before anything is refunded or transferred."""
-    for account, seq, posted_at, left in connection.execute(_FINALS).fetchall():
+    for account, seq, posted_at, left in streamed(connection, _FINALS):
         expected, paid = (
             _by_bills(_owed(connection, account, seq, posted_at), left),
             _paid(connection, account, [seq]),
         )
         if paid != expected:
             yield f"entry {seq} of account {account} has paid {paid} of arrears, the {left} left on it pay {expected}"
-    for account, seq, requested_at, amount in connection.execute(_WENT).fetchall():
+    for account, seq, requested_at, amount in streamed(connection, _WENT):
         if still := sum(
             surcharge + principal
             for *_, surcharge, principal in _owed(connection, account, seq, requested_at)
@@ -179,20 +179,16 @@ def _at_the_end(connection: Connection) -> Iterator[str]:
 
 def _by_plan(connection: Connection, zone: str) -> Iterator[str]:
     """Check that each due day of a plan paid its instalment, or the rest of the dues."""
-    posted: dict[int, list[tuple[date, int, datetime, bool]]] = {}
-    for plan, *instalment in connection.execute(_INSTALMENTS):
-        posted.setdefault(plan, []).append(tuple(instalment))
-    for plan, account, every, amount, first, end, through in connection.execute(
-        _PLANS, {"zone": zone}
-    ).fetchall():
-        paid_on = [due_on for due_on, *_ in posted.get(plan, ())]
+    for plan, account, every, amount, first, end, through in streamed(connection, _PLANS, {"zone": zone}):
+        posted = connection.execute(_INSTALMENTS, [plan]).fetchall()
+        paid_on = [due_on for due_on, *_ in posted]
         due = _due_days(every, first, min(through, end), at_least=len(paid_on))
         if paid_on != due[: len(paid_on)] or (paid_on and paid_on[-1] >= end):
             yield f"plan {plan} has paid for {paid_on} and is due on {due}"
         # Instalments of the last closed day may not be posted yet.
         if len(paid_on) < len(due):
             yield f"plan {plan} has paid {len(paid_on)} instalments before {through}, due on {due}"
-        for _, seq, posted_at, learnt in posted.get(plan, ()):
+        for _, seq, posted_at, learnt in posted:
             expected = _by_bills(_owed(connection, account, seq, posted_at), amount)
             paid = _paid(connection, account, [seq])
             if paid != expected and not learnt:

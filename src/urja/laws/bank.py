@@ -6,13 +6,10 @@ Files are parsed again from their bytes, so that an entry that the pipeline had 
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from urja.core.statements import StatementError, parse
-
-type Connection = psycopg.Connection[Any]
+from urja.laws.connections import Connection, streamed
 
 _CREDITS: Final = """
 SELECT c.id, c.account_id, c.amount_minor, count(m.id), coalesce(bool_and(
@@ -80,7 +77,7 @@ def examine(connection: Connection) -> Iterator[str]:
 
 
 def _files(connection: Connection) -> Iterator[str]:
-    for statement, headings, body, opening, closing in connection.execute(_FILES).fetchall():
+    for statement, headings, body, opening, closing in streamed(connection, _FILES, at_once=1):
         try:
             found = parse(bytes(body), [(one["column"], one["heading"]) for one in headings])
         except StatementError as error:

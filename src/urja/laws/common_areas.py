@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import batched
 from typing import Any, Final, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import Tariff
 from urja.core.rating.bills import first_shared_day
 from urja.core.rating.priced_quantities import is_own_part, share_of
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 
 _INSIDE: LiteralString = """
 RECURSIVE asked AS MATERIALIZED (
@@ -115,9 +116,8 @@ def examine(connection: Connection, zone: str, proven: int = 0) -> Iterator[str]
     (since,) = connection.execute(
         "SELECT max(cut_at) - interval '1 hour' FROM proofs_period WHERE number = %s", [proven]
     ).fetchone() or (None,)
-    days = [_Day(*row) for row in connection.execute(_DAYS, {"zone": zone, "since": since}).fetchall()]
-    for n in range(0, len(days), _TOGETHER):
-        together = days[n : n + _TOGETHER]
+    days = (_Day(*row) for row in streamed(connection, _DAYS, {"zone": zone, "since": since}))
+    for together in batched(days, _TOGETHER):
         for one in together:
             yield from _by_itself(one)
         yield from _by_readings(connection, [one for one in together if one.newest], ZoneInfo(zone))

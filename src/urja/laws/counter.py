@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 
 _CREDITED: Final = """
 SELECT r.id, r.amount_minor, count(c.id), coalesce(sum(c.amount_minor), 0), coalesce(bool_and(c.account_id = r.account_id), true)
@@ -88,7 +88,7 @@ def examine(connection: Connection) -> Iterator[str]:
 
 
 def _drawers(connection: Connection) -> Iterator[str]:
-    for row in connection.execute(_DRAWERS):
+    for row in streamed(connection, _DRAWERS):
         drawer, ceiling, opening, counted, difference, receipts, cash, before, after, strange, approved = row
         if not approved:
             yield f"drawer {drawer} with a ceiling of {ceiling} was not opened by its cashier's passkey"

@@ -31,20 +31,32 @@ from urja.laws.common_areas import unlike_their_days
 from urja.laws.connections import Connection
 from urja.quantities.catalogue import BILLED_REGISTERS, BY_ID
 
-_NEW: Final = "origin = 'engine' AND inputs->'rows' IS NULL"
+_NEW: Final = "inputs->'rows' IS NULL"
 """Entries of 0.1 have their whole arithmetic: the law `arithmetic` sums it."""
-_SINCE: LiteralString = f"""
-SELECT DISTINCT agreement_id, period_start FROM books_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND {_NEW}
-"""
+# What was proven of a period is summed without its inputs: they are most of an entry. Those that settled at close have an index.
 _CHARGES: LiteralString = f"""
+WITH proven AS (
+    SELECT agreement_id, period_start, line, sum(amount_minor) AS amount_minor, max(seq) AS seq
+    FROM books_entry WHERE bucket = %(bucket)s AND batch <= %(proven)s AND origin = 'engine'
+        AND (agreement_id, period_start) IN (SELECT agreement_id, period_start FROM books_entry
+            WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine')
+    GROUP BY 1, 2, 3
+), settled AS (
+    SELECT agreement_id, period_start, line, sum((inputs->>'at_close')::bigint) AS at_close_minor
+    FROM books_entry WHERE bucket = %(bucket)s AND batch <= %(proven)s AND origin = 'engine'
+        AND account_id >= %(bucket)s::bigint << 40 AND account_id < (%(bucket)s::bigint + 1) << 40
+        AND (inputs->'at_close' IS NOT NULL OR inputs->'clawed_back' IS NOT NULL)
+    GROUP BY 1, 2, 3
+)
 SELECT * FROM (
     SELECT e.account_id, e.seq, e.batch, e.agreement_id, e.period_start, e.line, e.amount_minor, e.posted_at, e.inputs,
-        -sum(e.amount_minor) OVER w AS charged_minor, lag(e.seq) OVER w AS before,
-        coalesce(sum((e.inputs->>'at_close')::bigint) OVER w, 0) AS at_close_minor
-    FROM books_entry e WHERE e.bucket = %(bucket)s AND e.origin = 'engine'
-        AND (%(proven)s = 0 OR (e.agreement_id, e.period_start) IN ({_SINCE}))
+        -coalesce(p.amount_minor, 0) - sum(e.amount_minor) OVER w AS charged_minor, coalesce(lag(e.seq) OVER w, p.seq) AS before,
+        coalesce(s.at_close_minor, 0) + coalesce(sum((e.inputs->>'at_close')::bigint) OVER w, 0) AS at_close_minor
+    FROM books_entry e
+    LEFT JOIN proven p USING (agreement_id, period_start, line) LEFT JOIN settled s USING (agreement_id, period_start, line)
+    WHERE e.bucket = %(bucket)s AND e.batch > %(proven)s AND e.origin = 'engine'
     WINDOW w AS (PARTITION BY e.agreement_id, e.period_start, e.line ORDER BY e.seq)
-) charge WHERE batch > %(proven)s AND inputs->'rows' IS NULL ORDER BY account_id, seq
+) charge WHERE {_NEW} ORDER BY account_id, seq
 """
 _WHOLE: LiteralString = """
 SELECT e.account_id, e.seq, e.agreement_id, e.period_start, e.inputs -> 'calculation'

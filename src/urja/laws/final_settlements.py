@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 
 _ENDED: Final = """
 SELECT f.account_id, d.serial, p.service_point_id, p.device_id, p.valid_to FROM billing_final_settlement f
@@ -37,7 +37,7 @@ WHERE service_point_id = %(place)s AND device_id = %(device)s AND series = 1
 
 def examine(connection: Connection) -> Iterator[str]:
     """Yield accounts that were settled before the last register of one of their meters was known."""
-    for account_id, serial, place, device, removed_at in connection.execute(_ENDED).fetchall():
+    for account_id, serial, place, device, removed_at in streamed(connection, _ENDED):
         where = {"place": place, "device": device, "at": removed_at}
         read = connection.execute(_READS, where).fetchone()
         assert read is not None, "an aggregate is one row"

@@ -32,7 +32,7 @@ from urja.laws import (
     terms as terms_law,
     units as units_law,
 )
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, Keys
 
 type Buckets = Sequence[tuple[int, int]]
 """Buckets, each with the batch up to which an earlier run has proven it."""
@@ -69,7 +69,7 @@ class Law:
 
 
 _BUCKETS: Final = """
-SELECT bucket FROM books_account UNION SELECT (agreement_id >> 40)::int FROM readings_accrual
+SELECT (id >> 40)::int FROM books_account UNION SELECT (agreement_id >> 40)::int FROM readings_accrual
 UNION SELECT (agreement_id >> 40)::int FROM determinants_row ORDER BY 1
 """
 
@@ -84,7 +84,7 @@ def laws_of(question: Question) -> list[Law]:
     """Return the laws that a question is about."""
     zone, proven = question.zone, question.proven
     laws = [
-        _whole(
+        _by_range(
             "balances", "the stored balance of each account is the sum of its entries", ledger_law.balances
         ),
         _whole("sum_zero", "all balances together are zero", ledger_law.sum_zero),
@@ -112,12 +112,12 @@ def laws_of(question: Question) -> list[Law]:
             "each bank of units follows from the one before, version by version and period by period",
             units_law.following,
         ),
-        _whole(
+        _by_range(
             "credits",
             "each credit that is marked posted was posted once, with its amount",
             ledger_law.credits_posted,
         ),
-        _whole(
+        _by_range(
             "debits",
             "each debit that is marked posted was posted once, with its amount",
             ledger_law.debits_posted,
@@ -175,10 +175,10 @@ def laws_of(question: Question) -> list[Law]:
                 "each recharge, each instalment and the final balance have paid arrears as they should",
                 lambda connection: arrears_law.examine(connection, zone),
             ),
-            _whole(
+            _by_range(
                 "energy",
                 "the energy rated is the register's advance",
-                lambda connection: terms_law.energy(connection, zone),
+                partial(terms_law.energy, zone=zone),
             ),
             _by_bucket(
                 "look_back",
@@ -205,10 +205,10 @@ def laws_of(question: Question) -> list[Law]:
                 "each security deposit was charged once and given back once, and none is left at a prepaid supply",
                 lambda connection: deposits_law.examine(connection, proven),
             ),
-            _whole(
+            _by_range(
                 "terms",
                 "each period was rated on the terms that the registry knew",
-                lambda connection: terms_law.examine(connection, zone),
+                partial(terms_law.examine, zone=zone),
             ),
             _whole(
                 "service",
@@ -272,6 +272,15 @@ def _by_bucket(name: str, sentence: str, examine: Callable[[Connection, int, int
         # One after the other, so that only one bucket is in memory at a time.
         for bucket, proven in buckets:
             yield from examine(connection, bucket, proven)
+
+    return Law(name, sentence, of_some, by_bucket=True)
+
+
+def _by_range(name: str, sentence: str, examine: Callable[[Connection, Keys], Iterable[str]]) -> Law:
+    def of_some(connection: Connection, buckets: Buckets) -> Iterable[str]:
+        # Together: a statement takes less for all of them than for each one. Nothing is between them.
+        (first, _), (last, _) = buckets[0], buckets[-1]
+        return examine(connection, Keys(first << 40, (last + 1) << 40))
 
     return Law(name, sentence, of_some, by_bucket=True)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 from urja.laws.governing_policy import governing_text
 
 _CHARGED: Final = """
@@ -43,16 +43,14 @@ def examine(connection: Connection, bucket: int, proven: int, zone: str) -> Iter
     }
     if months:
         given = {"bucket": bucket, "proven": proven, "zone": zone, "months": min(months.values())}
-        for agreement_id, counted_from, posted_at, charged_minor in connection.execute(
-            _CHARGED, given
-        ).fetchall():
+        for agreement_id, counted_from, posted_at, charged_minor in streamed(connection, _CHARGED, given):
             limit = _limit(connection, agreement_id, posted_at, zone, months)
             if limit is not None and counted_from < limit:
                 yield (
                     f"agreement {agreement_id} was charged {charged_minor} more for the period from {counted_from} at "
                     f"{posted_at}, the limit was {limit}"
                 )
-    refused = connection.execute(_REFUSED, {"bucket": bucket, "zone": zone}).fetchall()
+    refused = streamed(connection, _REFUSED, {"bucket": bucket, "zone": zone})
     for agreement_id, start, recorded_at, charged_from, by_rule, stated, policy, amount, lines in refused:
         name = f"the refusal of agreement {agreement_id} from {start}"
         if amount != lines or amount < 0:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any, Final
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, Keys, streamed
 
 _FIRST_VERSION: Final = re.compile(
     r"(?:^|; )\d{4}-\d\d-\d\d (?P<code>\S+) \S+ (?:\S+ )?(?P<version>\S+):(?P<sha256>[0-9a-f]{16})(?![^ ;])"
@@ -18,8 +18,8 @@ _FIRST_VERSION: Final = re.compile(
 """The first tariff in what a period was rated by (`billing_rated.versions`)."""
 
 
-def examine(connection: Connection) -> Iterator[str]:
-    """Yield rated periods that their tariff does not have, and days that are billed in two."""
+def examine(connection: Connection, agreements: Keys) -> Iterator[str]:
+    """Yield rated periods of agreements that their tariff does not have, and days that are billed in two."""
     documents = {
         (code, version, sha256[:16]): tomllib.loads(text)
         for code, version, sha256, text in connection.execute(
@@ -31,9 +31,12 @@ def examine(connection: Connection) -> Iterator[str]:
     def exists(named: tuple[str, ...], own: int | None, start: date, end: date) -> bool:
         return named in documents and _is_period(documents[named], own, start, end)
 
-    for agreement_id, start, end, first, billed_end, versions, own in connection.execute(
+    for agreement_id, start, end, first, billed_end, versions, own in streamed(
+        connection,
         "SELECT r.agreement_id, r.period_start, r.period_end, r.billed_first, r.billed_end, r.versions, a.billing_day "
-        "FROM billing_rated r JOIN contracts_agreement a ON a.id = r.agreement_id ORDER BY 1, 2"
+        "FROM billing_rated r JOIN contracts_agreement a ON a.id = r.agreement_id "
+        "WHERE r.agreement_id >= %(first)s AND r.agreement_id < %(end)s ORDER BY 1, 2",
+        agreements._asdict(),
     ):
         named = _FIRST_VERSION.search(versions)
         inside = first >= billed_end or start <= first < billed_end <= end
@@ -45,7 +48,9 @@ def examine(connection: Connection) -> Iterator[str]:
     rows = connection.execute(
         "SELECT r.agreement_id, r.period_start, later.period_start, later.billed_first FROM billing_rated r "
         "JOIN billing_rated later ON later.agreement_id = r.agreement_id AND later.period_start > r.period_start "
-        "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end ORDER BY 1, 2, 3"
+        "WHERE later.billed_first < r.billed_end AND later.billed_first < later.billed_end "
+        "AND r.agreement_id >= %(first)s AND r.agreement_id < %(end)s ORDER BY 1, 2, 3",
+        agreements._asdict(),
     )
     for agreement_id, start, later, day in rows:
         yield f"agreement {agreement_id} was billed for {day} in the period from {start} and in that from {later}"

@@ -14,13 +14,20 @@ from operator import itemgetter
 from typing import Final
 
 from urja.laws import units
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 from urja.laws.look_back import refused_lines
 from urja.laws.second_rater import charges
 
 _CHARGED_SINCE: Final = """
 SELECT DISTINCT agreement_id FROM books_entry WHERE bucket = %(bucket)s AND batch > %(proven)s AND origin = 'engine'
 """
+
+
+_RATED: Final = f"""
+SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands FROM billing_rated
+WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40
+    AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2
+"""  # noqa: S608 - a constant
 
 
 def charges_differing(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
@@ -136,17 +143,19 @@ def rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[
         "SELECT code, version, sha256, text FROM rulebook_tariff_version ORDER BY valid_from, id"
     ):
         texts.setdefault(code, []).append((f"{version}:{sha256[:16]}", text))
-    banks = units.newest(connection, given["bucket"])
-    # A server-side cursor: a plain one would load all periods of a bucket at once.
-    with connection.cursor(name="rated") as cursor:
-        cursor.execute(
-            "SELECT agreement_id, period_start, billed_first, billed_end, through, uses, versions, measured, past_demands "  # noqa: S608 - a constant
-            "FROM billing_rated "
-            "WHERE agreement_id >= %(bucket)s::bigint << 40 AND agreement_id < (%(bucket)s::bigint + 1) << 40 "
-            f"AND (%(proven)s = 0 OR agreement_id IN ({_CHARGED_SINCE})) ORDER BY 1, 2",
-            given,
-        )
-        for agreement_id, start, first, end, through, uses, versions, measured, past in cursor:
+    # Both in the order of agreement and period, and of one its banks first.
+    both = merge(
+        ((period, banks, None) for period, banks in units.newest(connection, given["bucket"])),
+        ((row[:2], {}, row[2:]) for row in streamed(connection, _RATED, given)),
+        key=itemgetter(0),
+    )
+    for (agreement_id, start), group in groupby(both, key=itemgetter(0)):
+        banks: Mapping[int, units.Row] = {}
+        for _, of_period, row in group:
+            if row is None:
+                banks = of_period
+                continue
+            first, end, through, uses, versions, measured, past = row
             yield RatedPeriod(
                 agreement_id,
                 start,
@@ -170,7 +179,7 @@ def rated_periods(connection: Connection, given: Mapping[str, int]) -> Iterator[
                 past_demands=[
                     (date.fromisoformat(end), name, power) for _, end, name, power, *_ in past or ()
                 ],
-                banks=banks.get((agreement_id, start), {}),
+                banks=banks,
             )
 
 

@@ -49,7 +49,7 @@ WHERE (p.body, p.amount_minor::text, p.paid_on::text, p.reference, p.actor) IS D
 ORDER BY 1
 """
 _CURRENCIES: Final = """
-SELECT p.operation_id, p.currency, p.body, a.code FROM billing_subsidy_payment p
+SELECT DISTINCT p.operation_id, p.currency, p.body, a.code FROM billing_subsidy_payment p
 LEFT JOIN books_account a ON a.kind = 'contra' AND starts_with(a.code, 'receivable:') AND a.currency = p.currency
 ORDER BY 1
 """

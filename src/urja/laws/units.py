@@ -4,9 +4,11 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
 from typing import LiteralString, NamedTuple
 
-from urja.laws.connections import Connection
+from urja.laws.connections import Connection, streamed
 from urja.laws.second_rater import set_off, settled_by
 
 _ROWS: LiteralString = """
@@ -56,12 +58,14 @@ class Row(NamedTuple):
         return f"bank {self.zone} of agreement {self.agreement_id} from {self.period_start}, version {self.version},"
 
 
-def newest(connection: Connection, bucket: int) -> dict[tuple[int, date], dict[int, Row]]:
-    """Return the newest row of each bank of the agreements of a bucket, by agreement and period, then by the bank's number."""
-    found: dict[tuple[int, date], dict[int, Row]] = {}
-    for row in (Row(*values) for values in connection.execute(_NEWEST, {"bucket": bucket})):
-        found.setdefault((row.agreement_id, row.period_start), {})[row.zone] = row
-    return found
+def newest(connection: Connection, bucket: int) -> Iterator[tuple[tuple[int, date], dict[int, Row]]]:
+    """Yield agreement and period with the newest row of each bank by its number, in their order, of a bucket.
+
+    In a transaction of the caller.
+    """
+    rows = (Row(*values) for values in streamed(connection, _NEWEST, {"bucket": bucket}))
+    for period, banks in groupby(rows, key=attrgetter("agreement_id", "period_start")):
+        yield period, {row.zone: row for row in banks}
 
 
 def conserved(
@@ -101,7 +105,7 @@ def following(connection: Connection, bucket: int, _proven: int) -> Iterator[str
     """Yield the rows of a bucket that do not add up or do not follow from the one before: in their period, and in their bank."""
     before: Row | None = None
     left: tuple[tuple[int, int], int] | None = None
-    for row in (Row(*found) for found in connection.execute(_OF_BUCKET, {"bucket": bucket})):
+    for row in (Row(*found) for found in streamed(connection, _OF_BUCKET, {"bucket": bucket})):
         bank = (row.agreement_id, row.zone)
         same = before is not None and (before.agreement_id, before.zone, before.period_start) == (
             *bank,

@@ -103,7 +103,10 @@ def run(
     ended.
     """
     with _reading(connection):
-        examiner = _Examiner(connection, laws_of(question), buckets_of(connection, question))
+        # One process takes no part of a law: each statement costs its planning.
+        examiner = _Examiner(
+            connection, laws_of(question), buckets_of(connection, question), 1 if processes == 1 else _RANGES
+        )
         answers = _answers(examiner, question, processes - 1, conninfo)
     found: dict[str, tuple[str, ...]] = {law.name: () for law in examiner.laws}
     law_cpu_s = dict.fromkeys(found, 0.0)
@@ -143,15 +146,17 @@ class _Answer:
 
 
 class _Examiner:
-    """A process's session with all tasks: laws as a whole, and ranges of buckets of those that go bucket by bucket."""
+    """A process's session with all tasks: laws as a whole, and those that go bucket by bucket in so many ranges of buckets."""
 
-    def __init__(self, connection: Connection, laws: Sequence[Law], buckets: Buckets) -> None:
-        self.connection, self.laws, self.buckets = connection, laws, buckets
+    def __init__(self, connection: Connection, laws: Sequence[Law], buckets: Buckets, ranges: int) -> None:
+        self.connection, self.laws, self.buckets, self.ranges = connection, laws, buckets, ranges
         # Laws of everything are begun first, as they are long; what only the asked process does is at the end, where it begins.
         self.tasks = sorted(self._tasks(), key=lambda task: (task[0].in_this_process, task[0].by_bucket))
 
     def _tasks(self) -> Iterator[tuple[Law, Buckets]]:
-        count = max(1, min(_BUCKETS, len(self.buckets) // _RANGES))
+        count = max(
+            1, min(_BUCKETS, len(self.buckets) // self.ranges) if self.ranges > 1 else len(self.buckets)
+        )
         for law in self.laws:
             if law.by_bucket:
                 for first in range(0, len(self.buckets), count):
@@ -171,7 +176,7 @@ class _Examiner:
 
 _RANGES: Final = 32
 _BUCKETS: Final = 16
-"""So many ranges of buckets, and at most so many in one: enough that no process waits long for the last one."""
+"""So many ranges of buckets among processes, and at most so many buckets in one: enough that no process waits long for the last one."""
 
 
 def _some(contradictions: Iterable[str]) -> tuple[str, ...]:
@@ -194,7 +199,7 @@ def _answers(examiner: _Examiner, question: Question, beside: int, conninfo: str
                 # Not by a fork, which would share the sessions of this process.
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
-                initargs=(conninfo, snapshot, question, examiner.buckets),
+                initargs=(conninfo, snapshot, question, examiner.buckets, examiner.ranges),
             )
             stack.callback(pool.shutdown, cancel_futures=True)
             given = {
@@ -220,13 +225,13 @@ _beside: _Examiner | None = None
 """Of a process beside the one that was asked."""
 
 
-def _begin(conninfo: str, snapshot: str, question: Question, buckets: Buckets) -> None:
+def _begin(conninfo: str, snapshot: str, question: Question, buckets: Buckets, ranges: int) -> None:
     global _beside  # noqa: PLW0603 - a process of a pool has no other place for its session
     connection = psycopg.connect(conninfo, autocommit=True)
     # The transaction ends with the process.
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-    _beside = _Examiner(connection, laws_of(question), buckets)
+    _beside = _Examiner(connection, laws_of(question), buckets, ranges)
 
 
 def _answer(number: int) -> _Answer:

@@ -19,11 +19,15 @@ def read(text: str) -> Table:
     return tomllib.loads(text, parse_float=str)
 
 
+@cache
+def begins(text: str) -> date:
+    return as_day(read(text)["valid_from"])
+
+
 def text_in_force(texts: list[str], day: date) -> str:
     """Return the text that began last; of two that began on one day the later in the list."""
-    begun = [text for text in texts if as_day(read(text)["valid_from"]) <= day]
-    latest = max(as_day(read(text)["valid_from"]) for text in begun)
-    return [text for text in begun if as_day(read(text)["valid_from"]) == latest][-1]
+    begun = [(begins(text), number, text) for number, text in enumerate(texts) if begins(text) <= day]
+    return max(begun)[2]
 
 
 def bases_first(documents: list[Table]) -> list[str]:

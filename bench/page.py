@@ -16,7 +16,6 @@ stored for those who are looked at: neither is read by the page, and both would 
 """
 
 import argparse
-import gc
 import json
 import platform
 import random
@@ -42,6 +41,7 @@ from urja.base import log
 from urja.base.clock import Anchor, write_anchor
 from urja.base.settings import GatewaySettings, PaymentsSettings
 from urja.site.supervisor.postgres import Cluster
+from urja.site.supervisor.web_process import settle_garbage_collection
 
 ZONE = "Asia/Kolkata"
 START = datetime(2026, 3, 20, 18, 30, tzinfo=UTC)
@@ -412,9 +412,7 @@ def measure(people: int, requests: int, repeats: int) -> dict[str, Any]:
     worked = backend()
     chooser = random.Random(2)
     run(app, lives, worked, chooser, requests)
-    # As the web server does after it is loaded.
-    gc.collect()
-    gc.freeze()
+    settle_garbage_collection()
     runs = [run(app, lives, worked, chooser, requests) for _ in range(repeats)]
     page = figures("page", runs)
     return {

@@ -1,5 +1,6 @@
 """Changes of the payment mode of many supplies: ordered, told, converted row by row, stopped, killed and resumed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -359,11 +360,18 @@ def test_a_conversion_from_the_first_day_on_makes_no_earlier_disconnection_wrong
 
 def test_disconnecting_one_that_waits_breaks_the_law(place, monkeypatch):
     """The stage does not look at orders."""
+    from urja.apps.supply import account_facts
     from urja.apps.supply.queries import facts
+
+    def blind(*asked):
+        return {
+            account_id: replace(own, becomes_postpaid=False)
+            for account_id, own in account_facts.account_facts(*asked).items()
+        }
 
     ordered(place, on=3, no_disconnection_from=day(1))
     run(place.now)
-    monkeypatch.setattr(facts.mode_changes, "become_postpaid", lambda *_: frozenset())
+    monkeypatch.setattr(facts, "account_facts", blind)
     used_up(place)
     place.deliver()
     place.until(place.at(1, 12), timedelta(hours=1))

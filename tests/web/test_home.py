@@ -42,22 +42,6 @@ def test_pending_and_estimated_parts_are_told_where_they_are_not_zero(home, page
     assert f"Of this, estimated {formats.energy(balance.estimated_wh)}" in words
 
 
-def test_an_account_without_anything_special_takes_18_statements(home, browser):
-    from django.db import connection
-
-    asked = []
-
-    def note(execute, statement, *rest):
-        asked.append(statement)
-        return execute(statement, *rest)
-
-    person = browser(user_id=home.owner_id)
-    person.get("/")  # what is read once for a process is read now
-    with connection.execute_wrapper(note):
-        assert person.get("/").status_code == 200
-    assert len(asked) <= 18, asked
-
-
 def test_hours_ahead_and_days_before_the_agreement_are_not_called_missing(page):
     words = text_of(page)
     assert "no interval read yet" not in words

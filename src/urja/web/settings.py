@@ -108,6 +108,7 @@ _SIGN_IN: dict[str, object] = {
         "add_webauthn": "urja.web.shared.second_factor.KeyForm",
     },
     "SESSION_COOKIE_AGE": 90 * DAY_S,
+    "SESSION_ENGINE": "urja.web.shared.sessions",
 }
 
 

@@ -6,7 +6,7 @@ afterwards is the difference since its supply came into service. An account that
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -86,17 +86,6 @@ def csv_of(listed: UnsignedList) -> str:
         texts = [row.consumer_number, row.premise, row.currency, *shown, "yes" if row.in_service else "no"]
         writer.writerow(map(with_apostrophe, texts))
     return file.getvalue()
-
-
-def without_unsigned(agreement_ids: Iterable[int]) -> Collection[int]:
-    """Return the agreements of these that no unsigned opening balance keeps from being charged and decided."""
-    asked = set(agreement_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT agreement_id FROM billing.opening_balance WHERE holds_charges AND agreement_id = ANY(%s)",
-            [list(asked)],
-        )
-        return asked - {agreement_id for (agreement_id,) in cursor.fetchall()}
 
 
 def lock() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from urja.apps.contracts.kinds import ModeChangeState, PaymentMode
@@ -125,18 +124,6 @@ def end_row(
     row.state, row.ended_at, row.operation_id = state, at, operation_id
     row.result, row.detail = dict(result or {}), "" if detail is None else to_plain(detail)
     row.save(update_fields=["state", "ended_at", "operation_id", "result", "detail"])
-
-
-def become_postpaid(account_ids: Iterable[int], now: datetime) -> frozenset[int]:
-    """Return the accounts of agreements that an order makes postpaid and whose turn has not come, where it is due."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.account_id FROM contracts_mode_change_row r "
-            "JOIN contracts_mode_change m ON m.id = r.mode_change_id AND m.spares_from_at <= %(now)s "
-            "WHERE r.state = 'waiting' AND r.account_id = ANY(%(accounts)s)",
-            {"accounts": list(account_ids), "now": now},
-        )
-        return frozenset(account_id for (account_id,) in cursor.fetchall())
 
 
 def orders_of(agreement_ids: Iterable[int]) -> dict[int, int]:

@@ -6,8 +6,8 @@ These are its meter, switch commands, last recharge, last decision, dues and ins
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -21,6 +21,9 @@ from urja.base.untyped_values import SqlRow
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.core.policy import Instalment, RunningReview
+
+NOTICES_KEPT: Final = timedelta(days=60)
+"""How far back notices count where an account was never recharged and is not exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ class AccountFacts:
     instalment: Instalment | None
     review: RunningReview | None
     """The review of a charge of the account that runs."""
+    awaits_sign_off: bool
+    """Whether an opening balance that is not signed off keeps it from being decided about."""
+    becomes_postpaid: bool
+    """Whether an order that is due makes it postpaid, and its turn has not come."""
+    noticed_since: datetime
+    """From when notices count: the last recharge, or when its credit was exhausted where that was earlier."""
+    has_notices: bool
+    """Whether there is any from then on."""
     holds: frozenset[str]
     """Open reasons to keep the supply off."""
     latest: SwitchCommand | None
@@ -112,11 +123,16 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
         FROM billing.instalment_plan p WHERE p.account_id = given.account_id
         AND p.valid_from <= %(now)s AND coalesce(p.valid_to, 'infinity') > %(now)s),
     reviewed.charge_minor, reviewed.ends_at,
+    EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = given.agreement_id AND o.holds_charges),
+    EXISTS (SELECT FROM contracts.mode_change_row w JOIN contracts.mode_change c ON c.id = w.mode_change_id
+        WHERE w.account_id = given.account_id AND w.state = 'waiting' AND c.spares_from_at <= %(now)s),
+    noticed.since_at,
+    EXISTS (SELECT FROM notices.notice n WHERE n.account_id = given.account_id AND n.requested_at >= noticed.since_at),
     array(SELECT h.reason::text FROM supply_hold h
         WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
     w.cause, w.ledger_seq, latest.*, executed.*
-FROM unnest(%(accounts)s::bigint[], %(places)s::bigint[], %(consumers)s::bigint[])
-    AS given (account_id, service_point_id, customer_id)
+FROM unnest(%(accounts)s::bigint[], %(agreements)s::bigint[], %(places)s::bigint[], %(consumers)s::bigint[])
+    AS given (account_id, agreement_id, service_point_id, customer_id)
 LEFT JOIN billing.review reviewed ON reviewed.account_id = given.account_id AND reviewed.ended_at IS NULL
 LEFT JOIN assets.device_period m ON m.service_point_id = given.service_point_id AND m.role = {DeviceRole.BILLING.value}
     AND m.valid_to IS NULL AND m.valid_from <= %(now)s
@@ -127,6 +143,7 @@ LEFT JOIN LATERAL (
     WHERE q.account_id = given.account_id AND q.posted_at IS NOT NULL AND q.kind NOT IN {INTERNAL_CREDITS}
     ORDER BY q.posted_at DESC, q.id DESC LIMIT 1
 ) last ON true
+CROSS JOIN LATERAL (SELECT coalesce(least(last.posted_at, s.below_cut_since), %(noticed_since)s) AS since_at) noticed
 CROSS JOIN LATERAL (
     SELECT string_agg(q.kind, ' ') FILTER (WHERE q.valid_from <= %(now)s AND coalesce(q.valid_to, 'infinity') > %(now)s)
             AS kinds,
@@ -147,9 +164,11 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
             _STATEMENT,
             {
                 "accounts": [agreement.account_id for agreement in agreements],
+                "agreements": [agreement.id for agreement in agreements],
                 "places": [agreement.service_point_id for agreement in agreements],
                 "consumers": [agreement.customer_id for agreement in agreements],
                 "now": now,
+                "noticed_since": now - NOTICES_KEPT,
                 "carried_out": list(CARRIED_OUT),
             },
         )
@@ -159,8 +178,9 @@ def account_facts(agreements: Sequence[Agreement], now: datetime) -> dict[int, A
 def _facts(row: SqlRow) -> AccountFacts:
     place, device, load_switch, recharged_minor, recharged_at = row[1:6]
     last_decision, (flags, flags_change_at, arrears_minor, plan) = row[6:12], row[12:16]
-    (reviewed_minor, review_ends_at), (holds, cause, ledger_seq) = row[16:18], row[18:21]
-    latest, executed = row[21:29], row[29:]
+    reviewed_minor, review_ends_at = row[16:18]
+    awaits_sign_off, becomes_postpaid, noticed_since, has_notices = row[18:22]
+    (holds, cause, ledger_seq), latest, executed = row[22:25], row[25:33], row[33:]
     return AccountFacts(
         service_point_id=place,
         device_id=device,
@@ -173,6 +193,10 @@ def _facts(row: SqlRow) -> AccountFacts:
         arrears_minor=arrears_minor,
         instalment=_instalment(*json.loads(plan)) if plan else None,
         review=None if review_ends_at is None else RunningReview(reviewed_minor, review_ends_at),
+        awaits_sign_off=awaits_sign_off,
+        becomes_postpaid=becomes_postpaid,
+        noticed_since=noticed_since,
+        has_notices=has_notices,
         holds=frozenset(holds),
         latest=SwitchCommand(*latest) if latest[0] is not None else None,
         latest_cause=cause or "",

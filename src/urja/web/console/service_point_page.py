@@ -44,6 +44,7 @@ from urja.apps.readings.queries.billing_profiles import BillingProfile, billing_
 from urja.apps.readings.queries.channel_values import MeasuredSoFar, measured_so_far
 from urja.apps.readings.queries.power import billing_meter_power
 from urja.apps.rulebook.errors import UnknownPolicyError, UnknownTariffError
+from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import name_of, policy_book
 from urja.apps.statements.queries import statements_of
 from urja.apps.supply import queries as supply
@@ -184,6 +185,7 @@ def service_point_of(number: str, caller: Caller, act: Read, now: datetime) -> S
     return service_points.service_point(number, area, now)
 
 
+@tariffs.cached_versions()
 def service_point_page(
     place: ServicePointRow, caller: Caller, now: datetime, kind: str, before: PageStart | None
 ) -> ServicePointPage:

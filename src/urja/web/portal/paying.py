@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from urja.apps.payments import queries as payments
 from urja.apps.payments.queries import gateways
 from urja.apps.payments.queries.gateways import GatewayConfig, PaymentsConfig
+from urja.apps.rulebook.queries import tariffs
 from urja.web.portal import manual_payment
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
@@ -68,6 +69,7 @@ class Method:
     chosen: bool
 
 
+@tariffs.cached_versions()
 def pay_page(
     card: AccountCard, config: PaymentsConfig, now: datetime, asked: str | None, method: str | None
 ) -> PayPage:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from urja.apps.billing import queries as billing
 from urja.web.shared import formats, ledger_words
@@ -13,8 +14,7 @@ HOME_ENTRIES = 12
 PASSBOOK_ENTRIES = 60
 
 
-@dataclass(frozen=True, slots=True)
-class EntryLine:
+class EntryLine(NamedTuple):
     """A posting in a list."""
 
     seq: int
@@ -23,8 +23,7 @@ class EntryLine:
     credit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDay:
+class EntryDay(NamedTuple):
     """The postings of one service day, and what they come to."""
 
     title: str

@@ -16,18 +16,17 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from urja.apps.billing import opening_balances
 from urja.apps.billing.balances import Balance, fresh_balances
 from urja.apps.billing.usage import unratable_reason
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
-from urja.apps.contracts import mode_changes, queries as contracts
+from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
 from urja.apps.supply import area_health
-from urja.apps.supply.account_facts import LastDecision, SwitchCommand, account_facts
+from urja.apps.supply.account_facts import AccountFacts, LastDecision, SwitchCommand, account_facts
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.queries import WorkOrderRow
@@ -46,9 +45,6 @@ from urja.core.policy import (
 from urja.core.policy.facts import Supply
 
 log = structlog.get_logger()
-
-NOTICES_KEPT = timedelta(days=60)
-"""How far back notices count where an account was never recharged and is not exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +149,13 @@ def of_agreement(agreement: Agreement, now: datetime, health: Health) -> Account
     """Return the same for a page that has the account's agreement and terms loaded."""
     policies = policy_book()
     ended = agreement.valid_to is not None and agreement.valid_to <= now
-    if not policies or ended or not _decided_about([agreement], now):
+    if not policies or ended:
+        return None
+    agreements, own = _decided_about([agreement], now)
+    if not agreements:
         return None
     with tariffs.cached_versions():
-        return next(iter(_Loader([agreement], now, health, policies).known()), None)
+        return next(iter(_Loader(agreements, own, now, health, policies).known()), None)
 
 
 def load(
@@ -173,21 +172,25 @@ def load(
     it. Without it, accounts without a policy are left out, and UnknownTariffError is raised where one cannot be rated.
     Amounts are in minor units.
     """
-    agreements = _decided_about(contracts.in_force(account_ids, now), now)
+    agreements, own = _decided_about(contracts.in_force(account_ids, now), now)
     policies = policies or policy_book()
     with tariffs.cached_versions():
         if held is not None:
             agreements = _ratable(agreements, now, held)
         if not agreements or not policies:
             return []
-        return _Loader(agreements, now, health, policies).known(held)
+        return _Loader(agreements, own, now, health, policies).known(held)
 
 
-def _decided_about(agreements: Iterable[Agreement], now: datetime) -> list[Agreement]:
-    """Return those whose supply is in service and whose opening balance, if any, is signed off."""
+def _decided_about(
+    agreements: Iterable[Agreement], now: datetime
+) -> tuple[list[Agreement], dict[int, AccountFacts]]:
+    """Return those whose supply is in service and whose opening balance, if any, is signed off, with their accounts'
+    facts.
+    """
     supplied = [one for one in agreements if one.is_supplied(now)]
-    ready = opening_balances.without_unsigned(one.id for one in supplied)
-    return [one for one in supplied if one.id in ready]
+    own = account_facts(supplied, now) if supplied else {}
+    return [one for one in supplied if not own[one.account_id].awaits_sign_off], own
 
 
 def _ratable(agreements: Iterable[Agreement], now: datetime, held: set[str]) -> list[Agreement]:
@@ -206,6 +209,7 @@ class _Loader:
     def __init__(
         self,
         agreements: Sequence[Agreement],
+        own: Mapping[int, AccountFacts],
         now: datetime,
         health: Health,
         policies: PolicyBook,
@@ -216,7 +220,7 @@ class _Loader:
         self.in_areas = area_health.of_service_points(
             [agreement.service_point_id for agreement in agreements], health, now
         )
-        self.own = account_facts(agreements, now)
+        self.own = {agreement.account_id: own[agreement.account_id] for agreement in agreements}
         # Credits before balances: one that is posted in between counts twice at worst, as pending and as balance, which
         # delays a disconnection by one run. In the other order it would be missed, and a paid supply disconnected.
         self.credits = _credits(accounts)
@@ -237,8 +241,9 @@ class _Loader:
             for account_id, own in self.own.items()
             if own.recharged_minor is not None and own.recharged_at is not None
         }
-        self.notices = self._notices(accounts)
-        self.become_postpaid = mode_changes.become_postpaid(accounts, now)
+        self.notices = _notices(
+            {account_id: own.noticed_since for account_id, own in self.own.items() if own.has_notices}
+        )
         self.turned_on = _turned_on(own.executed for own in self.own.values() if own.executed)
 
     def known(self, held: set[str] | None = None) -> list[AccountSnapshot]:
@@ -318,7 +323,7 @@ class _Loader:
             below_cut_since=since,
             paid=self._paid(policy, account_id, since, last_decision) if since else None,
             prepaid=prepaid,
-            becomes_postpaid=account_id in self.become_postpaid,
+            becomes_postpaid=own.becomes_postpaid,
             converted_at=terms.converted_at,
             sanctioned_load_w=terms.sanctioned_load_w,
             commodity=agreement.commodity,
@@ -376,31 +381,24 @@ class _Loader:
         balance_minor = self.balances[account_id].balance_minor
         return PaidSince(first, paid, policy.credit.cut_below_minor - (balance_minor - paid))
 
-    def _notices(self, told: Sequence[int]) -> dict[int, list[NoticeFact]]:
-        """Return the notices since the last recharge, or since the credit was exhausted where that was earlier."""
-        found: dict[int, list[NoticeFact]] = defaultdict(list)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT n.account_id, n.kind, n.requested_at, n.delivered_at, n.sent_at, n.channel "
-                "FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (account_id, since_at) "
-                "JOIN notices.notice n ON n.account_id = given.account_id AND n.requested_at >= given.since_at "
-                # A letter that was entered by mistake has notified no consumer.
-                "WHERE NOT (n.channel = %s AND n.state = %s) ORDER BY n.requested_at, n.id",
-                [
-                    list(told),
-                    [self._noticed_since(account_id) for account_id in told],
-                    LETTER,
-                    NoticeState.FAILED,
-                ],
-            )
-            for account_id, *notice in cursor.fetchall():
-                found[account_id].append(NoticeFact(*notice))
-        return found
 
-    def _noticed_since(self, account_id: int) -> datetime:
-        recharge, last_decision = self.recharges.get(account_id), self.last_decision.get(account_id)
-        known = (recharge[1] if recharge else None, last_decision.below_cut_since if last_decision else None)
-        return min((at for at in known if at is not None), default=self.now - NOTICES_KEPT)
+def _notices(since: Mapping[int, datetime]) -> Mapping[int, Sequence[NoticeFact]]:
+    """Return the notices of accounts, each account's from an instant on."""
+    if not since:
+        return {}
+    found: dict[int, list[NoticeFact]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n.account_id, n.kind, n.requested_at, n.delivered_at, n.sent_at, n.channel "
+            "FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (account_id, since_at) "
+            "JOIN notices.notice n ON n.account_id = given.account_id AND n.requested_at >= given.since_at "
+            # A letter that was entered by mistake has notified no consumer.
+            "WHERE NOT (n.channel = %s AND n.state = %s) ORDER BY n.requested_at, n.id",
+            [list(since), list(since.values()), LETTER, NoticeState.FAILED],
+        )
+        for account_id, *notice in cursor.fetchall():
+            found[account_id].append(NoticeFact(*notice))
+    return found
 
 
 def _left_by_hand(manual_order: WorkOrderRow | None) -> Supply:

@@ -112,7 +112,7 @@ def test_a_notice_names_the_usual_use_in_cubic_metres(gas, database):
 def test_the_console_knows_no_load_and_no_power_of_gas(gas, django):
     from urja.apps.contracts.queries import agreement_at
     from urja.web.console import wording
-    from urja.web.console.service_point_page import terms_in_words
+    from urja.web.console.service_point_residents import terms_in_words
 
     agreement = agreement_at(gas["account_id"], START + DAY)
     assert " kW " not in terms_in_words(agreement.terms_at(START + DAY), agreement.commodity)
@@ -141,7 +141,7 @@ def test_a_work_order_at_a_gas_meter_has_its_register_in_cubic_metres(gas, djang
 def test_the_console_shows_the_volume_of_the_period(gas, django):
     from urja.apps.assets.models import DevicePeriod
     from urja.apps.readings.queries.channel_values import measured_so_far
-    from urja.web.console.service_point_page import _measured
+    from urja.web.console.service_point_meters import _measured
 
     period = DevicePeriod.objects.get()
     now = START + 2 * DAY
@@ -269,11 +269,11 @@ def test_the_calculation_of_a_charge_says_standard_volume_and_energy_with_their_
 def test_the_console_says_standard_volume_and_energy_beside_the_billing_meter(heated, django):
     from urja.apps.contracts.queries import agreement_at
     from urja.apps.network.models import ServicePoint
-    from urja.web.console.service_point_page import _meters
+    from urja.web.console.service_point_meters import meters_of
     from urja.web.shared import gas_words
 
     agreement = agreement_at(heated["account_id"], START + DAY)
-    (meter,) = _meters(ServicePoint.objects.get(), agreement, None, START + 2 * DAY)
+    (meter,) = meters_of(ServicePoint.objects.get(), agreement, None, START + 2 * DAY)
     assert meter.facts[-2:] == [" ".join(SAID["en"][:2]), SAID["en"][2]]
     assert gas_words.of_agreement(agreement.id, (START - 40 * DAY).date()) == []
 

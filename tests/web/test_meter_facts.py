@@ -117,7 +117,7 @@ def test_a_valve_is_open_closed_or_not_known(workshop, supply, shown):
 
 
 def test_contradictions_are_sentences_on_the_clerks_page(workshop):
-    from urja.web.console.service_point_page import _contradictions
+    from urja.web.console.service_point_meters import _contradictions
 
     [said] = _contradictions(workshop.service_point_id, START, NOW, by_phase=True).values()
     assert said[0] == "energy import: the total is 0.002 kWh above its zones (today, 00:00)"

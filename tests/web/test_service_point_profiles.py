@@ -10,7 +10,7 @@ import pytest
 )
 def test_a_billing_profile_is_in_the_unit_of_what_is_billed(django, values, said):
     from urja.apps.readings.queries.billing_profiles import BillingProfile
-    from urja.web.console.service_point_page import _profile
+    from urja.web.console.service_point_meters import _profile
 
     at = datetime(2026, 3, 2, tzinfo=UTC)
     profile = BillingProfile(1, at, False, values, {})

@@ -17,7 +17,7 @@ from urja.apps.overviews.queries.bitemporal import AsOf, PlacedServicePoint
 from urja.apps.overviews.queries.registry import AgreementRow, DevicePeriodRow, PlacementRow, ServicePointRow
 from urja.web.console import wording
 from urja.web.console.as_of_form import AsOfForm, banner_of, form_of
-from urja.web.console.service_point_page import calendar_in_words, person_name, terms_in_words
+from urja.web.console.service_point_residents import calendar_in_words, person_name, terms_in_words
 from urja.web.console.time_formats import period_in_words
 
 

@@ -100,7 +100,7 @@ def test_without_a_bank_there_is_nothing(roof):
 
 def test_the_api_has_every_period_and_the_settlement(roof):
     from urja.apps.billing.queries import banked_units
-    from urja.web.api.books import _units
+    from urja.web.api.balances import _units
 
     agreement = agreement_of(roof)
     told = _units(agreement, banked_units(agreement, DAY))

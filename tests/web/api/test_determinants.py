@@ -52,7 +52,7 @@ def test_gas_has_its_conversion(database):
 
     from urja.apps.determinants.queries import gas_conversion
     from urja.web.api.answers import GasRegister, HeatOfDays
-    from urja.web.api.books import _gas
+    from urja.web.api.readings import _gas
 
     load_gas()
     home = adopt(register_wh=5_000, device_type="urja-g1", tariff_code="piped")

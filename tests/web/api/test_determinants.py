@@ -51,7 +51,7 @@ def test_gas_has_its_conversion(database):
     from tests.usecases.test_tariff_commodity import load_gas
 
     from urja.apps.determinants.queries import gas_conversion
-    from urja.web.api.answers import GasRegister, HeatOfDays
+    from urja.web.api.reading_answers import GasRegister, HeatOfDays
     from urja.web.api.readings import _gas
 
     load_gas()

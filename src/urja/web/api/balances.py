@@ -13,7 +13,7 @@ from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.arrears import total_owed
 from urja.core.calendar import local_day
 from urja.core.power import Powered
-from urja.web.api import answers, resources
+from urja.web.api import balance_answers, resources
 from urja.web.api.billed_amounts import litres, wh
 from urja.web.api.lists import local
 from urja.web.api.problems import ProblemError
@@ -24,7 +24,7 @@ from urja.web.shared.account_card import account_of
 from urja.web.shared.clock import zone
 
 
-def units(ask: Ask) -> answers.BankedUnits:
+def units(ask: Ask) -> balance_answers.BankedUnits:
     """Return what an agreement has banked, in Wh; nothing before it has any. Raises ProblemError where its tariff is not loaded."""
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     note_read(ask, agreement)
@@ -34,15 +34,17 @@ def units(ask: Ask) -> answers.BankedUnits:
         raise ProblemError("no-tariff", str(error)) from error
 
 
-def _units(agreement: Agreement, found: billing.BankedUnits | None) -> answers.BankedUnits:
+def _units(agreement: Agreement, found: billing.BankedUnits | None) -> balance_answers.BankedUnits:
     if found is None:
-        return answers.BankedUnits(agreement_id=agreement.id, settles_on=None, settles_at_end=False, items=[])
-    return answers.BankedUnits(
+        return balance_answers.BankedUnits(
+            agreement_id=agreement.id, settles_on=None, settles_at_end=False, items=[]
+        )
+    return balance_answers.BankedUnits(
         agreement_id=agreement.id,
         settles_on=found.settles_on,
         settles_at_end=found.settles_at_end,
         items=[
-            answers.UnitsOfBank(
+            balance_answers.UnitsOfBank(
                 period_from=each.period_start,
                 period_to=found.period_ends.get(each.period_start),
                 as_of=each.as_of,
@@ -60,7 +62,7 @@ def _units(agreement: Agreement, found: billing.BankedUnits | None) -> answers.B
     )
 
 
-def balance(ask: Ask) -> answers.Balance:
+def balance(ask: Ask) -> balance_answers.Balance:
     """Return an account's balance in minor units. Raises ProblemError where its tariff is not loaded."""
     agreement = agreement_of_account(ask)
     try:
@@ -69,7 +71,7 @@ def balance(ask: Ask) -> answers.Balance:
         raise ProblemError("no-tariff", str(error)) from error
     known = _known(agreement.account_id, ask.now)
     view = standings.standing(known) if known else None
-    return answers.Balance(
+    return balance_answers.Balance(
         account_id=agreement.account_id,
         balance_minor=fresh.balance_minor,
         currency=fresh.currency,
@@ -82,11 +84,12 @@ def balance(ask: Ask) -> answers.Balance:
         days_left=None if fresh.days_left is None else round(float(fresh.days_left), 2),
         reserve_minor=fresh.reserve_minor,
         reserves=[
-            answers.Reserve(
+            balance_answers.Reserve(
                 settles_on=reserve.settles_on,
                 amount_minor=reserve.minor,
                 lines=[
-                    answers.ReserveLine(title=title, amount_minor=minor) for title, minor in reserve.lines
+                    balance_answers.ReserveLine(title=title, amount_minor=minor)
+                    for title, minor in reserve.lines
                 ],
             )
             for reserve in fresh.reserves
@@ -98,7 +101,7 @@ def balance(ask: Ask) -> answers.Balance:
         power=_power(agreement, known, ask.now),
         review=_review(agreement.account_id, ask.now),
         not_charged=[
-            answers.NotCharged(
+            balance_answers.NotCharged(
                 agreement_id=one.agreement_id,
                 period_from=one.period_start,
                 period_to=one.period_end,
@@ -116,19 +119,19 @@ def balance(ask: Ask) -> answers.Balance:
     )
 
 
-def _deposits(agreement: Agreement) -> answers.SecurityDeposits:
+def _deposits(agreement: Agreement) -> balance_answers.SecurityDeposits:
     found = billing.security_deposits(agreement.id)
-    return answers.SecurityDeposits(
+    return balance_answers.SecurityDeposits(
         held_minor=found.held_minor,
-        due=[answers.DepositDue(due_on=day, amount_minor=minor) for day, minor in found.due],
+        due=[balance_answers.DepositDue(due_on=day, amount_minor=minor) for day, minor in found.due],
     )
 
 
-def _review(account_id: int, now: datetime) -> answers.Review | None:
+def _review(account_id: int, now: datetime) -> balance_answers.Review | None:
     review = billing.newest_review(account_id)
     if review is None:
         return None
-    return answers.Review(
+    return balance_answers.Review(
         id=review.id,
         day=review.day,
         charge_minor=review.charge_minor,
@@ -143,16 +146,18 @@ def _review(account_id: int, now: datetime) -> answers.Review | None:
     )
 
 
-def _instalments(account_id: int, now: datetime) -> answers.Instalments | None:
+def _instalments(account_id: int, now: datetime) -> balance_answers.Instalments | None:
     plan = billing.plan(account_id, now)
     if plan is None:
         return None
-    return answers.Instalments(
+    return balance_answers.Instalments(
         every=plan.every, amount_minor=plan.amount_minor, valid_from=local(plan.valid_from)
     )
 
 
-def _power(agreement: Agreement, known: AccountSnapshot | None, now: datetime) -> answers.Power | None:
+def _power(
+    agreement: Agreement, known: AccountSnapshot | None, now: datetime
+) -> balance_answers.Power | None:
     meter = billing_meter_power(agreement.service_point_id, now)
     if meter is None:
         return None
@@ -160,7 +165,7 @@ def _power(agreement: Agreement, known: AccountSnapshot | None, now: datetime) -
     relay = powers.opened(known) if known else powers.opened_when_decided(supply.standing(account_id))
     power = powers.with_relay(meter, relay)
     said = powers.shown(power, now, agreement.commodity)
-    return answers.Power(
+    return balance_answers.Power(
         state=said.state,
         since=local(None if isinstance(power, Powered) else power.since),
         last_heard_at=local(power.heard_at if isinstance(power, Powered) else None),

@@ -12,7 +12,7 @@ from urja.apps.overviews.queries import subsidy_claims
 from urja.apps.proofs import queries as proofs
 from urja.apps.statements import queries as statements
 from urja.core.units import exact_text
-from urja.web.api import answers, lists
+from urja.web.api import answers, ledger_answers, lists, tariff_answers
 from urja.web.api.billed_amounts import litres, wh
 from urja.web.api.lists import local
 from urja.web.api.recorded_reads import agreement_of_account
@@ -20,22 +20,22 @@ from urja.web.api.routes import Ask, Query
 from urja.web.shared.clock import zone
 
 
-def entries(ask: Ask) -> answers.Page[answers.Entry]:
+def entries(ask: Ask) -> answers.Page[ledger_answers.Entry]:
     account_id = agreement_of_account(ask).account_id
     found = billing.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
     return lists.page_of(ask, found, lambda shown: [entry_of(one) for one in shown], lambda one: one.seq)
 
 
-def entry(ask: Ask) -> answers.EntryWithArithmetic:
+def entry(ask: Ask) -> ledger_answers.EntryWithArithmetic:
     agreement, seq = agreement_of_account(ask), ask.parts["seq"]
     account_id, commodity = agreement.account_id, agreement.commodity
     why = billing.explain_entry(account_id, seq)
     if why is None:
         raise ask.missing(f"entry {seq} of account {account_id}")
-    return answers.EntryWithArithmetic(
+    return ledger_answers.EntryWithArithmetic(
         entry=entry_of(why.entry),
         rows=[
-            answers.Row(
+            ledger_answers.Row(
                 label=row.label,
                 quantity=exact_text(row.quantity),
                 unit=row.unit,
@@ -47,7 +47,7 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
         opening=None if why.opening is None else _read_of(why.opening, commodity),
         reads=[_read_of(read, commodity) for read in why.reads],
         tariffs=[
-            answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256)
+            tariff_answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256)
             for used in why.tariffs
         ],
         advance_wh=wh(why.advance_wh, commodity),
@@ -59,7 +59,7 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
         blocks_l=litres(why.blocks_wh, commodity),
         residual_l=litres(why.residual_wh, commodity),
         units=[
-            answers.UnitsOfCharge(
+            ledger_answers.UnitsOfCharge(
                 zone=zone_name or None,
                 opening_wh=row.opening_wh,
                 imported_wh=row.imported_wh,
@@ -71,7 +71,7 @@ def entry(ask: Ask) -> answers.EntryWithArithmetic:
             for zone_name, row in why.units
         ],
         shares=[
-            answers.ShareOfCommonAreas(
+            ledger_answers.ShareOfCommonAreas(
                 quantity=one.quantity,
                 by=one.share,
                 common_areas_wh=one.energy_wh,
@@ -93,7 +93,7 @@ class ProofQuery(Query, frozen=True, kw_only=True):
     before: Annotated[int, Meta(ge=0, description="only entries before this number; 0: the newest")] = 0
 
 
-def subsidy_claim(ask: Ask) -> answers.SubsidyClaim:
+def subsidy_claim(ask: Ask) -> ledger_answers.SubsidyClaim:
     """Return the claim of a month; of the whole utility only."""
     text = ask.parts["month"]
     try:
@@ -103,7 +103,7 @@ def subsidy_claim(ask: Ask) -> answers.SubsidyClaim:
     if not ask.area.everywhere:
         raise ask.missing(f"claim {text}")
     found = subsidy_claims.to_json(subsidy_claims.claim(month, ask.now, zone()))
-    return msgspec.convert(found, answers.SubsidyClaim)
+    return msgspec.convert(found, ledger_answers.SubsidyClaim)
 
 
 def entry_proof(ask: Ask) -> proofs.Receipt:
@@ -124,23 +124,23 @@ def _proof(ask: Ask, account_id: int, seqs: list[int], thing: str) -> proofs.Rec
     return receipt
 
 
-def statements_of_account(ask: Ask) -> answers.StatementsOfAccount:
+def statements_of_account(ask: Ask) -> ledger_answers.StatementsOfAccount:
     """Return the statements of an account."""
     account_id = agreement_of_account(ask).account_id
-    return answers.StatementsOfAccount(
+    return ledger_answers.StatementsOfAccount(
         account_id=account_id,
         currency=currencies([account_id])[account_id],
         items=[_statement_of(one) for one in statements.statements_of(account_id)],
     )
 
 
-def whole_statement(ask: Ask) -> answers.WholeStatement:
+def whole_statement(ask: Ask) -> ledger_answers.WholeStatement:
     """Return one statement of an account with its content."""
     account_id, number = agreement_of_account(ask).account_id, ask.parts["number"]
     found = statements.statement(account_id, number)
     if found is None:
         raise ask.missing(f"statement {number} of account {account_id}")
-    return answers.WholeStatement(
+    return ledger_answers.WholeStatement(
         statement=_statement_of(found.summary),
         content=found.content,
         sha256=found.summary.sha256,
@@ -158,8 +158,8 @@ def proof_of_statement(ask: Ask) -> proofs.Receipt:
     return receipt
 
 
-def _statement_of(one: statements.StatementSummary) -> answers.StatementOfAccount:
-    return answers.StatementOfAccount(
+def _statement_of(one: statements.StatementSummary) -> ledger_answers.StatementOfAccount:
+    return ledger_answers.StatementOfAccount(
         number=one.number,
         account_id=one.account_id,
         agreement_id=one.agreement_id,
@@ -175,8 +175,8 @@ def _statement_of(one: statements.StatementSummary) -> answers.StatementOfAccoun
     )
 
 
-def entry_of(one: billing.Entry) -> answers.Entry:
-    return answers.Entry(
+def entry_of(one: billing.Entry) -> ledger_answers.Entry:
+    return ledger_answers.Entry(
         account_id=one.account_id,
         seq=one.seq,
         line=one.line,
@@ -191,8 +191,8 @@ def entry_of(one: billing.Entry) -> answers.Entry:
     )
 
 
-def _read_of(read: billing.Read, commodity: str) -> answers.RegisterRead:
-    return answers.RegisterRead(
+def _read_of(read: billing.Read, commodity: str) -> ledger_answers.RegisterRead:
+    return ledger_answers.RegisterRead(
         read_at=local(read.read_at),
         register_wh=wh(read.register_wh, commodity),
         register_l=litres(read.register_wh, commodity),

@@ -2,7 +2,7 @@
 
 from urja.apps.overviews.queries import meter_jobs as seen
 from urja.base.sentences import from_plain
-from urja.web.api import answers
+from urja.web.api import answers, meter_answers
 from urja.web.api.lists import local, one, page
 from urja.web.api.routes import Ask, ListQuery
 
@@ -11,13 +11,13 @@ class MeterJobsQuery(ListQuery, frozen=True, kw_only=True):
     kind: str | None = None
 
 
-def meter_jobs(ask: Ask) -> answers.Page[answers.MeterJob]:
+def meter_jobs(ask: Ask) -> answers.Page[meter_answers.MeterJob]:
     query: MeterJobsQuery = ask.query
     rows = seen.jobs(query.kind).filter(seen.seen_in(ask.area, ask.now))
     return page(ask, rows, lambda found: [_job_of(ask, job) for job in found], newest_first=True)
 
 
-def meter_job(ask: Ask) -> answers.MeterJob:
+def meter_job(ask: Ask) -> meter_answers.MeterJob:
     return _job_of(ask, _job(ask))
 
 
@@ -25,12 +25,12 @@ class MeterResultsQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
 
 
-def meter_results(ask: Ask) -> answers.Page[answers.MeterResult]:
+def meter_results(ask: Ask) -> answers.Page[meter_answers.MeterResult]:
     query: MeterResultsQuery = ask.query
     job = _job(ask)
     rows = seen.tasks_seen(job, ask.caller, ask.area, ask.now, state=query.state)
 
-    def shape(found: list[seen.TaskRow]) -> list[answers.MeterResult]:
+    def shape(found: list[seen.TaskRow]) -> list[meter_answers.MeterResult]:
         said = seen.results(job, found, ask.caller, ask.what, ask.now)
         return [_result_of(task, said.get(task.id)) for task in found]
 
@@ -42,8 +42,8 @@ def _job(ask: Ask) -> seen.JobRow:
     return one(ask, seen.jobs().filter(id=ask.parts["id"]), inside, f"meter job {ask.parts['id']}")
 
 
-def _job_of(ask: Ask, job: seen.JobRow) -> answers.MeterJob:
-    return answers.MeterJob(
+def _job_of(ask: Ask, job: seen.JobRow) -> meter_answers.MeterJob:
+    return meter_answers.MeterJob(
         id=job.id,
         kind=job.kind,
         arguments=job.arguments,
@@ -57,9 +57,9 @@ def _job_of(ask: Ask, job: seen.JobRow) -> answers.MeterJob:
     )
 
 
-def _result_of(task: seen.TaskRow, said: dict[str, object] | None) -> answers.MeterResult:
+def _result_of(task: seen.TaskRow, said: dict[str, object] | None) -> meter_answers.MeterResult:
     command = task.command
-    return answers.MeterResult(
+    return meter_answers.MeterResult(
         row=task.position,
         requested_as=task.named,
         state=task.state,

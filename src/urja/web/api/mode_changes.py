@@ -2,17 +2,17 @@
 
 from urja.apps.overviews.queries import mode_changes as seen
 from urja.base.sentences import from_plain
-from urja.web.api import answers
+from urja.web.api import agreement_answers, answers
 from urja.web.api.lists import local, one, page
 from urja.web.api.routes import Ask, ListQuery
 
 
-def mode_changes(ask: Ask) -> answers.Page[answers.ModeChange]:
+def mode_changes(ask: Ask) -> answers.Page[agreement_answers.ModeChange]:
     rows = seen.orders().filter(seen.seen_in(ask.area, ask.now))
     return page(ask, rows, lambda found: [_order_of(ask, order) for order in found], newest_first=True)
 
 
-def mode_change(ask: Ask) -> answers.ModeChange:
+def mode_change(ask: Ask) -> agreement_answers.ModeChange:
     return _order_of(ask, _order(ask))
 
 
@@ -20,7 +20,7 @@ class ModeChangeRowsQuery(ListQuery, frozen=True, kw_only=True):
     state: str | None = None
 
 
-def mode_change_rows(ask: Ask) -> answers.Page[answers.ModeChangeRow]:
+def mode_change_rows(ask: Ask) -> answers.Page[agreement_answers.ModeChangeRow]:
     query: ModeChangeRowsQuery = ask.query
     rows = seen.rows_seen(_order(ask), ask.caller, ask.area, ask.now, state=query.state)
     return page(ask, rows, lambda found: [_row_of(row) for row in found], key="position")
@@ -31,10 +31,10 @@ def _order(ask: Ask) -> seen.OrderRow:
     return one(ask, seen.orders().filter(id=ask.parts["id"]), inside, f"mode change {ask.parts['id']}")
 
 
-def _order_of(ask: Ask, order: seen.OrderRow) -> answers.ModeChange:
+def _order_of(ask: Ask, order: seen.OrderRow) -> agreement_answers.ModeChange:
     rows = seen.rows_seen(order, ask.caller, ask.area, ask.now)
     found = seen.sums(rows)
-    return answers.ModeChange(
+    return agreement_answers.ModeChange(
         id=order.id,
         payment_mode=order.payment_mode,
         effective_on=order.effective_on,
@@ -50,8 +50,8 @@ def _order_of(ask: Ask, order: seen.OrderRow) -> answers.ModeChange:
     )
 
 
-def _row_of(row: seen.AgreementRow) -> answers.ModeChangeRow:
-    return answers.ModeChangeRow(
+def _row_of(row: seen.AgreementRow) -> agreement_answers.ModeChangeRow:
+    return agreement_answers.ModeChangeRow(
         row=row.position,
         consumer_number=row.named,
         state=row.state,

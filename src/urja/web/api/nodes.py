@@ -20,7 +20,7 @@ from urja.apps.overviews.queries.network_trees import (
     trees_at,
     within,
 )
-from urja.web.api import answers
+from urja.web.api import answers, network_answers
 from urja.web.api.lists import KnownAt, MomentQuery, ValidAt, last_seen, moment_of, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
 
@@ -29,18 +29,20 @@ class NodesQuery(MomentQuery, frozen=True, kw_only=True):
     code: Annotated[str, Meta(description="the nodes with this code, anywhere in either tree")] | None = None
 
 
-def nodes(ask: Ask) -> answers.Nodes:
+def nodes(ask: Ask) -> network_answers.Nodes:
     """The roots of both trees; of a code, its nodes."""
     trees, code = trees_at(moment_of(ask), ask.now), ask.query.code
     found = trees.roots() if code is None else trees.named(code)
-    return answers.Nodes(items=_nodes_of(ask, trees, found, areas.all_service_points(ask.area, ask.now)))
+    return network_answers.Nodes(
+        items=_nodes_of(ask, trees, found, areas.all_service_points(ask.area, ask.now))
+    )
 
 
-def node(ask: Ask) -> answers.NodeInTree:
+def node(ask: Ask) -> network_answers.NodeInTree:
     """A node, with those above and those right below it."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     found = _node(ask, trees, among)
-    return answers.NodeInTree(
+    return network_answers.NodeInTree(
         node=_node_of(ask, found, trees.counts([found], among).get(found.id, Counts())),
         path=[_name_of(above) for above in trees.path(found)],
         children=_nodes_of(ask, trees, trees.children(found), among),
@@ -52,7 +54,7 @@ class NodeServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     known_at: KnownAt | None = None
 
 
-def service_points_of_node(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
+def service_points_of_node(ask: Ask) -> answers.Page[network_answers.NodeServicePoint]:
     """Service points directly under a node, by consumer number."""
     trees, among = trees_at(moment_of(ask), ask.now), areas.all_service_points(ask.area, ask.now)
     after = last_seen(ask, str) or ""
@@ -62,8 +64,8 @@ def service_points_of_node(ask: Ask) -> answers.Page[answers.NodeServicePoint]:
     )
 
 
-def _node_service_point(one: ServicePointAtNode) -> answers.NodeServicePoint:
-    return answers.NodeServicePoint(
+def _node_service_point(one: ServicePointAtNode) -> network_answers.NodeServicePoint:
+    return network_answers.NodeServicePoint(
         service_point_id=one.service_point_id,
         consumer_number=one.consumer_number,
         premise=one.premise,
@@ -87,17 +89,17 @@ def _node(ask: Ask, trees: Trees, among: Sequence[int] | None) -> NodeOfTree:
 
 def _nodes_of(
     ask: Ask, trees: Trees, found: Sequence[NodeOfTree], among: Sequence[int] | None
-) -> list[answers.Node]:
+) -> list[network_answers.Node]:
     counts = trees.counts(found, among)
     return [
         _node_of(ask, one, counts.get(one.id, Counts())) for one in found if among is None or one.id in counts
     ]
 
 
-def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
+def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> network_answers.Node:
     now = moment_of(ask) is None
     money = now and ask.caller.area(Read.TOTALS) is not None
-    return answers.Node(
+    return network_answers.Node(
         id=found.id,
         tree=found.tree,
         level=found.level,
@@ -117,5 +119,7 @@ def _node_of(ask: Ask, found: NodeOfTree, counts: Counts) -> answers.Node:
     )
 
 
-def _name_of(found: NodeOfTree) -> answers.NodeName:
-    return answers.NodeName(id=found.id, tree=found.tree, level=found.level, code=found.code, name=found.name)
+def _name_of(found: NodeOfTree) -> network_answers.NodeName:
+    return network_answers.NodeName(
+        id=found.id, tree=found.tree, level=found.level, code=found.code, name=found.name
+    )

@@ -21,7 +21,7 @@ from urja.base.sentences import in_english
 from urja.usecases.kinds import BY_KIND, Operation
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.kinds.people import CorrectConsumer
-from urja.web.api import answers, resources
+from urja.web.api import operation_answers, people_answers, resources
 from urja.web.api.lists import local, refused
 from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
@@ -57,7 +57,7 @@ def kind_of(kind: str) -> type[Operation]:
     return known
 
 
-def operate(ask: Ask) -> answers.OperationRequest:
+def operate(ask: Ask) -> operation_answers.OperationRequest:
     """Request an operation."""
     known = kind_of(ask.parts["kind"])
     return ask_for(ask, decoded(ask, known), dry_run=ask.query.dry_run)
@@ -85,7 +85,7 @@ def _plain(body: bytes) -> object:
         raise ProblemError("bad-request", "the body is not JSON: it is nested too deep") from None
 
 
-def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> answers.OperationRequest:
+def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> operation_answers.OperationRequest:
     """Authorize an operation, record the request and wait for its outcome. Raises ProblemError where it is refused."""
     key = idempotency_key(ask)
     try:
@@ -124,7 +124,7 @@ _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
 """To be asked again later; what waits for passkeys is approved on the console."""
 
 
-def _answer(ask: Ask, request: Requested) -> answers.OperationRequest:
+def _answer(ask: Ask, request: Requested) -> operation_answers.OperationRequest:
     if request.state == RequestState.REFUSED:
         raise ProblemError(
             "refused", "; ".join(request.faults), faults=in_english(request.faults), request_id=request.id
@@ -135,7 +135,7 @@ def _answer(ask: Ask, request: Requested) -> answers.OperationRequest:
     return request_of(request)
 
 
-def request(ask: Ask) -> answers.OperationRequest:
+def request(ask: Ask) -> operation_answers.OperationRequest:
     """What has become of a request of one's own."""
     found = queries.request_of(ask.parts["id"], ask.caller.actor)
     if found is None:
@@ -145,9 +145,9 @@ def request(ask: Ask) -> answers.OperationRequest:
     return request_of(found)
 
 
-def request_of(found: Requested) -> answers.OperationRequest:
+def request_of(found: Requested) -> operation_answers.OperationRequest:
     done = queries.operation(found.operation_id)
-    return answers.OperationRequest(
+    return operation_answers.OperationRequest(
         id=found.id,
         kind=found.kind,
         state=found.state,
@@ -161,7 +161,7 @@ def request_of(found: Requested) -> answers.OperationRequest:
     )
 
 
-def correct(ask: Ask) -> answers.OperationRequest:
+def correct(ask: Ask) -> operation_answers.OperationRequest:
     """Request `correct_consumer`, in the form of a change to a consumer that was read.
 
     Raises ProblemError where the consumer has changed since, and for a correction that is not valid.
@@ -172,7 +172,7 @@ def correct(ask: Ask) -> answers.OperationRequest:
             "precondition-failed", f"consumer {person.id} has changed since the version in If-Match"
         )
     try:
-        given = msgspec.convert(_plain(ask.body), answers.Correction)
+        given = msgspec.convert(_plain(ask.body), people_answers.Correction)
     except msgspec.ValidationError as error:
         raise ProblemError("invalid", f"the correction is not valid: {error}", faults=[str(error)]) from None
     corrected = CorrectConsumer(

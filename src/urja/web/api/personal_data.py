@@ -11,7 +11,7 @@ from urja.apps.maintenance.queries import account_beside
 from urja.apps.notices.queries import notices_of
 from urja.apps.overviews.queries import service_points
 from urja.apps.overviews.queries.registry import AccessRow, PersonRow
-from urja.web.api import answers, resources
+from urja.web.api import personal_data_answers, resources
 from urja.web.api.ledger import entry_of
 from urja.web.api.lists import local
 from urja.web.api.routes import Ask
@@ -20,7 +20,7 @@ _ALL = 1_000_000
 """More entries and messages than an account can have in a life."""
 
 
-def export(ask: Ask) -> answers.Export:
+def export(ask: Ask) -> personal_data_answers.Export:
     """Return all stored data of a person, in one document; interval readings by address, a month at a time."""
     person = resources.person_of(ask)
     record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
@@ -29,12 +29,12 @@ def export(ask: Ask) -> answers.Export:
         if person.user_id is None
         else get_user_model().objects.values_list("last_login", flat=True).get(id=person.user_id)
     )
-    return answers.Export(
+    return personal_data_answers.Export(
         exported_at=local(ask.now),
         consumer=resources.consumer_of(person),
         last_signed_in_at=local(signed_in),
         protections=[
-            answers.Evidence(
+            personal_data_answers.Evidence(
                 kind=one.kind,
                 evidence=one.evidence,
                 valid_from=local(one.valid_from),
@@ -47,15 +47,15 @@ def export(ask: Ask) -> answers.Export:
     )
 
 
-def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAccount:
+def _exported_account(held: AccessRow, person: PersonRow) -> personal_data_answers.ExportedAccount:
     maintenance_id = account_beside(held.account_id)
     beside = [] if maintenance_id is None else [maintenance_id]
-    return answers.ExportedAccount(
+    return personal_data_answers.ExportedAccount(
         account_id=held.account_id,
         role=held.role,
         currency=held.account.currency,
         agreements=[
-            answers.ExportedAgreement(
+            personal_data_answers.ExportedAgreement(
                 agreement=resources.agreement_of(one),
                 premise=one.service_point.premise.name,
                 readings=f"/api/v1/agreements/{one.id}/readings",
@@ -65,7 +65,7 @@ def _exported_account(held: AccessRow, person: PersonRow) -> answers.ExportedAcc
         entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
         maintenance=[entry_of(one) for id_ in beside for one in reversed(billing.entries(id_, _ALL))],
         messages=[
-            answers.Message(
+            personal_data_answers.Message(
                 kind=one.kind,
                 requested_at=local(one.requested_at),
                 delivered_at=local(one.delivered_at),

@@ -11,7 +11,7 @@ from urja.core.calendar import midnight
 from urja.core.calendars import UncoveredDayError
 from urja.core.calendars.zones import clock_text
 from urja.core.units import exact_text
-from urja.web.api import answers, resources
+from urja.web.api import resources, tariff_answers
 from urja.web.api.routes import Ask, Query
 from urja.web.shared.clock import zone
 
@@ -20,7 +20,7 @@ class PricesQuery(Query, frozen=True, kw_only=True):
     day: Annotated[date, Meta(description="a local day")]
 
 
-def day_prices(ask: Ask) -> answers.DayPrices:
+def day_prices(ask: Ask) -> tariff_answers.DayPrices:
     """Return the prices of a day by time zones; empty of a tariff without zones, or whose calendar begins later."""
     query: PricesQuery = ask.query
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
@@ -30,14 +30,16 @@ def day_prices(ask: Ask) -> answers.DayPrices:
     except UncoveredDayError:
         found = None
     used = found.tariff if found else None
-    return answers.DayPrices(
+    return tariff_answers.DayPrices(
         agreement_id=agreement.id,
         day=query.day,
-        tariff=answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256) if used else None,
+        tariff=tariff_answers.TariffUsed(code=used.code, version=used.version, sha256=used.sha256)
+        if used
+        else None,
         calendar=f"{found.calendar.code} {found.calendar.version}" if found else None,
         currency=used.currency if used else None,
         items=[
-            answers.PriceSpan(
+            tariff_answers.PriceSpan(
                 begins=clock_text(span.from_minute),
                 ends=clock_text(span.to_minute),
                 zone=span.rate.name,

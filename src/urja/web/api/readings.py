@@ -13,7 +13,7 @@ from urja.apps.readings.kinds import Status
 from urja.apps.readings.queries.billing_profiles import billing_profiles
 from urja.apps.readings.queries.intervals import LONGEST, intervals
 from urja.quantities.catalogue import BY_NAME
-from urja.web.api import answers, resources
+from urja.web.api import reading_answers, resources
 from urja.web.api.billed_amounts import litres, wh
 from urja.web.api.lists import local
 from urja.web.api.problems import ProblemError
@@ -27,7 +27,7 @@ class ReadingsQuery(Query, frozen=True, kw_only=True):
     ends_at: Annotated[datetime, Meta(tz=True, description="end of the last interval, at most 31 days later")]
 
 
-def readings(ask: Ask) -> answers.Readings:
+def readings(ask: Ask) -> reading_answers.Readings:
     """Return the readings of an agreement's intervals (Wh of electricity, litres of gas). Raises ProblemError for more than 31 days."""
     query: ReadingsQuery = ask.query
     length = query.ends_at - query.begins_at
@@ -38,12 +38,12 @@ def readings(ask: Ask) -> answers.Readings:
         )
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     note_read(ask, agreement)
-    return answers.Readings(
+    return reading_answers.Readings(
         agreement_id=agreement.id,
         begins_at=local(query.begins_at),
         ends_at=local(query.ends_at),
         items=[
-            answers.Interval(
+            reading_answers.Interval(
                 start_at=local(one.start_at),
                 length_s=one.length_s,
                 import_wh=wh(one.import_wh, agreement.commodity),
@@ -61,22 +61,22 @@ class DeterminantsQuery(Query, frozen=True, kw_only=True):
     day: Annotated[date, Meta(description="a local day of the billing period")]
 
 
-def determinants(ask: Ask) -> answers.Determinants:
+def determinants(ask: Ask) -> reading_answers.Determinants:
     """Return the determinants of an agreement in the billing period with a day, in the units that they name."""
     query: DeterminantsQuery = ask.query
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     note_read(ask, agreement)
     rows = of_period(agreement.id, query.day)
-    return answers.Determinants(
+    return reading_answers.Determinants(
         agreement_id=agreement.id,
         period_from=rows[-1].period.first if rows else None,
         period_to=rows[-1].period.end if rows else None,
         items=[
-            answers.DeterminantsRow(
+            reading_answers.DeterminantsRow(
                 as_of=row.as_of,
                 version=row.version,
                 determinants=[
-                    answers.Determinant(
+                    reading_answers.Determinant(
                         name=one.name,
                         unit=one.unit,
                         value=one.value,
@@ -90,7 +90,7 @@ def determinants(ask: Ask) -> answers.Determinants:
                 known_from=local(row.known_from_at),
                 known_to=None if row.known_to_at is None else local(row.known_to_at),
                 reads=[
-                    answers.RegisterKey(
+                    reading_answers.RegisterKey(
                         device_id=key.device_id,
                         read_at=local(key.read_at),
                         kind=key.kind,
@@ -111,12 +111,12 @@ def determinants(ask: Ask) -> answers.Determinants:
     )
 
 
-def _gas(found: GasConversion | None) -> answers.GasConversion | None:
+def _gas(found: GasConversion | None) -> reading_answers.GasConversion | None:
     if found is None:
         return None
-    return answers.GasConversion(
+    return reading_answers.GasConversion(
         registers=[
-            answers.GasRegister(
+            reading_answers.GasRegister(
                 device_id=device_id,
                 conditions=register.conditions,
                 temperature_dc=register.temperature_dc,
@@ -125,7 +125,7 @@ def _gas(found: GasConversion | None) -> answers.GasConversion | None:
             for device_id, register in found.registers.items()
         ],
         heat_values=[
-            answers.HeatValuesUsed(
+            reading_answers.HeatValuesUsed(
                 valid_from=span.first,
                 code=span.document.code if span.document else None,
                 version=span.document.version if span.document else None,
@@ -137,7 +137,7 @@ def _gas(found: GasConversion | None) -> answers.GasConversion | None:
                 supply_temperature_dc=span.zone.supply.temperature_dc if span.zone else None,
                 supply_pressure_pa=span.zone.supply.pressure_pa if span.zone else None,
                 values=[
-                    answers.HeatOfDays(valid_from=first, joules_per_m3=value.joules_per_m3)
+                    reading_answers.HeatOfDays(valid_from=first, joules_per_m3=value.joules_per_m3)
                     for first, value in span.values
                 ],
             )
@@ -146,22 +146,22 @@ def _gas(found: GasConversion | None) -> answers.GasConversion | None:
     )
 
 
-def own_totals(ask: Ask) -> answers.BillingProfiles:
+def own_totals(ask: Ask) -> reading_answers.BillingProfiles:
     """Return the stored billing profiles of an agreement's time, and the calendars that its present meters hold."""
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     note_read(ask, agreement)
     until = ask.now if agreement.valid_to is None else min(ask.now, agreement.valid_to)
     periods = service_points.installations(agreement.service_point_id)
     present = [period.device_id for period in periods if period.valid_to is None and until == ask.now]
-    return answers.BillingProfiles(
+    return reading_answers.BillingProfiles(
         agreement_id=agreement.id,
         items=[
-            answers.BillingProfile(
+            reading_answers.BillingProfile(
                 device_id=one.device_id,
                 ended_at=local(one.ended_at),
                 by_date=one.by_date,
                 registers=[
-                    answers.RegisterValue(name=name, unit=BY_NAME[name].unit, value=value)
+                    reading_answers.RegisterValue(name=name, unit=BY_NAME[name].unit, value=value)
                     for name, value in one.values.items()
                 ],
                 zone_residuals=dict(one.residuals),
@@ -175,7 +175,7 @@ def own_totals(ask: Ask) -> answers.BillingProfiles:
             )
         ],
         calendars=[
-            answers.MeterCalendar(
+            reading_answers.MeterCalendar(
                 device_id=device_id,
                 held_at=local(newest.held_at),
                 was_set=newest.was_set,

@@ -32,7 +32,15 @@ from urja.apps.overviews.queries.registry import (
 )
 from urja.apps.rulebook.queries import tariffs as tariff_versions
 from urja.usecases import kinds
-from urja.web.api import answers
+from urja.web.api import (
+    agreement_answers,
+    answers,
+    meter_answers,
+    network_answers,
+    operation_answers,
+    people_answers,
+    tariff_answers,
+)
 from urja.web.api.lists import Number, last_seen, local, moment_of, one, page, page_of, refused
 from urja.web.api.routes import Ask, ListQuery
 
@@ -52,7 +60,7 @@ class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
     ] = None
 
 
-def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
+def consumers(ask: Ask) -> answers.Page[people_answers.Consumer]:
     query: ConsumersQuery = ask.query
     rows = registry.people(
         areas.people(ask.area, ask.now, _few(ask)),
@@ -61,14 +69,14 @@ def consumers(ask: Ask) -> answers.Page[answers.Consumer]:
         service_point_id=query.service_point,
     )
 
-    def shape(found: list[PersonRow]) -> list[answers.Consumer]:
+    def shape(found: list[PersonRow]) -> list[people_answers.Consumer]:
         record_personal_reads(ask.caller, [person.id for person in found], ask.what, ask.now)
         return [consumer_of(person) for person in found]
 
     return page(ask, rows, shape)
 
 
-def consumer(ask: Ask) -> answers.Consumer:
+def consumer(ask: Ask) -> people_answers.Consumer:
     person = person_of(ask)
     record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
     return consumer_of(person)
@@ -80,8 +88,8 @@ def person_of(ask: Ask) -> PersonRow:
     return one(ask, rows, areas.people(ask.area, ask.now), f"consumer {ask.parts['id']}")
 
 
-def consumer_of(person: PersonRow) -> answers.Consumer:
-    return answers.Consumer(
+def consumer_of(person: PersonRow) -> people_answers.Consumer:
+    return people_answers.Consumer(
         id=person.id,
         name=person.name,
         email=person.email,
@@ -90,17 +98,20 @@ def consumer_of(person: PersonRow) -> answers.Consumer:
         address=person.address,
         anonymised_at=local(person.nameless_at),
         consents=[
-            answers.Consent(
+            people_answers.Consent(
                 purpose=one.purpose, given_at=local(one.given_at), withdrawn_at=local(one.withdrawn_at)
             )
             for one in person.consents.all()
         ],
         protections=[
-            answers.Protection(kind=one.kind, valid_from=local(one.valid_from), valid_to=local(one.valid_to))
+            people_answers.Protection(
+                kind=one.kind, valid_from=local(one.valid_from), valid_to=local(one.valid_to)
+            )
             for one in person.protections.all()
         ],
         accounts=[
-            answers.ConsumerAccount(account_id=one.account_id, role=one.role) for one in person.accesses.all()
+            people_answers.ConsumerAccount(account_id=one.account_id, role=one.role)
+            for one in person.accesses.all()
         ],
     )
 
@@ -122,7 +133,7 @@ class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     device_type: OfType = None
 
 
-def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
+def service_points(ask: Ask) -> answers.Page[network_answers.ServicePoint]:
     query: ServicePointsQuery = ask.query
     rows = registry.service_points(
         areas.service_points(ask.area, ask.now, few=_few(ask)),
@@ -134,7 +145,7 @@ def service_points(ask: Ask) -> answers.Page[answers.ServicePoint]:
     return page(ask, rows, lambda found: [service_point_of(place, place.placements.all()) for place in found])
 
 
-def service_point(ask: Ask) -> answers.ServicePoint:
+def service_point(ask: Ask) -> network_answers.ServicePoint:
     named = f"service point {ask.parts['id']}"
     found = one(
         ask, registry.service_points(Q(), id_=ask.parts["id"]), areas.service_points(ask.area, ask.now), named
@@ -148,8 +159,10 @@ def service_point(ask: Ask) -> answers.ServicePoint:
     return service_point_of(then.service_point, then.placements)
 
 
-def service_point_of(place: ServicePointRow, placements: Iterable[PlacementRow]) -> answers.ServicePoint:
-    return answers.ServicePoint(
+def service_point_of(
+    place: ServicePointRow, placements: Iterable[PlacementRow]
+) -> network_answers.ServicePoint:
+    return network_answers.ServicePoint(
         id=place.id,
         consumer_number=place.consumer_number,
         commodity=place.commodity,
@@ -157,7 +170,7 @@ def service_point_of(place: ServicePointRow, placements: Iterable[PlacementRow])
         disconnected_at=local(place.disconnected_at),
         premise=premise_of(place.premise),
         placements=[
-            answers.Placement(
+            network_answers.Placement(
                 tree=one.tree,
                 level=one.node.level,
                 code=one.node.code,
@@ -169,8 +182,8 @@ def service_point_of(place: ServicePointRow, placements: Iterable[PlacementRow])
     )
 
 
-def premise_of(premise: PremiseRow) -> answers.Premise:
-    return answers.Premise(
+def premise_of(premise: PremiseRow) -> network_answers.Premise:
+    return network_answers.Premise(
         id=premise.id,
         code=premise.code,
         kind=premise.kind,
@@ -206,7 +219,7 @@ def _meters(query: ServicePointsQuery | DevicesQuery | StockQuery) -> MeterFilte
     return MeterFilter(query.commodity, query.phases, query.device_type)
 
 
-def devices(ask: Ask) -> answers.Page[answers.Device]:
+def devices(ask: Ask) -> answers.Page[meter_answers.Device]:
     query: DevicesQuery = ask.query
     rows = registry.installed(
         areas.devices(ask.area, ask.now, _few(ask)),
@@ -217,7 +230,7 @@ def devices(ask: Ask) -> answers.Page[answers.Device]:
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
-def device(ask: Ask) -> answers.Device:
+def device(ask: Ask) -> meter_answers.Device:
     """A device that is or was installed in the area."""
     named = f"device {ask.parts['id']}"
     found = one(ask, registry.device(ask.parts["id"]), areas.devices(ask.area, ask.now), named)
@@ -230,7 +243,7 @@ def device(ask: Ask) -> answers.Device:
     return device_of(ask, then, bitemporal.installation_of(found.id, at), at.valid_at)
 
 
-def stock(ask: Ask) -> answers.Page[answers.Device]:
+def stock(ask: Ask) -> answers.Page[meter_answers.Device]:
     """Devices in stock, which belongs to the whole utility and to no area."""
     query: StockQuery = ask.query
     rows = registry.in_stock(
@@ -239,14 +252,16 @@ def stock(ask: Ask) -> answers.Page[answers.Device]:
     return page(ask, rows, lambda found: [_device_now(ask, device) for device in found])
 
 
-def _device_now(ask: Ask, found: Any) -> answers.Device:
+def _device_now(ask: Ask, found: Any) -> meter_answers.Device:
     return device_of(ask, found, next(iter(found.current_installations), None), ask.now)
 
 
-def device_of(ask: Ask, found: DeviceRow, installed: DevicePeriodRow | None, at: datetime) -> answers.Device:
+def device_of(
+    ask: Ask, found: DeviceRow, installed: DevicePeriodRow | None, at: datetime
+) -> meter_answers.Device:
     staff = bool(ask.area.everywhere or ask.area.nodes or ask.area.premises)
     mine = staff or (installed is not None and _own(ask, installed.service_point_id, at))
-    return answers.Device(
+    return meter_answers.Device(
         id=found.id,
         serial=found.serial,
         device_type=found.device_type,
@@ -271,8 +286,8 @@ def _own(ask: Ask, place: int, at: datetime) -> bool:
     return registry.held(place, ask.area.accounts, at)
 
 
-def _installation(period: DevicePeriodRow) -> answers.Installation:
-    return answers.Installation(
+def _installation(period: DevicePeriodRow) -> meter_answers.Installation:
+    return meter_answers.Installation(
         service_point_id=period.service_point_id,
         consumer_number=period.service_point.consumer_number,
         role=DeviceRole(period.role).name.lower(),
@@ -294,7 +309,7 @@ class AgreementsQuery(ListQuery, frozen=True, kw_only=True):
     at: Annotated[datetime, Meta(tz=True, description="in force at this instant")] | None = None
 
 
-def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
+def agreements(ask: Ask) -> answers.Page[agreement_answers.Agreement]:
     query: AgreementsQuery = ask.query
     rows = registry.agreements(
         areas.agreements(ask.area, ask.now, _few(ask)),
@@ -306,7 +321,7 @@ def agreements(ask: Ask) -> answers.Page[answers.Agreement]:
     return page(ask, rows.prefetch_related("terms"), lambda found: [agreement_of(one) for one in found])
 
 
-def agreement(ask: Ask) -> answers.Agreement:
+def agreement(ask: Ask) -> agreement_answers.Agreement:
     found, at = agreement_in_area(ask), moment_of(ask)
     if at is None:
         return agreement_of(found)
@@ -323,8 +338,8 @@ def agreement_in_area(ask: Ask) -> AgreementRow:
     return one(ask, rows, areas.agreements(ask.area, ask.now), f"agreement {ask.parts['id']}")
 
 
-def agreement_of(found: AgreementRow) -> answers.Agreement:
-    return answers.Agreement(
+def agreement_of(found: AgreementRow) -> agreement_answers.Agreement:
+    return agreement_answers.Agreement(
         id=found.id,
         account_id=found.account_id,
         service_point_id=found.service_point_id,
@@ -335,7 +350,7 @@ def agreement_of(found: AgreementRow) -> answers.Agreement:
         valid_from=local(found.valid_from),
         valid_to=local(found.valid_to),
         terms=[
-            answers.Terms(
+            agreement_answers.Terms(
                 tariff_code=one.tariff_code,
                 sanctioned_load_w=one.sanctioned_load_w,
                 category=one.category,
@@ -364,7 +379,7 @@ class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
     assignee: Annotated[Number | None, Meta(description="number of the assigned user")] = None
 
 
-def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
+def work_orders(ask: Ask) -> answers.Page[meter_answers.WorkOrder]:
     query: WorkOrdersQuery = ask.query
     rows = registry.work_orders(
         areas.service_points(ask.area, ask.now, "service_point_id", _few(ask)),
@@ -376,14 +391,14 @@ def work_orders(ask: Ask) -> answers.Page[answers.WorkOrder]:
     return page(ask, rows, lambda found: [work_order_of(order) for order in found])
 
 
-def work_order(ask: Ask) -> answers.WorkOrder:
+def work_order(ask: Ask) -> meter_answers.WorkOrder:
     rows = registry.work_orders(Q(), id_=ask.parts["id"])
     inside = areas.service_points(ask.area, ask.now, "service_point_id")
     return work_order_of(one(ask, rows, inside, f"work order {ask.parts['id']}"))
 
 
-def work_order_of(order: WorkOrderRow) -> answers.WorkOrder:
-    return answers.WorkOrder(
+def work_order_of(order: WorkOrderRow) -> meter_answers.WorkOrder:
+    return meter_answers.WorkOrder(
         id=order.id,
         kind=order.kind,
         state=order.state,
@@ -406,7 +421,7 @@ class AuditQuery(ListQuery, frozen=True, kw_only=True):
     actor: str | None = None
 
 
-def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
+def audit(ask: Ask) -> answers.Page[people_answers.AuditEntry]:
     query: AuditQuery = ask.query
     found = journal.operations(
         areas.service_points(ask.area, ask.now, "service_point_id", _few(ask)),
@@ -417,7 +432,7 @@ def audit(ask: Ask) -> answers.Page[answers.AuditEntry]:
     return page_of(ask, found, lambda shown: [audit_entry_of(one) for one in shown], lambda one: one.id)
 
 
-def audit_entry(ask: Ask) -> answers.AuditEntry:
+def audit_entry(ask: Ask) -> people_answers.AuditEntry:
     number = ask.parts["id"]
     found = journal.operation(number, areas.service_points(ask.area, ask.now, "service_point_id"))
     if found is None:
@@ -433,8 +448,8 @@ PERSONAL = frozenset(
 """Fields of operations that name a person; the audit is read by more people than they are for."""
 
 
-def audit_entry_of(entry: Done) -> answers.AuditEntry:
-    return answers.AuditEntry(
+def audit_entry_of(entry: Done) -> people_answers.AuditEntry:
+    return people_answers.AuditEntry(
         id=entry.id,
         kind=entry.kind,
         content=_without_names(entry.content),
@@ -458,7 +473,7 @@ class PersonalReadsQuery(ListQuery, frozen=True, kw_only=True):
     token: Number | None = None
 
 
-def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
+def personal_reads(ask: Ask) -> answers.Page[people_answers.PersonalRead]:
     query: PersonalReadsQuery = ask.query
     found = reads.of_people(
         areas.people(ask.area, ask.now, path="person_id"),
@@ -471,9 +486,9 @@ def personal_reads(ask: Ask) -> answers.Page[answers.PersonalRead]:
     return page_of(ask, found, personal_reads_of, lambda one: one.id)
 
 
-def personal_reads_of(found: Iterable[PersonalReadRow]) -> list[answers.PersonalRead]:
+def personal_reads_of(found: Iterable[PersonalReadRow]) -> list[people_answers.PersonalRead]:
     return [
-        answers.PersonalRead(
+        people_answers.PersonalRead(
             id=one.id,
             user_id=one.user_id,
             token_id=one.token_id,
@@ -489,20 +504,20 @@ class TariffsQuery(ListQuery, frozen=True, kw_only=True):
     code: str | None = None
 
 
-def tariffs(ask: Ask) -> answers.Page[answers.Tariff]:
+def tariffs(ask: Ask) -> answers.Page[tariff_answers.Tariff]:
     rows = tariff_versions.versions(ask.query.code)
     return page(ask, rows, lambda found: [_tariff_of(version) for version in found])
 
 
-def tariff(ask: Ask) -> answers.TariffDocument:
+def tariff(ask: Ask) -> tariff_answers.TariffDocument:
     found = tariff_versions.version(ask.parts["id"])
     if found is None:
         raise ask.missing(f"tariff {ask.parts['id']}")
-    return answers.TariffDocument(tariff=_tariff_of(found), text=found.text)
+    return tariff_answers.TariffDocument(tariff=_tariff_of(found), text=found.text)
 
 
-def _tariff_of(version: tariff_versions.VersionRow) -> answers.Tariff:
-    return answers.Tariff(
+def _tariff_of(version: tariff_versions.VersionRow) -> tariff_answers.Tariff:
+    return tariff_answers.Tariff(
         id=version.id,
         code=version.code,
         version=version.version,
@@ -514,17 +529,17 @@ def _tariff_of(version: tariff_versions.VersionRow) -> answers.Tariff:
 # -- the caller --------------------------------------------------------------------------------------------------
 
 
-def me(ask: Ask) -> answers.Me:
+def me(ask: Ask) -> people_answers.Me:
     caller, token = ask.caller, ask.token
     assert token is not None, "a route without a key says so"
-    return answers.Me(
+    return people_answers.Me(
         user_id=caller.user_id,
         token=token.prefix,
         scopes=list(token.scopes),
         requests_per_minute=token.per_minute,
         expires_at=local(token.expires_at),
         roles=[
-            answers.RoleHeld(
+            people_answers.RoleHeld(
                 role=role,
                 everywhere=area.everywhere,
                 nodes=sorted(area.nodes),
@@ -537,10 +552,10 @@ def me(ask: Ask) -> answers.Me:
     )
 
 
-def operations(ask: Ask) -> answers.Operations:
-    return answers.Operations(
+def operations(ask: Ask) -> operation_answers.Operations:
+    return operation_answers.Operations(
         items=[
-            answers.OperationKind(
+            operation_answers.OperationKind(
                 kind=operation.kind(),
                 summary=summary_of(operation),
                 roles=list(roles_allowed(write_scope(operation.kind()))),

@@ -9,7 +9,7 @@ from urja.apps.network.kinds import Commodity
 from urja.apps.overviews.queries import areas, premises
 from urja.apps.overviews.queries.registry import PremiseRow, ServicePointRow
 from urja.apps.readings.queries.intervals import ServicePointMonth, month_by_service_point
-from urja.web.api import answers, lists
+from urja.web.api import lists, network_answers
 from urja.web.api.billed_amounts import litres, wh
 from urja.web.api.lists import Number
 from urja.web.api.routes import Ask, Query
@@ -22,7 +22,7 @@ class TotalsQuery(Query, frozen=True, kw_only=True):
     month: Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="a local month: 2026-03")]
 
 
-def totals(ask: Ask) -> answers.Totals:
+def totals(ask: Ask) -> network_answers.Totals:
     query: TotalsQuery = ask.query
     premise = _premise(ask, query.premise)
     month = date.fromisoformat(f"{query.month}-01")
@@ -38,7 +38,7 @@ def totals(ask: Ask) -> answers.Totals:
             if point.purpose == purpose and point.commodity == commodity
         )
 
-    return answers.Totals(
+    return network_answers.Totals(
         premise_id=premise.id,
         premise=premise.name,
         month=query.month,
@@ -67,7 +67,7 @@ def _premise(ask: Ask, premise_id: int) -> PremiseRow:
 
 def _parts(
     premise: PremiseRow, points: list[ServicePointRow], used: dict[int, ServicePointMonth]
-) -> list[answers.PremiseTotals]:
+) -> list[network_answers.PremiseTotals]:
     """The premises right below, each with what is in it: each service point is in one of them or in none."""
     above = premises.parents(premise.id)
 
@@ -83,7 +83,7 @@ def _parts(
         if part is not None and point.purpose in {"consumer", "common_area"}:
             used_by.setdefault(part, []).append((point.commodity, used[point.id].energy_wh or 0))
     return [
-        answers.PremiseTotals(
+        network_answers.PremiseTotals(
             premise_id=part.id,
             premise=part.name,
             kind=part.kind,
@@ -95,8 +95,8 @@ def _parts(
     ]
 
 
-def _place_of_totals(point: ServicePointRow, used: ServicePointMonth) -> answers.ServicePointTotals:
-    return answers.ServicePointTotals(
+def _place_of_totals(point: ServicePointRow, used: ServicePointMonth) -> network_answers.ServicePointTotals:
+    return network_answers.ServicePointTotals(
         service_point_id=point.id,
         consumer_number=point.consumer_number,
         purpose=point.purpose,

@@ -145,15 +145,15 @@ def test_the_total_of_their_premise_adds_no_litres_to_energy(database, home):
     from urja.apps.identity.queries.access import caller_of_user
     from urja.apps.identity.queries.roles import Read
     from urja.usecases.operations import employ
-    from urja.web.api import books
+    from urja.web.api import totals
 
     with database.connect("urja_pipeline") as connection:
         for one, count in zip(home, (700, 3_000), strict=True):
             town.store_registers(connection, town.registers(one, (START + DAY, 10_000 + count)))
     secretary = employ("s@example.org", "S", "secretary", "premise GP", recorded_at=START, actor="test")
     area = caller_of_user(secretary.pk, START + DAY).must(Read.TOTALS)
-    ask = SimpleNamespace(query=books.TotalsQuery(premise=900, month="2026-03"), area=area, now=START + DAY)
-    found = books.totals(ask)
+    ask = SimpleNamespace(query=totals.TotalsQuery(premise=900, month="2026-03"), area=area, now=START + DAY)
+    found = totals.totals(ask)
     assert (found.consumers_wh, found.consumers_l) == (700, 3_000)
     [part] = found.parts
     assert (part.energy_wh, part.volume_l, part.service_points) == (700, 3_000, 2)

@@ -168,14 +168,14 @@ def test_answers_of_the_api_have_litres_and_no_energy(gas, browser):
 
     from urja.apps.billing.queries import entries
     from urja.apps.contracts.queries import agreement_at
-    from urja.web.api import books
+    from urja.web.api import ledger
 
     agreement = agreement_at(gas["account_id"], START + DAY)
     (charge,) = [one for one in entries(agreement.account_id, 100) if one.line == "energy"]
     patched = pytest.MonkeyPatch()
-    patched.setattr(books, "_account", lambda ask: agreement)
+    patched.setattr(ledger, "agreement_of_account", lambda ask: agreement)
     try:
-        why = books.entry(SimpleNamespace(parts={"id": agreement.account_id, "seq": charge.seq}))
+        why = ledger.entry(SimpleNamespace(parts={"id": agreement.account_id, "seq": charge.seq}))
     finally:
         patched.undo()
     assert (why.advance_l, why.volume_l, why.blocks_l, why.residual_l) == (1_925, 1_925, 1_920, 5)

@@ -51,6 +51,21 @@ def test_any_number_of_processes_makes_one_report_of_one_state(town, report, mon
     assert [one.law for one in before] == [one.law for one in alone]
 
 
+def test_what_was_put_into_a_bucket_without_accounts_is_seen(town, report):  # noqa: F811
+    """Ranges go by the buckets that exist: rows alone make one, before the first, between two or after the last."""
+    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    for bucket in (0, 1023):
+        town.connection.execute(
+            "INSERT INTO books_entry (bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line,"
+            " posted_at, accounting_month, batch, inputs, idempotency_key, previous_hash, hash)"
+            " VALUES (%(bucket)s, %(bucket)s::bigint << 40 | 1, 1, %(bucket)s::bigint << 40 | 2, 100, 100, 'manual', 'x', now(), '2026-01-01', 1, '{}', 'x', '', '')",
+            {"bucket": bucket},
+        )
+    town.connection.commit()
+    (balances,) = [one for one in report(1) if one.law == "balances"]
+    assert len(balances.contradictions) == 4, balances.contradictions
+
+
 def test_a_killed_process_fails_the_run(town, report):  # noqa: F811
     live(town)
     town.connection.commit()

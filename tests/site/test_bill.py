@@ -393,6 +393,17 @@ def test_registers_of_zones_that_show_whole_kwh(tmp_path):
     assert "its zones differ from the total by 12000" in wrong["notes"][0]
 
 
+def test_a_maximum_below_what_intervals_prove_is_not_billed_where_registers_show_whole_kwh(tmp_path):
+    """The step of the energies is not that of the maxima: 400 W would be billed instead of 1000."""
+    rows = [f"2026-04-01T{n // 2:02}:{n % 2 * 30:02},30,500" for n in range(48)]
+    intervals = "\n".join(["start,length_min,interval_import_wh", *rows])
+    text = document(line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', "rate = 100"))
+    reads = "at,import_wh,max_import_w\n2026-04-01,0,\n2026-04-02,24000,400\n"
+    (day,) = bill(tmp_path, text, [intervals, reads], "--as-one")["bills"]
+    assert day["determinants"]["max_import_w"] == 1000
+    assert "its register has 400, and its intervals prove 1000" in day["notes"][0]
+
+
 def test_files_of_one_quantity_each(tmp_path):
     """Import and export of an hour, and registers of an instant, come together; what one file lacks is not zero."""
     text = document(

@@ -362,6 +362,7 @@ def own_periods(**changes):
             "max_import_w": np.array([37]), "max_import_w_at": np.array([begins + 4321]),
         },
         "resolution": np.array([1]),
+        "demand_resolution": np.array([1]),
         "demand_s": np.array([1800]),
     }  # fmt: skip
     return OwnPeriods(**(values | changes))
@@ -438,7 +439,9 @@ def test_a_meters_own_maximum_contradicts_neither_its_intervals_nor_the_tariff()
         assert found.of_period["max_import_w"].origin.tolist() == [Origin.BLOCKS]
     # One step less is what truncation makes.
     blocks = int(found.of_period["max_import_w"].values[0])
-    within = own_periods(closing=closing | {"max_import_w": np.array([blocks - 1])}, resolution=np.array([2]))
+    within = own_periods(
+        closing=closing | {"max_import_w": np.array([blocks - 1])}, demand_resolution=np.array([2])
+    )
     assert of_own(within)[0].of_period["max_import_w"].values.tolist() == [blocks - 1]
 
 

@@ -55,6 +55,7 @@ def own_periods(
     types = billing_registers(cursor, {meter.device_type for meter in meters})
     known = [types.get(meter.device_type) for meter in meters]
     calendars = held(cursor, {meter.device_id for meter in meters}) if versions else {}
+    steps = _integers([1 if one is None else one.step for one in known])
     return OwnPeriods(
         segment=_integers([before.number for before, _ in pairs]),
         opened_at=_integers([before.read_at for before, _ in pairs]),
@@ -69,7 +70,8 @@ def own_periods(
         ),
         opening=by_quantity([before for before, _ in pairs]),
         closing=by_quantity([after for _, after in pairs]),
-        resolution=_integers([1 if one is None else one.step for one in known]),
+        resolution=steps,
+        demand_resolution=steps,
         demand_s=_integers(
             [
                 0 if one is None else one.demand_s or meter.interval_s

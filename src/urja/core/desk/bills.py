@@ -454,6 +454,8 @@ def _own(rows: Sequence[ReadRow], begins: int, ends: int, rules: Rules) -> OwnPe
         opening=arrays(opening),
         closing=arrays({**instants, **closing}),
         resolution=max(step for step in (1, 10, 100, 1000) if gcd(*shown) % step == 0) * one,
+        # What the intervals prove is billed where a maximum is below it: zeros at its end do not say how it was cut off.
+        demand_resolution=one,
         demand_s=rules.demand_s * one,
     )
 

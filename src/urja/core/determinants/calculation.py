@@ -286,7 +286,7 @@ class _Calculation:
         if not own.opened_at[row] < at <= own.closed_at[row]:
             return "it occurred outside the period"
         known = self._of_period.get(name)
-        step = max(self._scaled(int(own.resolution[row]), int(own.segment[row])), 1)
+        step = max(self._scaled(int(own.demand_resolution[row]), int(own.segment[row])), 1)
         if known is not None and power + step <= known.values[agreement]:
             return f"its register has {power}, and its intervals prove {known.values[agreement]}"
         return ""

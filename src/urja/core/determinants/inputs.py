@@ -101,7 +101,9 @@ class OwnPeriods:
     closing: Columns
     """Registers by zone, and maxima with their instants, at the end."""
     resolution: Integers
-    """Step of the registers, in their unit."""
+    """Step of the registers of energy, in their unit."""
+    demand_resolution: Integers
+    """Step of the maxima, in their unit."""
     demand_s: Integers
     """Length of the meter's own demand period, in seconds."""
 

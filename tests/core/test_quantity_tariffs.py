@@ -353,7 +353,9 @@ MEASURES = (
     ("netted_import_wh", 'quantity = "netted_import_wh"'),
     ("common", 'quantity = "common_import_wh"\nshare = "flat"'),
     ("common", 'quantity = "common_import_wh"\nshare = "load"'),
+    ("priced", 'quantity = "dg_import_wh"\npriced_by = {quantity = "import_vah", unit = "kVAh"}'),
 )
+NO_ZONES = ("common", "priced")
 
 
 @st.composite
@@ -434,7 +436,7 @@ def line_of(draw, names, by_measure):
     """The body of a line of any kind on the lines before it, and its measure where it is of a quantity."""
     measured = draw(st.sampled_from(MEASURES))
     kinds = [slab_lines().map(lambda body: (body, measured, "slabs"))]
-    if measured[0] != "common":
+    if measured[0] not in NO_ZONES:
         kinds += [zone_lines().map(lambda body: (body, measured, "zones"))] * 2
         slabbed, zoned = by_measure.get((measured, "slabs"), []), by_measure.get((measured, "zones"), [])
         if slabbed or zoned:
@@ -500,7 +502,10 @@ def a_day(source, number):
         day |= powers | {name: max(powers.values())} if not number or source.random() < 0.9 else {}
     reactive = {name: source.randint(0, 4_000) for name in ("lag_varh", "lead_varh")}
     day |= {"recharge_minor": source.choice([0, 0, 50_000]), "balance_minor": source.randint(0, 90_000)}
-    return {**day, **reactive, "common_import_wh": source.randint(0, 90_000)}
+    # Slabs that another quantity prices need some of their own.
+    return {
+        **day, **reactive, "common_import_wh": source.randint(0, 90_000), "dg_import_wh": source.randint(1, 9_000),
+    }  # fmt: skip
 
 
 @st.composite

@@ -414,3 +414,63 @@ def test_loads_are_those_of_the_terms_and_an_account_without_them_is_held_back(w
     )
     works.connection.commit()
     assert "terms" in broken(works)
+
+
+STEPS = """
+[[line]]
+name = "steps"
+title = "Demand in steps"
+accrues = "demand"
+billed = "recorded"
+unit = "kW"
+telescopic = true
+bands = [{up_to = 4, rate = 10}, {rate = 20}]
+at_most = {percent = 100, of = "contracted"}
+excess = {above = "contracted", rate = 50}
+prorate = "none"
+[[line]]
+name = "floor"
+title = "Demand of 8 kW or more"
+accrues = "demand"
+billed = "recorded"
+unit = "kW"
+rate = 10
+floor = 8
+prorate = "none"
+[[line]]
+name = "load"
+title = "Load in steps"
+accrues = "per-month"
+per = "kW"
+telescopic = true
+bands = [{up_to_kw = 2, rate = 3}, {rate = 4}]
+prorate = "none"
+"""
+
+
+def test_demand_and_load_in_steps_are_charged_and_proven(works, monkeypatch):
+    from urja.core.rating import parts
+
+    load(TARIFF.replace('"1"', '"2"') + STEPS)
+    change_load(date(2026, 3, 2), contracted_load_w=5000)
+    live(works, 2)
+    charged = works.charged()
+    # 6 kW are recorded and 5 kW of them billed: 4 at 10 and 1 at 20. The sixth has a price of its own.
+    assert (charged["steps"], charged["floor"]) == (4000 + 2000 + 5000, 8000)
+    # 2 kW at 3 and 3 kW at 4, once a month.
+    assert charged["load"] == 600 + 1200
+    assert rows_of(why(works, "steps", 3)) == [
+        ("2 of the period's 2 days, 5 kW", "2", "day", -6000),
+        ("2 of the period's 2 days, 1 kW above the contracted load", "2", "day", -5000),
+    ]
+    assert [why(works, line, 3).faults for line in ("steps", "floor", "load")] == [()] * 3
+    assert broken(works) == set()
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "load_price", lambda bands, load, *, telescopic: bands[-1].rate * load)
+        assert "evidence" in broken(works)
+    works.connection.execute("ALTER TABLE contracts_agreement_terms DISABLE TRIGGER USER")
+    works.connection.execute(
+        "UPDATE contracts_agreement_terms SET contracted_load_w = 4000 WHERE contracted_load_w = 5000"
+    )
+    works.connection.commit()
+    assert "terms" in broken(works)

@@ -106,6 +106,24 @@ KINDS = {
         "It is for your highest demand of the billing period: 12.5 kVA.",
         "यह बिल अवधि में आपकी अधिकतम माँग का है: 12.5 kVA।",
     ),
+    "limited demand": (
+        DEMAND + 'at_most = {percent = 100, of = "contracted"}\n',
+        ("2026-03, 31 of 31 days, 5 kVA", "31", "day", 100, -3100),
+        "It is for 5 kVA: your highest demand, within the least and the most of your tariff.",
+        "यह 5 kVA का है: आपकी अधिकतम माँग, टैरिफ़ की न्यूनतम और अधिकतम सीमा के भीतर।",
+    ),
+    "excess of the contract": (
+        EXCESS.replace("sanctioned", "contracted"),
+        ("2026-03, 31 of 31 days, 3 kW above the contracted load", "31", "day", 100, -3100),
+        "Your highest demand was 3 kW above your contracted load.",
+        "आपकी अधिकतम माँग अनुबंधित लोड से 3 kW ऊपर थी।",
+    ),
+    "priced by": (
+        'accrues = "slabs"\npriced_by = {quantity = "import_vah"}\nslabs = [{from = 0, rate = 8}]\n',
+        ("all energy", "4", "kVAh", 800, -3200),
+        "The slabs are in kWh. The price is for what was counted beside it: 4 kVAh.",
+        "स्लैब kWh में हैं। मूल्य साथ में गिनी गई मात्रा का है: 4 kVAh।",
+    ),
     "excess": (
         EXCESS,
         ("2026-03, 31 of 31 days, 3 kW above the sanctioned load", "31", "day", 100, -3100),
@@ -186,6 +204,31 @@ GAS = HEAD.replace('currency = "INR"', 'currency = "INR"\ncommodity = "gas"').re
 def test_gas_says_what_its_price_is_for(django, quantity, unit, said):
     text = f'accrues = "slabs"\nquantity = "{quantity}"\nunit = "{unit}"\nslabs = [{{from = 0, rate = 42}}]\n'
     assert told(text, ("all energy", "1.25", unit, 4200, -5250), head=GAS) == [said]
+
+
+HEAT = """
+accrues = "slabs"
+quantity = "standard_volume_l"
+priced_by = {quantity = "gas_energy_wh", unit = "MMBtu"}
+slabs = [{from = 0, up_to = 90, rate = 200}, {from = 90, rate = 300}]
+"""
+HEATED = [
+    ("slab 1: 0 to 90 SCM", "3.6", "MMBtu", 20000, -72000),
+    ("slab 2: above 90 SCM", "0.4", "MMBtu", 30000, -12000),
+]
+
+
+def test_slabs_of_gas_by_volume_say_that_the_price_is_for_energy(django):
+    assert told(HEAT, *HEATED, head=GAS) == [
+        "The slabs are in SCM. The price is for the energy of the gas in them, its volume times its heat value: 4 MMBtu."
+    ]
+    assert told(HEAT, (*HEATED[0][:1], "-0.1", "MMBtu", 20000, 2000), head=GAS) == []
+
+
+def test_slabs_of_gas_by_volume_say_it_in_hindi(in_hindi):
+    assert told(HEAT, *HEATED, head=GAS) == [
+        "स्लैब SCM में हैं। मूल्य उनमें आई गैस की ऊर्जा का है, यानी आयतन गुणा ऊष्मा मान: 4 MMBtu।"
+    ]
 
 
 def test_a_settled_bank_is_paid(django):

@@ -353,6 +353,11 @@ class Demand:
         return self.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or self.excess is not None
 
     @property
+    def is_limited(self) -> bool:
+        """Whether the billed demand may be more or less than the recorded one."""
+        return bool(self.floor or self.at_least or self.at_most or self.ratchet)
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """Names of the determinants of recorded demand, in W or VA."""
         return self._by_zone("max_import_va" if self.apparent else "max_import_w")

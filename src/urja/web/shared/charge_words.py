@@ -12,18 +12,21 @@ from urja.core.rating.tariff import (
     BilledDemand,
     ChargeLine,
     Demand,
+    LoadBasis,
+    Measure,
     MoneyBase,
     MoneyRebate,
     Percent,
     PowerFactor,
     Settlement,
+    Slabs,
     ZonePercents,
     Zones,
 )
 from urja.web.shared import formats, ledger_words as wording
 
 _FACTOR: Final = re.compile(r"power factor (?P<factor>[\d./]+): ")
-_DEMAND: Final = re.compile(r".*, (?P<demand>[\d./]+) (?P<unit>kV?[AW])( above the \w+ load)?")
+_DEMAND: Final = re.compile(r".*, (?P<demand>[\d./]+) (?P<unit>kV?[AW])( above the (?P<load>\w+) load)?")
 
 
 def sentences(line: ChargeLine, rows: Sequence[Row], currency: str) -> list[str]:
@@ -41,6 +44,8 @@ def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterato
             yield from (_zone(row, currency) for row in rows)
         case ZonePercents():
             yield from (_zone_percent(row, currency) for row in rows)
+        case Slabs(priced_by=Measure() as by):
+            yield from _priced_by(line, by, rows)
         case Demand():
             yield from (_demand(line.accrual, row) for row in rows)
         case PowerFactor():
@@ -66,6 +71,28 @@ def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterato
             )
         case _:
             return
+
+
+def _priced_by(line: ChargeLine, by: Measure, rows: Sequence[Row]) -> Iterator[str]:
+    total = sum((row.quantity for row in rows), Fraction(0))
+    if total <= 0:
+        return
+    values = {
+        "bounds": wording.unit(line.measure.unit),
+        "quantity": _said_quantity(total, by.unit),
+    }
+    if by.quantity == "gas_energy_wh":
+        yield (
+            _(
+                "The slabs are in %(bounds)s. The price is for the energy of the gas in them, its volume times its heat value: %(quantity)s."
+            )
+            % values
+        )
+    else:
+        yield (
+            _("The slabs are in %(bounds)s. The price is for what was counted beside it: %(quantity)s.")
+            % values
+        )
 
 
 def _zone(row: Row, currency: str) -> str:
@@ -104,8 +131,17 @@ def _demand(accrual: Demand, row: Row) -> str:
     if found is None:
         return _("A charge for demand.")
     values = {"demand": formats.ratio(Fraction(found["demand"])), "unit": found["unit"]}
-    if found[3]:
+    if found["load"] == LoadBasis.CONTRACTED:
+        return _("Your highest demand was %(demand)s %(unit)s above your contracted load.") % values
+    if found["load"]:
         return _("Your highest demand was %(demand)s %(unit)s above your sanctioned load.") % values
+    if accrual.billed is BilledDemand.RECORDED and accrual.is_limited:
+        return (
+            _(
+                "It is for %(demand)s %(unit)s: your highest demand, within the least and the most of your tariff."
+            )
+            % values
+        )
     if accrual.billed is BilledDemand.RECORDED:
         return _("It is for your highest demand of the billing period: %(demand)s %(unit)s.") % values
     return _("It is for the load that is kept ready for you: %(demand)s %(unit)s.") % values

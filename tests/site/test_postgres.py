@@ -40,6 +40,15 @@ def test_an_installations_server_keeps_an_eighth_of_the_memory(machine_mb, buffe
     assert postgres.memory_settings(machine_mb) == {"shared_buffers": buffers}
 
 
+@pytest.mark.parametrize(("limit", "of_limit"), [("536870912\n", True), ("max\n", False), (None, False)])
+def test_the_memory_of_a_container_is_what_it_may_use(tmp_path, limit, of_limit):
+    file = tmp_path / "memory.max"
+    if limit is not None:
+        file.write_text(limit)
+    memory_mb = postgres.machine_memory_mb(file)
+    assert memory_mb == 512 if of_limit else memory_mb > 512
+
+
 def test_it_survives_a_kill_and_refuses_strangers(cluster):
     cluster.options = postgres.memory_settings(4096)
     cluster.start()

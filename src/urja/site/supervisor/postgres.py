@@ -24,6 +24,7 @@ from urja.site.supervisor import child_launcher
 
 MAJOR_VERSION = 18
 SUPERUSER = "urja_admin"
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT = 107
 """Largest length in bytes of a Unix socket's path: `sun_path` is 108 bytes with its terminator."""
@@ -107,9 +108,13 @@ def memory_settings(machine_mb: int) -> dict[str, str]:
     return {"shared_buffers": f"{min(max(machine_mb // 8, 128), 1024)}MB"}
 
 
-def machine_memory_mb() -> int:
-    """Return the memory of this machine in MiB."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+def machine_memory_mb(limit: Path = _CONTAINER_LIMIT) -> int:
+    """Return the memory of this machine in MiB, or what its container may use of it."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # The word `max` stands for no limit.
+    if limit.exists() and (text := limit.read_text().strip()).isdecimal():
+        memory = min(memory, int(text))
+    return memory >> 20
 
 
 @dataclass(slots=True)

@@ -14,6 +14,8 @@ from tests.core.test_quantity_tariffs import document
 
 import urja.core.calendars
 from urja.core.calendars import parse_calendar, zone_numbers
+from urja.core.desk import Contract, StatedDemand, compare
+from urja.core.rating import parse_tariff
 from urja.laws.second_rater import charges
 from urja.site.cli.main import urja as command
 from urja.site.command_errors import CommandError
@@ -285,6 +287,25 @@ def test_a_ratchet_goes_by_the_demand_of_months_before_the_usage(tmp_path):
 def test_each_fault_of_a_past_demand(tmp_path, given, words):
     options = ["--past-demand", "2026-02=1kVA", "--past-demand", given, "--contracted-va", "1"]
     assert words in refused(tmp_path, RATCHET, [DEMANDS], *options)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1)])
+def test_a_demand_in_a_zone_that_two_tariffs_number_differently_is_of_the_one_with_a_ratchet(numbers):
+    ratchet = line(
+        "demand",
+        "demand",
+        'unit = "kW"',
+        'billed = "recorded"',
+        'zones = ["peak"]',
+        "rate = 1",
+        "ratchet = {periods = 1}",
+    )
+    before, after = (
+        parse_tariff(document(body, f'calendar = "industry"\nzones = {{peak = {number}}}\n'))
+        for body, number in zip((ratchet, line("energy", "slabs", one_price("5"))), numbers, strict=True)
+    )
+    stated = StatedDemand("2026-03/peak=1kW", date(2026, 3, 1), True, "peak", False, 1000)
+    assert compare(before, after, [], {}, Contract(past_demands=(stated,))) == []
 
 
 def test_days_have_what_no_meter_counts(tmp_path):

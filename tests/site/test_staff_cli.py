@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,8 @@ from urja.site.command_errors import CommandError
 @pytest.fixture
 def installation(database, monkeypatch):
     clock = SimpleNamespace(now=lambda: START)
-    installation = SimpleNamespace(setup_django=lambda: None, clock=clock)
+    settings = SimpleNamespace(utility=SimpleNamespace(timezone="Asia/Kolkata"))
+    installation = SimpleNamespace(setup_django=lambda: None, clock=clock, settings=settings)
     monkeypatch.setattr(Administration, "of", lambda _data: installation)
     return installation
 
@@ -92,6 +94,21 @@ def test_twice_is_once_too_often(installation):
 
 def new(*options):
     return run(token, "new", "--name", "billing", "--scopes", "read:ledger, read:agreement", *options).strip()
+
+
+def test_the_day_on_which_a_key_expires_is_the_utilitys(installation):
+    """In zones of which one has another day than UTC at any time."""
+    from urja.apps.identity.queries.tokens import all_tokens
+
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        installation.settings.utility.timezone = zone
+        asked = ("new", "--name", zone, "--scopes", "read:ledger", "--role", "auditor")
+        said = CliRunner().invoke(token, asked).stderr
+        (kept,) = (one for one in all_tokens() if one.name == zone)
+        expires_at = kept.expires_at.astimezone(ZoneInfo(zone))
+        assert said == f"This is shown once. It expires on {expires_at.date()}.\n"
+        (listed,) = (line for line in run(token, "list").splitlines() if zone in line)
+        assert f"expires {expires_at.date()}" in listed
 
 
 def test_a_key_is_shown_once_and_its_hash_is_kept(installation, database):

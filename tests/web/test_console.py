@@ -233,7 +233,7 @@ def test_the_web_cannot_give_the_role(someone):
 def test_the_control_room_in_hindi(someone, at_noon):
     text = text_of(someone(at_noon.operator_id, "hi").get("/console/"))
     assert "नियंत्रण कक्ष" in text
-    assert "आज बिजली बंद की गई" in text
+    assert "आज आपूर्ति बंद की गई" in text
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -81,7 +82,8 @@ def new(
     )
     done(box, issue, ACTOR)
     click.echo(key.text)
-    click.echo(f"This is shown once. It expires on {expires_at:%Y-%m-%d}.", err=True)
+    expires_on = expires_at.astimezone(ZoneInfo(box.settings.utility.timezone))
+    click.echo(f"This is shown once. It expires on {expires_on:%Y-%m-%d}.", err=True)
 
 
 @token.command()
@@ -101,8 +103,8 @@ def revoke(data: Path, prefix: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, as_json: bool) -> None:
     """List keys with owner, scopes and last use."""
-    opened(data)
-    found = _tokens()
+    box = opened(data)
+    found = _tokens(UTC if as_json else ZoneInfo(box.settings.utility.timezone))
     if as_json:
         click.echo(json.dumps({"tokens": found}, ensure_ascii=False))
         return
@@ -117,12 +119,12 @@ def list_(data: Path, as_json: bool) -> None:
         )
 
 
-def _tokens() -> list[JsonObject]:
+def _tokens(zone: tzinfo) -> list[JsonObject]:
     from urja.apps.identity.queries.tokens import all_tokens
 
     return [
         {
-            name: value.isoformat() if isinstance(value, datetime) else value
+            name: value.astimezone(zone).isoformat() if isinstance(value, datetime) else value
             for name, value in asdict(one).items()
         }
         for one in all_tokens()

@@ -88,13 +88,13 @@ WITH supply AS (
         ORDER BY id DESC LIMIT %(limit)s)
 )
 SELECT h.at, h.kind, h.what, h.service_point_id, coalesce(d.serial, ''), coalesce(p.name, ''), h.detail
-FROM (SELECT * FROM happened ORDER BY at DESC LIMIT %(limit)s) h
+FROM (SELECT * FROM happened ORDER BY at DESC, kind, what, service_point_id LIMIT %(limit)s) h
 LEFT JOIN network.service_point s ON s.id = h.service_point_id
 LEFT JOIN network.premise p ON p.id = s.premise_id
 LEFT JOIN LATERAL (SELECT device_id FROM assets.device_period m WHERE m.service_point_id = s.id AND m.valid_to IS NULL
     ORDER BY m.role LIMIT 1) m ON true
 LEFT JOIN assets.device d ON d.id = m.device_id
-ORDER BY h.at DESC, h.kind
+ORDER BY h.at DESC, h.kind, h.what, h.service_point_id
 """
 
 

@@ -69,10 +69,9 @@ def test_what_was_put_into_a_bucket_without_accounts_is_seen(town, report):  # n
 def test_a_killed_process_fails_the_run(town, report):  # noqa: F811
     live(town)
     town.connection.commit()
-    with town.connection.transaction(), ThreadPoolExecutor(1) as thread:
-        # What the other process begins with.
-        town.connection.execute("LOCK TABLE books_entry IN ACCESS EXCLUSIVE MODE")
+    with ThreadPoolExecutor(1) as thread:
         running = thread.submit(report, 2)
+        # It has the first tasks as soon as it is started, and loads modules before it begins with them.
         while not (others := multiprocessing.active_children()):
             assert not running.done(), running.result()
         others[0].kill()

@@ -3,6 +3,7 @@
 import re
 from datetime import date, timedelta
 
+import numpy as np
 import psycopg
 import pytest
 from tests.apps import town as town_rows
@@ -350,6 +351,52 @@ def test_a_statement_that_is_refused_holds_no_other_account_up(town):  # noqa: F
     assert (corrected.statements, corrected.refused) == (1, [])
     assert [one.summary.number for one in newest(town)] == ["7-2"]
     assert broken(town) == set()
+
+
+def test_fifty_statements_take_as_many_sql_statements_as_one(database):
+    """Each with a difference to one bill, whose cause is that the last read came late."""
+    from django.db import connection
+
+    from urja.pipeline import statements
+
+    executed = 0
+
+    def note(execute, sql, params, many, context):
+        nonlocal executed
+        executed += len(params) if many else 1
+        return execute(sql, params, many, context)
+
+    def take(bucket):
+        nonlocal executed
+        executed = 0
+        with connection.execute_wrapper(note):
+            made = statements._make(bucket, last_of_march + timedelta(hours=12))
+        return made.statements, executed
+
+    load()
+    begins = town_rows.START + timedelta(days=MARCH_ENDS - 2)
+    last_of_march = town_rows.START + timedelta(days=MARCH_ENDS)
+    homes = [
+        town_rows.adopt(number, valid_from=begins, credit_minor=50_000, bucket=8 + (number > 1))
+        for number in range(1, 52)
+    ]
+    with database.connect() as pipeline:
+        town = Town(pipeline, homes[-1])
+        reads = [town_rows.registers(home, (town.midnight(MARCH_ENDS - 1), 13_000)) for home in homes]
+        town_rows.store_registers(pipeline, np.concatenate(reads))
+        day = [(town.midnight(MARCH_ENDS - 1) + n * town_rows.HALF_HOUR, 50) for n in range(48)]
+        town_rows.store_blocks(pipeline, np.concatenate([town_rows.blocks(home, *day) for home in homes]))
+        assert town.post(MARCH_ENDS, CUT).closed.provisional == len(homes)
+        reads = [town_rows.registers(home, (last_of_march, 16_000)) for home in homes]
+        town_rows.store_registers(pipeline, np.concatenate(reads))
+        (of_one, with_one), (of_many, with_many) = take(8), take(9)
+        assert (of_one, of_many, with_many) == (1, 50, with_one)
+        (found,) = newest(town)
+        assert found.summary.number == "9-50"
+        assert {(one.one_bill, one.cause) for one in found.content.late} == {(True, "late-reading")}
+        whys = {why.entry.seq: why.cause for why in town.whys()}
+        assert [one.cause for one in found.content.late] == [whys[one.seq] for one in found.content.late]
+        assert broken(town) == set()
 
 
 def test_of_two_agreements_of_an_account_at_once_the_first_is_stated_and_the_other_refused(town):  # noqa: F811

@@ -8,10 +8,8 @@ bucket and day is one transaction that locks the bucket: the values from which a
 change before the difference is posted.
 """
 
-import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -30,6 +28,7 @@ from urja.apps.rulebook.queries import tariffs
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, common_areas, ended_agreements, period_corrections, statements
+from urja.pipeline.garbage import no_collections
 from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 from urja.usecases import review_messages
@@ -162,7 +161,7 @@ def _close_bucket(
     done = CloseResult()
     while due:
         day = min(first for _, first in due.values())
-        with _no_collections(), transaction.atomic():
+        with no_collections(), transaction.atomic():
             # Held until the entries are posted: a posting between the calculation and the entry would be posted a
             # second time.
             if wait:
@@ -193,18 +192,6 @@ def _close_bucket(
         for each in closed:
             done += each.report
     return done
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Look for no cycles of garbage: a bucket's rows would be walked again and again, for a sixth of a close, and have none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def subject_of(agreement: Agreement) -> Subject:

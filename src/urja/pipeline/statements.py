@@ -18,6 +18,7 @@ from urja.apps.billing import posting as billing, queries, usage
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.rulebook.queries import tariffs
 from urja.apps.statements import operations as statements
 from urja.apps.statements.kinds import OneBill, StatementLine, StatementRead, StatementRow, StatementTariff
 from urja.apps.statements.operations import ClosedPeriod, DuePeriod, PeriodKey, PeriodToState
@@ -27,6 +28,7 @@ from urja.core.rating import rows_between
 from urja.core.units import exact_text
 from urja.pipeline import charge_differences
 from urja.pipeline.charge_differences import PeriodBill
+from urja.pipeline.garbage import no_collections
 
 log = structlog.get_logger()
 
@@ -52,7 +54,8 @@ def record_periods(
             if close.through + ONE_DAY in (period.end, usage.days_of(agreement).end):
                 waits = charge_differences.end_of(agreement, close.through) + WAIT
                 ended.append(ClosedPeriod(agreement.id, period.first, waits if close.provisional else now))
-    statements.record_closed(ended, now)
+    if ended:
+        statements.record_closed(ended, now)
     charged = [
         (draft.agreement_id, draft.period_start)
         for draft in drafts
@@ -92,7 +95,7 @@ def make_due(now: datetime) -> Made:
 
 def _make(bucket: int, now: datetime) -> Made | None:
     """Make the oldest due statements of a bucket, in one transaction; return None where none is due."""
-    with transaction.atomic():
+    with tariffs.cached_versions(), no_collections(), transaction.atomic():
         # The ledger's amounts stay as they are until the statements stand.
         locking.lock_bucket(bucket)
         if not (due := statements.due(bucket, now, AT_ONCE)):
@@ -127,7 +130,8 @@ def _make(bucket: int, now: datetime) -> Made | None:
                 by_period.setdefault((period, False), []).append(one)
         for (period, _), group in sorted(by_period.items()):
             made += _state(bucket, group, agreements, period, now)
-        statements.postpone(made.waiting, now + HELD)
+        if made.waiting:
+            statements.postpone(made.waiting, now + HELD)
         statements.remove([one for one in due if one.key not in made.waiting])
     return made
 

@@ -5,7 +5,7 @@ entries before them it stands, in the same chain of hashes. Entries of 0.1 have 
 as they were stored. docs/adr/0034 has the reasons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -127,6 +127,12 @@ class ChargeEntry(NamedTuple):
     inputs: JsonObject
 
 
+type EntryKey = tuple[int, int]
+"""Account and number of an entry."""
+type ReadEntry = Callable[[int, int], ChargeEntry]
+"""Returns a charge by its account and number."""
+
+
 @dataclass(frozen=True, slots=True)
 class FullCharge:
     """The facts of a charge in the form that entries of 0.1 store them, with what is wrong with them."""
@@ -166,46 +172,98 @@ def full_charge(account_id: int, seq: int, inputs: JsonObject) -> FullCharge:
         return FullCharge(inputs, (str(error),))
 
 
+def causes_of(keys: Collection[EntryKey]) -> dict[EntryKey, Cause]:
+    """Return why entries change what was charged before, all by a few statements.
+
+    Left out are entries that charge another day, and those whose calculation is not named or cannot be made again.
+    """
+    charges = {key: entry for key, entry in _entries(keys).items() if is_named(entry.inputs)}
+    before = {key: seq for key, (_, seq) in _before(list(charges.values())).items() if seq is not None}
+    known = charges | _entries([(account_id, seq) for (account_id, _), seq in before.items()])
+    fresh = known
+    while asked := {name for entry in fresh.values() for name in _names(entry)} - known.keys():
+        fresh = _entries(asked)
+        known |= fresh
+
+    def read(account_id: int, seq: int) -> ChargeEntry:
+        return _found(known, account_id, seq)
+
+    causes = {}
+    for key, seq in before.items():
+        try:
+            evidence = _evidence(charges[key], read)
+            _rated(evidence)
+            cause = _cause(charges[key], evidence, _state(read(key[0], seq), read))
+        except _FaultError:
+            continue
+        if cause is not None:
+            causes[key] = cause
+    return causes
+
+
+def _names(entry: ChargeEntry) -> list[EntryKey]:
+    """Return the entry that another one names: the one with its calculation, or what that has in common with an earlier one."""
+    if "calculated_with" in entry.inputs:
+        return [(entry.account_id, entry.seq - entry.inputs["calculated_with"])]
+    like = entry.inputs.get("calculation", {}).get("like")
+    return [] if like is None else [(entry.account_id, int(like))]
+
+
 def is_named(inputs: JsonObject) -> bool:
     """Return whether an entry names its calculation, or another entry that does."""
     return "calculation" in inputs or "calculated_with" in inputs
 
 
-def _entry(account_id: int, seq: int) -> ChargeEntry:
+def _entries(keys: Collection[EntryKey]) -> dict[EntryKey, ChargeEntry]:
+    """Return those of some entries that are charges."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT account_id, seq, agreement_id, period_start, service_date, line, amount_minor, batch, posted_at, inputs "
-            "FROM books.entry WHERE bucket = %s AND account_id = %s AND seq = %s AND origin = 'engine'",
-            [bucket_of(account_id), account_id, seq],
+            "SELECT e.account_id, e.seq, e.agreement_id, e.period_start, e.service_date, e.line, e.amount_minor, e.batch, "
+            "e.posted_at, e.inputs FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[]) AS k (bucket, account_id, seq) "
+            "JOIN books.entry e USING (bucket, account_id, seq) WHERE e.origin = 'engine'",
+            [
+                [bucket_of(account_id) for account_id, _ in keys],
+                [account_id for account_id, _ in keys],
+                [seq for _, seq in keys],
+            ],
         )
-        found = cursor.fetchone()
-    if found is None:
+        entries = [ChargeEntry(*row) for row in cursor.fetchall()]
+    return {
+        (entry.account_id, entry.seq): entry._replace(inputs=parse_json(entry.inputs)) for entry in entries
+    }
+
+
+def _entry(account_id: int, seq: int) -> ChargeEntry:
+    return _found(_entries([(account_id, seq)]), account_id, seq)
+
+
+def _found(known: Mapping[EntryKey, ChargeEntry], account_id: int, seq: int) -> ChargeEntry:
+    if (found := known.get((account_id, seq))) is None:
         raise _FaultError(f"entry {seq} of the account, which is named here, is no charge")
-    entry = ChargeEntry(*found)
-    return entry._replace(inputs=parse_json(entry.inputs))
+    return found
 
 
-def _evidence(entry: ChargeEntry) -> Evidence:
+def _evidence(entry: ChargeEntry, read: ReadEntry = _entry) -> Evidence:
     holder = entry
     if "calculated_with" in entry.inputs:
-        holder = _entry(entry.account_id, entry.seq - entry.inputs["calculated_with"])
+        holder = read(entry.account_id, entry.seq - entry.inputs["calculated_with"])
         same = ("agreement_id", "period_start", "batch")
         if any(getattr(holder, name) != getattr(entry, name) for name in same):
             raise _FaultError(f"entry {entry.seq} names the calculation of another posting")
     try:
-        return Evidence.from_json(_whole(holder))
+        return Evidence.from_json(_whole(holder, read))
     except _FaultError:
         raise
     except (LookupError, TypeError, ValueError) as error:
         raise _FaultError(f"entry {holder.seq} has no calculation that can be read: {error!r}") from None
 
 
-def _whole(holder: ChargeEntry) -> JsonObject:
+def _whole(holder: ChargeEntry, read: ReadEntry) -> JsonObject:
     """Return the calculation of an entry, with what it has in common with the one that it names."""
     stored: JsonObject = holder.inputs["calculation"]
     if "like" not in stored:
         return stored
-    earlier = _entry(holder.account_id, int(stored["like"]))
+    earlier = read(holder.account_id, int(stored["like"]))
     if (earlier.agreement_id, earlier.period_start) != (holder.agreement_id, holder.period_start):
         raise _FaultError(f"entry {holder.seq} names the calculation of another period")
     return with_shared(stored, earlier.inputs["calculation"])
@@ -223,13 +281,13 @@ def _line(rated: RatedPeriod, name: str, title: str) -> RatedLine:
     return next((line for line in rated.lines if line.name == name), RatedLine(name, title, 0, ()))
 
 
-def _state(entry: ChargeEntry) -> _State:
+def _state(entry: ChargeEntry, read: ReadEntry = _entry) -> _State:
     if not is_named(entry.inputs):
         stored = entry.inputs
         return _State(
             stored.get("standing", {}), stored.get("closing"), int(stored.get("energy_wh", 0)), None
         )
-    evidence = _evidence(entry)
+    evidence = _evidence(entry, read)
     line = _line(_rated(evidence), entry.line, entry.line)
     return _State(rated_state(line), evidence.closing, evidence.calculation.energy_wh, evidence)
 
@@ -239,7 +297,7 @@ def _full(entry: ChargeEntry) -> FullCharge:
     rated = _rated(evidence)
     title = str(entry.inputs.get("title", entry.line))
     line = _line(rated, entry.line, title)
-    charged_minor, before_seq = _before(entry)
+    ((charged_minor, before_seq),) = _before([entry]).values()
     faults = []
     if line.amount_minor - charged_minor != -entry.amount_minor:
         faults.append(
@@ -286,16 +344,28 @@ def _zone_name(rated: RatedPeriod, zone: int) -> str:
     return next((name for version in rated.versions for name, number in version.zones if number == zone), "")
 
 
-def _before(entry: ChargeEntry) -> tuple[int, int | None]:
-    """Return what was charged on the line of the period before an entry, and the number of the last entry that did."""
+def _before(entries: Sequence[ChargeEntry]) -> dict[EntryKey, tuple[int, int | None]]:
+    """Return what was charged on the line of the period before each entry, and the number of the last entry that did."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(-sum(amount_minor), 0), max(seq) FROM books.entry WHERE origin = 'engine' "
-            "AND agreement_id = %s AND period_start = %s AND line = %s AND seq < %s",
-            [entry.agreement_id, entry.period_start, entry.line, entry.seq],
+            "SELECT k.account_id, k.seq, before.charged_minor, before.seq "
+            "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::text[]) "
+            "AS k (account_id, seq, agreement_id, period_start, line) CROSS JOIN LATERAL ("
+            "  SELECT coalesce(-sum(e.amount_minor), 0) AS charged_minor, max(e.seq) AS seq FROM books.entry e "
+            "  WHERE e.origin = 'engine' AND e.agreement_id = k.agreement_id AND e.period_start = k.period_start "
+            "  AND e.line = k.line AND e.seq < k.seq) before",
+            [
+                [entry.account_id for entry in entries],
+                [entry.seq for entry in entries],
+                [entry.agreement_id for entry in entries],
+                [entry.period_start for entry in entries],
+                [entry.line for entry in entries],
+            ],
         )
-        charged_minor, seq = cursor.fetchone()
-    return int(charged_minor), seq
+        return {
+            (account_id, seq): (int(charged_minor), before_seq)
+            for account_id, seq, charged_minor, before_seq in cursor.fetchall()
+        }
 
 
 def _determinants_faults(entry: ChargeEntry, evidence: Evidence) -> list[str]:

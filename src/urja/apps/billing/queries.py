@@ -14,6 +14,7 @@ from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
 from urja.apps.billing.common_shares import ShareOfPeriod
+from urja.apps.billing.evidence import causes_of
 from urja.apps.billing.kinds import Cause, RefusedCharge, ReviewRow, UnsignedList
 from urja.apps.billing.models import InstalmentPlan, Review
 from urja.apps.billing.open_days import read_so_far
@@ -515,6 +516,7 @@ __all__ = [
     "StoredUnits",
     "TariffUsed",
     "banked_units",
+    "causes_of",
     "charges_so_far",
     "closed_through",
     "contra_and_title",

@@ -32,8 +32,8 @@ def compose(
     `posted` are all charges of the period, of a final statement none; `moved` is what moved the account in its time. `cause_of` returns why an
     entry, by its number, changes what was charged.
     """
+    late = late_entries(posted, stated, draft.period_to)
     if stated is None:
-        late = [entry for entry in posted if entry.day >= draft.period_to]
         own = {entry.seq for entry in posted}
         others = [entry for entry in moved if entry.seq not in own]
         credits_ = [entry for entry in others if entry.charges is None]
@@ -45,7 +45,6 @@ def compose(
             late=_late(late, cause_of),
         )
     known = {one.seq: one for one in stated.content.late}
-    since = [entry for entry in posted if entry.seq > stated.through_seq]
     former = stated.content
     return msgspec.structs.replace(
         draft,
@@ -54,11 +53,18 @@ def compose(
         payments=former.payments,
         adjustments=former.adjustments,
         corrections=former.corrections,
-        late=(*known.values(), *_late(since, cause_of)),
+        late=(*known.values(), *_late(late, cause_of)),
         revises=RevisedStatement(
             number=stated.number, sha256=stated.sha256.hex(), total_minor=former.total_minor
         ),
     )
+
+
+def late_entries(posted: Sequence[Entry], stated: Stated | None, period_to: date) -> list[Entry]:
+    """Return the charges of a period that were posted after it; of one that is stated, after its newest statement."""
+    if stated is None:
+        return [entry for entry in posted if entry.day >= period_to]
+    return [entry for entry in posted if entry.seq > stated.through_seq]
 
 
 def _movements(entries: Iterable[Entry]) -> tuple[AccountMovement, ...]:

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from django.db import connection
 
-from urja.apps.billing.queries import explain_entry
+from urja.apps.billing.kinds import Cause
+from urja.apps.billing.queries import causes_of
 from urja.apps.books.chain import canonical
-from urja.apps.statements.composing import compose
+from urja.apps.statements.composing import compose, late_entries
 from urja.apps.statements.kinds import AFTER_ALL, NO_SHA256, OneBill, StatementContent, number_of
-from urja.apps.statements.ledger import Stated, charges_of, consumer_numbers, movements_of
-from urja.apps.statements.models import Statement
-from urja.base.ids import bucket_of, compose_id
+from urja.apps.statements.ledger import Entry, Stated, charges_of, consumer_numbers, movements_of
+from urja.base.ids import compose_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,20 @@ class ClosedPeriod:
     """When its statement is made at the earliest."""
 
 
-def record_closed(periods: Iterable[ClosedPeriod], at: datetime) -> None:
-    """Record that statements of these periods, which were closed at `at`, are to be made."""
+def record_closed(periods: Sequence[ClosedPeriod], at: datetime) -> None:
+    """Record that statements of these periods, one of an agreement, which were closed at `at`, are to be made."""
     with connection.cursor() as cursor:
-        cursor.executemany(
+        cursor.execute(
             "INSERT INTO statements_due AS d (agreement_id, period_start, bucket, closed, due_at, recorded_at) "
-            "VALUES (%s, %s, %s, true, %s, %s) ON CONFLICT (agreement_id, period_start) "
+            "SELECT p.agreement_id, p.period_start, (p.agreement_id >> 40)::smallint, true, p.due_at, %s "
+            "FROM unnest(%s::bigint[], %s::date[], %s::timestamptz[]) AS p (agreement_id, period_start, due_at) "
+            "ON CONFLICT (agreement_id, period_start) "
             "DO UPDATE SET closed = true, due_at = least(d.due_at, excluded.due_at)",
             [
-                (one.agreement_id, one.period_start, bucket_of(one.agreement_id), one.due_at, at)
-                for one in periods
+                at,
+                [one.agreement_id for one in periods],
+                [one.period_start for one in periods],
+                [one.due_at for one in periods],
             ],
         )
 
@@ -162,18 +166,26 @@ def due(bucket: int, now: datetime, limit: int) -> list[DuePeriod]:
 def postpone(periods: Mapping[PeriodKey, str], until: datetime) -> None:
     """Let statements be made later: the database has refused them for a reason, or, without one, their accounts are held back."""
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE statements_due SET due_at = %s, problem = %s WHERE agreement_id = %s AND period_start = %s",
-            [(until, problem, *key) for key, problem in periods.items()],
+        cursor.execute(
+            "UPDATE statements_due d SET due_at = %s, problem = p.problem "
+            "FROM unnest(%s::bigint[], %s::date[], %s::text[]) AS p (agreement_id, period_start, problem) "
+            "WHERE d.agreement_id = p.agreement_id AND d.period_start = p.period_start",
+            [
+                until,
+                [agreement_id for agreement_id, _ in periods],
+                [start for _, start in periods],
+                list(periods.values()),
+            ],
         )
 
 
-def remove(periods: Iterable[DuePeriod]) -> None:
+def remove(periods: Sequence[DuePeriod]) -> None:
     """Remove periods whose statements stand."""
     with connection.cursor() as cursor:
-        cursor.executemany(
-            "DELETE FROM statements_due WHERE agreement_id = %s AND period_start = %s",
-            [(one.agreement_id, one.period_start) for one in periods],
+        cursor.execute(
+            "DELETE FROM statements_due d USING unnest(%s::bigint[], %s::date[]) AS p (agreement_id, period_start) "
+            "WHERE d.agreement_id = p.agreement_id AND d.period_start = p.period_start",
+            [[one.agreement_id for one in periods], [one.period_start for one in periods]],
         )
 
 
@@ -194,18 +206,26 @@ class PeriodToState:
 def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> int:
     """Make the statements of periods of a bucket, which the caller has locked; return how many were made.
 
-    A period that is stated is revised where something was posted for it since, else left as it is.
+    A period that is stated is revised where something was posted for it since, else left as it is. However many are made,
+    they take the same number of SQL statements.
     """
-    number, previous = _last(bucket)
-    movements = movements_of([(one.account_id, one.period_start, one.period_end) for one in periods])
     charges = charges_of([(one.due.agreement_id, one.due.period_start) for one in periods])
-    numbers = consumer_numbers([one.service_point_id for one in periods])
-    made = 0
+    wanted: list[tuple[PeriodToState, list[Entry]]] = []
+    late: list[tuple[int, int]] = []
     for one in periods:
-        posted = charges.get((one.due.agreement_id, one.due.period_start), ())
+        posted = charges.get((one.due.agreement_id, one.due.period_start), [])
         stated = one.due.newest
-        if stated is not None and not any(entry.seq > stated.through_seq for entry in posted):
-            continue
+        if stated is None or any(entry.seq > stated.through_seq for entry in posted):
+            wanted.append((one, posted))
+            late += [(one.account_id, entry.seq) for entry in late_entries(posted, stated, one.period_end)]
+    if not wanted:
+        return 0
+    movements = movements_of([(one.account_id, one.period_start, one.period_end) for one, _ in wanted])
+    numbers = consumer_numbers([one.service_point_id for one, _ in wanted])
+    causes = causes_of(late) if late else {}
+    number, previous = _last(bucket)
+    made: list[_Made] = []
+    for one, posted in wanted:
         number += 1
         account = movements[one.account_id]
         content = compose(
@@ -231,17 +251,20 @@ def state(bucket: int, periods: Sequence[PeriodToState], made_at: datetime) -> i
             ),
             posted,
             account.entries,
-            stated,
-            partial(_cause, one.account_id),
+            one.due.newest,
+            partial(_cause, causes, one.account_id),
         )
-        previous = _insert(bucket, number, content, stated, account.last_seq, previous)
-        made += 1
-    return made
+        text = canonical(msgspec.to_builtins(content))
+        sha256 = hashlib.sha256(previous + text).digest()
+        made.append(_Made(number, content, one.due.newest, account.last_seq, text.decode(), previous, sha256))
+        previous = sha256
+    _insert(bucket, made_at, made)
+    return len(made)
 
 
-def _cause(account_id: int, seq: int) -> str:
-    found = explain_entry(account_id, seq)
-    return "" if found is None or found.cause is None else found.cause.value
+def _cause(causes: Mapping[tuple[int, int], Cause], account_id: int, seq: int) -> str:
+    found = causes.get((account_id, seq))
+    return "" if found is None else found.value
 
 
 def _last(bucket: int) -> tuple[int, bytes]:
@@ -254,33 +277,50 @@ def _last(bucket: int) -> tuple[int, bytes]:
     return (0, NO_SHA256) if found is None else (found[0], bytes(found[1]))
 
 
-def _insert(
-    bucket: int,
-    number: int,
-    content: StatementContent,
-    stated: Stated | None,
-    through_seq: int,
-    previous: bytes,
-) -> bytes:
-    text = canonical(msgspec.to_builtins(content))
-    sha256 = hashlib.sha256(previous + text).digest()
-    Statement.objects.create(
-        id=compose_id(bucket, number),
-        bucket=bucket,
-        number=number,
-        agreement_id=content.agreement_id,
-        account_id=content.account_id,
-        period_start=content.period_from,
-        period_end=content.period_to,
-        final=content.final,
-        revises_id=None if stated is None else stated.id,
-        through_seq=through_seq,
-        opening_minor=content.opening_minor,
-        closing_minor=content.closing_minor,
-        total_minor=content.total_minor,
-        content=text.decode(),
-        previous_sha256=previous,
-        sha256=sha256,
-        made_at=content.made_at,
-    )
-    return sha256
+class _Made(NamedTuple):
+    """A statement that is to be stored, with its number in its series and its hashes."""
+
+    number: int
+    content: StatementContent
+    revises: Stated | None
+    through_seq: int
+    text: str
+    """Its content as it is hashed."""
+    previous_sha256: bytes
+    sha256: bytes
+
+
+# In the order of their numbers: the database holds each to the one before it.
+_INSERT: Final = """
+INSERT INTO statements_statement (bucket, made_at, id, number, agreement_id, account_id, period_start, period_end, final,
+    revises_id, through_seq, opening_minor, closing_minor, total_minor, content, previous_sha256, sha256)
+SELECT %s::smallint, %s::timestamptz, * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::date[],
+    %s::date[], %s::boolean[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bytea[],
+    %s::bytea[]) AS s (id, number)
+ORDER BY number
+"""
+
+
+def _insert(bucket: int, made_at: datetime, made: Sequence[_Made]) -> None:
+    rows = [
+        (
+            compose_id(bucket, one.number),
+            one.number,
+            one.content.agreement_id,
+            one.content.account_id,
+            one.content.period_from,
+            one.content.period_to,
+            one.content.final,
+            None if one.revises is None else one.revises.id,
+            one.through_seq,
+            one.content.opening_minor,
+            one.content.closing_minor,
+            one.content.total_minor,
+            one.text,
+            one.previous_sha256,
+            one.sha256,
+        )
+        for one in made
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [bucket, made_at, *map(list, zip(*rows, strict=True))])

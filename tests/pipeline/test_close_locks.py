@@ -43,6 +43,29 @@ def test_a_close_inside_a_transaction_locks_buckets_in_ascending_order(database,
     assert asked[:2] == [3, 4]
 
 
+def test_buckets_are_opened_before_the_first_of_them_is_closed(database, monkeypatch):
+    """A row that a close makes in its long transaction holds up every other process that asks for it."""
+    from urja.apps.books import locking
+    from urja.pipeline.close import close_days
+
+    load_tariff()
+    real = locking.lock_idle_bucket
+    opened = []
+    with database.connect() as connection, database.connect() as other:
+        home = adopt(1, bucket=3)
+        town_rows.store_blocks(connection, day_of_blocks(home, 0), START + DAY)
+        other.execute("DELETE FROM books_bucket")
+
+        def lock_idle_bucket(bucket):
+            locked = real(bucket)
+            opened.extend(other.execute("SELECT bucket FROM books_bucket").fetchall())
+            return locked
+
+        monkeypatch.setattr(locking, "lock_idle_bucket", lock_idle_bucket)
+        assert close_days(START + DAY + timedelta(hours=2), CUT).days == 1
+    assert opened == [(3,)]
+
+
 def test_a_recharge_waits_for_no_bucket_that_is_closed_at_the_moment(database):
     from urja.pipeline.decide import Decide
 

@@ -501,9 +501,10 @@ def test_a_close_takes_the_buckets_that_no_other_process_has_and_waits_for_the_r
         return real(of)
 
     monkeypatch.setattr(close.locking, "lock_bucket", free_then_lock)
-    town.connection.execute("INSERT INTO books_bucket VALUES (%s, 0) ON CONFLICT DO NOTHING", [bucket])
-    town.connection.commit()
-    town.connection.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
+    town.connection.execute("INSERT INTO books_bucket VALUES (%s, 0)", [bucket])
+    town.connection.autocommit = False
+    # As a close that has begun its batch: the row is changed, and not only locked.
+    town.connection.execute("UPDATE books_bucket SET last_batch = 1 WHERE bucket = %s", [bucket])
     done = close.close_days(town.midnight(1) + timedelta(minutes=5), CUT)
     assert (done.days, done.entries, bucket in asked) == (1, 3, True)
     assert (done.by_arrays, done.by_engine) == (1, 0)

@@ -80,6 +80,7 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
             bucket: {agreement.id: (agreement, day) for agreement, day in members}
             for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id))
         }
+        locking.open_buckets(buckets)
         # Several processes may do this at once: each first takes the buckets that no other one has, then waits for the
         # rest. Inside a transaction, which keeps every lock, only the ascending order has no deadlock.
         for wait in (True,) if connection.in_atomic_block else (False, True):

@@ -4,12 +4,25 @@ The order is bills (`billing.arrears.lock_dues`), bucket, account, as when a rec
 another order two transactions can wait for each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from django.db import connection
 
-_OPEN: Final = "INSERT INTO books_bucket (bucket, last_batch) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+# Only those that are missing: to insert beside a row that another transaction changes waits for that transaction.
+_OPEN: Final = """
+INSERT INTO books_bucket (bucket, last_batch)
+SELECT n, 0 FROM unnest(%s::smallint[]) n WHERE NOT EXISTS (SELECT FROM books_bucket WHERE bucket = n) ON CONFLICT DO NOTHING
+"""
+
+
+def open_buckets(buckets: Collection[int]) -> None:
+    """Make the rows of buckets that have none.
+
+    Before a transaction that takes long: others wait for a row that it makes, and cannot pass it by.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [list(buckets)])
 
 
 def lock_bucket(bucket: int) -> int:
@@ -17,17 +30,16 @@ def lock_bucket(bucket: int) -> int:
 
     For a caller that reads the ledger, calculates a difference and posts it.
     """
+    open_buckets([bucket])
     with connection.cursor() as cursor:
-        cursor.execute(_OPEN, [bucket])
         cursor.execute("SELECT last_batch FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE", [bucket])
         (last_batch,) = cursor.fetchone()
     return int(last_batch)
 
 
 def lock_idle_bucket(bucket: int) -> bool:
-    """Lock a bucket against other postings as `lock_bucket` does; return False where another transaction has it."""
+    """Lock an opened bucket against other postings as `lock_bucket` does; return False where another transaction has it."""
     with connection.cursor() as cursor:
-        cursor.execute(_OPEN, [bucket])
         cursor.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE SKIP LOCKED", [bucket])
         return cursor.fetchone() is not None
 

@@ -25,10 +25,10 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.journal.queries import Subject
 from urja.apps.rulebook.queries import tariffs
+from urja.base.garbage import no_collections
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.pipeline import charge_differences, common_areas, ended_agreements, period_corrections, statements
-from urja.pipeline.garbage import no_collections
 from urja.pipeline.savepoints import Savepoints
 from urja.pipeline.stage import Report
 from urja.usecases import review_messages

@@ -22,13 +22,13 @@ from urja.apps.rulebook.queries import tariffs
 from urja.apps.statements import operations as statements
 from urja.apps.statements.kinds import OneBill, StatementLine, StatementRead, StatementRow, StatementTariff
 from urja.apps.statements.operations import ClosedPeriod, DuePeriod, PeriodKey, PeriodToState
+from urja.base.garbage import no_collections
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
 from urja.core.rating import rows_between
 from urja.core.units import exact_text
 from urja.pipeline import charge_differences
 from urja.pipeline.charge_differences import PeriodBill
-from urja.pipeline.garbage import no_collections
 
 log = structlog.get_logger()
 

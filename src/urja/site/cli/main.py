@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 
 import click
 
+from urja.base.garbage import no_collections
 from urja.base.json_files import DamagedFileError
-from urja.base.module_loading import uncollected
 from urja.site.command_errors import CommandError, Exit
 
 
@@ -25,7 +25,7 @@ class Lazy:
 
     def load(self) -> click.Command:
         module, _, attribute = self.target.partition(":")
-        with uncollected():
+        with no_collections():
             return cast("click.Command", getattr(importlib.import_module(module), attribute))
 
 

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from urja.apps.notices.config import ChannelConfig
 from urja.apps.payments.config import PaymentsConfig
-from urja.base.module_loading import uncollected
+from urja.base.garbage import no_collections
 from urja.base.settings import MailSettings
 from urja.site.django import list_parameters
 
@@ -93,5 +93,5 @@ def setup(options: DjangoOptions) -> None:
     list_parameters.register()
     import django
 
-    with uncollected():
+    with no_collections():
         django.setup()

@@ -5,7 +5,7 @@ role, then run the stages.
 from urja.apps.notices.config import channels_of
 from urja.apps.payments.config import PaymentsConfig
 from urja.base.clock import Clock
-from urja.base.module_loading import uncollected
+from urja.base.garbage import no_collections
 from urja.base.process_secrets import ClosingSecrets, PipelineSecrets
 from urja.laws import verify
 from urja.site.django import options as django_options
@@ -30,7 +30,7 @@ async def run_pipeline(start: Start, secrets: PipelineSecrets, clock: Clock) -> 
         )
     )
     # Models can be imported from here on.
-    with uncollected():
+    with no_collections():
         from urja.pipeline import runner
         from urja.pipeline.stages import PipelineContext
 
@@ -52,7 +52,7 @@ async def run_closing(start: Start, secrets: ClosingSecrets, clock: Clock) -> No
         )
     )
     # Models can be imported from here on.
-    with uncollected():
+    with no_collections():
         from urja.pipeline import runner
 
     await runner.run_closing(start.settings.pipeline, clock, secrets.status_port)

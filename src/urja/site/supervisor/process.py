@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from urja.base import log
 from urja.base.clock import AnchoredClock
-from urja.base.module_loading import uncollected
+from urja.base.garbage import no_collections
 from urja.base.process_secrets import (
     AdminSecrets,
     ClosingSecrets,
@@ -87,7 +87,7 @@ def process(name: str, start_fd: int, target: str | None) -> None:
 def call(target: str, *arguments: object) -> None:
     """Import `module:function` and run it to its end, in an event loop if it is a coroutine function."""
     module, _, name = target.partition(":")
-    with uncollected():
+    with no_collections():
         function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     result = function(*arguments)
     if inspect.iscoroutine(result):

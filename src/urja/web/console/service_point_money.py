@@ -46,13 +46,13 @@ class MoneyView:
 
 def money_view(place: ServicePointRow, agreement: Agreement, now: datetime) -> MoneyView:
     """Return the balance of an agreement with its newest postings, its statements and its old bills."""
-    reckoned = _calculated(agreement, now)
+    calculated = _calculated(agreement, now)
     currency = books.currencies([agreement.account_id])[agreement.account_id]
     return MoneyView(
-        amount=reckoned.amount,
-        low=reckoned.low,
-        as_of=reckoned.as_of,
-        parts=reckoned.parts,
+        amount=calculated.amount,
+        low=calculated.low,
+        as_of=calculated.as_of,
+        parts=calculated.parts,
         postings=[
             Posting(
                 title=money_words.title(entry.title),

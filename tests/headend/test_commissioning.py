@@ -9,6 +9,7 @@ from tests.headend.ordering import Desk, House, put_device
 from urja.apps.commissioning.checks import ALWAYS, Answer, Check, Expected, judge, wh_of
 from urja.base.ports import free_port
 from urja.cosem.apdu import AccessResult, Conformance
+from urja.cosem.axdr import Data, Tag
 from urja.headend.session import UTILITY_SAP
 from urja.meter import objects
 from urja.meter.association_objects import CONFORMANCE
@@ -17,6 +18,8 @@ from urja.meter.session import Sessions
 
 ONE_BY_ONE = CONFORMANCE[Role.UTILITY] & ~Conformance.MULTIPLE_REFERENCES
 """What a meter offers that answers a request for one object at a time."""
+UNSET_CLOCKS = [Data(Tag.NULL, None), Data(Tag.OCTET_STRING, b"\xff" * 12)]
+"""What meters show whose clock has lost its time."""
 
 
 @pytest.fixture
@@ -89,6 +92,15 @@ async def test_a_clock_that_is_wrong_is_set(start_headend, pipeline, house):
     assert (clock.passed, clock.found) == (True, "was off by -180 s, and was set")
 
 
+@pytest.mark.parametrize("unset", UNSET_CLOCKS)
+async def test_a_clock_that_has_lost_its_time_is_set(start_headend, pipeline, house, monkeypatch, unset):
+    show, hidden = objects.clock_data, [unset] * 2
+    monkeypatch.setattr(objects, "clock_data", lambda *given: hidden.pop() if hidden else show(*given))
+    answers = await called(house, Desk(pipeline), start_headend)
+    (clock,) = [one for one in judge(answers, expected(house)) if one.check is Check.CLOCK]
+    assert (clock.passed, clock.found) == (True, "showed no time, and was set")
+
+
 class TestTheRegistersInstant:
     @pytest.fixture
     def on_the_way(self, stepped_clock, monkeypatch):
@@ -152,6 +164,17 @@ class TestTheRegistersInstant:
 
         monkeypatch.setitem(CONFORMANCE, Role.UTILITY, conformance)
         monkeypatch.setattr(objects, "clock_data", refuse)
+        end, read_at = await self.read(start_headend, pipeline, house)
+        assert read_at == end.at == house.clock.now()
+        assert wh_of(end.evidence) == self.register_wh(house, read_at)
+
+    @pytest.mark.parametrize("unset", UNSET_CLOCKS)
+    @pytest.mark.parametrize("conformance", [CONFORMANCE[Role.UTILITY], ONE_BY_ONE])
+    async def test_is_ours_where_the_meters_clock_was_never_set(
+        self, start_headend, pipeline, house, monkeypatch, conformance, unset
+    ):
+        monkeypatch.setitem(CONFORMANCE, Role.UTILITY, conformance)
+        monkeypatch.setattr(objects, "clock_data", lambda *_given: unset)
         end, read_at = await self.read(start_headend, pipeline, house)
         assert read_at == end.at == house.clock.now()
         assert wh_of(end.evidence) == self.register_wh(house, read_at)

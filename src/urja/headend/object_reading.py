@@ -139,8 +139,9 @@ async def read_value(
 
 def _minute(clock: Data) -> object:
     """Return date, hour and minute of a clock's value (IEC 62056-6-2, 4.1.6.1: octets 0 to 6 of date-time)."""
-    value = clock.value
-    return value.to_bytes()[:7] if isinstance(value, CosemDateTime) else value[:7]
+    value = clock.value.to_bytes() if isinstance(clock.value, CosemDateTime) else clock.value
+    # A clock without a time shows null.
+    return value[:7] if isinstance(value, bytes) else value
 
 
 async def read_registers(

@@ -226,9 +226,9 @@ def _clock(answer: Answer, _expected: Expected) -> Outcome:
     """Judge the clock: a confirmed command has found it within its tolerance, or has set it."""
     if answer.evidence.get("left_alone"):
         return Outcome(Check.CLOCK, passed=True, found="is right")
-    return Outcome(
-        Check.CLOCK, passed=True, found=f"was off by {answer.evidence.get('was_off_s')} s, and was set"
-    )
+    off_s = answer.evidence.get("was_off_s")
+    was = "showed no time" if off_s is None else f"was off by {off_s} s"
+    return Outcome(Check.CLOCK, passed=True, found=f"{was}, and was set")
 
 
 def _pushes(answer: Answer, expected: Expected) -> Outcome:

@@ -33,6 +33,14 @@ def instant(device_type: DeviceType, data: Data) -> datetime:
         raise SessionFailedError(FailureKind.PROTOCOL, f"an unreadable clock: {error}") from error
 
 
+def instant_or_none(device_type: DeviceType, data: Data) -> datetime | None:
+    """The instant (UTC) in a meter's clock value; None where the clock has lost its time, and shows none."""
+    try:
+        return instant(device_type, data)
+    except SessionFailedError:
+        return None
+
+
 def is_right(shown_at: datetime, asked_at: datetime, answered_at: datetime, tolerance: timedelta) -> bool:
     """Return whether a meter's clock shows a time at which it can have been read, within the tolerance."""
     return asked_at - tolerance <= shown_at <= answered_at + tolerance

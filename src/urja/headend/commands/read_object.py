@@ -14,7 +14,7 @@ from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.readings import plain
 from urja.headend import object_reading
 from urja.headend.command_context import CommandContext, CommandOutcome
-from urja.headend.commands._writing import instant, is_right
+from urja.headend.commands._writing import instant_or_none, is_right
 from urja.headend.failures import FailureKind, SessionFailedError
 
 
@@ -63,9 +63,11 @@ async def execute(context: CommandContext, arguments: Arguments) -> CommandOutco
     }
     if arguments.clock_tolerance_s is not None:
         # By the meter's clock, as its intervals are: an answer that comes after the end of an interval may be of before.
-        shown_at = answered_at if shown is None else instant(device_type, shown)
-        right = is_right(shown_at, asked_at, answered_at, timedelta(seconds=arguments.clock_tolerance_s))
-        evidence["read_at"] = (shown_at if right else answered_at).isoformat()
+        shown_at = None if shown is None else instant_or_none(device_type, shown)
+        tolerance = timedelta(seconds=arguments.clock_tolerance_s)
+        if shown_at is None or not is_right(shown_at, asked_at, answered_at, tolerance):
+            shown_at = answered_at
+        evidence["read_at"] = shown_at.isoformat()
     if registers:
         read = await object_reading.read_registers(context.session, registers, device_type)
         evidence["registers"] = {

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from urja.cosem.obis import CosemAttribute
 from urja.headend.command_context import CommandContext, CommandOutcome
-from urja.headend.commands._writing import instant, is_right, moment
+from urja.headend.commands._writing import instant, instant_or_none, is_right, moment
 from urja.headend.failures import FailureKind, SessionFailedError
 
 _CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
@@ -22,24 +22,20 @@ class Arguments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def execute(context: CommandContext, arguments: Arguments) -> CommandOutcome:
-    """Set the clock and return its deviation before and after (seconds). Raises SessionFailedError (not obeyed) where
-    it shows another time afterwards.
+    """Set the clock and return its deviation before and after (seconds), without the one before where it had lost its time.
+    Raises SessionFailedError (not obeyed) where it shows another time afterwards.
     """
     device_type = context.meter.compiled.device_type
     tolerance = timedelta(seconds=arguments.tolerance_s)
     begun_at = context.clock.now()
-    before_at = instant(device_type, await context.session.get(_CLOCK))
-    was_off = before_at - context.clock.now()
-    if arguments.only_if_off and is_right(before_at, begun_at, context.clock.now(), tolerance):
-        off_s = round(was_off.total_seconds())
-        return CommandOutcome(
-            evidence={
-                "was_off_s": off_s,
-                "is_off_s": off_s,
-                "clock_at": before_at.isoformat(),
-                "left_alone": True,
-            }
-        )
+    before_at = instant_or_none(device_type, await context.session.get(_CLOCK))
+    evidence: dict[str, object] = {}
+    if before_at is not None:
+        off_s = round((before_at - context.clock.now()).total_seconds())
+        evidence["was_off_s"] = off_s
+        if arguments.only_if_off and is_right(before_at, begun_at, context.clock.now(), tolerance):
+            unchanged = {"is_off_s": off_s, "clock_at": before_at.isoformat(), "left_alone": True}
+            return CommandOutcome(evidence=evidence | unchanged)
     told_at = context.clock.now()
     await context.session.set(_CLOCK, moment(device_type, told_at))
     taken_at = context.clock.now()
@@ -52,10 +48,5 @@ async def execute(context: CommandContext, arguments: Arguments) -> CommandOutco
     earliest_at, latest_at = asked_at - (taken_at - told_at) - tolerance, context.clock.now() + tolerance
     if not earliest_at <= shown_at <= latest_at:
         raise SessionFailedError(FailureKind.DISOBEYED, f"set to {told_at}, the clock shows {shown_at}")
-    return CommandOutcome(
-        evidence={
-            "was_off_s": round(was_off.total_seconds()),
-            "is_off_s": round(is_off.total_seconds()),
-            "clock_at": shown_at.isoformat(),
-        }
-    )
+    evidence |= {"is_off_s": round(is_off.total_seconds()), "clock_at": shown_at.isoformat()}
+    return CommandOutcome(evidence=evidence)

@@ -176,7 +176,7 @@ def open_contras(connection: psycopg.Connection) -> None:
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute(
             "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, last_batch,"
-            " opened_at) SELECT bucket << 40 | nextval('books_number'), bucket, 'contra', code, 'INR', 0, 0,"
+            " opened_at) SELECT bucket::bigint << 40 | nextval('books_number'), bucket, 'contra', code, 'INR', 0, 0,"
             " decode(repeat('00', 32), 'hex'), 0, opened_at"
             " FROM (SELECT bucket, min(opened_at) AS opened_at FROM books_account GROUP BY bucket ORDER BY bucket) b,"
             " unnest(%s::text[]) AS code",

@@ -337,7 +337,11 @@ HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-
     ("usage", "words"),
     [
         (HOURS.replace("T01:00", "T00:30"), "row 3, column start: the interval from 2026-04-01T00:30+05:30 overlaps the one of"),
-        (HOURS.replace("interval_import_wh", "import_kwh"), "row 1, column import_kwh: is not known; is it interval_import_wh?"),
+        (HOURS.replace("interval_import_wh", "import_kwh"), "row 1, column import_kwh: is not known; is it interval_import_wh? Its values are in Wh: 1000 for 1 kWh"),
+        (HOURS.replace("interval_import_wh", "import_wh"), "row 1, column import_wh: is not known; is it interval_import_wh?"),
+        (HOURS.replace("1000", 19 * "9"), f"row 2, column interval_import_wh: is {19 * '9'}; a value in Wh is 0 to 1000000000000000"),
+        ("sep=,\n" + HOURS, "Remove the rows above the names of the columns"),
+        ("PK\x03\x04\x14\x00", "It is a workbook: save its sheet as CSV (UTF-8)"),
         (HOURS.replace("1000", "1.5"), "row 2, column interval_import_wh: is '1.5', which is no integer: write whole Wh, as 1500 for 1.5 kWh"),
         (HOURS.replace("60", "0"), "row 2, column length_min: is '0'"),
         (HOURS.replace(",1000", ","), "row 2, column interval_import_wh: is empty"),
@@ -459,6 +463,10 @@ def test_options_that_contradict_the_documents(tmp_path):
         tmp_path, ONE_PRICE, [reads], "--bank", "5000"
     )
     assert "--share flat=x" in refused(tmp_path, ONE_PRICE, [reads], "--share", "flat=x")
+    by_load = document(line("fixed", "per-month", 'per = "kW"\nrate = "145"'))
+    assert "x 1 goes by the sanctioned load in kW: give --load-w" in refused(tmp_path, by_load, [reads])
+    (none,) = bill(tmp_path, by_load, [reads], "--load-w", "0")["bills"]
+    assert none["total_minor"] == 0
     zoned = document(line("energy", "slabs", one_price("5")), 'calendar = "industry"\nzones = {peak = 1}\n')
     assert "give its document with --calendar" in refused(tmp_path, zoned, [reads])
 

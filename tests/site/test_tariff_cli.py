@@ -104,9 +104,18 @@ def test_check_says_all_that_is_wrong(tmp_path):
     ],
 )
 def test_what_cannot_be_rated_gets_a_sentence(arguments, words):
-    refused = urja_tariff("rate", DELHI, "--wh", "1000", *arguments)
+    refused = urja_tariff("rate", DELHI, "--wh", "1000", "--load-w", "3000", *arguments)
     assert refused.returncode == 2
     assert words in refused.stderr
+
+
+def test_a_load_that_the_tariff_goes_by_is_asked_for():
+    """Without it the fixed charge would be that of no load, as if there were none."""
+    refused = urja_tariff("rate", DELHI, "--wh", "1000", "--from", "2022-06-25", "--to", "2022-07-25")
+    assert (refused.returncode, "goes by the sanctioned load in kW; give --load-w" in refused.stderr) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,12 @@ def test_demand_by_time_and_a_price_by_the_day():
     ("changed", "words"),
     [
         ({"flatdemandmonths": [0] * 6 + [1] * 6, "flatdemandstructure": [[{"rate": 4}], [{"rate": 6}]]}, "flatdemandstructure: prices that differ by month"),
-        ({"flatdemandstructure": [[{"max": 50, "rate": 4}, {"rate": 6}]]}, "flatdemandstructure: tiers; a band's price is for all"),
+        ({"flatdemandstructure": [[{"max": 50, "rate": -4}, {"rate": 6}]]}, "flatdemandstructure: a price below zero"),
+        ({"energyratestructure": [[{"max": 50, "rate": 4}, {"max": 90, "rate": 6}]]}, "period 1 ends at 90; its last price is taken for all above that too"),
+        ({"energyratestructure": [[{"rate": 4}, {"max": 90, "rate": 6}]]}, "period 1: tiers after one without max; they are left out"),
+        ({"energyratestructure": [[{"rate": 1}], []], "energyweekdayschedule": [hours(1)] * 12}, "period 2 has no price, and the schedule names it"),
+        ({"energyratestructure": [[{"rate": 0.1, "adj": "varies"}]]}, "adj is 'varies', which is no number; it is left out"),
+        ({"demandwindow": 15}, "give it to urja bill as --demand-min"),
         ({"demandweekdayschedule": [hours(0)] * 6 + [hours(0, h12_18=1)] * 6}, "demandratestructure: period 2 is in some months alone"),
         ({"flatdemandunit": "hp"}, "demand in 'hp'"),
         ({"energyratestructure": [[{"max": 100, "rate": 1, "unit": "kWh/kW"}, {"rate": 2}]]}, "bounds of tiers in kWh/kW"),
@@ -217,10 +222,34 @@ def test_what_cannot_be_expressed_is_said(changed, words):
     parse_tariff(found.tariff)
 
 
+def test_tiers_of_demand_price_the_demand_within_them(tmp_path):
+    """120 kW: 50 at 4 and 70 at 6; of them 120 in the afternoon: 100 at 9 and 20 at 8. A tier may lack its unit."""
+    tiers = {
+        "flatdemandstructure": [[{"max": 50, "rate": 4}, {"rate": 6}]],
+        "demandratestructure": [[{"rate": 0}], [{"max": 100, "rate": 9}, {"rate": 8}]],
+        "energyratestructure": [[{"max": 500, "rate": 0.1, "unit": "kWh"}, {"max": 900, "rate": 0.2}, {"rate": 0.3}]],
+        "coincidentratestructure": None,
+    }  # fmt: skip
+    found = convert(json.dumps([GENERAL | tiers]))
+    assert found.not_expressed == ("holidays: the record has none; add them to the calendar",)
+    calendar = tmp_path / "calendar.toml"
+    calendar.write_text(found.calendar)
+    usage = ["start,length_min,interval_import_wh"] + [
+        f"2026-07-{day:02}T{hour:02}:00,60,{120_000 if (day, hour) == (1, 13) else 0}"
+        for day in range(1, 32)
+        for hour in range(24)
+    ]
+    options = ("--calendar", str(calendar), "--timezone", "America/Chicago", "--demand-min", "60")
+    (july,) = bill(tmp_path, found.tariff, ["\n".join(usage)], *options)["bills"]
+    told = {line["name"]: line["amount_minor"] for line in july["lines"]}
+    assert (told["flat-demand"], told["demand-2"], told["energy"]) == (62_000, 106_000, 1_200)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "is not JSON"),
+        ("[]", "has 0 rates"),
         ('{"items": []}', "has 0 rates"),
         ('{"name": "x"}', "is no rate"),
         ('{"mincharge": 5}', "has no charge"),

@@ -57,7 +57,7 @@ class BillingError(ValueError):
 class Contract:
     """What an agreement states besides its tariff: loads in W and VA, shares of common quantities, transformer ratio."""
 
-    load_w: int = 0
+    load_w: int | None = None
     load_va: int | None = None
     contracted_w: int | None = None
     contracted_va: int | None = None
@@ -73,7 +73,13 @@ class Contract:
     def terms(self, first: date, versions: tuple[Tariff, ...]) -> RatingTerms:
         """Return the terms of a bill that begins on `first`."""
         return RatingTerms(
-            first, versions, self.load_w, self.shares, self.load_va, self.contracted_w, self.contracted_va
+            first,
+            versions,
+            self.load_w or 0,
+            self.shares,
+            self.load_va,
+            self.contracted_w,
+            self.contracted_va,
         )
 
 
@@ -117,6 +123,8 @@ def bills(
     """
     _check_columns(versions[0], usage)
     _check_banks(versions[0], contract)
+    if contract.load_w is None and (tariff := next((each for each in versions if each.goes_by_kw), None)):
+        raise BillingError(f"{tariff.code} {tariff.version} goes by the sanctioned load in kW: give --load-w")
     calendars = _calendars_of(versions, calendars)
     days = _days(usage, first, end)
     desk = _Desk(tuple(versions), calendars, usage, contract, Rules(demand_s))

@@ -40,6 +40,7 @@ _CANNOT: Final = {
     "usenetmetering": "net metering: the record has no bank and no settlement; state net_metering",
     "demandratchetpercentage": "a ratchet: documents have it by a number of past periods (ratchet)",
     "lookbackpercent": "a ratchet: documents have it by a number of past periods (ratchet)",
+    "demandwindow": "the demand period in minutes: give it to urja bill as --demand-min; installations have 30",
     "coincidentratestructure": "demand at the instant of the system's peak is not a determinant",
     "demandreactivepowercharge": "a price of reactive power: documents have a table of power factors, or a price of lag_varh",
     "annualmincharge": "a minimum of a year: documents have one of a month",
@@ -75,10 +76,11 @@ def convert(text: str, currency: str = "USD") -> Converted:
         given = json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise OpenEiError(f"is not JSON: {error}") from None
-    if isinstance(given, dict) and isinstance(given.get("items"), list):
-        if len(given["items"]) != 1:
-            raise OpenEiError(f"has {len(given['items'])} rates: give a file with one of them")
-        given = given["items"][0]
+    items = given.get("items") if isinstance(given, dict) else given
+    if isinstance(items, list):
+        if len(items) != 1:
+            raise OpenEiError(f"has {len(items)} rates: give a file with one of them")
+        given = items[0]
     if not isinstance(given, dict) or not (_READ & given.keys()):
         raise OpenEiError(
             "is no rate of the database: energyratestructure and the other keys of charges are missing"
@@ -248,10 +250,20 @@ class _Conversion:
             for period in value
             if isinstance(period, list)
         ]
+        for n, period in enumerate(found, 1):
+            if any(tier.up_to is None for tier in period[:-1]):
+                self._lack(f"{key}: period {n}: tiers after one without max; they are left out")
+            elif period and (bound := period[-1].up_to) is not None:
+                self._lack(
+                    f"{key}: period {n} ends at {exact_text(bound)}; its last price is taken for all above that too"
+                )
         return found if any(tier.rate for period in found for tier in period) else []
 
     def _tier(self, key: str, tier: Mapping[str, Any]) -> _Tier:
         rate, adjustment, bound = (parse_exact(tier.get(name)) for name in ("rate", "adj", "max"))
+        for name, number in (("rate", rate), ("adj", adjustment), ("max", bound)):
+            if number is None and tier.get(name) not in (None, ""):
+                self._lack(f"{key}: {name} is {str(tier[name])!r}, which is no number; it is left out")
         if tier.get("sell"):
             self._lack(
                 f"{key}: a price for what is sold (sell); state a line of export_wh with credit = true"
@@ -271,13 +283,15 @@ class _Conversion:
         if used[-1] >= len(structure):
             self._lack(f"{key}: has {len(structure)} periods, and the schedule names number {used[-1]}")
             return
-        units = {tier.unit for period in used for tier in structure[period] if tier.up_to is not None} or {
-            "kWh"
-        }
+        if lacking := [str(period + 1) for period in used if not structure[period]]:
+            self._lack(f"{key}: period {', '.join(lacking)} has no price, and the schedule names it")
+            return
+        bounded = {tier.unit for period in used for tier in structure[period] if tier.up_to is not None}
+        units = bounded - {""} or {"kWh"}
         if any(tier.rate < 0 for period in used for tier in structure[period]):
             self._lack(f"{key}: a price below zero; state it as a line with credit = true")
             return
-        if units - {"kWh", "", "kWh daily"} or len(units) > 1:
+        if units - {"kWh", "kWh daily"} or len(units) > 1:
             self._lack(
                 f"{key}: bounds of tiers in {', '.join(sorted(units))}; documents have them in kWh a month"
             )
@@ -347,7 +361,7 @@ class _Conversion:
             names = ", ".join(f'"{self._zone(pair)}"' for pair in inside)
             zones = "" if everywhere else f"zones = [{names}]\n"
             name = f"demand-{period + 1}"
-            yield name, _line(name, f"Demand, period {period + 1}", _demand_keys(unit, tiers[0].rate) + zones)
+            yield name, _line(name, f"Demand, period {period + 1}", _demand_keys(unit, tiers) + zones)
 
     def _flat_demand(self) -> Iterator[tuple[str, str]]:
         key, unit = "flatdemandstructure", self._unit("flatdemandunit")
@@ -365,7 +379,7 @@ class _Conversion:
         elif problem := self._demand_problem(tiers[0], unit):
             self._lack(f"{key}: {problem}")
         else:
-            yield "flat-demand", _line("flat-demand", "Demand", _demand_keys(unit, tiers[0][0].rate))
+            yield "flat-demand", _line("flat-demand", "Demand", _demand_keys(unit, tiers[0]))
 
     def _unit(self, key: str) -> str:
         return self._text(key) or self._text("demandunits") or "kW"
@@ -373,9 +387,9 @@ class _Conversion:
     def _demand_problem(self, tiers: Sequence[_Tier], unit: str) -> str:
         if unit not in _DEMAND_UNITS:
             return f"demand in {unit!r}; documents price {', '.join(_DEMAND_UNITS)} by the month"
-        if len(tiers) > 1:
-            return "tiers; a band's price is for all of the demand, and not for what is above the band before"
-        return "a price below zero" if tiers[0].rate < 0 else ""
+        if not tiers:
+            return "no price"
+        return "a price below zero" if any(tier.rate < 0 for tier in tiers) else ""
 
     def _fixed(self) -> Iterator[tuple[str, str]]:
         amount, unit = self._priced("fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge")
@@ -426,18 +440,34 @@ def _runs(hours: Sequence[str]) -> Iterator[tuple[int, int]]:
 def _slabs(tiers: Sequence[_Tier], times: int) -> str:
     """Return tiers as slabs, the last one open whatever bound it has; bounds are multiplied by `times`."""
     below, found = Fraction(0), []
-    for n, tier in enumerate(tiers):
-        last = n == len(tiers) - 1 or tier.up_to is None
-        bound = "" if last or tier.up_to is None else f', up_to = "{exact_text(tier.up_to * times)}"'
-        found.append(f'{{from = "{exact_text(below)}"{bound}, rate = "{exact_text(tier.rate)}"}}')
-        if last or tier.up_to is None:
-            break
-        below = tier.up_to * times
+    for bound, rate in _bounds(tiers):
+        up_to = "" if bound is None else f', up_to = "{exact_text(bound * times)}"'
+        found.append(f'{{from = "{exact_text(below)}"{up_to}, rate = "{exact_text(rate)}"}}')
+        below = (bound or Fraction(0)) * times
     return f"[{', '.join(found)}]"
 
 
-def _demand_keys(unit: str, rate: Fraction) -> str:
-    return f'accrues = "demand"\nunit = "{unit}"\nbilled = "recorded"\nrate = "{exact_text(rate)}"\n'
+def _bounds(tiers: Sequence[_Tier]) -> Iterator[tuple[Fraction | None, Fraction]]:
+    """Yield the bound and price of each tier up to the first one without a bound; the last one has none."""
+    for n, tier in enumerate(tiers):
+        bound = None if n == len(tiers) - 1 else tier.up_to
+        yield bound, tier.rate
+        if bound is None:
+            return
+
+
+def _demand_keys(unit: str, tiers: Sequence[_Tier]) -> str:
+    """Return the keys of a demand line; each tier prices the demand within it."""
+    bounds = list(_bounds(tiers))
+    price = f'rate = "{exact_text(tiers[0].rate)}"\n'
+    if len(bounds) > 1:
+        bands = ", ".join(
+            ("{" if bound is None else f'{{up_to = "{exact_text(bound)}", ')
+            + f'rate = "{exact_text(rate)}"}}'
+            for bound, rate in bounds
+        )
+        price = f"bands = [{bands}]\ntelescopic = true\n"
+    return f'accrues = "demand"\nunit = "{unit}"\nbilled = "recorded"\n{price}'
 
 
 def _line(name: str, title: str, keys: str) -> str:

@@ -149,7 +149,9 @@ class _File:
         if allowed is None:
             said = f"is {kind!r}" if kind else "is missing"
             self._fault(
-                1, "", f"the first column {said}; it is start (intervals), at (registers) or day (days)"
+                1,
+                "",
+                f"the first column {said}; it is start (intervals), at (registers) or day (days){_no_head(text)}",
             )
             return
         known = len(self._faults)
@@ -235,7 +237,7 @@ class _File:
 
     def _value(self, number: int, column: str, text: str, found: dict[str, int]) -> None:
         unit = OF_DAYS[column] if column in OF_DAYS else BY_NAME[column].unit
-        if re.fullmatch(r"-?\d{1,18}", text) is None:
+        if re.fullmatch(r"-?\d{1,99}", text) is None:
             self._fault(
                 number,
                 column,
@@ -334,10 +336,24 @@ def _thousandfold(text: str, unit: str) -> str:
     return f", as {int(whole) * 1000 + int(rest.ljust(3, '0'))} for {text} k{unit}"
 
 
+def _no_head(text: str) -> str:
+    """Return what to do with a file that does not begin with the names of its columns, as half a sentence; empty else."""
+    if text.startswith("PK\x03\x04"):
+        return ". It is a workbook: save its sheet as CSV (UTF-8)"
+    begins = re.search(r"^\W*(start|at|day)\W*[,;\t]", text, re.MULTILINE | re.IGNORECASE)
+    return ". Remove the rows above the names of the columns" if begins else ""
+
+
 def _advice(column: str, allowed: Sequence[str]) -> str:
-    plain = re.sub(r"[^a-z0-9]", "", column.lower()).replace("kwh", "wh").replace("kva", "va")
-    like = [name for name in allowed if name.replace("_", "").endswith(plain)] if plain else []
-    return f"is it {like[0]}?" if like else f"known are {', '.join(allowed)}"
+    plain = re.sub(r"[^a-z0-9]", "", column.lower())
+    in_units = re.sub(r"k(wh|vah?|varh|w)", r"\1", plain)
+    like = [name for name in allowed if name.replace("_", "").endswith(in_units)] if plain else []
+    if not like:
+        return f"known are {', '.join(allowed)}"
+    unit = BY_NAME[like[0]].unit if like[0] in BY_NAME else ""
+    return f"is it {like[0]}?" + (
+        f" Its values are in {unit}: 1000 for 1 k{unit}" if plain != in_units else ""
+    )
 
 
 def _together[Row: (IntervalRow, ReadRow)](rows: Sequence[Row]) -> Iterator[Row]:

@@ -261,8 +261,7 @@ class AccountGroup:
         """Return the price of each account for a day or a month."""
         bands = accrual.bands
         by_load = [band.up_to_kw for band in bands]
-        goes_by_load = accrual.per_kw or any(bound is not None for bound in by_load)
-        load = self._load(accrual) if goes_by_load else self._all(ZERO)
+        load = self._load(accrual) if accrual.goes_by_load else self._all(ZERO)
         by_use = [band.up_to_kwh for band in bands]
         if any(bound is not None for bound in by_use):
             band_of = self._reached(by_use, self._used(line.measure), accrual.scaling)

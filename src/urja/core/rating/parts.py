@@ -224,9 +224,8 @@ def _priced(span: ChargeSpan, line: ChargeLine, accrual: PerTime, notes: list[st
     """Return the days in runs of one price: a change of load that leaves the price unchanged splits nothing."""
     runs: list[_Priced] = []
     of_use = _rate_of_use(span, line, accrual, notes)
-    goes_by_load = accrual.per_kw or any(band.up_to_kw is not None for band in accrual.bands)
     for days, terms in span.loads:
-        load = terms.load(accrual.load, apparent=accrual.apparent) if goes_by_load else ZERO
+        load = terms.load(accrual.load, apparent=accrual.apparent) if accrual.goes_by_load else ZERO
         load = accrual.round_load.apply(load) if accrual.round_load else load
         if of_use is None:
             bands, telescopic = accrual.bands, accrual.telescopic

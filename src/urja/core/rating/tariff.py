@@ -189,6 +189,11 @@ class PerTime:
     telescopic: bool = False
     """Whether each band prices the part of the load in it; else the band of the load prices all of it."""
 
+    @property
+    def goes_by_load(self) -> bool:
+        """Whether its price depends on the load."""
+        return self.per_kw or any(band.up_to_kw is not None for band in self.bands)
+
 
 @dataclass(frozen=True, slots=True)
 class BaseLine:
@@ -553,6 +558,11 @@ class Tariff:
         """The loads that its lines go by besides the sanctioned one in kW, and whether each is in kVA."""
         return frozenset(load for line in self.lines for load in _loads_of(line))
 
+    @property
+    def goes_by_kw(self) -> bool:
+        """Whether one of its lines goes by the sanctioned load in kW."""
+        return any((LoadBasis.SANCTIONED, False) in _named_loads(line) for line in self.lines)
+
     @cached_property
     def determinants(self) -> frozenset[str]:
         """Names of the determinants that its lines need besides the billed quantity."""
@@ -666,19 +676,22 @@ def _facts_of(line: ChargeLine) -> Iterator[str]:
 
 def _loads_of(line: ChargeLine) -> Iterator[tuple[LoadBasis, bool]]:
     """Yield the loads that a line goes by besides the sanctioned one in kW, and whether each is in kVA."""
-    loads: list[tuple[LoadBasis, bool]] = []
+    for load, apparent in _named_loads(line):
+        if apparent or load is LoadBasis.CONTRACTED:
+            yield load, apparent
+
+
+def _named_loads(line: ChargeLine) -> Iterator[tuple[LoadBasis, bool]]:
+    """Yield the loads that a line goes by, and whether each is in kVA."""
     price = line.accrual.price if isinstance(line.accrual, Minimum) else line.accrual
-    if isinstance(price, PerTime):
-        loads.append((price.load, price.apparent))
+    if isinstance(price, PerTime) and price.goes_by_load:
+        yield price.load, price.apparent
     if isinstance(price, Demand):
         shares = (price.at_least, price.at_most, price.excess and price.excess.above)
         named = [share.load for share in shares if share]
         if price.billed in (BilledDemand.SANCTIONED, BilledDemand.CONTRACTED):
             named.append(LoadBasis(price.billed.value))
-        loads += [(load, price.apparent) for load in named]
-    for load, apparent in loads:
-        if apparent or load is LoadBasis.CONTRACTED:
-            yield load, apparent
+        yield from ((load, price.apparent) for load in named)
 
 
 def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:

@@ -67,9 +67,7 @@ _SUPPLY_OPTIONS = (
         type=click.Choice(["15", "30", "60"]),
         help="Length of the demand period, in minutes.",
     ),
-    click.option(
-        "--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W."
-    ),
+    click.option("--load-w", type=click.IntRange(0), help="Sanctioned load in W."),
     click.option("--load-va", type=click.IntRange(0), help="Sanctioned load in VA."),
     click.option("--contracted-w", type=click.IntRange(0), help="Contracted load in W."),
     click.option("--contracted-va", type=click.IntRange(0), help="Contracted load in VA."),
@@ -112,7 +110,7 @@ def supply_options(command: Callable[..., None]) -> Callable[..., None]:
         timezone: str,
         interval_min: int | None,
         demand_min: str,
-        load_w: int,
+        load_w: int | None,
         load_va: int | None,
         contracted_w: int | None,
         contracted_va: int | None,

@@ -96,7 +96,7 @@ def check(files: Sequence[Path], as_json: bool) -> None:
     metavar="DAY=WH",
     help="Known energy (Wh) or volume (L) from the first day to the start of DAY; may be repeated.",
 )
-@click.option("--load-w", default=0, show_default=True, type=click.IntRange(0), help="Sanctioned load in W.")
+@click.option("--load-w", type=click.IntRange(0), help="Sanctioned load in W.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def rate(
     files: Sequence[Path],
@@ -106,7 +106,7 @@ def rate(
     end: datetime,
     through: datetime | None,
     reads: Sequence[str],
-    load_w: int,
+    load_w: int | None,
     as_json: bool,
 ) -> None:
     """Show the bill of a period with its arithmetic. Several FILES are versions of one tariff."""
@@ -117,6 +117,11 @@ def rate(
             Exit.USAGE,
             f"the bill cannot be calculated: the tariff needs {', '.join(needs)}, and the command is given the billed "
             "quantity alone; give usage of the others to urja bill",
+        )
+    if load_w is None and any(version.goes_by_kw for version in versions):
+        raise CommandError(
+            Exit.USAGE,
+            "the bill cannot be calculated: the tariff goes by the sanctioned load in kW; give --load-w",
         )
     billed = Period(first.date(), end.date())
     if not billed.days:
@@ -130,7 +135,7 @@ def rate(
             Exit.USAGE, f"--through {passed.end} is outside the period: give {billed.first} to {billed.end}"
         )
     try:
-        terms = [RatingTerms(billed.first, tuple(versions), load_w)]
+        terms = [RatingTerms(billed.first, tuple(versions), load_w or 0)]
         uses = uses_between(passed.first, {**_known_use(reads, passed), passed.end: used})
         result = rate_period(terms, uses, billed=billed, through=passed.end)
     except RatingError as error:

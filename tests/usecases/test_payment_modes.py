@@ -15,27 +15,33 @@ TODAY = 21
 @pytest.fixture
 def house(database):
     """A supply that is paid for by bills; 100 rupees were posted and are owed."""
-    from urja.apps.books.posting import Draft, post_entries
     from urja.apps.contracts.models import AgreementTerms
 
     load_tariff("demo")
     adopted = adopt()
     with town.by_hand():
         AgreementTerms.objects.update(payment_mode="postpaid")
+    with database.connect() as connection:
+        house = Town(connection, adopted)
+        charged(house, 10_000, "used")
+        town.closed(adopted, day(TODAY))
+        yield house
+
+
+def charged(house, minor, key):
+    from urja.apps.books.posting import Draft, post_entries
+
     used = Draft(
-        account_id=adopted.account_id,
+        account_id=house.adopted.account_id,
         contra="revenue:energy",
-        amount_minor=-10_000,
+        amount_minor=-minor,
         origin="manual",
         line="energy",
         accounting_month=date(2026, 3, 1),
-        idempotency_key="used",
-        agreement_id=adopted.agreement_id,
+        idempotency_key=key,
+        agreement_id=house.adopted.agreement_id,
     )
     post_entries(7, [used], START)
-    town.closed(adopted, day(TODAY))
-    with database.connect() as connection:
-        yield Town(connection, adopted)
 
 
 def bill(number, due, principal, surcharge=0):
@@ -72,19 +78,20 @@ def deposit(house, amount):
 
 
 def charged_deposit(house, amount):
-    """One that was demanded and charged to the account here: its balance owes it, paid or not."""
+    """One that was demanded and is charged to the account here: its balance owes it until it is paid."""
     from urja.apps.billing.models import DepositDemand
+    from urja.usecases.operations import ChargeDeposit
 
-    DepositDemand.objects.create(
+    demand = DepositDemand.objects.create(
         id=(7 << 40) + 999_998,
         agreement_id=house.adopted.agreement_id,
         amount_minor=amount,
         due_on=START.date(),
-        ended_at=START,
-        deposit=deposit(house, amount),
         recorded_at=START,
         actor="test",
     )
+    do(ChargeDeposit(demand_id=demand.id))
+    balance(house)
 
 
 def arrears():
@@ -149,13 +156,36 @@ def test_a_deposit_is_kept_or_credited_as_the_utility_asks(house, what, left):
 
 def test_a_bill_of_a_deposit_that_is_given_back_becomes_no_dues(house):
     """The account owes 100.00, of which 40.00 is an unpaid deposit: 60.00 can become dues, and no more."""
+    town.pay(house.adopted.account_id, 4_000, "pay_1", START)
+    balance(house)
     charged_deposit(house, 4_000)
     refused = to_prepaid(bills=(bill("B-1", "2026-01-15", 6_001),))
-    said = "the bills come to 60.01, but only 60.00 is owed once the security deposit of 40.00 is back on the balance"
-    assert refusal(refused) == [f"{said}: leave out bills of it"]
+    said = "the bills come to 60.01, but only 60.00 is owed beside 40.00 of the security deposit, which is not paid"
+    assert refusal(refused) == [f"{said} and goes back to the balance: leave out bills of it"]
     do(to_prepaid(bills=(bill("B-1", "2026-01-15", 6_000),)))
     assert arrears() == ["B-1 2026-01-15 6000+0"]
     assert balance(house) == 0
+
+
+@pytest.mark.parametrize(
+    ("paid", "taken_back", "unpaid"), [(11_000, 0, 3_000), (14_000, 0, 0), (14_000, 5_000, 4_000)]
+)
+def test_of_a_deposit_that_is_paid_nothing_is_taken_off_the_bills(house, paid, taken_back, unpaid):
+    """100.00 of use and then a deposit of 40.00 are charged, and paid oldest first; 60.00 of use follow."""
+    charged_deposit(house, 4_000)
+    payment = town.pay(house.adopted.account_id, paid, "pay_1", START)
+    balance(house)
+    if taken_back:
+        town.give_back(payment, taken_back, "rfnd_1", START)
+    charged(house, 6_000, "later")
+    owed = 20_000 - paid + taken_back
+    assert balance(house) == -owed
+    most = owed - unpaid
+    if unpaid:
+        assert "leave out bills of it" in refusal(to_prepaid(bills=(bill("B-1", "2026-01-15", most + 1),)))[0]
+    do(to_prepaid(bills=(bill("B-1", "2026-01-15", most),)))
+    assert arrears() == [f"B-1 2026-01-15 {most}+0"]
+    assert balance(house) == 4_000 - unpaid, "the deposit comes back whole"
 
 
 def test_undoing_a_conversion_puts_everything_back(house):

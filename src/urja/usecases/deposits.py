@@ -15,6 +15,7 @@ from django.db.models import Q, Sum
 from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Arrear, Deposit, DepositDemand
 from urja.apps.books.kinds import DEPOSIT
+from urja.apps.books.queries import unpaid_of_debits
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
@@ -95,6 +96,20 @@ def held(agreement_ids: Iterable[int]) -> dict[int, Held]:
     }
 
 
+def unpaid(agreement: Agreement) -> int:
+    """Return what the account owes of the deposits that were charged to it and are held, in minor units."""
+    held_here = DepositDemand.objects.filter(
+        agreement=agreement, deposit__returned_at=None, deposit__isnull=False
+    )
+    return unpaid_of_debits(
+        agreement.account_id, [_debit_key(id_) for id_ in held_here.values_list("id", flat=True)]
+    )
+
+
+def _debit_key(demand_id: int) -> str:
+    return f"deposit-demand:{demand_id}"
+
+
 def settle(execution: Execution, agreement: Agreement, use: str | None = None) -> None:
     """Withdraw what is not due yet and give back what is held: where an agreement ends, to the dues and then to the balance.
 
@@ -158,7 +173,7 @@ class ChargeDeposit(money.ChargeDeposit, UseCase):
             **execution.stamp,
         )
         execution.change(demanded, ended_at=execution.recorded_at, deposit=deposit)
-        key = f"deposit-demand:{demanded.id}"
+        key = _debit_key(demanded.id)
         side_effects.debit(execution, agreement.account_id, deposit.amount_minor, DEPOSIT, DEPOSIT, key)
         execution.service_point_id = agreement.service_point_id
         execution.outcome |= {"account_id": agreement.account_id, "deposit_id": deposit.id}

@@ -71,14 +71,14 @@ class Conversion(agreements.Conversion, ChangeOfTerms):
         elif billed > (left := max(owed - back, 0)):
             # A bill of the deposit would become dues, and the deposit itself a credit of the same amount.
             yield say(
-                "the bills come to {billed}, but only {left} is owed once the security deposit of {back} is back on the balance: leave out bills of it",
+                "the bills come to {billed}, but only {left} is owed beside {back} of the security deposit, which is not paid and goes back to the balance: leave out bills of it",
                 billed=amount_text(billed),
                 left=amount_text(left),
                 back=amount_text(back),
             )
 
     def _given_back(self) -> int:
-        """Return the security deposits, in minor units, that the conversion gives back to the balance they were taken off."""
+        """Return what is owed of security deposits, in minor units, that the conversion gives back to the balance."""
         return 0
 
     def _set_apart(self, execution: Execution, account: Account) -> None:
@@ -113,7 +113,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
     def _given_back(self) -> int:
         agreement = self.agreement()
         assert agreement is not None, "its absence is a fault"
-        return deposits.held([agreement.id]).get(agreement.id, deposits.Held()).here_minor
+        return deposits.unpaid(agreement)
 
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()

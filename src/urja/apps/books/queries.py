@@ -39,6 +39,26 @@ def settled_balances(account_ids: Iterable[int]) -> dict[int, int]:
     return found
 
 
+def unpaid_of_debits(account_id: int, keys: Iterable[str]) -> int:
+    """Return how much of posted debits an account still owes, in minor units; `keys` are the debits' idempotency keys.
+
+    Credits pay what is owed oldest first; a payment that was taken back has paid nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(greatest(0, least(d.amount_minor, -e.balance_after_minor "
+            "  - coalesce((SELECT sum(c.amount_minor) FROM books_credit_request c "
+            "      WHERE c.account_id = d.account_id AND c.posted_seq > d.posted_seq), 0) "
+            "  + coalesce((SELECT sum(r.amount_minor) FROM books_debit_request r "
+            "      WHERE r.account_id = d.account_id AND r.posted_seq > d.posted_seq AND r.kind = 'reversal'), 0)))), 0) "
+            "FROM books_debit_request d JOIN books_entry e "
+            "  ON e.bucket = %s AND e.account_id = d.account_id AND e.seq = d.posted_seq "
+            "WHERE d.account_id = %s AND d.idempotency_key = ANY(%s)",
+            [bucket_of(account_id), account_id, list(keys)],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def is_credited_since(account_id: int, at: datetime) -> bool:
     """Return whether a credit was posted onto an account after an instant (UTC)."""
     return CreditRequest.objects.filter(account_id=account_id, posted_at__gt=at).exists()

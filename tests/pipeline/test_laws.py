@@ -260,6 +260,27 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     assert all(found.values()), found
 
 
+def test_a_date_that_python_does_not_have_is_a_fault_and_no_end_of_the_run(town, database):  # noqa: F811
+    from urja.laws.verify import examine
+
+    def broken(statement):
+        with database.connect("urja_admin") as superuser:
+            superuser.execute("SET session_replication_role = replica")
+            superuser.execute(statement)
+        found = examine(town.connection, zone=town_rows.ZONE)
+        return {one.law: one.contradictions for one in found if not one.holds}
+
+    live(town)
+    since = "UPDATE contracts_agreement_terms SET valid_from = '{}' WHERE valid_to IS NULL"
+    agreement = f"agreement {town.adopted.agreement_id} has terms from"
+    for text in ("12000-01-01", "infinity"):
+        assert broken(since.format(text))["terms"] == (f"{agreement} {text}, which is no date",)
+    # Psycopg reads no such date: what a law cannot read breaks it, and the laws after it are examined.
+    found = broken("UPDATE billing_rated SET billed_end = '12000-01-01'")
+    assert set(found) == {"second_rater", "units", "terms"}
+    assert all("date too large" in said[-1] for said in found.values()), found
+
+
 def test_an_entry_changed_behind_the_triggers_is_found(town):  # noqa: F811
     live(town)
     town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")

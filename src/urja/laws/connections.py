@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import date
 from itertools import count
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -41,3 +42,12 @@ def streamed(
         cursor = stack.enter_context(connection.cursor(name=f"rows_{next(_NUMBERS)}"))
         cursor.itersize = at_once
         yield from cursor.execute(statement, given)
+
+
+def is_date(text: str) -> bool:
+    """Return whether the database's text of a date is one that Python has: not before the year 1, after 9999 or infinite."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from urja.laws import periods
-from urja.laws.connections import Connection, Keys, streamed
+from urja.laws.connections import Connection, Keys, is_date, streamed
 from urja.laws.rated_periods import first_day_charged, terms_of
 
 
@@ -46,6 +46,9 @@ def examine(connection: Connection, agreements: Keys, zone: str) -> Iterator[str
     for agreement_id, start, first, end, versions, agreed, shared in rows:
         if first_day_charged(versions, first) != first + timedelta(days=shared):
             yield f"agreement {agreement_id} from {start} is charged by day from {first_day_charged(versions, first)}"
+        if none := [since for since, *_ in agreed if not is_date(since)]:
+            yield f"agreement {agreement_id} has terms from {', '.join(none)}, which is no date"
+            continue
         rated = list(terms_of(versions))
         begin = {since for since, *_ in rated} | {date.fromisoformat(since) for since, *_ in agreed}
         # Between these days both stay as they are.

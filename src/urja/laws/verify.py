@@ -168,10 +168,25 @@ class _Examiner:
         """Examine one law, in its buckets."""
         law, buckets = self.tasks[number]
         began_s = time.process_time()
-        found = _some(law.examine(self.connection, buckets))
+        found = self._found(law, buckets)
         ended_s = time.process_time()
         peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return _Answer(found, ended_s - began_s, os.getpid(), ended_s, peak_kib)
+
+    def _found(self, law: Law, buckets: Buckets) -> tuple[str, ...]:
+        """Return a law's contradictions; a value of its rows that is none, such as a date after 9999, is one of them."""
+        try:
+            # After an error of the server only a savepoint lets the other laws be examined.
+            with self.connection.transaction():
+                return _some(law.examine(self.connection, buckets))
+        except psycopg.DataError as error:
+            return (
+                f"cannot be examined further: its rows have a value that cannot be read ({_line_of(error)})",
+            )
+
+
+def _line_of(error: psycopg.DataError) -> str:
+    return str(error).partition("\n")[0]
 
 
 _RANGES: Final = 32

@@ -16,12 +16,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from urja.base.settings import SupervisorSettings
 from urja.site.command_errors import CommandError, Exit, disk_full
+from urja.site.supervisor.own_time import OwnTime
 
 log = structlog.get_logger()
 
@@ -30,7 +31,8 @@ _LOG_LIMIT: Final = 50 << 20
 _POLL_S: Final = 0.05
 _HEALTH_EVERY_S: Final = 2.0
 _HUNG_AFTER_S: Final = 60.0
-"""Seconds without an answer to a health check after which a child is killed and restarted."""
+"""Seconds that a child has for itself without an answer to a health check, after which it is killed and restarted."""
+_LOOK_S: Final = 1.0
 _NO_SPACE: Final = ("No space left on device", "Disk quota exceeded", "ENOSPC")
 
 
@@ -127,11 +129,7 @@ class Child:
         failed = asyncio.create_task(self.failed.wait())
         ready = asyncio.create_task(self._ready.wait())
         try:
-            done, _ = await asyncio.wait(
-                {failed, ready, self._task},
-                timeout=self.settings.ready_timeout_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            done = await self._first_of({failed, ready, self._task}, self.settings.ready_timeout_s)
         finally:
             failed.cancel()
             ready.cancel()
@@ -139,6 +137,19 @@ class Child:
             self._task.result()
         if not self._ready.is_set():
             raise self.refusal()
+
+    async def _first_of(self, tasks: set[asyncio.Task[Any]], own_s: float) -> set[asyncio.Task[Any]]:
+        """Return those of the tasks that end first; none once the child has had so many seconds for itself.
+
+        A fixed time would give up a child that only waits for a processor.
+        """
+        own_time, done = OwnTime(), set[asyncio.Task[Any]]()
+        while not done and own_s > 0:
+            done, _ = await asyncio.wait(
+                tasks, timeout=min(own_s, _LOOK_S), return_when=asyncio.FIRST_COMPLETED
+            )
+            own_s -= own_time.passed(self.pid)
+        return done
 
     async def run_once(self) -> int:
         """Start it, wait for its end and return its exit code; for a child that does one task."""
@@ -276,14 +287,14 @@ class Child:
         """Check the health of the process until it ends."""
         assert self._process is not None
         ended = asyncio.create_task(self._process.wait())
-        heard = time.monotonic()
+        own_time, silent_s = OwnTime(), 0.0
         try:
             while not ended.done():
                 health = await self._probe()
-                if health in {Health.OK, Health.NOT_READY}:
-                    heard = time.monotonic()
+                passed_s = own_time.passed(self.pid)
+                silent_s = 0.0 if health in {Health.OK, Health.NOT_READY} else silent_s + passed_s
                 self._note_health(health)
-                if health is Health.STUCK or time.monotonic() - heard > _HUNG_AFTER_S:
+                if health is Health.STUCK or silent_s > _HUNG_AFTER_S:
                     log.error("child is killed", child=self.spec.name, health=health)
                     self.kill()
                 pause = _HEALTH_EVERY_S if self.state is State.READY else _POLL_S

@@ -1,0 +1,66 @@
+"""How long the supervisor waits for a child: as long as other work, and not the child, is what takes the time."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from urja.base.settings import SupervisorSettings
+from urja.site.command_errors import CommandError
+from urja.site.supervisor.child import Child, ChildSpec, Health, State
+
+PROCESSOR = min(os.sched_getaffinity(0))
+WORKS = """
+import os, signal, sys, time
+os.sched_setaffinity(0, {%d})
+while time.process_time() < 0.5:
+    pass
+open(sys.argv[1], "x").close()
+signal.pause()
+"""
+NEVER_READY = "import signal\nsignal.pause()"
+OTHER_WORK = "import os\nos.sched_setaffinity(0, {%d})\nwhile True:\n    pass"
+
+
+def a_child(tmp_path, program, ready_timeout_s):
+    file = tmp_path / "ready"
+
+    async def probe():
+        return Health.OK if file.exists() else Health.NO_ANSWER
+
+    spec = ChildSpec("worker", lambda: [sys.executable, "-I", "-S", "-c", program, str(file)], probe)
+    settings = SupervisorSettings(ready_timeout_s=ready_timeout_s)
+    return Child(spec, tmp_path / "worker.log", settings, lambda: None, asyncio.Event())
+
+
+@contextlib.contextmanager
+def other_work(count):
+    """Processes that want the child's processor all the time."""
+    running = [
+        subprocess.Popen([sys.executable, "-I", "-S", "-c", OTHER_WORK % PROCESSOR]) for _ in range(count)
+    ]
+    try:
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+async def test_a_child_that_other_work_holds_up_is_waited_for(tmp_path):
+    """Its start takes 0.5 s of a processor that it shares with three others: 2 s."""
+    child = a_child(tmp_path, WORKS % PROCESSOR, 1.2)
+    with other_work(3):
+        await child.start()
+    assert child.state is State.READY
+    await child.stop()
+
+
+async def test_a_child_that_is_never_ready_is_given_up(tmp_path):
+    child = a_child(tmp_path, NEVER_READY, 0.3)
+    with pytest.raises(CommandError, match="worker did not start"):
+        await child.start()
+    await child.stop()

@@ -359,7 +359,7 @@ NO_ZONES = ("common", "priced")
 
 
 @st.composite
-def demand_lines(draw):
+def demand_lines(draw, kind='accrues = "demand"'):
     """Demand in kVA or kW, on any load, with any of its conditions."""
     unit = draw(st.sampled_from(["kVA", "kW"]))
     billed = draw(st.sampled_from(["recorded", "recorded", "sanctioned", "contracted", "excess"]))
@@ -367,7 +367,7 @@ def demand_lines(draw):
     bands = f"bands = [{{up_to = 3, rate = {draw(prices)}}}, {{rate = {draw(prices)}}}]"
     excess = draw(st.sampled_from(["percent = 50", "rate = 300", 'percent = 100, beyond_percent = "110"']))
     said = [
-        f'accrues = "demand"\nunit = "{unit}"\nbilled = "{billed}"',
+        f'{kind}\nunit = "{unit}"\nbilled = "{billed}"',
         draw(st.sampled_from(["", 'zones = ["peak", "night"]'])),
         draw(st.sampled_from([f"rate = {draw(prices)}", bands, f"{bands}\ntelescopic = true"])),
         draw(st.sampled_from(["", "floor = 4"])),
@@ -381,6 +381,11 @@ def demand_lines(draw):
     if billed == "excess" or draw(st.booleans()):
         said.append(f'excess = {{above = "{draw(load)}", {excess}}}')
     return "\n".join(said)
+
+
+@st.composite
+def minimums_by_demand(draw, names):
+    return draw(demand_lines(kind=f'accrues = "minimum-demand"\non = [{draw(bases(names))}]'))
 
 
 FACTORS = (
@@ -448,6 +453,7 @@ def line_of(draw, names, by_measure):
     if names:
         kinds += [
             factor_lines(names).map(lambda body: (body, ("", ""), "")),
+            minimums_by_demand(names).map(lambda body: (body, ("", ""), "")),
             percent_lines(names).map(lambda body: (body, ("", ""), "")),
             standing_lines(names).map(lambda body: (body, ("", ""), "whole")),
         ]
@@ -789,6 +795,57 @@ def test_a_ratchet_and_an_excess():
     ]
 
 
+MINIMUM = """[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{from = 0, rate = 7}]
+[[line]]
+name = "demand"
+accrues = "demand"
+unit = "kVA"
+billed = "recorded"
+rate = 250
+[[line]]
+name = "minimum"
+accrues = "minimum-demand"
+unit = "kVA"
+billed = "recorded"
+rate = 250
+ratchet = {periods = 6, percent = 80}
+on = ["energy", "demand"]
+"""
+
+
+def test_a_minimum_that_follows_the_highest_demand_of_six_periods():
+    """The table of docs/tariffs.md."""
+    past = [
+        PastDemand(Period(first, date(first.year, first.month % 12 + 1, 1)), "max_import_va", power)
+        for first, power in (
+            (date(2025, 8, 1), 300_000), (date(2025, 9, 1), 120_000), (date(2025, 10, 1), 40_000), (date(2025, 11, 1), 40_000),
+            (date(2026, 1, 1), 20_000), (date(2026, 2, 1), 20_000),
+            (date(2026, 3, 1), 20_000),
+        )
+    ]  # fmt: skip
+    tariff = parse_tariff(document(MINIMUM))
+    assert (tariff.needs, tariff.ratchets) == ({"max_import_va"}, {"max_import_va": 6})
+    assert tariff.recorded_demands == (("max_import_va",),) * 2
+    low, _ = industry(document(MINIMUM), 100_000, {"max_import_va": 10_000}, past=past)
+    # August is too long ago: 80 % of 120 kVA at 250, less 700 for energy and 10 kVA at 250.
+    assert amounts(low) == {"energy": "700.00", "demand": "2500.00", "minimum": "20800.00"}
+    assert [(part.key, part.label) for part in low.lines[2].parts] == [
+        ("1/minimum/2026-04", "2026-04, 30 of 30 days, 96 kVA"), ("1/minimum/less/energy", "less energy"), ("1/minimum/less/demand", "less demand"),
+    ]  # fmt: skip
+    # What is used beyond it leaves nothing of it, and this period's demand counts whole.
+    high, _ = industry(document(MINIMUM), 4_000_000, {"max_import_va": 10_000}, past=past)
+    assert amounts(high) == {"energy": "28000.00", "demand": "2500.00", "minimum": "0.00"}
+    peak, _ = industry(document(MINIMUM), 0, {"max_import_va": 100_000}, past=past)
+    assert amounts(peak) == {"energy": "0.00", "demand": "25000.00", "minimum": "0.00"}
+    # Before the close it is in the reserve alone, for all days of the month.
+    half, reserve = industry(document(MINIMUM), 100_000, {"max_import_va": 10_000}, date(2026, 4, 16), past)
+    assert amounts(half) == {"energy": "700.00", "demand": "0.00", "minimum": "0.00"}
+    assert {line.name: line.amount_minor for line in reserve} == {"demand": 250_000, "minimum": 2_080_000}
+
+
 def test_delhi_takes_a_surcharge_on_the_fixed_charge_of_demand_above_the_sanctioned_load():
     """DERC: 30 % on the fixed charge of the excess, 250 a kVA (standards 6.1). 12 kVA recorded on 10 sanctioned."""
     text = """[[line]]
@@ -845,6 +902,8 @@ def test_demand_that_no_meter_records_refuses_the_bill():
         ('per = "0.01", from = "0.90"', 'per = "0.01"', "line factor.table[1].per", "goes with from"),
         ("{incentive = 1,", '{up_to = "0.99", incentive = 1,', "line factor.table", "must be open"),
         ("round_factor", 'factor_by = "varh"\nround_factor', "line factor.factor_by", "kvarh-lag"),
+        ('accrues = "demand"', 'accrues = "minimum-demand"', "line demand.on", "is missing"),
+        ('accrues = "demand"', 'accrues = "minimum-demand"\non = ["energy"]\nsettles = "progressive"', "line demand.settles", "at the close alone"),
     ],
 )  # fmt: skip
 def test_each_fault_of_demand_and_power_factor(old, new, place, words):
@@ -1206,6 +1265,7 @@ on = ["energy"]
 """
 CAPPED = '[[line]]\nname = "rebate"\naccrues = "recharge-rebate"\npercent = 2\nat_most = "0.10"\n'
 PEAK = ("import_wh_z1", "import_wh_z2", "import_wh_z3")
+LEAST = MINIMUM.replace("ratchet = {periods = 6, percent = 80}", "floor = 96")
 IN_APRIL = ROOF.replace("settlement_month = 3", "settlement_month = 4")
 FAULTS = (
     ("demand_parts._billed", no_least, INDUSTRY, {"import_vah": 9_000, "max_import_va": 10}),
@@ -1213,6 +1273,13 @@ FAULTS = (
     ("demand_parts._apparent", lambda active, _: active, SLABS + REACTIVE, {"lag_varh": 9_000}),
     ("unit_bank.bank_row", no_settlement, IN_APRIL, {"import_wh": 9, "export_wh": 90_000}),
     ("zone_parts.zone_span", lambda span, *_: span, ZONES + SLABS + TIME_OF_DAY, dict.fromkeys(PEAK, 1_000)),
+    (
+        "demand_parts._billed",
+        lambda span, accrual, recorded, terms: recorded,
+        LEAST,
+        {"max_import_va": 10_000},
+    ),
+    ("parts._less", lambda *_: iter(()), LEAST, {"max_import_va": 10_000}),
     ("parts._beyond", lambda *_: iter(()), CAPPED, {"recharge_minor": 50_000}),
     ("tariff.ChargeLine.at_close", False, SLABS + 'settles = "at-close"\n', {}),
 )
@@ -1235,6 +1302,7 @@ WHOLE = (
     document(INDUSTRY.replace("at_least", 'excess = {above = "contracted", rate = 3}\nratchet = {periods = 2}\nat_least')),
     document(ROOF),
     document(SUBSIDY + CAPPED),
+    document(MINIMUM),
 )  # fmt: skip
 
 

@@ -240,8 +240,23 @@ def test_a_ratchet_that_leaves_an_earlier_period_out_breaks_the_law(works, monke
     assert works.charged_in("demand")[date(2026, 3, 4)] == 4800
 
 
-def test_days_closed_in_one_run_go_by_the_period_before_them_and_hold_to_the_law(database):
-    load(TARIFF.replace("period_starts_on = 4", 'period = "day"').replace("periods = 3", "periods = 1"))
+BY_DEMAND = """
+[[line]]
+name = "bill"
+title = "Minimum bill"
+accrues = "minimum-demand"
+billed = "recorded"
+unit = "kW"
+rate = 100
+prorate = "none"
+ratchet = {periods = 3}
+on = ["energy", "demand"]
+"""
+
+
+def test_days_closed_in_one_run_go_by_the_periods_before_them_and_hold_to_the_law(database, monkeypatch):
+    by_day = TARIFF.replace("period_starts_on = 4", 'period = "day"').replace("periods = 3", "periods = 1")
+    load(by_day + BY_DEMAND)
     with database.connect() as connection:
         works = Town(connection, adopt(credit_minor=50_000, tariff_code="works"))
         live(works, 1)
@@ -253,7 +268,33 @@ def test_days_closed_in_one_run_go_by_the_period_before_them_and_hold_to_the_law
         assert works.charged_in("demand") == {
             date(2026, 3, 2): 7000, date(2026, 3, 3): 4800, date(2026, 3, 4): 200,
         }  # fmt: skip
+        # The minimum follows the 6 kW of the first day for three more, at 100 a kW, less energy and demand.
+        assert works.charged_in("bill") == {
+            date(2026, 3, 2): 60_000 - 3850 - 7000,
+            date(2026, 3, 3): 60_000 - 2400 - 4800,
+            date(2026, 3, 4): 60_000 - 2400 - 200,
+        }
         assert broken(works) == set()
+        with monkeypatch.context() as patch:
+            minimum_of_the_period_alone(patch)
+            live(works, 1, first=4)
+        # 0.2 kW alone are less than energy and demand.
+        assert date(2026, 3, 5) not in works.charged_in("bill")
+        # What is not charged at all is in no entry that evidence could go by.
+        assert broken(works) == {"second_rater"}
+
+
+def minimum_of_the_period_alone(patch):
+    """The engine forgets the demand of earlier periods in a minimum."""
+    from urja.core.rating import engine
+
+    real = engine.demand_parts
+
+    def alone(span, line, accrual, notes):
+        price = accrual if accrual is line.accrual else replace(accrual, ratchet=None)
+        return real(span, line, price, notes)
+
+    patch.setattr(engine, "demand_parts", alone)
 
 
 def demand_forgotten(patch):

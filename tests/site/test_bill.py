@@ -224,6 +224,15 @@ RATCHET = document(
         'at_least = {percent = 75, of = "contracted"}',
         "ratchet = {periods = 3, percent = 85}",
     )
+    + line(
+        "minimum",
+        "minimum-demand",
+        'unit = "kVA"',
+        'billed = "recorded"',
+        "rate = 600",
+        "ratchet = {periods = 3}",
+        'on = ["energy", "demand"]',
+    )
 )
 DEMANDS = "at,import_wh,max_import_va\n2026-04-01,0,\n2026-05-01,1000,250000\n2026-06-01,2000,180000\n"
 
@@ -240,6 +249,8 @@ def test_a_ratchet_goes_by_the_demand_of_months_before_the_usage(tmp_path):
     ]
     april, may = bill(tmp_path, RATCHET, [DEMANDS], *options, "--past-demand", "2026-01=200kVA")["bills"]
     assert (amounts(april)["demand"], april["notes"]) == ("105187.50", [])
+    # At least 600 for each of the 412.5 kVA, less 5.00 of energy and the demand charge.
+    assert amounts(april)["minimum"] == "142307.50"
     assert [past["value"] for past in april["past_demands"]] == [200_000, 412_500, 210_000]
     assert amounts(may)["demand"] == "105187.50"
     assert [past["from"] for past in may["past_demands"]] == ["2026-02-01", "2026-03-01", "2026-04-01"]
@@ -552,6 +563,7 @@ EVERY_KIND = (
     + line("least", "minimum", "rate = 100", 'on = ["energy"]')
     + line("demand", "demand", 'unit = "kW"', 'billed = "recorded"', 'zones = ["peak"]', "rate = 10", "kva_percent = 90", "at_least = {percent = 85, of = 'contracted'}", "at_most = {percent = 100, of = 'contracted'}", "floor = 5", "ratchet = {periods = 3, percent = 75}", "round_demand = {to = 1, mode = 'up'}", "excess = {above = 'sanctioned', percent = 50, beyond_percent = 105}")
     + line("beyond", "demand", 'unit = "kW"', 'billed = "excess"', "rate = 10", "excess = {above = 'sanctioned', percent = 50}")
+    + line("bill", "minimum-demand", 'unit = "kVA"', 'billed = "recorded"', "rate = 7", "ratchet = {periods = 6, percent = 80}", 'on = ["energy", "beyond"]')
     + line("apparent", "slabs", one_price("3"), "priced_by = {quantity = 'import_vah'}")
     + line("factor", "power-factor", 'factor_by = "kvarh-lag"', 'table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {up_to = "0.95"}, {incentive = 2}]', 'on = ["energy"]')
     + line("settled", "settlement", "rate = 2")
@@ -581,6 +593,8 @@ def test_each_kind_of_line_in_sentences(tmp_path):
         "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
         "It is at least 75 % of the highest demand of the last 3 periods.",
         "It is at least 5 kW.",
+        "It is the amount by which the sum of energy, beyond is below a minimum by demand. Of the minimum:",
+        "It is at least 80 % of the highest demand of the last 6 periods.",
         "It is nothing but the excess.",
         "Each kW recorded above the sanctioned load costs 50 % of the price.",
         "Its rates are for each kVAh of import_vah, of which each kWh has the period's mean.",

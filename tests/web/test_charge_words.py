@@ -37,6 +37,7 @@ zones_and_slabs = "average"
 on = ["energy"]
 percents = [{zone = "peak", surcharge = "20"}]
 """
+MINIMUM = 'accrues = "minimum-demand"\nunit = "kVA"\nbilled = "recorded"\nrate = 250\non = ["energy"]\n'
 DEMAND = 'accrues = "demand"\nunit = "kVA"\nbilled = "recorded"\nrate = 250\n'
 EXCESS = """
 accrues = "demand"
@@ -111,6 +112,18 @@ KINDS = {
         ("2026-03, 31 of 31 days, 5 kVA", "31", "day", 100, -3100),
         "It is for 5 kVA: your highest demand, within the least and the most of your tariff.",
         "यह 5 kVA का है: आपकी अधिकतम माँग, टैरिफ़ की न्यूनतम और अधिकतम सीमा के भीतर।",
+    ),
+    "minimum by demand": (
+        MINIMUM,
+        ("2026-03, 31 of 31 days, 12.5 kVA", "31", "day", 100, -3100),
+        "The bill is at least what a demand of 12.5 kVA costs.",
+        "बिल कम से कम उतना है जितना 12.5 kVA की माँग का मूल्य है।",
+    ),
+    "minimum by earlier demand": (
+        MINIMUM + "ratchet = {periods = 6}\n",
+        ("2026-03, 31 of 31 days, 12.5 kVA", "31", "day", 100, -3100),
+        "The bill is at least what a demand of 12.5 kVA costs. Your demand in earlier billing periods counts for it too.",
+        "बिल कम से कम उतना है जितना 12.5 kVA की माँग का मूल्य है। इसमें पिछली बिलिंग अवधियों की आपकी माँग भी गिनी जाती है।",
     ),
     "excess of the contract": (
         EXCESS.replace("sanctioned", "contracted"),

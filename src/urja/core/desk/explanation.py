@@ -126,7 +126,12 @@ class _Line:
             case Percent():
                 yield from self._percentage(accrual)
             case Minimum():
-                yield f"It is the amount by which the sum of {self._bases(accrual.on)} is below a minimum for each {self._time(accrual.price)}"
+                below = f"It is the amount by which the sum of {self._bases(accrual.on)} is below a minimum"
+                if isinstance(accrual.price, Demand):
+                    yield f"{below} by demand. Of the minimum:"
+                    yield from self._demand(accrual.price)
+                else:
+                    yield f"{below} for each {self._time(accrual.price)}"
             case RoundOff():
                 step = RoundingStep(accrual.to.to / self._scale, accrual.to.mode)
                 yield _rounding(f"The sum of {self._bases(accrual.on)}", step, self._tariff.currency).strip()

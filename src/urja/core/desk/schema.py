@@ -103,6 +103,25 @@ _SHARE_OF_ZONE = _table({"zone": _TEXT, "surcharge": _NUMBER, "rebate": _NUMBER}
 _EXCESS = {"above": _LOAD, "percent": _NUMBER, "rate": _NUMBER, "beyond_percent": _NUMBER}
 _FACTOR_ENTRY = {"up_to": _NUMBER, "penalty": _NUMBER, "incentive": _NUMBER, "per": _NUMBER, "from": _NUMBER}
 
+_DEMAND = {
+    "unit": _words(["kW", "kVA"]),
+    "billed": _members(BilledDemand),
+    "zones": {"type": "array", "items": _TEXT},
+    "rate": _NUMBER,
+    "bands": _list(_table({"up_to": _NUMBER, "rate": _NUMBER}, ["rate"])),
+    "telescopic": _TRUTH,
+    "floor": _NUMBER,
+    "at_least": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
+    "at_most": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
+    "ratchet": _table(
+        {"periods": {"type": "integer", "minimum": 1, "maximum": 60}, "percent": _NUMBER}, ["periods"]
+    ),
+    "excess": _table(_EXCESS, ["above"]),
+    "kva_percent": _NUMBER,
+    "round_demand": _STEP,
+    **_SCALING,
+}
+
 KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "slabs": (
         {
@@ -141,28 +160,9 @@ KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
     "percent": (_PERCENT, ("on",)),
     "rebate": (_PERCENT, ("on",)),
     "minimum": ({**_TIME, "prorate": _members(Prorate), "on": _ON}, ("on",)),
+    "minimum-demand": ({**_DEMAND, "on": _ON}, ("unit", "billed", "on")),
     "round-off": ({"on": _ON}, ("on", "round")),
-    "demand": (
-        {
-            "unit": _words(["kW", "kVA"]),
-            "billed": _members(BilledDemand),
-            "zones": {"type": "array", "items": _TEXT},
-            "rate": _NUMBER,
-            "bands": _list(_table({"up_to": _NUMBER, "rate": _NUMBER}, ["rate"])),
-            "telescopic": _TRUTH,
-            "floor": _NUMBER,
-            "at_least": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
-            "at_most": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
-            "ratchet": _table(
-                {"periods": {"type": "integer", "minimum": 1, "maximum": 60}, "percent": _NUMBER}, ["periods"]
-            ),
-            "excess": _table(_EXCESS, ["above"]),
-            "kva_percent": _NUMBER,
-            "round_demand": _STEP,
-            **_SCALING,
-        },
-        ("unit", "billed"),
-    ),
+    "demand": (_DEMAND, ("unit", "billed")),
     "power-factor": (
         {
             "factor_by": _words(FACTOR_BY),

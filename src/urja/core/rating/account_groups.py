@@ -29,6 +29,7 @@ from urja.core.rating.parts import months_of, scaled_bound, times
 from urja.core.rating.priced_quantities import BILLED
 from urja.core.rating.tariff import (
     Band,
+    BaseLine,
     ChargeLine,
     Measure,
     Minimum,
@@ -206,8 +207,8 @@ class AccountGroup:
             case Percent():
                 yield from self._percents(line, line.accrual, done)
                 return
-            case Minimum():
-                yield from self._minimum(line, line.accrual, done)
+            case Minimum(price=PerTime() as price, on=on):
+                yield from self._minimum(line, price, on, done)
                 return
             case RoundOff():
                 whole = self._sum([done[base.line].amounts.times(base.share) for base in line.accrual.on])
@@ -309,10 +310,12 @@ class AccountGroup:
                 limit = cap * months_of(self._span, self._span.charged, accrual.scaling.prorate)
                 yield _rounded(line, whole.at_most(limit).at_least(-limit).minus(whole))
 
-    def _minimum(self, line: ChargeLine, accrual: Minimum, done: dict[str, ColumnLine]) -> Iterator[Column]:
+    def _minimum(
+        self, line: ChargeLine, price: PerTime, on: tuple[BaseLine, ...], done: dict[str, ColumnLine]
+    ) -> Iterator[Column]:
         products = [
-            *self._times(line, accrual.price),
-            *(done[base.line].amounts.times(-base.share) for base in accrual.on),
+            *self._times(line, price),
+            *(done[base.line].amounts.times(-base.share) for base in on),
         ]
         parts = [_rounded(line, product) for product in products]
         due = self._sum(parts).exceeds(ZERO)

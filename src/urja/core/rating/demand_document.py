@@ -16,6 +16,7 @@ from urja.core.rating.tariff import (
     FactorStep,
     LoadBasis,
     LoadShare,
+    Minimum,
     PerTime,
     PowerFactor,
     Ratchet,
@@ -35,7 +36,7 @@ FACTOR_BY = {
 def settles_of(reader: TariffTableReader, accrual: Accrual) -> Settles:
     """Return when a line is charged, as it says or as its kind is by itself."""
     match accrual:
-        case Demand() | PowerFactor() | Settlement():
+        case Demand() | PowerFactor() | Settlement() | Minimum(price=Demand()):
             allowed, why = [Settles.AT_CLOSE], "is known at the close alone"
         case PerTime():
             allowed, why = [Settles.PER_DAY, Settles.AT_CLOSE], "is charged by the day or at the close"

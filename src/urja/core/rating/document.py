@@ -61,8 +61,8 @@ from urja.core.units import TO_MINOR_UNIT, RoundingStep
 FORMAT = 1
 """The document format that this module reads."""
 _KINDS = (
-    "slabs", "per-day", "per-month", "percent", "rebate", "minimum", "round-off", "zones", "zone-percent", "demand",
-    "power-factor", "settlement", "recharge-rebate", "balance-rebate",
+    "slabs", "per-day", "per-month", "percent", "rebate", "minimum", "minimum-demand", "round-off", "zones", "zone-percent",
+    "demand", "power-factor", "settlement", "recharge-rebate", "balance-rebate",
 )  # fmt: skip
 _USE_KEYS = {Commodity.ELECTRICITY: "up_to_kwh", Commodity.GAS: "up_to_m3"}
 """The bound of a band by the use of a month, in the unit that the commodity is billed in."""
@@ -181,6 +181,8 @@ def _line(reader: TariffTableReader, around: Surroundings) -> ChargeLine | None:
             accrual = _percent(reader, minor, rebate=kind == "rebate")
         case "minimum":
             accrual = Minimum(_per_time(reader, minor, monthly=True), tuple(bases_on(reader)))
+        case "minimum-demand":
+            accrual = Minimum(demand(reader, around), tuple(bases_on(reader)))
         case "round-off":
             accrual = RoundOff(_whole(reader, minor), tuple(bases_on(reader)))
         case "demand":

@@ -253,7 +253,13 @@ def _line(
         case Percent():
             parts = list(percent_parts(span, line, line.accrual, bases, notes))
         case Minimum():
-            parts = minimum_parts(span, line, line.accrual, bases, notes)
+            price = line.accrual.price
+            of_price = (
+                demand_parts(span, line, price, notes)
+                if isinstance(price, Demand)
+                else time_parts(span, line, price, notes)
+            )
+            parts = minimum_parts(span, line, of_price, line.accrual.on, bases)
         case RoundOff():
             parts = round_off_parts(span, line, line.accrual, bases)
         case Zones():

@@ -1,6 +1,6 @@
 """The parts of one charge line over the days of a bill: each part is a quantity times a rate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import assert_never
@@ -13,7 +13,6 @@ from urja.core.rating.tariff import (
     BaseLine,
     ChargeLine,
     DatedPercent,
-    Minimum,
     MoneyBase,
     MoneyRebate,
     Percent,
@@ -358,12 +357,14 @@ def told_apart(on: tuple[BaseLine, ...]) -> Iterator[tuple[BaseLine, str]]:
 
 
 def minimum_parts(
-    span: ChargeSpan, line: ChargeLine, accrual: Minimum, bases: dict[str, RatedLine], notes: list[str]
+    span: ChargeSpan,
+    line: ChargeLine,
+    price: Iterable[LinePart],
+    on: tuple[BaseLine, ...],
+    bases: dict[str, RatedLine],
 ) -> list[LinePart]:
-    """Return the minimum charge of the elapsed days less the named lines, in minor units; nothing where they reach
-    it.
-    """
-    parts = [*time_parts(span, line, accrual.price, notes), *_less(span, line, accrual.on, bases)]
+    """Return the parts of a minimum's price less the lines in `on`, in minor units; nothing where they reach it."""
+    parts = [*price, *_less(span, line, on, bases)]
     return parts if sum((part.amount for part in parts), ZERO) > 0 else []
 
 

@@ -236,9 +236,9 @@ class Percent:
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """A minimum charge: a price by the month less the amounts of named lines, at least zero."""
+    """A minimum charge: a price by the month, or one of demand, less the amounts of named lines, at least zero."""
 
-    price: PerTime
+    price: "PerTime | Demand"
     on: tuple[BaseLine, ...]
 
 
@@ -504,6 +504,12 @@ class ChargeLine:
         """Whether it is charged only once the period is over."""
         return self.settles is Settles.AT_CLOSE
 
+    @property
+    def demand(self) -> Demand | None:
+        """The price of demand that it is, or is a minimum by; None where it goes by no demand."""
+        price = self.accrual.price if isinstance(self.accrual, Minimum) else self.accrual
+        return price if isinstance(price, Demand) else None
+
     def charges_like(self, other: "ChargeLine") -> bool:
         """Return whether both lines charge alike: their titles and contra accounts are not compared."""
         mine, others = (
@@ -575,8 +581,8 @@ class Tariff:
             if isinstance(line.accrual, Zones | ZonePercents):
                 name = line.measure.quantity or BILLED[self.commodity]
                 needed |= {f"{name}_z{number}" for _, number in self.zones}
-            if isinstance(line.accrual, Demand):
-                needed |= {*line.accrual.quantities, *line.accrual.apparent_quantities}
+            if line.demand is not None:
+                needed |= {*line.demand.quantities, *line.demand.apparent_quantities}
             if isinstance(line.accrual, MoneyRebate):
                 needed.add(line.accrual.of)
             if isinstance(line.accrual, PowerFactor):
@@ -608,9 +614,9 @@ class Tariff:
         """Names of maximum demands, in groups of which a closed period must have one: rating raises without."""
         found: list[tuple[str, ...]] = []
         for line in self.lines:
-            if isinstance(line.accrual, Demand) and line.accrual.goes_by_record:
-                found += [line.accrual.quantities]
-                found += [line.accrual.apparent_quantities] if line.accrual.apparent_quantities else []
+            if line.demand is not None and line.demand.goes_by_record:
+                found += [line.demand.quantities]
+                found += [line.demand.apparent_quantities] if line.demand.apparent_quantities else []
         return tuple(found)
 
     @property
@@ -618,9 +624,9 @@ class Tariff:
         """How many earlier periods its ratchets go back, by the name of the maximum demand."""
         found: dict[str, int] = {}
         for line in self.lines:
-            if isinstance(line.accrual, Demand) and line.accrual.ratchet is not None:
-                for name in line.accrual.quantities:
-                    found[name] = max(found.get(name, 0), line.accrual.ratchet.periods)
+            if line.demand is not None and line.demand.ratchet is not None:
+                for name in line.demand.quantities:
+                    found[name] = max(found.get(name, 0), line.demand.ratchet.periods)
         return found
 
     def line(self, name: str) -> ChargeLine:

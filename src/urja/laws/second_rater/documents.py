@@ -83,8 +83,12 @@ def last_change(versions: list[tuple[date, Table]], name: str) -> date | None:
     return changed
 
 
+AT_CLOSE = ("demand", "minimum-demand", "power-factor", "settlement")
+"""Kinds of lines that are charged at the close alone."""
+
+
 def at_close(line: Table) -> bool:
-    by_itself = "at-close" if line["accrues"] in ("demand", "power-factor", "settlement") else "otherwise"
+    by_itself = "at-close" if line["accrues"] in AT_CLOSE else "otherwise"
     return bool(line.get("settles", by_itself) == "at-close")
 
 

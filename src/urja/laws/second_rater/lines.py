@@ -119,6 +119,8 @@ class Calculation:
             parts = self.percentage()
         elif kind == "minimum":
             parts = self.by_time() + self.less_the_bases()
+        elif kind == "minimum-demand":
+            parts = self.demand() + self.less_the_bases()
         elif kind == "zones":
             parts = self.zones()
         elif kind == "zone-percent":
@@ -138,7 +140,7 @@ class Calculation:
             raise ValueError(f"docs/money.md knows no line that accrues {kind!r}")
         if self.rounds_parts():
             parts = [Part(part.which, self.money(part.amount), part.spread) for part in parts]
-        if kind == "minimum" and sum((part.amount for part in parts), ZERO) <= 0:
+        if kind in ("minimum", "minimum-demand") and sum((part.amount for part in parts), ZERO) <= 0:
             parts = []
         return Line(int(self.money(sum((part.amount for part in parts), ZERO))), parts, self.zone_of)
 

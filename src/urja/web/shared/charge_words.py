@@ -14,6 +14,7 @@ from urja.core.rating.tariff import (
     Demand,
     LoadBasis,
     Measure,
+    Minimum,
     MoneyBase,
     MoneyRebate,
     Percent,
@@ -48,6 +49,8 @@ def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterato
             yield from _priced_by(line, by, rows)
         case Demand():
             yield from (_demand(line.accrual, row) for row in rows)
+        case Minimum(price=Demand() as price):
+            yield from (_least_demand(price, row) for row in rows if row.unit == "day")
         case PowerFactor():
             yield from dict.fromkeys(_factor(row) for row in rows)
         case Settlement():
@@ -145,6 +148,21 @@ def _demand(accrual: Demand, row: Row) -> str:
     if accrual.billed is BilledDemand.RECORDED:
         return _("It is for your highest demand of the billing period: %(demand)s %(unit)s.") % values
     return _("It is for the load that is kept ready for you: %(demand)s %(unit)s.") % values
+
+
+def _least_demand(price: Demand, row: Row) -> str:
+    found = _DEMAND.fullmatch(row.label.removeprefix("taken back: "))
+    if found is None:
+        return _("A minimum that goes by demand.")
+    values = {"demand": formats.ratio(Fraction(found["demand"])), "unit": found["unit"]}
+    if price.ratchet is None:
+        return _("The bill is at least what a demand of %(demand)s %(unit)s costs.") % values
+    return (
+        _(
+            "The bill is at least what a demand of %(demand)s %(unit)s costs. Your demand in earlier billing periods counts for it too."
+        )
+        % values
+    )
 
 
 def _factor(row: Row) -> str:

@@ -122,7 +122,7 @@ def so_far(society, day):
     from urja.apps.contracts.queries import agreement_at
 
     flat = agreement_at(society.town.adopted.account_id, START)
-    return charges_so_far(flat, society.town.midnight(day) + HALF_HOUR).lines
+    return charges_so_far(flat, society.town.midnight(day) + HALF_HOUR).rated.lines
 
 
 @cache

@@ -81,6 +81,21 @@ def test_a_failed_grid_turns_the_page_to_the_generators_price_and_both_columns_m
     assert found.total == "₹159.60"
 
 
+def test_the_page_says_what_each_figure_covers(flats, database):
+    """The charges end where intervals lack, and the charts have those after it as well."""
+    found = shown(flats)
+    assert found.covers == "Up to the reading of today, 06:00, with what is not posted yet"
+    assert found.later == ""
+    later = batch(Kind.BLOCK, BLOCK, flats.device_id, START + 13 * HALF_HOUR, (700, 0))
+    arrives(database, flats, later)
+    found = shown(flats)
+    assert found.covers == "Up to the reading of today, 06:00, with what is not posted yet"
+    assert found.later == (
+        "The use of today and of the month is shown up to today, 07:00. What came after today, 06:00 is charged "
+        "with the next reading."
+    )
+
+
 def test_an_average_without_an_end_is_shown_to_the_paisa(django):
     from urja.web.shared.ledger_words import product
 
@@ -131,7 +146,7 @@ def test_a_roof_sees_its_bank_before_the_first_close(database):
 
 def test_the_same_in_hindi(flats, in_hindi):
     page = render_to_string("portal/charges.html", {"charges": shown(flats)})
-    for words in ("ग्रिड", "जनरेटर", "अभी इसी से", "₹19.50 प्रति kWh", "ग्रिड की बिजली"):
+    for words in ("ग्रिड", "जनरेटर", "अभी इसी से", "₹19.50 प्रति kWh", "ग्रिड की बिजली", "आज, 06:00 बजे की रीडिंग"):
         assert words in page
 
 

@@ -377,4 +377,4 @@ def test_staff_get_back_to_the_console_from_a_missing_page(colleague, language, 
     page = colleague("clerk", language).get("/console/nowhere/")
     assert page.status_code == 404
     assert words in text_of(page)
-    assert "My electricity" not in text_of(page)
+    assert "My supply" not in text_of(page)

@@ -5,8 +5,10 @@ from tests.apps import town
 from tests.apps.payments import cast
 from tests.web.reading import text_of
 
-NOT_KNOWN = "Your balance cannot be calculated at the moment: the price of your electricity is missing in our records."
-WHO_SEES_TO_IT = "Your electricity office will correct this; you do not need to do anything."
+NOT_KNOWN = (
+    "Your balance cannot be calculated at the moment: the price of your supply is missing in our records."
+)
+WHO_SEES_TO_IT = "Your utility will correct this; you do not need to do anything."
 
 
 @pytest.fixture

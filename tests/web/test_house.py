@@ -91,7 +91,7 @@ def test_a_phone_can_keep_the_page(browser):
     response = browser(language="hi").get("/manifest.webmanifest")
     assert response.headers["Content-Type"] == "application/manifest+json"
     manifest = response.json()
-    assert manifest["name"] == "ऊर्जा: मेरी बिजली"
+    assert manifest["name"] == "ऊर्जा: मेरी आपूर्ति"
     assert fetched(browser(), manifest["icons"][0]["src"]).status_code == 200
 
 

@@ -43,7 +43,7 @@ def test_it_is_shown_apart_and_to_the_household_alone(charged, browser):
     person = browser(user_id=charged.owner_id)
     assert "Maintenance ₹5,000.00 · Owed since February 2026" in text_of(person.get("/"))
     words = text_of(person.get(OWED.format(charged.account_id)))
-    assert "It is apart from your electricity" in words
+    assert "It is apart from your supply" in words
     assert "Maintenance, March 2026 ₹2,500.00 not paid ₹2,500.00" in words
     assert "In cash Pay at the office of Urja" in words
     assert "Recharge" not in words

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import connection
 
@@ -440,7 +440,15 @@ def _is_closed(billed: Period, closed_through: date | None) -> bool:
     return closed_through is not None and closed_through + ONE_DAY >= billed.end
 
 
-def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
+class ChargesSoFar(NamedTuple):
+    """What a billing period costs up to the data watermark, line by line."""
+
+    rated: RatedPeriod
+    as_of: datetime
+    """The watermark (UTC)."""
+
+
+def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
     """Return what the current billing period of an agreement costs up to the data watermark, line by line.
 
     None before its first reading, and where its tariff needs no more than the billed energy or volume. Raises
@@ -457,10 +465,13 @@ def charges_so_far(agreement: Agreement, now: datetime) -> RatedPeriod | None:
         if not rows:
             return None
         period = usage.period_of(agreement, rows[-1].period)
-        through = usage.last_day(max(row.watermark_at for row in rows)) + ONE_DAY
+        as_of = max(row.watermark_at for row in rows)
+        through = usage.last_day(as_of) + ONE_DAY
         closed = _is_closed(period.intersection(usage.days_of(agreement)), closed_through)
         asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), through)
-        return _OpenPeriod(rows[-1], asked, closed).rating(open_days.read([asked])).target
+        return ChargesSoFar(
+            _OpenPeriod(rows[-1], asked, closed).rating(open_days.read([asked])).target, as_of
+        )
 
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:

@@ -114,11 +114,11 @@ def _unpriced() -> BalanceView:
         amount="–",
         state="unknown",
         days=_(
-            "Your balance cannot be calculated at the moment: the price of your electricity is missing in our records."
+            "Your balance cannot be calculated at the moment: the price of your supply is missing in our records."
         ),
         runway=(),
         as_of=_(
-            "Your electricity office will correct this; you do not need to do anything. Until then your use is not charged."
+            "Your utility will correct this; you do not need to do anything. Until then your use is not charged."
         ),
         late="",
         parts=[],

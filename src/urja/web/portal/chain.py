@@ -225,7 +225,7 @@ def _reconnection(reconnection: ReconnectionChain, at: _Addresses, now: datetime
         return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live, pay_again=at.pay)
     if reconnection.outcome == "held":
         text = _(
-            "Your payment has been added to your balance. Your supply is disconnected for another reason; please call your electricity office."
+            "Your payment has been added to your balance. Your supply is disconnected for another reason; please call your utility."
         )
         return ChainView(_("Recharge complete"), text, "bad", steps[:2], LATER, live)
     return ChainView(_("Reconnection in progress"), _next(reconnection, now), "wait", steps, SOON, live)
@@ -246,7 +246,7 @@ def _next(reconnection: ReconnectionChain, now: datetime) -> str:
         words = {"again": _second(max(reconnection.again_at, now)), "until": _second(reconnection.expires_at)}
         return (
             _(
-                "Your meter cannot be reached at the moment. We try again at %(again)s and keep trying until %(until)s, then with a new command. Your electricity office can see that you have paid and are disconnected."
+                "Your meter cannot be reached at the moment. We try again at %(again)s and keep trying until %(until)s, then with a new command. Your utility can see that you have paid and are disconnected."
             )
             % words
         )

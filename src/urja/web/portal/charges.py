@@ -63,6 +63,10 @@ class Charges:
     """Grid and generator; empty of a supply without a generator."""
     sentence: str
     """Which of them supplies, and at what price."""
+    covers: str
+    """Up to when the charges are known."""
+    later: str
+    """What of the use that the page shows is not in them yet; empty where nothing is."""
 
 
 def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
@@ -70,12 +74,13 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
     if agreement is None:
         return None
     try:
-        rated = billing.charges_so_far(agreement, now)
+        so_far = billing.charges_so_far(agreement, now)
         period = billing.current_period(agreement, now)
     except UnknownTariffError:
         return None
-    if rated is None:
+    if so_far is None:
         return None
+    rated, as_of = so_far
     tariff = rated.versions[-1]
     newest = newest_interval(agreement.service_point_id, now - _RECENT)
     sources = _sources(rated, tariff, newest)
@@ -86,7 +91,22 @@ def charges(agreement: Agreement | None, now: datetime) -> Charges | None:
         bank=unit_words.of_charge([(_zone_title(tariff, row.zone), row) for row in rated.bank]),
         sources=sources,
         sentence=_sentence(tariff, newest, now) if sources else "",
+        covers=_("Up to the reading of %(moment)s, with what is not posted yet")
+        % {"moment": _moment(as_of, now)},
+        later=_later(newest, as_of, now),
     )
+
+
+def _later(newest: NewestInterval | None, as_of: datetime, now: datetime) -> str:
+    if newest is None or newest.ended_at <= as_of:
+        return ""
+    return _(
+        "The use of today and of the month is shown up to %(known)s. What came after %(moment)s is charged with the next reading."
+    ) % {"known": _moment(newest.ended_at, now), "moment": _moment(as_of, now)}
+
+
+def _moment(at: datetime, now: datetime) -> str:
+    return formats.moment(at.astimezone(zone()), now.date())
 
 
 def _line(line: RatedLine, currency: str) -> LineView:
@@ -159,7 +179,7 @@ def _sentence(tariff: Tariff, newest: NewestInterval | None, now: datetime) -> s
     if newest is None:
         return ""
     values = {
-        "moment": formats.moment(newest.ended_at.astimezone(zone()), now.date()),
+        "moment": _moment(newest.ended_at, now),
         "price": _price(flat_rate(tariff, GENERATOR if _runs(newest) else IMPORT), tariff),
     }
     if _runs(newest):

@@ -134,9 +134,9 @@ def where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str
 
 def _unpriced() -> str:
     return _(
-        "How long your credit lasts cannot be calculated at the moment: the price of your electricity is missing in our "
+        "How long your credit lasts cannot be calculated at the moment: the price of your supply is missing in our "
         "records. Your payment is credited all the same. If your supply is disconnected, it is not reconnected "
-        "before your electricity office has corrected this."
+        "before your utility has corrected this."
     )
 
 

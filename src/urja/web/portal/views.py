@@ -190,7 +190,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 def manifest(_request: HttpRequest) -> HttpResponse:
     """What a phone needs to keep the page as an app."""
     content: dict[str, object] = {
-        "name": _("Urja: my electricity"),
+        "name": _("Urja: my supply"),
         "short_name": "Urja",
         "start_url": "/",
         "scope": "/",

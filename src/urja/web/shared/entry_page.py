@@ -162,15 +162,15 @@ def _told(why: billing.EntryExplanation) -> list[str]:
 def _check(total_minor: int, amount_minor: int, faults: Sequence[str]) -> str:
     if faults and all(fault.endswith(NO_DETERMINANTS) for fault in faults):
         return _(
-            "This charge does not name the determinants that it was calculated from, so that it cannot be checked. Please tell your electricity office."
+            "This charge does not name the determinants that it was calculated from, so that it cannot be checked. Please tell your utility."
         )
     if faults:
         return _(
-            "This amount was calculated again, and the result is not what was charged. Please tell your electricity office."
+            "This amount was calculated again, and the result is not what was charged. Please tell your utility."
         )
     if total_minor == amount_minor:
         return _("These rows add up to the amount of this entry.")
-    return _("These rows do not add up to the amount of this entry. Please tell your electricity office.")
+    return _("These rows do not add up to the amount of this entry. Please tell your utility.")
 
 
 def cause_sentence(cause: Cause | None) -> str:
@@ -204,9 +204,9 @@ def _ground(posted: billing.Entry, reference: str) -> str:
     """Return what a credit or debit that is no charge rests on; empty where its title says all."""
     said = (
         {
-            "adjustment": _("The electricity office has corrected the balance."),
-            "waiver": _("The electricity office has given charges back."),
-            "write-off": _("The electricity office has given up this amount, which was owed."),
+            "adjustment": _("The utility has corrected the balance."),
+            "waiver": _("The utility has given charges back."),
+            "write-off": _("The utility has given up this amount, which was owed."),
             "refund": _("This amount was paid out."),
             "bank-charge": _("The bank charged this for a returned cheque."),
             "reversal": _("A payment was taken back."),

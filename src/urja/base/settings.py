@@ -293,7 +293,7 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How the supervisor treats its children."""
 
     ready_timeout_s: Seconds = 60.0
-    """How long a child may take to be ready, without the time in which it waits for a processor."""
+    """How long a child may take to be ready, not counting the time without a free processor."""
     stop_timeout_s: Seconds = 20.0
     backoff_first_s: Seconds = 0.2
     backoff_cap_s: Seconds = 30.0

@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Model, Q
 
-from urja.apps.journal.models import AuditEntry, Failure as FailureRow, Request
+from urja.apps.journal.models import AuditEntry, Request
 from urja.base.untyped_values import JsonObject
 
 type AuditRow = AuditEntry
@@ -109,14 +110,13 @@ class Failure:
 
 def failures(stage: str | None = None, step: str | None = None) -> list[Failure]:
     """Return what a stage, or each stage, fails for, the oldest first."""
-    rows = FailureRow.objects.order_by("first_at", "id")
-    if stage is not None:
-        rows = rows.filter(stage=stage)
-    if step is not None:
-        rows = rows.filter(step=step)
-    return [
-        Failure(
-            row.stage, row.step, row.subject, row.subject_id, row.error, row.tries, row.first_at, row.again_at
-        )
-        for row in rows
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILURES, {"stage": stage, "step": step})
+        return [Failure(*row) for row in cursor.fetchall()]
+
+
+# Each step of each run of a stage asks: to build this from a model took three times as long.
+_FAILURES = """
+SELECT stage, step, subject, subject_id, error, tries, first_at, again_at FROM journal_failure
+WHERE stage = coalesce(%(stage)s, stage) AND step = coalesce(%(step)s, step) ORDER BY first_at, id
+"""

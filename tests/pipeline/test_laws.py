@@ -192,10 +192,8 @@ def blocks_added_twice(patch):
 
 
 MUTATIONS = (
-    (balance_of_one_leg, "balances"),
-    (balance_of_one_leg, "sum_zero"),
-    (a_coin_from_nowhere, "balances"),
-    (a_coin_from_nowhere, "sum_zero"),
+    (balance_of_one_leg, "balances", "sum_zero"),
+    (a_coin_from_nowhere, "balances", "sum_zero"),
     (hash_of_nothing, "chains"),
     (seq_with_a_gap, "chains"),
     (other_energy_named_than_rated, "evidence"),
@@ -203,27 +201,28 @@ MUTATIONS = (
     (slab_that_is_never_left, "second_rater"),
     (terms_of_the_first_day_alone, "terms"),
     (energy_counted_twice, "energy"),
-    (credit_cut_in_half, "credits"),
-    (credit_never_marked, "credits"),
-    (credit_never_marked, "second_run"),
+    (credit_cut_in_half, "credits", "payments"),
+    (credit_never_marked, "credits", "second_run"),
     (debit_cut_in_half, "debits"),
     (debit_never_marked, "debits"),
-    (credit_cut_in_half, "payments"),
-    (paid_in_another_currency, "payments"),
-    (paid_in_another_currency, "revenue_reconciles"),
+    (paid_in_another_currency, "payments", "revenue_reconciles"),
     (refund_never_noted, "revenue_reconciles"),
     (blocks_added_twice, "accruals"),
 )
 
 
-@pytest.mark.parametrize(("mutation", "law"), MUTATIONS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_broken_keeper_breaks_its_law(town, monkeypatch, mutation, law):  # noqa: F811
+@pytest.mark.parametrize(
+    ("mutation", "laws"),
+    [(mutation, laws) for mutation, *laws in MUTATIONS],
+    ids=[mutation.__name__ for mutation, *_ in MUTATIONS],
+)
+def test_a_broken_keeper_breaks_its_laws(town, monkeypatch, mutation, laws):  # noqa: F811
     for table in ("books_account", "books_entry"):
         town.connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     with monkeypatch.context() as patch:
         mutation(patch)
         found = live(town)
-    assert found[law] is False, found
+    assert [found[law] for law in laws] == [False] * len(laws), found
 
 
 def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
@@ -235,7 +234,7 @@ def test_with_the_code_as_it_is_every_law_holds(town):  # noqa: F811
     in `test_reviews`, common_is_shared in `test_common_areas`, subsidy_claims in `test_subsidy_claims`, subsidy_payments and deposits
     in `tests/usecases/test_subsidy_payments.py` and `test_deposits`, the others above."""
     found = live(town)
-    assert set(found) == {law for _mutation, law in MUTATIONS} | {
+    assert set(found) == {law for _mutation, *laws in MUTATIONS for law in laws} | {
         "approvals",
         "arithmetic",
         "arrears",

@@ -65,15 +65,12 @@ class Weather:
 
 
 CLEAR = Weather()
-HALF_HOURLY = Weather(stride=1)
-"""As CLEAR, with time to read a midnight's register before the day is closed without it."""
 LOSSY = Weather(Trouble(pushes=FaultRates(lose=0.25, duplicate=0.2, delay_s=0.0)))
 FAST_CLOCKS = Weather(Trouble(drift_ppm=(40_000,)))
 FAILING_COMMITS = Weather(befalls=every_third_commit_fails)
 REFUSING_BROKER = Weather(befalls=every_third_push_batch_is_refused)
 WEATHERS = {
     "clear": CLEAR,
-    "half-hourly": HALF_HOURLY,
     "lossy": LOSSY,
     "fast clocks": FAST_CLOCKS,
     "failing commits": FAILING_COMMITS,

@@ -195,11 +195,14 @@ class Wrong:
 FLAGS = "flagged_is_injected"
 MISSED, INVENTED = "{0} since .* is not flagged", "flagged for {0} since .* it was not done"
 WRONGS = {
-    "no check": Wrong(
-        (tampers_are_dropped, welds_are_not_looked_for, any_loss_is_lawful),
-        tuple(
-            (FLAGS, MISSED.format(kind))
-            for kind in ("magnet", "cover_opened", "neutral_disturbed", "weld_or_bypass", "loss")
+    "no check, and nothing is sent": Wrong(
+        (tampers_are_dropped, any_loss_is_lawful, nothing_is_sent),
+        (
+            *(
+                (FLAGS, MISSED.format(kind))
+                for kind in ("magnet", "cover_opened", "neutral_disturbed", "loss")
+            ),
+            ("reachable_obeys", r"\(disconnect\)"),
         ),
     ),
     "faults are invented, and data never age": Wrong(
@@ -220,19 +223,23 @@ WRONGS = {
             ("switch_is_last_command", "is on; its last confirmed command is disconnect"),
         ),
     ),
-    "marks and notices, and no reconnection": Wrong(
-        (without("_never_cut", "_conversion", "_notices"), never_restores),
+    "at all hours, no marks, notices and welds, and no reconnection": Wrong(
         (
+            all_hours_are_open,
+            without("_never_cut", "_conversion", "_notices"),
+            welds_are_not_looked_for,
+            never_restores,
+        ),
+        (
+            ("cut_in_its_hours", "in protected hours"),
+            (FLAGS, MISSED.format("weld_or_bypass")),
             ("cut_of_no_protected_consumer", "which is marked medical"),
             ("cut_of_no_protected_consumer", "of its conversion"),
             ("cut_after_notices", "notices were served by"),
             ("paid_is_reconnected", "no reconnection was ordered"),
             ("reachable_is_reconnected", "could be reached"),
         ),
-    ),
-    "nothing is sent": Wrong((nothing_is_sent,), (("reachable_obeys", r"\(disconnect\)"),)),
-    "at all hours": Wrong(
-        (all_hours_are_open,), (("cut_in_its_hours", "in protected hours"),), until=EVENING
+        until=EVENING,
     ),
     "no disconnection, and no report": Wrong(
         (never_cuts, missing_reports_are_no_matter),

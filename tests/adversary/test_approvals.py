@@ -21,6 +21,7 @@ from tests.apps.approvals.office import (
     work,
 )
 from tests.apps.town import protect
+from tests.one_setup import with_one_setup
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def nothing_is_done(request):
     assert credits_given() == []
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE approvals_waiting SET need = 0",

@@ -4,7 +4,15 @@ import psycopg
 import pytest
 from tests.apps.approvals.office import Person, state_of
 from tests.apps.counter_cast import ask
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_reviews import abnormal, house, review  # noqa: F401
+
+
+@pytest.fixture
+def reviewed(house):  # noqa: F811
+    """The house with a charge that is reviewed."""
+    abnormal(house)
+    return house
 
 
 def decision(found, outcome="confirmed"):
@@ -25,7 +33,7 @@ def test_no_other_desk_decides_a_review(house, role):  # noqa: F811
     assert review(house).ended_at is None
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE billing_review SET ended_at = now(), outcome = 'confirmed', operation_id = 1",
@@ -39,13 +47,12 @@ def test_no_other_desk_decides_a_review(house, role):  # noqa: F811
         "INSERT INTO billing_refusal SELECT 1, '2020-01-01', 1, 1, now(), '2026-01-01', '2026-01-01', 2, '', 'days', '{}', 1",
     ],
 )
-def test_the_web_writes_neither_reviews_nor_refusals(house, statement):  # noqa: F811
-    abnormal(house)
-    with house.database.connect("urja_web") as web, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_the_web_writes_neither_reviews_nor_refusals(reviewed, statement):
+    with reviewed.database.connect("urja_web") as web, pytest.raises(psycopg.errors.InsufficientPrivilege):
         web.execute(statement)
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE billing_review SET charge_minor = 1",
@@ -55,10 +62,9 @@ def test_the_web_writes_neither_reviews_nor_refusals(house, statement):  # noqa:
         "DELETE FROM billing_refusal",
     ],
 )
-def test_the_pipeline_changes_nothing_of_what_was_reviewed_or_refused(house, statement):  # noqa: F811
-    abnormal(house)
+def test_the_pipeline_changes_nothing_of_what_was_reviewed_or_refused(reviewed, statement):
     with (
-        house.database.connect("urja_pipeline") as pipeline,
+        reviewed.database.connect("urja_pipeline") as pipeline,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         pipeline.execute(statement)

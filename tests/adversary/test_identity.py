@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from tests.apps.town import START, adopt
+from tests.one_setup import with_one_setup
 
 from urja.apps.journal.errors import RefusedError
 
@@ -122,10 +123,16 @@ def test_neither_adoption_nor_a_file_reaches_them(works_here):
         adopt(3, email=ADMINISTRATOR)
 
 
+@pytest.fixture
+def consumer(database):
+    """A consumer whose identity can be taken."""
+    return adopt(1)
+
+
 # -- the web's database role ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE auth_user SET email = 'thief@example.org'",
@@ -156,8 +163,7 @@ def test_neither_adoption_nor_a_file_reaches_them(works_here):
         "INSERT INTO auth_user_user_permissions SELECT FROM auth_user",
     ],
 )
-def test_the_webs_role_takes_no_identity(database, statement):
-    adopt(1)
+def test_the_webs_role_takes_no_identity(database, consumer, statement):
     with database.connect("urja_web") as thief, pytest.raises(psycopg.errors.InsufficientPrivilege):
         thief.execute(statement)
 

@@ -5,6 +5,7 @@ What a type may be, as files, is bounded in tests/cosem/test_meter_types.py.
 
 import asyncio
 import shutil
+from itertools import product
 
 import msgspec
 import psycopg
@@ -14,6 +15,7 @@ from tests.headend import conftest
 from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.headend.pushing import NINE
 from tests.headend.test_meter_types import TypedMeter, given, sent, signed, until
+from tests.one_setup import with_one_setup
 
 from urja.stream import messages
 from urja.stream.errors import NotPermittedError, StreamError, StreamFullError
@@ -29,10 +31,12 @@ ROW = (
 )
 
 
-@pytest.mark.parametrize("role", ["urja_web", "urja_pipeline"])
-@pytest.mark.parametrize(
-    "statement",
-    [ROW, "UPDATE meter_types_version SET text = ''", "DELETE FROM meter_types_version"],
+@with_one_setup(
+    "role, statement",
+    product(
+        ["urja_web", "urja_pipeline"],
+        [ROW, "UPDATE meter_types_version SET text = ''", "DELETE FROM meter_types_version"],
+    ),
 )
 def test_no_process_loads_or_changes_a_type(database, role, statement):
     """Types are loaded at the installation with the owner's role, like tariffs."""

@@ -3,13 +3,14 @@
 import psycopg
 import pytest
 from tests.apps.approvals.office import Person, state_of, work
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_opening_balances import listed, load, sign_off, two_flats  # noqa: F401 - fixtures
 
 FORGED = """INSERT INTO billing_opening_balance (id, agreement_id, content_sha256, recorded_at, actor)
 SELECT 1, agreement_id, repeat('0', 64), now(), 'thief' FROM billing_opening_balance"""
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         FORGED,
@@ -22,7 +23,7 @@ def test_the_web_writes_no_sign_off(database, two_flats, statement):  # noqa: F8
         thief.execute(statement)
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement", ["UPDATE billing_opening_balance SET actor = ''", "DELETE FROM billing_opening_balance"]
 )
 def test_the_owner_changes_none(database, two_flats, statement):  # noqa: F811

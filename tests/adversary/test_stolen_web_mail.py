@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from tests.one_setup import with_one_setup
 from tests.providers.relay import mailers, open_relay
 
 INSERT = "INSERT INTO identity_sign_in_code (user_id, code, language) VALUES (%s, %s, %s)"
@@ -65,7 +66,7 @@ def test_the_address_is_the_users_and_not_the_thiefs(thief, victim, relay):
     assert mail["subject"] == "123456 is your sign-in code for Urja"
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "SELECT code FROM identity_sign_in_code",

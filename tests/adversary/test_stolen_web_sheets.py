@@ -5,6 +5,7 @@ import pytest
 from tests.apps.approvals.office import Person
 from tests.apps.payments.till import as_role
 from tests.core.sheets.messy import messy, workbook
+from tests.one_setup import with_one_setup
 from tests.usecases.loading.test_sheets import ROWS, book, changed, residents
 
 from urja.apps.sheets.kinds import MOST_BYTES, MOST_OF_ONE, MOST_UPLOADS, SheetTask
@@ -142,7 +143,7 @@ FORGED_ANSWER = (
 )
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE sheets_request SET map = '{}'",

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_seal import new_sealer
-from tests.pipeline.test_unit_banks import roof, two_days  # noqa: F401 - a fixture
+from tests.pipeline.test_unit_banks import banked, roof, two_days  # noqa: F401 - fixtures
 
 
-@pytest.mark.parametrize(
-    ("role", "statement"),
+@with_one_setup(
+    "role, statement",
     [
         ("urja_web", "INSERT INTO billing_unit_bank (agreement_id) VALUES (1)"),
         ("urja_web", "UPDATE billing_unit_bank SET closing_wh = 9"),
@@ -19,8 +20,7 @@ from tests.pipeline.test_unit_banks import roof, two_days  # noqa: F401 - a fixt
         ("urja_pipeline", "ALTER TABLE billing_unit_bank DISABLE TRIGGER ALL"),
     ],
 )
-def test_no_role_changes_banked_units(database, roof, role, statement):  # noqa: F811
-    two_days(roof)
+def test_no_role_changes_banked_units(database, banked, role, statement):  # noqa: F811
     with database.connect(role) as thief, pytest.raises(psycopg.errors.InsufficientPrivilege):
         thief.execute(statement)
 

@@ -1,7 +1,9 @@
 """Each bucket that a head end reads, filled with garbage: it starts, serves who is not concerned, and resets nothing."""
 
 import asyncio
+import contextlib
 import datetime as dt
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -24,12 +26,14 @@ from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.site.admin import Administration
 from urja.site.cli.headend import headend
 from urja.stream import User, messages, subjects as names
-from urja.stream.orders import SignedOrder
+from urja.stream.orders import Order, SignedOrder
 from urja.stream.releases import ReleaseRequest
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend
 MINUTE = dt.timedelta(minutes=1)
+COUNT = len(GARBAGE)
+"""Meters of a test: each entry of theirs is another garbage, so that a broker is started once for all."""
 
 
 @pytest.fixture(params=GARBAGE)
@@ -53,84 +57,107 @@ def losses(nats_server, monkeypatch, tmp_path, stepped_clock):
     return run
 
 
+async def houses_of(pipeline, clock, count: int = COUNT) -> list[House]:
+    """Houses that are known, each on a port of its own."""
+    houses = [House(clock, number, port=free_port()) for number in range(1, count + 1)]
+    for house in houses:
+        await put_device(pipeline, house.entry())
+    return houses
+
+
+@contextlib.asynccontextmanager
+async def listening(houses: list[House]) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        for house in houses:
+            await stack.enter_async_context(house.listening())
+        yield
+
+
+async def send(desk: Desk, orders: list[Order]) -> None:
+    for order in orders:
+        await desk.send(order)
+
+
 async def put(admin, bucket: str, key: str, content: bytes) -> None:
     await admin._publish(f"$KV.{bucket}.{key}", content)
 
 
-async def test_windows(start_headend, pipeline, admin, garbage):
-    """The meters of that group wait; those of others, and new ones of them, do not."""
-    concerned, other = PushMeter(1, bucket=0), PushMeter(2, bucket=1000)
-    assert group_of(0) != group_of(1000)
-    await adopt(pipeline, None, concerned, other)
-    frames = [concerned.block(), other.block()]
+async def test_windows(start_headend, pipeline, admin):
+    """The meters of each such group wait; those of others, and new ones of them, do not."""
+    concerned = [PushMeter(n, bucket=100 * n) for n in range(1, COUNT + 1)]
+    other = PushMeter(COUNT + 1, bucket=0)
+    groups = [group_of(meter.bucket) for meter in concerned]
+    assert len({*groups, group_of(0)}) == COUNT + 1
+    await adopt(pipeline, None, *concerned, other)
+    frames = [meter.block() for meter in (*concerned, other)]
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(*frames)
-        await until(lambda: accepted(headend) == 2)
-    await put(admin, names.WINDOWS, "0", garbage)
+        await until(lambda: accepted(headend) == COUNT + 1)
+    for group, garbage in zip(groups, GARBAGE.values(), strict=True):
+        await put(admin, names.WINDOWS, f"{group}", garbage)
     for wrong in (f"{WINDOW_GROUPS}", "x"):
-        await put(admin, names.WINDOWS, wrong, garbage)
+        await put(admin, names.WINDOWS, wrong, b"x")
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(*frames)
         await until(lambda: value(headend, "duplicates_total") == 1)
-        await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == 1)
+        await until(lambda: value(headend, "quarantined_total", reason="unusable-meter") == COUNT)
         await line.send(other.block(NINE + HALF_HOUR))
         await until(lambda: accepted(headend) == 1)
         assert headend.waiting_for() == []
 
 
-async def test_send_counters_go_on_above_all_that_was_used(
-    start_headend, pipeline, admin, stepped_clock, garbage
-):
-    house = House(stepped_clock, port=free_port())
-    await put_device(pipeline, house.entry())
+async def test_send_counters_go_on_above_all_that_was_used(start_headend, pipeline, admin, stepped_clock):
+    houses = await houses_of(pipeline, stepped_clock)
     desk = Desk(pipeline)
-    async with start_headend(), house.listening():
-        order = house.order("connect")
-        await desk.send(order)
-        await desk.end_of(order)
-    name = counter_of(house)
-    await put(admin, names.COUNTERS, name, garbage)
-    async with start_headend() as headend, house.listening():
-        order = house.order("connect")
-        await desk.send(order)
-        [end] = await desk.end_of(order)
-        assert end.state == "confirmed"
-        assert headend.sessions.counters.next_of(name) > LOST_RESERVATION_MARGIN
+    async with start_headend(), listening(houses):
+        orders = [house.order("connect") for house in houses]
+        await send(desk, orders)
+        await desk.end_of(*orders)
+    for house, garbage in zip(houses, GARBAGE.values(), strict=True):
+        await put(admin, names.COUNTERS, counter_of(house), garbage)
+    async with start_headend() as headend, listening(houses):
+        orders = [house.order("connect") for house in houses]
+        await send(desk, orders)
+        assert [end.state for end in await desk.end_of(*orders)] == ["confirmed"] * COUNT
+        for house in houses:
+            assert headend.sessions.counters.next_of(counter_of(house)) > LOST_RESERVATION_MARGIN
         [said] = headend.attention()
-        assert "send counters of 1 meter" in said
-        assert headend.status()["losses"]["counters"]["names"] == [house.identity.title.hex()]
+        assert f"send counters of {COUNT} meters" in said
+        lost = headend.status()["losses"]["counters"]["names"]
+        assert sorted(lost) == sorted(house.identity.title.hex() for house in houses)
 
 
-async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, stepped_clock, garbage):
+async def test_the_memory_of_a_meter_s_orders(start_headend, pipeline, admin, stepped_clock):
     """Of what was given before, nothing is carried out again, however young it is; what is given then is."""
-    house = House(stepped_clock, port=free_port())
-    await put_device(pipeline, house.entry())
-    desk, old = Desk(pipeline), house.order("disconnect")
-    async with start_headend(), house.listening():
-        await desk.send(old)
-        await desk.end_of(old)
-        back = house.order("connect")
-        await desk.send(back)
-        await desk.end_of(back)
+    houses = await houses_of(pipeline, stepped_clock)
+    desk, old = Desk(pipeline), [house.order("disconnect") for house in houses]
+    async with start_headend(), listening(houses):
+        await send(desk, old)
+        await desk.end_of(*old)
+        back = [house.order("connect") for house in houses]
+        await send(desk, back)
+        await desk.end_of(*back)
     desk.heard.clear()
-    await put(admin, names.ORDERS, house.identity.title.hex(), garbage)
+    for house, garbage in zip(houses, GARBAGE.values(), strict=True):
+        await put(admin, names.ORDERS, house.identity.title.hex(), garbage)
     stepped_clock.advance(MINUTE)
-    house.meter.run_without_pushing(stepped_clock.now())
-    async with start_headend() as headend, house.listening():
-        # Not by its message id, under which the broker keeps it once.
-        signed = messages.encode(SignedOrder.of(old, SIGNING_KEY))
-        await pipeline._publish(names.commands_subject(4), signed)
-        [end] = await desk.end_of(old)
-        assert end.state == "superseded"
-        assert house.switch.closed
-        assert "cannot be read" in end.detail
+    for house in houses:
+        house.meter.run_without_pushing(stepped_clock.now())
+    async with start_headend() as headend, listening(houses):
+        for order in old:
+            # Not by its message id, under which the broker keeps it once.
+            signed = messages.encode(SignedOrder.of(order, SIGNING_KEY))
+            await pipeline._publish(names.commands_subject(4), signed)
+        for house, end in zip(houses, await desk.end_of(*old), strict=True):
+            assert end.state == "superseded"
+            assert house.switch.closed
+            assert "cannot be read" in end.detail
         [said] = headend.attention()
-        assert "order history of 1 meter" in said
+        assert f"order history of {COUNT} meters" in said
         stepped_clock.advance(MINUTE)
-        order = house.order("connect")
-        await desk.send(order)
-        [end] = await desk.end_of(order)
-        assert end.state == "confirmed"
+        orders = [house.order("connect") for house in houses]
+        await send(desk, orders)
+        assert [end.state for end in await desk.end_of(*orders)] == ["confirmed"] * COUNT
 
 
 async def test_what_was_lost_is_an_alarm_over_restarts_until_a_person_has_seen_it(
@@ -187,23 +214,21 @@ async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, s
 
 
 async def test_a_lease_that_is_no_head_end_s_stops_its_meter_alone_until_it_runs_out(
-    start_headend, pipeline, admin, stepped_clock, garbage
+    start_headend, pipeline, admin, stepped_clock
 ):
-    concerned, other = (House(stepped_clock, number, port=free_port()) for number in (1, 2))
-    for house in (concerned, other):
-        await put_device(pipeline, house.entry())
-    await put(admin, names.LEASES, concerned.identity.title.hex(), garbage or b"x")
+    *concerned, other = houses = await houses_of(pipeline, stepped_clock, COUNT + 1)
+    for house, garbage in zip(concerned, GARBAGE.values(), strict=True):
+        await put(admin, names.LEASES, house.identity.title.hex(), garbage or b"x")
     desk = Desk(pipeline)
-    async with start_headend() as headend, concerned.listening(), other.listening():
-        orders = [house.order("connect") for house in (concerned, other)]
-        for order in orders:
-            await desk.send(order)
-        [end] = await desk.end_of(orders[1])
-        assert end.state == "confirmed"
-        said = lambda: [one.detail for one in desk.heard if one.command_id == orders[0].command_id]  # noqa: E731
-        while not said():
-            await desk.listen()
-        assert "another head end is in session" in said()[-1]
+    async with start_headend() as headend, listening(houses):
+        orders = [house.order("connect") for house in houses]
+        await send(desk, orders)
+        [end] = await desk.end_of(orders[-1])
+        assert (end.device_id, end.state) == (other.device_id, "confirmed")
+        for order in orders[:-1]:
+            await desk.until_heard(order)
+            said = [one.detail for one in desk.heard if one.command_id == order.command_id]
+            assert "another head end is in session" in said[-1]
         assert headend.waiting_for() == []
 
 
@@ -220,30 +245,35 @@ async def test_releases_that_cannot_be_read_release_nothing(
         await until(lambda: headend.attention() == [])
 
 
-async def test_meter_types(start_headend, pipeline, admin, garbage):
+async def test_meter_types(start_headend, pipeline, admin):
     meter = PushMeter(1)
     await adopt(pipeline, None, meter)
-    await put(admin, names.TYPES, "odd", garbage)
+    for number, garbage in enumerate(GARBAGE.values()):
+        await put(admin, names.TYPES, f"odd{number}", garbage)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
         await line.send(meter.block())
         await until(lambda: accepted(headend) == 1)
-        await until(lambda: value(headend, "unreadable_entries") == 1)
+        await until(lambda: value(headend, "unreadable_entries") == COUNT)
 
 
-@pytest.mark.parametrize("bucket", [names.HELD, names.CONTENTS])
-async def test_what_head_ends_tell_the_pipeline(pipeline, admin, bucket, garbage):
-    await put(admin, bucket, "headend", garbage)
-    told = pipeline.reported_held if bucket == names.HELD else pipeline.reported_contents
-    assert await told() == []
+async def test_what_head_ends_tell_the_pipeline(pipeline, admin):
+    for number, garbage in enumerate(GARBAGE.values()):
+        for bucket in (names.HELD, names.CONTENTS):
+            await put(admin, bucket, f"headend{number}", garbage)
+    assert await pipeline.reported_held() == []
+    assert await pipeline.reported_contents() == []
 
 
-async def test_an_approvers_file_that_cannot_be_read_leaves_no_approver(start_headend, tmp_path, garbage):
+async def test_an_approvers_file_that_cannot_be_read_leaves_no_approver(start_headend, tmp_path):
     """Not those either who stood in it before: one of them may have been removed."""
     file = tmp_path / "approvers.json"
-    file.write_bytes(encode_approvers([approver("asha@utility.example", Authenticator())]))
+    sound = encode_approvers([approver("asha@utility.example", Authenticator())])
+    file.write_bytes(sound)
     async with start_headend() as headend:
-        await until(lambda: len(headend.releases.approvers) == 1)
-        file.write_bytes(garbage)
-        await until(lambda: any("approvers.json cannot be read" in said for said in headend.attention()))
-        assert headend.releases.approvers == []
-        assert headend.waiting_for() == []
+        for garbage in GARBAGE.values():
+            await until(lambda: len(headend.releases.approvers) == 1 and headend.attention() == [])
+            file.write_bytes(garbage)
+            await until(lambda: any("approvers.json cannot be read" in said for said in headend.attention()))
+            assert headend.releases.approvers == []
+            assert headend.waiting_for() == []
+            file.write_bytes(sound)

@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.apps import town as town_rows
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_post import town  # noqa: F401 - a fixture
 
 from urja.core.heads import NO_HEAD, SignedHead, public_key
@@ -179,9 +180,7 @@ def test_a_writer_is_waited_for_and_its_reads_are_in_the_period(town, sealer, da
     assert [count for count, _ in reads["tables"]["registers"].values()] == [2]
 
 
-@pytest.mark.parametrize(
-    "table", ["proofs_period", "proofs_leaf", "proofs_node", "proofs_head", "proofs_laws"]
-)
+@with_one_setup("table", ["proofs_period", "proofs_leaf", "proofs_node", "proofs_head", "proofs_laws"])
 def test_the_log_is_only_added_to(town, sealer, table):  # noqa: F811
     with pytest.raises(psycopg.errors.IntegrityError, match="never changed"):
         town.connection.execute(f"DELETE FROM {table}")

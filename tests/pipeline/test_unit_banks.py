@@ -9,6 +9,7 @@ import pytest
 from tests.apps import town as town_rows
 from tests.apps.determinants.test_rows import load_tariff as load_calendar
 from tests.apps.town import START, adopt, blocks, registers
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_evidence import broken, falsify, why
 from tests.pipeline.test_post import CUT, HALF_HOUR, Town
 from tests.usecases.life import do
@@ -318,8 +319,8 @@ def planted(roof, **changes):
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
+@with_one_setup(
+    "changes, words",
     [
         ({"exported_wh": "exported_wh + 1"}, "billing_unit_bank_conserved"),
         ({"used_wh": "used_wh + 1000", "closing_wh": "closing_wh - 1000"}, "billing_unit_bank_used"),
@@ -354,7 +355,7 @@ def test_a_corrected_period_takes_the_later_ones_with_it(banked):
         )
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "statement",
     [
         "UPDATE billing_unit_bank SET closing_wh = 9",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
+from tests.one_setup import with_one_setup
 
 from urja.base.ids import compose_id
 
@@ -202,7 +203,14 @@ def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
         assert sorted(pool.map(post, range(4))) == [False, True, True, True]
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+def posted(ledger):
+    """An account with one entry."""
+    account = opened(ledger)
+    return ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
+
+
+@with_one_setup(
     "statement",
     [
         "UPDATE books_entry SET amount_minor = -1",
@@ -234,9 +242,7 @@ def test_the_same_key_from_two_sides_is_posted_once(database, ledger):
         ),
     ],
 )
-def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, ledger, statement):
-    account = opened(ledger)
-    ledger.post_entries(7, [draft(ledger, account, -10, "a")], NOW)
+def test_the_database_refuses_what_breaks_a_law_even_to_the_owner(database, posted, statement):
     before = book(database)
     with pytest.raises(psycopg.errors.IntegrityError), database.connect() as connection:
         connection.execute(statement)

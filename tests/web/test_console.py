@@ -31,6 +31,16 @@ def test_one_page_shows_how_the_supply_stands(operator):
     assert section(page, "standings") == "Accounts by state disconnected for credit 1 in credit 3 warned 1"
 
 
+def test_an_account_whose_agreement_has_ended_is_not_counted(someone, at_noon, database_of_town):
+    with database_of_town("urja_owner") as owner, owner.transaction():
+        owner.execute("SET LOCAL urja.operation = 1; SET LOCAL urja.known_at = '2026-03-01 00:00Z'")
+        for table in ("contracts_agreement_terms", "contracts_agreement"):
+            owner.execute(f"UPDATE {table} SET valid_to = %s", [town_cast.NOW])
+    assert "No account has been evaluated yet." in section(
+        someone(at_noon.operator_id).get("/console/"), "standings"
+    )
+
+
 def test_what_was_switched_today_with_its_reason(operator):
     page = operator.get("/console/")
     assert section(page, "cuts") == (

@@ -388,3 +388,60 @@ def test_only_the_configured_languages_are_offered(home, browser):
         english = client.get("/").content.decode()
     assert '<html lang="en"' in english
     assert 'class="languages"' not in english
+
+
+@pytest.fixture
+def moved_out(home):
+    """The agreement ended at 09:42 of the day, with some credit; another consumer's meter goes on."""
+    from urja.apps.contracts.models import Agreement, AgreementTerms
+
+    at = house.NOW - timedelta(hours=4)
+    with town.by_hand():
+        AgreementTerms.objects.filter(agreement_id=home.agreement_id).update(valid_to=at)
+        Agreement.objects.filter(id=home.agreement_id).update(valid_to=at)
+    return home
+
+
+def test_after_the_end_of_an_agreement_nothing_is_late_and_nothing_is_asked_for(moved_out, browser):
+    person = browser(user_id=moved_out.owner_id)
+    words = text_of(person.get("/"))
+    assert (
+        "Your agreement ended on 20 March 2026. The remaining balance pays old dues first; the rest is returned"
+        " to you." in words
+    )
+    for wrong in ("Powered", "average use", "late", "Recharge", "no interval read yet"):
+        assert wrong not in words, wrong
+    assert "Today" in words
+    words = text_of(person.get(f"/accounts/{moved_out.account_id}/pay/"))
+    assert "A payment pays what is still owed; what is paid beyond it is returned to you." in words
+    assert "Recharge" not in words
+    hindi = text_of(browser(user_id=moved_out.owner_id, language="hi").get("/"))
+    assert "आपका अनुबंध 20 मार्च 2026 को समाप्त हुआ।" in hindi
+
+
+@pytest.fixture
+def in_debt(moved_out):
+    """The same with 300 rupees owed."""
+    from urja.apps.billing.queries import fresh_balance
+    from urja.apps.books.posting import Draft, post_entries
+
+    used = Draft(
+        account_id=moved_out.account_id,
+        contra="revenue:energy",
+        amount_minor=-fresh_balance(moved_out.account_id, house.NOW).balance_minor - 30_000,
+        origin="manual",
+        line="energy",
+        service_date=house.NOW.date(),
+        accounting_month=house.NOW.date().replace(day=1),
+        idempotency_key="used",
+    )
+    post_entries(moved_out.account_id >> 40, [used], house.NOW)
+    return moved_out
+
+
+def test_what_is_owed_after_the_end_of_an_agreement_is_paid(in_debt, browser):
+    person = browser(user_id=in_debt.owner_id)
+    words = text_of(person.get("/"))
+    assert "−₹300.00 Your agreement ended on 20 March 2026. ₹300.00 is still owed." in words
+    assert "Recharge" not in words
+    assert 'value="300"' in person.get(f"/accounts/{in_debt.account_id}/pay/").content.decode()

@@ -112,6 +112,10 @@ class Agreement:
         supplied_from = self._within(self.in_service_at)
         return supplied_from is not None and supplied_from <= at
 
+    def has_ended(self, at: datetime) -> bool:
+        """Return whether it is over at an instant (UTC)."""
+        return self.valid_to is not None and self.valid_to <= at
+
     def _within(self, at: datetime | None) -> datetime | None:
         """Return an instant, not before the agreement; None where it is not before its end."""
         if at is None or (self.valid_to is not None and at >= self.valid_to):

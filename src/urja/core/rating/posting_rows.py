@@ -1,7 +1,7 @@
 """The rows that explain one posting: the difference between two results of rating.
 
 A row shows a quantity, a rate and their product. The rows of a posting sum to its amount, if need be with a last row
-for the rounding carried over from earlier days. On an account a charge is negative: `Row.to_json` has the amount with
+for the rounding of these rows and of earlier days. On an account a charge is negative: `Row.to_json` has the amount with
 that sign, so that the rows stored with an entry sum to the entry.
 """
 

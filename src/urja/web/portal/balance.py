@@ -71,6 +71,28 @@ def balance_view(
     )
 
 
+def ended(view: BalanceView, balance: billing.Balance | None, at: datetime) -> BalanceView:
+    """The same after the end of its agreement: nothing is used, late or runs out any more."""
+    if balance is None:
+        return view
+    covered = _covered_minor(balance)
+    words = {
+        "day": formats.day(at.astimezone(zone()).date()),
+        "amount": formats.money(-covered, balance.currency),
+    }
+    if covered < 0:
+        said = _("Your agreement ended on %(day)s. %(amount)s is still owed.")
+    elif covered > 0:
+        said = _(
+            "Your agreement ended on %(day)s. The remaining balance pays old dues first; the rest is returned to you."
+        )
+    else:
+        said = _("Your agreement ended on %(day)s.")
+    return replace(
+        view, state="out" if covered < 0 else "unknown", days=said % words, runway=(), late=""
+    )
+
+
 def without_power(
     view: BalanceView, balance: billing.Balance | None, power: PowerState | None
 ) -> BalanceView:
@@ -123,6 +145,11 @@ def _unpriced() -> BalanceView:
         late="",
         parts=[],
     )
+
+
+def covers_use(balance: billing.Balance | None) -> bool:
+    """Whether nothing is owed beside old dues, with the payment that is pending."""
+    return balance is None or _covered_minor(balance) >= 0
 
 
 def _covered_minor(balance: billing.Balance) -> int:

@@ -35,13 +35,20 @@ class UseView:
 
 
 def uses(card: AccountCard, now: datetime) -> list[UseView]:
-    """Today, and the billing period where the agreement has a calendar of its own, else the month."""
+    """Today, and the billing period where the agreement has a calendar of its own, else the month.
+
+    None of a period that the agreement's end came before.
+    """
     agreement = card.agreement
     if agreement is None:
         return []
-    today = now.date()
-    month = readings.use_of_month(agreement, today, billing_period(today, agreement.billing_day or 1))
-    return [_today(month.hours, agreement, now), _month(month.days, agreement, now)]
+    today, until = now.date(), (card.ended_at(now) or now).astimezone(zone())
+    period = billing_period(today, agreement.billing_day or 1)
+    if until.date() < period.first:
+        return []
+    month = readings.use_of_month(agreement, today, period)
+    by_day = _month(month.days, agreement, until)
+    return [by_day] if until.date() < today else [_today(month.hours, agreement, until), by_day]
 
 
 def _today(hours: Sequence[readings.HourUse], agreement: Agreement, now: datetime) -> UseView:

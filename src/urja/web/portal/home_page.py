@@ -17,8 +17,16 @@ from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.supply import queries as supply
 from urja.core.calendar import local_day
+from urja.core.power import PowerState
 from urja.web.portal import chain, paying, postings
-from urja.web.portal.balance import BalanceView, asked_once, balance_view, without_power
+from urja.web.portal.balance import (
+    BalanceView,
+    asked_once,
+    balance_view,
+    covers_use,
+    ended,
+    without_power,
+)
 from urja.web.portal.charges import Charges, charges
 from urja.web.portal.energy_use import UseView, uses
 from urja.web.portal.meter_facts import MeterFacts, meter_facts
@@ -95,8 +103,8 @@ class HomePage:
     """Empty where no policy governs the account, or it is held back."""
     deposits: list[str]
     """Security deposits that are due or held, where it is paid for by bills."""
-    by_bill: bool
-    """Whether it is paid for by bills: then it is paid, and not recharged."""
+    button: str
+    """What the link to pay is called; empty after the agreement's end, where nothing is owed."""
     under_way: paying.UnderWay | None
     chain: chain.ChainView | None
     """The way back to light, while it is under way and shortly after."""
@@ -111,29 +119,47 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
     power = power_words.power_of(card, now, relay)
     by_bill = _pays_by_bill(card, now)
     standing = standings.standing(known) if known else None
-    view = without_power(
-        balance_view(balance, now, by_bill=by_bill, commodity=card.commodity), balance, power
-    )
+    ended_at = card.ended_at(now)
+    view = _balance(card, balance, power, now, by_bill=by_bill)
     return HomePage(
         account=card,
-        danger=_danger(card),
+        danger=None if ended_at else _danger(card),
         balance=asked_once(view) if standing and standing.says_used_up else view,
         later=_later(balance) if balance else [],
         power=power_words.shown(power, now, card.commodity) if power else None,
         time_of_day=time_of_day(card.agreement, now),
         charges=charges(card.agreement, now),
         uses=uses(card, now),
-        meter=meter_facts(card.agreement, known.facts if known else None, now),
-        units=units_view(card.agreement, local_day(now, zone())) if card.has_banked else None,
+        meter=None if ended_at else meter_facts(card.agreement, known.facts if known else None, now),
+        units=units_view(card.agreement, local_day(now, zone())) if card.has_banked and not ended_at else None,
         postings=postings.newest(card),
-        unconfirmed=_unconfirmed(card.unconfirmed_until, now),
+        unconfirmed="" if ended_at else _unconfirmed(card.unconfirmed_until, now),
         review=_review(card, now) if known is not None and known.facts.review else "",
         standing=standing.text if standing else "",
         deposits=_deposits(card, balance) if by_bill else [],
-        by_bill=by_bill,
+        button=_button(balance, by_bill=by_bill, ended_at=ended_at),
         under_way=paying.under_way(card.id, now) if card.ordered else None,
         chain=chain.of_account(card.id, now) if card.has_reconnection else None,
     )
+
+
+def _balance(
+    card: AccountCard,
+    balance: billing.Balance | None,
+    power: PowerState | None,
+    now: datetime,
+    *,
+    by_bill: bool,
+) -> BalanceView:
+    view = balance_view(balance, now, by_bill=by_bill, commodity=card.commodity)
+    ended_at = card.ended_at(now)
+    return ended(view, balance, ended_at) if ended_at else without_power(view, balance, power)
+
+
+def _button(balance: billing.Balance | None, *, by_bill: bool, ended_at: datetime | None) -> str:
+    if ended_at is not None:
+        return "" if covers_use(balance) else _("Pay")
+    return _("Pay") if by_bill else _("Recharge")
 
 
 def _later(balance: billing.Balance) -> list[LaterView]:
@@ -235,9 +261,8 @@ def choices(cards: Iterable[AccountCard], now: datetime) -> list[Choice]:
 
 def _choice(card: AccountCard, relay: power_words.Opened | None, now: datetime) -> Choice:
     balance, power = _fresh(card, now), power_words.power_of(card, now, relay)
-    view = balance_view(balance, now, by_bill=_pays_by_bill(card, now), commodity=card.commodity)
     return Choice(
         card,
-        without_power(view, balance, power),
+        _balance(card, balance, power, now, by_bill=_pays_by_bill(card, now)),
         power_words.shown(power, now, card.commodity) if power else None,
     )

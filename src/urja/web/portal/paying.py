@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from urja.apps.billing import queries as billing
 from urja.apps.payments import queries as payments
 from urja.apps.payments.queries import gateways
 from urja.apps.payments.queries.gateways import GatewayConfig, PaymentsConfig
@@ -15,6 +16,7 @@ from urja.apps.rulebook.queries import tariffs
 from urja.web.portal import manual_payment
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
+from urja.web.shared.clock import zone
 
 CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)
 USUAL_MINOR = 20_000
@@ -40,9 +42,10 @@ class PayPage:
     rupees: str
     error: str
     effect: standings.EffectView | None
-    by_bill: bool
-    unpriced: str
-    """What is to be known before paying for an account that is held back."""
+    recharges: bool
+    """Whether it is recharged, and not paid: by a bill, or after the agreement's end."""
+    beforehand: str
+    """What is to be known before paying for an account that is held back, or whose agreement has ended."""
     amount: str
     amount_minor: int
     bounds: str
@@ -78,7 +81,8 @@ def pay_page(
     chosen = method if method in by_method else next(iter(by_method), "")
     known = standings.known_of(card, now)
     if asked is None:
-        amount_minor: int | None = standings.suggested_minor(known, config.least_minor, USUAL_MINOR)
+        usual_minor = _owed_minor(card, now) if card.ended_at(now) else USUAL_MINOR
+        amount_minor: int | None = standings.suggested_minor(known, config.least_minor, usual_minor)
     else:
         amount_minor = minor(asked)
     error = amount_error(amount_minor, config)
@@ -95,8 +99,8 @@ def pay_page(
         else (asked or "")[:12],
         error=error,
         effect=standings.effect(known, shown, settings.URJA_CURRENCY) if known and shown else None,
-        by_bill=known is not None and not known.facts.prepaid,
-        unpriced=_unpriced() if known is None and standings.held_back(card, now) else "",
+        recharges=not card.ended_at(now) and (known is None or known.facts.prepaid),
+        beforehand=_beforehand(card, now) if known is None else "",
         amount=formats.money(shown) if shown else "",
         amount_minor=shown or 0,
         bounds=bounds(config),
@@ -132,7 +136,21 @@ def where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str
     return _("You pay on the page of the payment service.")
 
 
-def _unpriced() -> str:
+def _owed_minor(card: AccountCard, now: datetime) -> int:
+    """What an account owes beside old dues after its agreement's end; zero where its use has no price."""
+    if standings.held_back(card, now):
+        return 0
+    return -billing.fresh_balance(card.id, now, card.agreement).balance_minor
+
+
+def _beforehand(card: AccountCard, now: datetime) -> str:
+    ended_at = card.ended_at(now)
+    if ended_at:
+        return _(
+            "Your agreement ended on %(day)s. A payment pays what is still owed; what is paid beyond it is returned to you."
+        ) % {"day": formats.day(ended_at.astimezone(zone()).date())}
+    if not standings.held_back(card, now):
+        return ""
     return _(
         "How long your credit lasts cannot be calculated at the moment: the price of your supply is missing in our "
         "records. Your payment is credited all the same. If your supply is disconnected, it is not reconnected "

@@ -206,7 +206,7 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
         lambda found: _("rounded to a multiple of %(multiple)s") % found,
     ),
     (re.compile("all energy"), lambda _found: _("all energy")),
-    (re.compile("rounding carried from before"), lambda _found: _("rounding carried over from earlier days")),
+    (re.compile("rounding carried from before"), lambda _found: _("rounding of these rows and of earlier days")),
 ]
 
 

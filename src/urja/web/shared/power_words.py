@@ -46,8 +46,8 @@ def opened_when_decided(standing: AccountStanding | None) -> Opened | None:
 
 
 def power_of(card: AccountCard, now: datetime, relay: Opened | None) -> PowerState | None:
-    """The power of an account's supply; None where no meter bills it."""
-    if card.agreement is None or card.interval is None:
+    """The power of an account's supply; None where no meter bills it, and after the end of its agreement."""
+    if card.agreement is None or card.interval is None or card.agreement.has_ended(now):
         return None
     meter = power_at(card.agreement.service_point_id, card.heard, card.interval, now, card.asleep)
     return with_relay(meter, relay)

@@ -363,7 +363,7 @@ def _switched(row: SqlRow) -> Switched:
 
 
 def today(now: datetime) -> Today:
-    """Return the switching of the local day of `now`, and the number of accounts by standing."""
+    """Return the switching of the local day of `now`, and the number of accounts in force by standing."""
     begins, ends = _bounds(local_day(now, _zone()))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -374,7 +374,12 @@ def today(now: datetime) -> Today:
             [begins, ends],
         )
         switched = [_switched(row) for row in cursor.fetchall()]
-        cursor.execute("SELECT standing, count(*) FROM supply_state GROUP BY standing")
+        cursor.execute(
+            "SELECT s.standing, count(*) FROM supply_state s WHERE EXISTS (SELECT FROM contracts.agreement g "
+            "WHERE g.account_id = s.account_id AND g.valid_from <= %(now)s "
+            "AND (g.valid_to IS NULL OR g.valid_to > %(now)s)) GROUP BY s.standing",
+            {"now": now},
+        )
         counts = dict(cursor.fetchall())
     return Today(
         cuts=tuple(one for one in switched if one.kind == "disconnect"),

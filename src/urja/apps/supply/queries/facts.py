@@ -148,8 +148,7 @@ def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapsho
 def of_agreement(agreement: Agreement, now: datetime, health: Health) -> AccountSnapshot | None:
     """Return the same for a page that has the account's agreement and terms loaded."""
     policies = policy_book()
-    ended = agreement.valid_to is not None and agreement.valid_to <= now
-    if not policies or ended:
+    if not policies or agreement.has_ended(now):
         return None
     agreements, own = _decided_about([agreement], now)
     if not agreements:

@@ -37,6 +37,9 @@ class Echo(BaseHTTPRequestHandler):
         answer = json.dumps({"path": self.path, "length": len(body), "headers": dict(self.headers)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
+        kind = "text/css" if self.path.startswith("/static/") else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("ETag", '"0123"')
         self.end_headers()
         self.wfile.write(answer)
 
@@ -202,6 +205,15 @@ def test_urja_learns_host_client_and_tls_and_no_header_that_a_client_wrote(proxy
     assert headers["host"] == proxy.headers["Host"]
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "https"
+
+
+def test_a_style_is_compressed_and_an_answer_of_the_api_keeps_its_version(proxy: httpx.Client):
+    long = {"X-Long": "a" * 1000}
+    style = ask(proxy, "GET", "/static/page.css", headers=long)
+    assert style.headers["Content-Encoding"] == "gzip"
+    answer = ask(proxy, "GET", "/api/v1/me", headers=long)
+    assert "Content-Encoding" not in answer.headers
+    assert answer.headers["ETag"] == '"0123"'
 
 
 def test_the_largest_import_passes(proxy: httpx.Client):

@@ -88,9 +88,7 @@ def ended(view: BalanceView, balance: billing.Balance | None, at: datetime) -> B
         )
     else:
         said = _("Your agreement ended on %(day)s.")
-    return replace(
-        view, state="out" if covered < 0 else "unknown", days=said % words, runway=(), late=""
-    )
+    return replace(view, state="out" if covered < 0 else "unknown", days=said % words, runway=(), late="")
 
 
 def without_power(

@@ -131,7 +131,9 @@ def home_page(card: AccountCard, now: datetime) -> HomePage:
         charges=charges(card.agreement, now),
         uses=uses(card, now),
         meter=None if ended_at else meter_facts(card.agreement, known.facts if known else None, now),
-        units=units_view(card.agreement, local_day(now, zone())) if card.has_banked and not ended_at else None,
+        units=units_view(card.agreement, local_day(now, zone()))
+        if card.has_banked and not ended_at
+        else None,
         postings=postings.newest(card),
         unconfirmed="" if ended_at else _unconfirmed(card.unconfirmed_until, now),
         review=_review(card, now) if known is not None and known.facts.review else "",

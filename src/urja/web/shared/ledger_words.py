@@ -206,7 +206,10 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
         lambda found: _("rounded to a multiple of %(multiple)s") % found,
     ),
     (re.compile("all energy"), lambda _found: _("all energy")),
-    (re.compile("rounding carried from before"), lambda _found: _("rounding of these rows and of earlier days")),
+    (
+        re.compile("rounding carried from before"),
+        lambda _found: _("rounding of these rows and of earlier days"),
+    ),
 ]
 
 

@@ -39,11 +39,11 @@ def on_poles(staff, at_noon, database_of_town):
 def test_both_trees_from_their_roots(colleague):
     text = text_of(colleague("clerk").get("/console/trees/"))
     assert (
-        "Administration Node Service points Meters No power Disconnected Not communicating Credit Owed Division CITY City 5 5 0 1 0"
+        "Administration Node Service points Meters No power Disconnected Not communicating Credit, posted Owed, posted Division CITY City 5 5 0 1 0"
         in text
     )
     assert (
-        "Grid Node Service points Meters No power Disconnected Not communicating Credit Owed Feeder North 3 + 1 4 0 1"
+        "Grid Node Service points Meters No power Disconnected Not communicating Credit, posted Owed, posted Feeder North 3 + 1 4 0 1"
         in text
     )
 
@@ -225,7 +225,7 @@ def test_money_of_an_account_with_two_supplies_counts_once(posted, at_noon, coll
             [one.account_id, other.account_id],
         )
     text = text_of(colleague("clerk").get("/console/trees/section/NORTH/"))
-    assert "Credit ₹600.00 Owed ₹0.00" in text
+    assert "Credit, posted ₹600.00 Owed, posted ₹0.00" in text
 
 
 def test_who_may_not(staff, someone, at_noon):

@@ -35,7 +35,7 @@ def test_an_account_whose_agreement_has_ended_is_not_counted(someone, at_noon, d
     with database_of_town("urja_owner") as owner, owner.transaction():
         owner.execute("SET LOCAL urja.operation = 1; SET LOCAL urja.known_at = '2026-03-01 00:00Z'")
         for table in ("contracts_agreement_terms", "contracts_agreement"):
-            owner.execute(f"UPDATE {table} SET valid_to = %s", [town_cast.NOW])
+            owner.execute(f"UPDATE {table} SET valid_to = %s WHERE valid_to IS NULL", [town_cast.NOW])
     assert "No account has been evaluated yet." in section(
         someone(at_noon.operator_id).get("/console/"), "standings"
     )

@@ -127,8 +127,8 @@ class Place:
         from urja.apps.supply import queries
         from urja.apps.supply.queries import facts
 
+        health = queries.health()
         for house in self.houses:
-            health = queries.health()
             for account in accounts_of(house.user_id, self.now, house.account_id):
                 seen = account.agreement and facts.of_agreement(account.agreement, self.now, health)
                 known = facts.of_account(account.account_id, self.now, health)

@@ -16,7 +16,7 @@ from urja.apps.billing.banked_units import BankedUnits, banked_units
 from urja.apps.billing.common_shares import ShareOfPeriod
 from urja.apps.billing.evidence import causes_of
 from urja.apps.billing.kinds import Cause, RefusedCharge, ReviewRow, UnsignedList
-from urja.apps.billing.models import InstalmentPlan, Review
+from urja.apps.billing.models import InstalmentPlan
 from urja.apps.billing.open_days import read_so_far
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
@@ -567,7 +567,10 @@ def newest_review(account_id: int) -> ReviewRow | None:
 
 def overdue_reviews(now: datetime) -> int:
     """Return how many reviews are running that were to be decided by now."""
-    return Review.objects.filter(ended_at=None, due_at__lte=now).count()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM billing_review WHERE ended_at IS NULL AND due_at <= %s", [now])
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def _review_rows(where: str, values: list[int]) -> list[ReviewRow]:

@@ -166,8 +166,11 @@ def decide(review: Review, outcome: ReviewOutcome, note: str, operation_id: int,
 
 def over(now: datetime) -> list[int]:
     """Return the reviews whose time is over at `now` (business time)."""
-    ended = Review.objects.filter(ended_at=None, ends_at__lte=now)
-    return list(ended.order_by("id").values_list("id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM billing_review WHERE ended_at IS NULL AND ends_at <= %s ORDER BY id", [now]
+        )
+        return [id_ for (id_,) in cursor.fetchall()]
 
 
 def end_undecided(review_id: int, now: datetime) -> bool:

@@ -255,17 +255,18 @@ def _store_heads(heads: list[_Head], batch: int) -> None:
 
 def buckets_with_credits() -> list[int]:
     """Return the buckets with unposted credits."""
-    return _buckets(CreditRequest.objects.all())
+    return _buckets("SELECT id FROM books_credit_request WHERE posted_at IS NULL")
 
 
 def buckets_with_debits() -> list[int]:
     """Return the buckets with unposted debits."""
-    return _buckets(DebitRequest.objects.all())
+    return _buckets("SELECT id FROM books_debit_request WHERE posted_at IS NULL")
 
 
-def _buckets(requests: QuerySet[CreditRequest] | QuerySet[DebitRequest]) -> list[int]:
-    waiting = requests.filter(posted_at=None).values_list("id", flat=True)
-    return sorted({bucket_of(id_) for id_ in waiting})
+def _buckets(waiting: str) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(waiting)
+        return sorted({bucket_of(id_) for (id_,) in cursor.fetchall()})
 
 
 def lock_credits(bucket: int, limit: int, without: Collection[int] = ()) -> list[CreditRequest]:

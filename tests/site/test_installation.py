@@ -14,11 +14,13 @@ from tests.site.test_up import ANY_PORT
 
 from urja.base.configuration import load
 from urja.base.ports import free_port
+from urja.base.settings import SupervisorSettings
 from urja.laws.downtime import read_downtimes
 from urja.site.cli import status
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import health_probes, installation as supervisor
+from urja.site.supervisor.child import Child, ChildSpec, Health
 from urja.site.supervisor.installation import WEB, ExtraChild, Installation
 from urja.site.supervisor.port_checks import check_ports, resolve_ports
 
@@ -108,6 +110,22 @@ async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
         await installation.start()
     assert no.value.code is Exit.SOFTWARE
     assert {child["pid"] for child in installation.snapshot().values()} == {None}
+
+
+async def test_a_child_that_is_slow_is_said_to_be_late(tmp_path):
+    """A warning was the last line of its log and was named as the reason, with advice that could not help."""
+
+    async def answers() -> Health:
+        return Health.UNKNOWN
+
+    spec = ChildSpec("slow", lambda: ["sh", "-c", "echo fewer connections; exec sleep 60"], answers)
+    hurried = SupervisorSettings(ready_timeout_s=0.5)
+    child = Child(spec, tmp_path / "slow.log", hurried, lambda: None, asyncio.Event())
+    with pytest.raises(
+        CommandError, match=r"slow was not ready within 0.5 s: .* ready_timeout_s in .supervisor"
+    ):
+        await child.start()
+    await child.stop()
 
 
 async def test_a_child_that_keeps_stopping_leaves_the_others_running(data):

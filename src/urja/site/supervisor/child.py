@@ -136,7 +136,7 @@ class Child:
         if self._task in done:
             self._task.result()
         if not self._ready.is_set():
-            raise self.refusal()
+            raise self.refusal() if done or self.failure else self._late()
 
     async def _first_of(self, tasks: set[asyncio.Task[Any]], own_s: float) -> set[asyncio.Task[Any]]:
         """Return those of the tasks that end first; none once the child has had so many seconds for itself.
@@ -176,6 +176,15 @@ class Child:
             Exit.SOFTWARE,
             f"{self.spec.name} {how}: {words}. Its log is {self.log_file}; remove the cause and start "
             "again: accepted data are not lost",
+        )
+
+    def _late(self) -> CommandError:
+        """Return the error of a child that lives and is not ready in time: what its log said last is no cause."""
+        return CommandError(
+            Exit.SOFTWARE,
+            f"{self.spec.name} was not ready within {self.settings.ready_timeout_s:g} s: start again, or allow it longer "
+            "with ready_timeout_s in [supervisor]. The last line of its log "
+            f"{self.log_file}: {self.last_words()}",
         )
 
     def kill(self) -> None:
@@ -294,7 +303,13 @@ class Child:
                 passed_s = own_time.passed(self.pid)
                 silent_s = 0.0 if health in {Health.OK, Health.NOT_READY} else silent_s + passed_s
                 self._note_health(health)
-                if health is Health.STUCK or silent_s > _HUNG_AFTER_S:
+                # A start may take as long as it is waited for.
+                patience_s = (
+                    max(_HUNG_AFTER_S, self.settings.ready_timeout_s)
+                    if self.state is State.STARTING
+                    else _HUNG_AFTER_S
+                )
+                if health is Health.STUCK or silent_s > patience_s:
                     log.error("child is killed", child=self.spec.name, health=health)
                     self.kill()
                 pause = _HEALTH_EVERY_S if self.state is State.READY else _POLL_S

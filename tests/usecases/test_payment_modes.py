@@ -1,5 +1,6 @@
 """Conversion from postpaid to prepaid and back: dues, balance, and the use of the deposit."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
@@ -7,6 +8,8 @@ from tests.apps import town
 from tests.apps.town import START, adopt
 from tests.pipeline.test_post import Town
 from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
+
+from urja.apps.contracts.kinds import ModeChangeState
 
 TODAY = 21
 """Of the agreement's days, at `NOW`."""
@@ -283,6 +286,33 @@ def test_one_that_waits_is_no_second_time_requested_and_is_undone_or_stopped(hou
     over = Undo(entry_id=again.id, reason="late")
     assert "which has ended: undo the conversion that it made" in str(refusal(over))
     assert len(terms()) == 1
+
+
+def test_an_undo_while_its_supply_is_converted_waits_for_it_and_is_refused(house):
+    from django.db import connection, connections, transaction
+
+    from urja.apps.contracts import mode_changes
+    from urja.apps.contracts.models import ModeChangeRow
+    from urja.usecases.operations import Undo
+
+    entry = waits(house)
+
+    def undo():
+        try:
+            return str(refusal(Undo(entry_id=entry.id, reason="another connection was meant")))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            converted = ModeChangeRow.objects.select_for_update().get(mode_change_id=entry.id)
+            mode_changes.end_row(converted, ModeChangeState.DONE, NOW, operation_id=entry.id, result={})
+            refused = pool.submit(undo)
+            with connection.cursor() as cursor:
+                blocked = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+                while not cursor.execute(blocked).fetchone():
+                    assert not refused.done()
+        assert "which has ended: undo the conversion that it made" in refused.result()
 
 
 def test_a_dry_run_says_that_the_supply_waits(house):

@@ -79,9 +79,13 @@ def stop(order_id: int, *, actor: str, at: datetime) -> int:
 
 
 def is_over(order_id: int) -> bool:
-    """Return whether there is an order with this number of which no row waits."""
-    waiting = ModeChangeRow.objects.filter(mode_change=OuterRef("pk"), state=ModeChangeState.WAITING)
-    return ModeChange.objects.filter(~Exists(waiting), id=order_id).exists()
+    """Return whether there is an order with this number of which no row waits.
+
+    Its rows stay locked until the transaction ends: none is converted meanwhile.
+    """
+    rows = ModeChangeRow.objects.select_for_update().filter(mode_change_id=order_id).order_by("position")
+    states = list(rows.values_list("state", flat=True))
+    return bool(states) and ModeChangeState.WAITING not in states
 
 
 def end_finished(now: datetime) -> int:

@@ -118,7 +118,8 @@ def test_keeping_off_who_is_protected_breaks_the_law(house, monkeypatch):
 
 def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     from urja.apps.payments.models import Payment
-    from urja.apps.supply import account_states, queries
+    from urja.apps.supply import queries
+    from urja.apps.supply.models import State
 
     cut(worded)
     authorise(worded, worded.houses[0].account_id)
@@ -126,7 +127,7 @@ def test_an_authorised_payment_restores_where_the_policy_says_so(worded):
     worded.go(worded.now + SECOND)
     assert worded.where()[0] == "cut"  # not enough
     Payment.objects.update(amount_minor=50_000)
-    account_states.decide_again([worded.houses[0].account_id])
+    State.objects.update(seen_seq=-1)
     worded.go(worded.now + MINUTE)
     assert worded.commands() == [("disconnect", "confirmed"), ("connect", "queued")]
     # The credit comes while the connect is on its way: the chain from paid to powered is of this connect.

@@ -123,7 +123,8 @@ class TestMovingIn:
         assert (agreement.customer, agreement.valid_from, agreement.valid_to) == (person, COMMISSIONED, None)
         assert (person.name, person.email, person.phone) == ("Meera", "meera@example.org", "9812345678")
         assert (agreement.terms_at(NOON).category, agreement.terms_at(NOON).tariff_code) == ("bpl", "demo")
-        assert accounts.access_to(made["user_id"], made["account_id"]).role == "owner"
+        (access,) = accounts.accesses_of(made["user_id"])
+        assert (access.account_id, access.role) == (made["account_id"], "owner")
         assert CreditRequest.objects.get().amount_minor == 50_000
         assert orders() == [("release", "vacant")]
         wanted = dict(Configuration.objects.values_list("item", "desired"))

@@ -211,11 +211,6 @@ def _line(item: AccountDecision, now: datetime) -> DecisionLine:
     )
 
 
-def decide_again(account_ids: Iterable[int]) -> None:
-    """Let accounts be decided again in the next run."""
-    State.objects.filter(account_id__in=list(account_ids)).update(seen_seq=-1)
-
-
 def counts() -> Mapping[str, int]:
     """Return the number of accounts by standing."""
     with connection.cursor() as cursor:

@@ -21,11 +21,6 @@ def has_account(user_id: int) -> bool:
     return accesses_of(user_id).exists()
 
 
-def access_to(user_id: int, account_id: int) -> AccountAccess | None:
-    """Return a user's access to one account; None where they may not see it."""
-    return accesses_of(user_id).filter(account_id=account_id).first()
-
-
 def people_with_access(account_id: int) -> list[PersonRow]:
     """Return the people who may see an account, its owners first."""
     owners_first = Case(When(role=AccessRole.OWNER, then=Value(0)), default=Value(1))

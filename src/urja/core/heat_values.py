@@ -26,7 +26,7 @@ from urja.core.gas import (
     SupplyConditions,
     absolute_pressure_pa,
 )
-from urja.core.table_reader import Fault, TableReader
+from urja.core.table_reader import DocumentError, Fault, TableReader
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -45,12 +45,8 @@ _MOST_DECIMALS: Final = 18
 _AREA: Final = re.compile(r"(zone|circle|division|subdivision|section) [^\s,;]{1,32}")
 
 
-class HeatValuesError(ValueError):
-    """A text that is no valid document of heat values; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+class HeatValuesError(DocumentError):
+    """A text that is no valid document of heat values."""
 
 
 @dataclass(frozen=True, slots=True)

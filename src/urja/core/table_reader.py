@@ -26,6 +26,14 @@ class Fault:
         return f"{self.where}: {self.sentence}"
 
 
+class DocumentError(ValueError):
+    """A text that is not a valid document of its kind; `faults` has everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+
 class TableReader:
     """One table of a document. It records which keys were read, so that `finish` can report the others as unknown.
 

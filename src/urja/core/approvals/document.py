@@ -15,7 +15,7 @@ from typing import Final
 from urja.base import toml
 from urja.base.untyped_values import JsonObject
 from urja.core.policy.table_reader import PolicyTableReader
-from urja.core.table_reader import Fault
+from urja.core.table_reader import DocumentError, Fault
 
 FORMAT: Final = 1
 _KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
@@ -30,12 +30,8 @@ class PasskeyNeed(IntEnum):
     """The actor's, and that of another person who may perform the operation."""
 
 
-class ThresholdsError(ValueError):
-    """A text that is not a valid threshold document; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+class ThresholdsError(DocumentError):
+    """A text that is not a valid threshold document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from urja.core.calendars.zones import (
     Zone,
     clock_text,
 )
-from urja.core.table_reader import Fault, TableReader
+from urja.core.table_reader import DocumentError, Fault, TableReader
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -34,12 +34,8 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-4]):([0-5]\d)")
 _MONTH_DAY: Final = re.compile(r"(\d\d)-(\d\d)")
 
 
-class CalendarError(ValueError):
-    """A text that is not a valid calendar; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+class CalendarError(DocumentError):
+    """A text that is not a valid calendar."""
 
 
 def parse_calendar(text: str) -> Calendar:

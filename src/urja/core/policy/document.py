@@ -29,7 +29,7 @@ from urja.core.policy.hours import (
     subtract_spans,
 )
 from urja.core.policy.table_reader import MINUTES_PER_DAY, WEEKDAYS, PolicyTableReader
-from urja.core.table_reader import Fault
+from urja.core.table_reader import DocumentError, Fault
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -62,12 +62,8 @@ _LONGEST_REVIEW_DAYS: Final = 90
 _YEARLY: Final = re.compile(r"(\d\d)-(\d\d)")
 
 
-class PolicyError(ValueError):
-    """A text that is not a valid policy document; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+class PolicyError(DocumentError):
+    """A text that is not a valid policy document."""
 
 
 @dataclass(frozen=True, slots=True)

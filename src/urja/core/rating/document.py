@@ -55,7 +55,7 @@ from urja.core.rating.tariff import (
     billed_measure,
     calculation_order,
 )
-from urja.core.table_reader import Fault
+from urja.core.table_reader import DocumentError, Fault
 from urja.core.units import TO_MINOR_UNIT, RoundingStep
 
 FORMAT = 1
@@ -73,12 +73,8 @@ _MOST_DAYS = 366
 _NOT_YET = "docs/money.md lists what documents cannot express yet"
 
 
-class TariffError(ValueError):
-    """A text that is not a valid tariff document; `faults` has everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+class TariffError(DocumentError):
+    """A text that is not a valid tariff document."""
 
 
 def parse_tariff(text: str) -> Tariff:

@@ -13,12 +13,11 @@ import click
 
 from urja.core.calendars import Calendar, CalendarError, edges_inside_intervals, parse_calendar
 from urja.core.calendars.zones import MINUTES, DayTable, clock_text
+from urja.core.table_reader import Fault
+from urja.site.cli.document_check import check_file, documents_argument, end_check
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
 
-_documents = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
 _lengths = click.option(
     "--interval-min",
     "lengths_min",
@@ -34,43 +33,34 @@ def calendar() -> None:
 
 
 @calendar.command()
-@_documents
+@documents_argument
 @_lengths
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(files: Sequence[Path], lengths_min: Sequence[str], as_json: bool) -> None:
     """Check documents and print every fault; exit 2 if there is one."""
-    faults: dict[str, list[dict[str, str]]] = {}
-    for path in files:
-        found = []
-        try:
-            document = parse_calendar(read_document(path))
-            found = [
-                {"where": f"intervals of {length} minutes", "sentence": str(edge)}
-                for length in lengths_min
-                for edge in edges_inside_intervals(document, int(length) * 60)
-            ]
-        except CalendarError as error:
-            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except CommandError as unread:
-            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
-        faults[str(path)] = found
-        if as_json:
-            continue
-        for fault in found:
-            click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
-        if not found:
-            zones = ", ".join(f"{zone.number} {zone.name}" for zone in document.zones)
-            click.echo(
-                f"{path}: valid: {document.code} {document.version} from {document.valid_from} ({zones})"
-            )
-    if as_json:
-        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
-    if any(faults.values()):
-        raise SystemExit(Exit.USAGE)
+
+    def fitting(text: str) -> Calendar:
+        document = parse_calendar(text)
+        faults = [
+            Fault(f"intervals of {length} minutes", str(edge))
+            for length in lengths_min
+            for edge in edges_inside_intervals(document, int(length) * 60)
+        ]
+        if faults:
+            raise CalendarError(faults)
+        return document
+
+    checked = {path: check_file(path, fitting, _with_zones, as_json=as_json) for path in files}
+    end_check(checked, as_json=as_json)
+
+
+def _with_zones(document: Calendar) -> str:
+    zones = ", ".join(f"{zone.number} {zone.name}" for zone in document.zones)
+    return f"{document.code} {document.version} from {document.valid_from} ({zones})"
 
 
 @calendar.command()
-@_documents
+@documents_argument
 @_lengths
 @data_option
 def load(files: Sequence[Path], lengths_min: Sequence[str], data: Path) -> None:

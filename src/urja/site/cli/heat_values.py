@@ -4,7 +4,6 @@
 """
 
 import getpass
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +12,9 @@ import click
 
 from urja.core.gas import conditions_text
 from urja.core.heat_values import HeatValues, HeatValuesError, HeatZone, in_force, parse_heat_values
+from urja.site.cli.document_check import check_file, documents_argument, end_check
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
-
-_documents = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
 
 
 @click.group("heat-values")
@@ -27,34 +23,16 @@ def heat_values() -> None:
 
 
 @heat_values.command()
-@_documents
+@documents_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(files: Sequence[Path], as_json: bool) -> None:
     """Check documents and print every fault; exit 2 if there is one."""
-    faults: dict[str, list[dict[str, str]]] = {}
-    for path in files:
-        found = []
-        try:
-            document = parse_heat_values(read_document(path))
-        except HeatValuesError as error:
-            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except CommandError as unread:
-            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
-        faults[str(path)] = found
-        if as_json:
-            continue
-        for fault in found:
-            click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
-        if not found:
-            click.echo(f"{path}: valid: {_title(document)}")
-    if as_json:
-        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
-    if any(faults.values()):
-        raise SystemExit(Exit.USAGE)
+    checked = {path: check_file(path, parse_heat_values, _title, as_json=as_json) for path in files}
+    end_check(checked, as_json=as_json)
 
 
 @heat_values.command()
-@_documents
+@documents_argument
 @data_option
 def load(files: Sequence[Path], data: Path) -> None:
     """Store documents as versions of the utility's heat values.

@@ -20,6 +20,7 @@ from urja.core.calendar import Period
 from urja.core.policy import ChannelReach, Policy, PolicyError, obstacles, parse_policy, sentence
 from urja.core.units import major_text
 from urja.laws.connections import Connection
+from urja.site.cli.document_check import Checked, check_file, documents_argument, end_check
 from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
 from urja.site.command_errors import CommandError, Exit
@@ -42,7 +43,7 @@ def _parse(path: Path, text: str) -> Policy:
 
 
 @policy.command()
-@click.argument("files", nargs=-1, required=True, type=_document)
+@documents_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @config_option
 def check(files: Sequence[Path], as_json: bool, config_path: Path | None) -> None:
@@ -51,31 +52,19 @@ def check(files: Sequence[Path], as_json: bool, config_path: Path | None) -> Non
     With a configuration file, also print what keeps a document from disconnecting or notifying over its channels.
     """
     channels = channel_reaches(config_path)
+    checked: dict[Path, Checked[Policy]] = {}
     hindered: dict[str, list[dict[str, str | bool]]] = {}
-    faults: dict[str, list[dict[str, str]]] = {}
     for path in files:
-        found, kept_from = [], []
-        try:
-            document = parse_policy(read_document(path))
-            kept_from = obstacles(document, channels)
-        except PolicyError as error:
-            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except CommandError as unread:
-            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
-        faults[str(path)] = found
+        one = checked[path] = check_file(path, parse_policy, _named, as_json=as_json)
+        kept_from = [] if one.document is None else obstacles(one.document, channels)
         hindered[str(path)] = [msgspec.to_builtins(obstacle) for obstacle in kept_from]
-        if as_json:
-            continue
-        for fault in found:
-            click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
-        if not found:
-            click.echo(f"{path}: valid: {document.code} {document.version} from {document.valid_from}")
-        for obstacle in kept_from:
+        for obstacle in () if as_json else kept_from:
             click.echo(f"{path}: {obstacle}")
-    if as_json:
-        click.echo(json.dumps({"faults": faults, "obstacles": hindered}, ensure_ascii=False))
-    if any(faults.values()):
-        raise SystemExit(Exit.USAGE)
+    end_check(checked, as_json=as_json, obstacles=hindered)
+
+
+def _named(document: Policy) -> str:
+    return f"{document.code} {document.version} from {document.valid_from}"
 
 
 def channel_reaches(config_path: Path | None) -> list[ChannelReach] | None:

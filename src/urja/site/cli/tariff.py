@@ -22,7 +22,6 @@ from urja.core.rating import (
     RatingError,
     RatingTerms,
     Tariff,
-    TariffError,
     parse_tariff,
     rate_period,
     uses_between,
@@ -30,16 +29,13 @@ from urja.core.rating import (
 from urja.core.units import exact_text, major_text
 from urja.site.cli.bill import Supply, calendar_versions, file_path, supply_options
 from urja.site.cli.bill_text import amount_as_text, lines_as_json, lines_as_text
+from urja.site.cli.document_check import check_file, documents_argument, end_check
 from urja.site.cli.options import data_option, read_document
 from urja.site.cli.tariff_files import parse_file, tariff_versions
 from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
     from urja.apps.billing.repricing import Repriced
-
-_documents = click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
-)
 
 
 @click.group()
@@ -48,36 +44,21 @@ def tariff() -> None:
 
 
 @tariff.command()
-@_documents
+@documents_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def check(files: Sequence[Path], as_json: bool) -> None:
     """Check documents and print every fault; exit 2 if there is one."""
-    faults: dict[str, list[dict[str, str]]] = {}
-    for path in files:
-        found = []
-        try:
-            document = parse_tariff(read_document(path))
-        except TariffError as error:
-            found = [{"where": fault.where, "sentence": fault.sentence} for fault in error.faults]
-        except CommandError as unread:
-            found = [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}]
-        faults[str(path)] = found
-        if not as_json:
-            for fault in found:
-                click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
-            if not found:
-                lines = ", ".join(line.name for line in document.lines)
-                click.echo(
-                    f"{path}: valid: {document.code} {document.version} from {document.valid_from} ({lines})"
-                )
-    if as_json:
-        click.echo(json.dumps({"faults": faults}, ensure_ascii=False))
-    if any(faults.values()):
-        raise SystemExit(Exit.USAGE)
+    checked = {path: check_file(path, parse_tariff, _with_lines, as_json=as_json) for path in files}
+    end_check(checked, as_json=as_json)
+
+
+def _with_lines(document: Tariff) -> str:
+    lines = ", ".join(line.name for line in document.lines)
+    return f"{document.code} {document.version} from {document.valid_from} ({lines})"
 
 
 @tariff.command()
-@_documents
+@documents_argument
 @click.option("--wh", type=int, help="Energy consumed from the first day to the last, in Wh.")
 @click.option("--litres", type=int, help="In place of --wh, for a tariff of gas: volume in litres.")
 @click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First billed day.")
@@ -375,7 +356,7 @@ def from_openei(file: Path, out: Path, currency: str, as_json: bool) -> None:
 
 
 @tariff.command()
-@_documents
+@documents_argument
 @click.option("--yes", is_flag=True, help="Load them also where they charge past days again.")
 @data_option
 def load(files: Sequence[Path], yes: bool, data: Path) -> None:

@@ -1,0 +1,57 @@
+"""What the commands `check` share: every fault of documents with its place, as text or JSON."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from urja.core.table_reader import DocumentError
+from urja.site.cli.options import read_document
+from urja.site.command_errors import CommandError, Exit
+
+documents_argument: Final = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked[Document]:
+    """A file with what is wrong with it."""
+
+    document: Document | None
+    """None where there is a fault."""
+    faults: list[dict[str, str]]
+    """Each with its place (`where`) and a sentence."""
+
+
+def check_file[Document](
+    path: Path, parse: Callable[[str], Document], about: Callable[[Document], str], *, as_json: bool
+) -> Checked[Document]:
+    """Check a file and return what was found; print it, or what the document is, unless all is printed as JSON.
+
+    `parse` raises DocumentError for a document with faults.
+    """
+    try:
+        checked = Checked(parse(read_document(path)), [])
+    except DocumentError as error:
+        checked = Checked(None, [{"where": one.where, "sentence": one.sentence} for one in error.faults])
+    except CommandError as unread:
+        checked = Checked(None, [{"where": "document", "sentence": str(unread).removeprefix(f"{path} ")}])
+    if not as_json:
+        for fault in checked.faults:
+            click.echo(f"{path}: {fault['where']}: {fault['sentence']}")
+        if checked.document is not None:
+            click.echo(f"{path}: valid: {about(checked.document)}")
+    return checked
+
+
+def end_check[Document](checked: Mapping[Path, Checked[Document]], *, as_json: bool, **more: object) -> None:
+    """Print what was found as JSON, with `more` of it, if that is wanted; exit 2 if there is a fault."""
+    if as_json:
+        faults = {str(path): one.faults for path, one in checked.items()}
+        click.echo(json.dumps({"faults": faults, **more}, ensure_ascii=False))
+    if any(one.faults for one in checked.values()):
+        raise SystemExit(Exit.USAGE)

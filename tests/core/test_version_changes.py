@@ -11,7 +11,7 @@ from tests.core.test_raters import FIRST, compute, days, documents, head, next_v
 import urja.apps
 from urja.core.calendar import Period
 from urja.core.rating import EnergyUse, RatingTerms, parse_tariff, price_change_days, rate_period
-from urja.core.rating.tariff import bases_of
+from urja.core.rating.accruals import bases_of
 from urja.laws.second_rater import charges
 
 DOCUMENTS = Path(urja.apps.__path__[0]) / "rulebook" / "documents"

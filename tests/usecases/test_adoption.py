@@ -21,7 +21,9 @@ def test_adoption_makes_everything_in_one_bucket(database):
     keys = (made.premise_id, made.service_point_id, made.device_id, made.agreement_id, made.account_id)
     assert {bucket_of(key) for key in keys} == {700}
     assert CreditRequest.objects.get().amount_minor == 50_000
-    assert [(one.account_id, one.role) for one in identity.accesses_of(made.user_id)] == [(made.account_id, "owner")]
+    assert [(one.account_id, one.role) for one in identity.accesses_of(made.user_id)] == [
+        (made.account_id, "owner")
+    ]
     assert contracts.agreement_at(made.account_id, START).id == made.agreement_id
     (due,) = device_entries.due_entries(10)
     assert (due.device_id, due.bucket, due.active) == (made.device_id, 700, True)

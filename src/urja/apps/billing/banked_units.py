@@ -11,7 +11,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, midnight
 from urja.core.rating import Tariff, period_of
-from urja.core.rating.tariff import Settlement
+from urja.core.rating.accruals import Settlement
 
 PERIODS: Final = 13
 """A year and the period in progress."""

@@ -15,7 +15,7 @@ from urja.apps.books.kinds import RECHARGE_KINDS
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import QuantityUse
-from urja.core.rating.tariff import MoneyBase
+from urja.core.rating.accruals import MoneyBase
 
 _RECHARGES: Final = """
 SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM books.entry e JOIN books.account c ON c.id = e.contra_id

@@ -45,8 +45,8 @@ from urja.core.rating import (
     with_shared,
     without_shared,
 )
+from urja.core.rating.accruals import MONEY
 from urja.core.rating.priced_quantities import BILLED, is_own_part
-from urja.core.rating.tariff import MONEY
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _READ: Final = ("device_id", "read_at", "kind", "status", "source", "version", "register_wh", "correlation")

@@ -44,8 +44,8 @@ from urja.core.rating import (
     reserve_so_far,
     uses_between,
 )
+from urja.core.rating.accruals import MONEY
 from urja.core.rating.priced_quantities import COMMON, adds_up, share_of
-from urja.core.rating.tariff import MONEY
 
 _NEVER = Period(date.min, date.max)
 

@@ -29,8 +29,9 @@ from urja.core.determinants import ENERGIES
 from urja.core.heat_values import HeatValues, parse_heat_values
 from urja.core.policy import Policy, parse_policy
 from urja.core.rating import Tariff, parse_tariff
+from urja.core.rating.accruals import MONEY
 from urja.core.rating.priced_quantities import COMMON
-from urja.core.rating.tariff import MONEY, ContraKind
+from urja.core.rating.tariff import ContraKind
 
 _DETERMINED: Final = frozenset(
     {"standard_volume_l", "gas_energy_wh", *(name for name, *_ in ENERGIES), "max_import_w", "max_import_va"}

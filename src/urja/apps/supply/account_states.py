@@ -1,6 +1,6 @@
 """Accounts that are due for a decision, and the stored state of each after it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 

@@ -40,8 +40,8 @@ from urja.core.rating import (
     reserve_so_far,
     uses_of_rows,
 )
+from urja.core.rating.accruals import LoadBasis
 from urja.core.rating.priced_quantities import BILLED
-from urja.core.rating.tariff import LoadBasis
 from urja.core.units import exact_text
 from urja.core.vee import NULL
 

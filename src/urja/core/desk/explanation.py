@@ -4,36 +4,32 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import assert_never
 
-from urja.core.rating.priced_quantities import BILLED
-from urja.core.rating.tariff import (
+from urja.core.rating.accruals import (
     Band,
     BaseLine,
     BilledDemand,
-    ChargeLine,
     Demand,
     FactorStep,
     Minimum,
     MoneyBase,
     MoneyRebate,
-    OnChange,
     Percent,
     PerTime,
     PowerFactor,
     Prorate,
-    RoundingScope,
     RoundOff,
     Scaling,
     Settlement,
-    Settles,
     Slab,
     Slabs,
     SlabTable,
-    Tariff,
     UsePercent,
     ZonePercents,
     Zones,
     ZonesAndSlabs,
 )
+from urja.core.rating.priced_quantities import BILLED
+from urja.core.rating.tariff import ChargeLine, OnChange, RoundingScope, Settles, Tariff
 from urja.core.units import RoundingStep, exact_text
 
 _PRORATE = {

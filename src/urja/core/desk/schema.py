@@ -8,20 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from urja.core.calendars.zones import MOST_ZONES
+from urja.core.rating.accruals import BilledDemand, LoadBasis, Prorate, ZonesAndSlabs
 from urja.core.rating.demand_document import FACTOR_BY
 from urja.core.rating.priced_quantities import PRICED
 from urja.core.rating.quantity_document import SHARES
-from urja.core.rating.tariff import (
-    BilledDemand,
-    Commodity,
-    ContraKind,
-    LoadBasis,
-    OnChange,
-    Prorate,
-    RoundingScope,
-    Settles,
-    ZonesAndSlabs,
-)
+from urja.core.rating.tariff import Commodity, ContraKind, OnChange, RoundingScope, Settles
 from urja.core.units import RoundingMode
 
 type Schema = dict[str, Any]

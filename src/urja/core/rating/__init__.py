@@ -8,6 +8,7 @@ many accounts at once over arrays, the numbers of which `exact_columns` keeps ex
 """
 
 from urja.core.rating.account_groups import RatedAccounts, RatingInputs, rate_accounts
+from urja.core.rating.accruals import Measure, Percent, PerTime, Slabs
 from urja.core.rating.bills import first_shared_day, price_change_days
 from urja.core.rating.calculations import (
     RATING_RULES,
@@ -43,7 +44,7 @@ from urja.core.rating.inputs_and_results import (
 )
 from urja.core.rating.periods import period_of
 from urja.core.rating.posting_rows import PostingRow, rated_state, rows_between
-from urja.core.rating.tariff import ChargeLine, Commodity, Measure, Percent, PerTime, Settles, Slabs, Tariff
+from urja.core.rating.tariff import ChargeLine, Commodity, Settles, Tariff
 from urja.core.table_reader import Fault
 
 __all__ = [

@@ -12,6 +12,19 @@ from fractions import Fraction
 import numpy as np
 
 from urja.core.calendar import Period
+from urja.core.rating.accruals import (
+    Band,
+    BaseLine,
+    Measure,
+    Minimum,
+    Percent,
+    PerTime,
+    RoundOff,
+    Scaling,
+    Slab,
+    Slabs,
+    Zones,
+)
 from urja.core.rating.bills import ChargeSpan, bills_of
 from urja.core.rating.engine import rate_period
 from urja.core.rating.exact_columns import BeyondBoundsError, Column, Integers, sum_of
@@ -27,22 +40,7 @@ from urja.core.rating.inputs_and_results import (
 )
 from urja.core.rating.parts import months_of, scaled_bound, times
 from urja.core.rating.priced_quantities import BILLED
-from urja.core.rating.tariff import (
-    Band,
-    BaseLine,
-    ChargeLine,
-    Measure,
-    Minimum,
-    Percent,
-    PerTime,
-    RoundingScope,
-    RoundOff,
-    Scaling,
-    Slab,
-    Slabs,
-    Zones,
-    calculation_order,
-)
+from urja.core.rating.tariff import ChargeLine, RoundingScope, calculation_order
 
 
 class NotByArraysError(ValueError):

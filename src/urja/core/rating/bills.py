@@ -12,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from urja.core.calendar import Period
+from urja.core.rating.accruals import Measure, Percent
 from urja.core.rating.inputs_and_results import (
     NOTHING_MEASURED,
     ZERO,
@@ -24,7 +25,7 @@ from urja.core.rating.inputs_and_results import (
     rounded,
 )
 from urja.core.rating.priced_quantities import adds_up, share_of
-from urja.core.rating.tariff import BILLED_KWH, Measure, OnChange, Percent, Tariff, calculation_order
+from urja.core.rating.tariff import BILLED_KWH, OnChange, Tariff, calculation_order
 from urja.core.units import exact_text
 
 _WH_IN_KWH = 1000

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of
-from urja.core.rating.quantity_document import Surroundings
-from urja.core.rating.table_reader import TariffTableReader
-from urja.core.rating.tariff import (
+from urja.core.rating.accruals import (
     Accrual,
     Band,
     BilledDemand,
-    Commodity,
     Demand,
     Excess,
     FactorStep,
@@ -21,8 +17,11 @@ from urja.core.rating.tariff import (
     PowerFactor,
     Ratchet,
     Settlement,
-    Settles,
 )
+from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of
+from urja.core.rating.quantity_document import Surroundings
+from urja.core.rating.table_reader import TariffTableReader
+from urja.core.rating.tariff import Commodity, Settles
 from urja.core.units import RoundingStep, exact_text
 
 FACTOR_BY = {

@@ -6,10 +6,11 @@ from math import isqrt
 from typing import assert_never
 
 from urja.core.calendar import Period
+from urja.core.rating.accruals import BilledDemand, Demand, LoadBasis, PowerFactor
 from urja.core.rating.bills import ChargeSpan, MeasuredPiece, weights_within
 from urja.core.rating.inputs_and_results import ZERO, LinePart, RatedLine, RatingError, RatingTerms, rounded
 from urja.core.rating.parts import band_rate, load_price, part_of, times, told_apart
-from urja.core.rating.tariff import BilledDemand, ChargeLine, Demand, LoadBasis, PowerFactor
+from urja.core.rating.tariff import ChargeLine
 from urja.core.units import exact_text
 
 

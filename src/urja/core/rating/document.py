@@ -11,6 +11,25 @@ from decimal import Decimal
 from fractions import Fraction
 
 from urja.base import toml
+from urja.core.rating.accruals import (
+    Accrual,
+    Band,
+    DatedPercent,
+    LoadBasis,
+    Minimum,
+    MoneyBase,
+    MoneyRebate,
+    Percent,
+    PerTime,
+    Prorate,
+    RoundOff,
+    Scaling,
+    Slabs,
+    SlabTable,
+    UsePercent,
+    ZonePercents,
+    bases_of,
+)
 from urja.core.rating.demand_document import demand, power_factor, settles_of
 from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of, signed, slab_table
 from urja.core.rating.quantity_document import (
@@ -27,31 +46,14 @@ from urja.core.rating.quantity_document import (
 )
 from urja.core.rating.table_reader import TariffTableReader
 from urja.core.rating.tariff import (
-    Accrual,
-    Band,
     BillingCycle,
     ChargeLine,
     Commodity,
     ContraKind,
-    DatedPercent,
-    LoadBasis,
-    Minimum,
-    MoneyBase,
-    MoneyRebate,
     NetMetering,
     OnChange,
-    Percent,
-    PerTime,
-    Prorate,
     RoundingScope,
-    RoundOff,
-    Scaling,
-    Slabs,
-    SlabTable,
     Tariff,
-    UsePercent,
-    ZonePercents,
-    bases_of,
     billed_measure,
     calculation_order,
 )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
+from urja.core.rating.accruals import BaseLine, Prorate, Scaling, Slab
 from urja.core.rating.table_reader import TariffTableReader
-from urja.core.rating.tariff import BaseLine, Prorate, Scaling, Slab
 from urja.core.units import exact_text as _plain
 
 

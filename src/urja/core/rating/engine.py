@@ -16,6 +16,20 @@ from itertools import pairwise
 from typing import assert_never
 
 from urja.core.calendar import Period
+from urja.core.rating.accruals import (
+    Demand,
+    Minimum,
+    MoneyRebate,
+    Percent,
+    PerTime,
+    PowerFactor,
+    RoundOff,
+    Settlement,
+    Slabs,
+    ZonePercents,
+    Zones,
+    bases_of,
+)
 from urja.core.rating.bills import Bill, BillVersion, ChargeSpan, bills_of, weights_within, without_duplicates
 from urja.core.rating.demand_parts import demand_parts, factor_parts
 from urja.core.rating.inputs_and_results import (
@@ -38,22 +52,7 @@ from urja.core.rating.parts import (
     slab_parts,
     time_parts,
 )
-from urja.core.rating.tariff import (
-    ChargeLine,
-    Demand,
-    Minimum,
-    MoneyRebate,
-    Percent,
-    PerTime,
-    PowerFactor,
-    RoundOff,
-    Settlement,
-    Slabs,
-    ZonePercents,
-    Zones,
-    bases_of,
-    calculation_order,
-)
+from urja.core.rating.tariff import ChargeLine, calculation_order
 from urja.core.rating.unit_bank import with_netted
 from urja.core.rating.zone_parts import zone_parts, zone_percent_parts
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Final
 
 from urja.core.calendar import ONE_DAY, Period
+from urja.core.rating.accruals import LoadBasis
 from urja.core.rating.priced_quantities import adds_up
-from urja.core.rating.tariff import LoadBasis, Tariff
+from urja.core.rating.tariff import Tariff
 from urja.core.units import RoundingStep, exact_text
 
 ZERO = Fraction(0)

@@ -6,25 +6,24 @@ from fractions import Fraction
 from typing import assert_never
 
 from urja.core.calendar import Period, month_fraction, split_by_month
-from urja.core.rating.bills import ChargeSpan
-from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, RatingError, rounded
-from urja.core.rating.tariff import (
+from urja.core.rating.accruals import (
     Band,
     BaseLine,
-    ChargeLine,
     DatedPercent,
     MoneyBase,
     MoneyRebate,
     Percent,
     PerTime,
     Prorate,
-    RoundingScope,
     RoundOff,
     Scaling,
     Settlement,
     Slab,
     Slabs,
 )
+from urja.core.rating.bills import ChargeSpan
+from urja.core.rating.inputs_and_results import ROUNDING, ZERO, LinePart, RatedLine, RatingError, rounded
+from urja.core.rating.tariff import ChargeLine, RoundingScope
 from urja.core.units import exact_text, major_text
 
 type _Weights = tuple[tuple[Period, Fraction], ...]

@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from urja.core.calendars.zones import MOST_ZONES
-from urja.core.rating.document_parts import bases_on, scaling_of, slab_table
-from urja.core.rating.priced_quantities import BILLED, PRICED
-from urja.core.rating.table_reader import TariffTableReader
-from urja.core.rating.tariff import (
-    ChargeLine,
-    Commodity,
+from urja.core.rating.accruals import (
     Measure,
-    NetMetering,
     Settlement,
     Slab,
     Slabs,
@@ -21,8 +15,11 @@ from urja.core.rating.tariff import (
     ZonePrice,
     Zones,
     ZonesAndSlabs,
-    billed_measure,
 )
+from urja.core.rating.document_parts import bases_on, scaling_of, slab_table
+from urja.core.rating.priced_quantities import BILLED, PRICED
+from urja.core.rating.table_reader import TariffTableReader
+from urja.core.rating.tariff import ChargeLine, Commodity, NetMetering, billed_measure
 from urja.core.table_reader import Fault
 
 MEASURED = ("slabs", "zones", "zone-percent")

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from urja.core.rating.accruals import ZonePercents, Zones, ZonesAndSlabs
 from urja.core.rating.bills import ChargeSpan
 from urja.core.rating.inputs_and_results import ZERO, LinePart, RatedLine
 from urja.core.rating.parts import filled_slabs, part_of, told_apart
 from urja.core.rating.priced_quantities import BILLED
-from urja.core.rating.tariff import ChargeLine, ZonePercents, Zones, ZonesAndSlabs
+from urja.core.rating.tariff import ChargeLine
 from urja.core.units import exact_text
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from urja.core.rating.accruals import Slabs, ZonePercents, Zones
 from urja.core.rating.inputs_and_results import ZERO
 from urja.core.rating.priced_quantities import BILLED
-from urja.core.rating.tariff import ChargeLine, Slabs, Tariff, ZonePercents, Zones
+from urja.core.rating.tariff import ChargeLine, Tariff
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from urja.apps.billing.queries import Row, ShareOfPeriod
-from urja.core.rating.tariff import (
+from urja.core.rating.accruals import (
     BilledDemand,
-    ChargeLine,
     Demand,
     LoadBasis,
     Measure,
@@ -24,6 +23,7 @@ from urja.core.rating.tariff import (
     ZonePercents,
     Zones,
 )
+from urja.core.rating.tariff import ChargeLine
 from urja.web.shared import formats, ledger_words as wording
 
 _FACTOR: Final = re.compile(r"power factor (?P<factor>[\d./]+): ")

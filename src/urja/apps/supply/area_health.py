@@ -76,7 +76,9 @@ def _with_nodes_above(placed: MetersByNode, now: datetime) -> dict[int, tuple[in
 
 def in_force() -> tuple[frozenset[int], frozenset[int]]:
     """Return the areas in which collection is well, and those in which it is ill, by node."""
-    judged = dict(AreaHealth.objects.filter(until_at=None).values_list("node_id", "collection"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT node_id, collection FROM supply_area_health WHERE until_at IS NULL")
+        judged = dict(cursor.fetchall())
     well = frozenset(node for node, collection in judged.items() if collection)
     return well, frozenset(judged) - well
 

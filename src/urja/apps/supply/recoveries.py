@@ -80,7 +80,9 @@ def record_gateway_asked(noticed_at: datetime, now: datetime) -> None:
 
 def with_relays_unread() -> list[str]:
     """Return the ids of restores after which the relays have not all been read yet."""
-    return list(Recovery.objects.filter(relays_read_at=None).values_list("id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM supply_recovery WHERE relays_read_at IS NULL")
+        return [restore_id for (restore_id,) in cursor.fetchall()]
 
 
 def record_relays_read(restore_id: str, now: datetime) -> None:

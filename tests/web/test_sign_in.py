@@ -133,6 +133,24 @@ def test_a_form_without_its_token_is_refused_kindly(browser, person):
     assert "This page has expired" in text_of(response)
 
 
+@pytest.mark.parametrize(
+    ("came_from", "offered"),
+    [
+        ("http://localhost/sign-in/?next=/console/", "/sign-in/?next=/console/"),
+        ("http://localhost//evil.example/", "/evil.example/"),
+        ("http://evil.example/sign-in/", None),
+        ("javascript:alert(1)", None),
+    ],
+)
+def test_the_page_of_a_form_without_its_token_is_offered_again(browser, person, came_from, offered):
+    page = browser(checks=True).post("/sign-in/", {}, headers={"referer": came_from}).content.decode()
+    assert ("Open the page again" in page) is (offered is not None)
+    assert "http://evil" not in page
+    assert "javascript" not in page
+    if offered:
+        assert f'href="{offered}"' in page
+
+
 def test_the_outbox_shows_codes_on_this_machine_only(browser, person):
     client = browser()
     ask_for_code(client)

@@ -1,10 +1,12 @@
 """Error pages: plain, in the reader's language, and for a broken server in both, without the database."""
 
 import sys
+from urllib.parse import urlsplit, urlunsplit
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from urja.web.shared.colleague import employed
 
@@ -24,15 +26,25 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
-    """A form sent without its token: an old tab, mostly; the way back is offered."""
-    return _refused(request, "form_expired", 403)
+    """A form sent without its token: an old tab, mostly; its page is offered again."""
+    return _refused(request, "form_expired", 403, again=_page_before(request))
 
 
-def _refused(request: HttpRequest, page: str, status: int) -> HttpResponse:
+def _page_before(request: HttpRequest) -> str:
+    """The page of ours that a request says to come from, without its host; empty where it says none or another site's."""
+    said = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(said, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(said)
+    # One slash alone: two would name another host.
+    return urlunsplit(("", "", "/" + parts.path.lstrip("/"), parts.query, ""))
+
+
+def _refused(request: HttpRequest, page: str, status: int, again: str = "") -> HttpResponse:
     # A request that is refused before the session is read, as one for an unknown host, has no user.
     user = getattr(request, "user", None)
     staff = user is not None and employed(user)
-    return render(request, f"shared/errors/{page}.html", {"staff": staff}, status=status)
+    return render(request, f"shared/errors/{page}.html", {"staff": staff, "again": again}, status=status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -149,6 +149,17 @@ def test_without_a_key_what_is_readable_is_shown():
     assert "not readable without the global unicast encryption key" in run(block_push().hex()).stdout
 
 
+def test_a_broadcast_and_a_value_without_meaning_are_named():
+    broadcast = "db084d4d4d00000000010e7000000001aabbccddeeff001122"
+    assert (
+        "not readable without the global broadcast encryption key (give it as --guek)"
+        in run(broadcast).stdout
+    )
+    assert "body                don't care" in run("0f0000000100ff").stdout
+    general = f"dd00{2 * '084d4d4d0000000001'}0000000e3000000001aabbccddeeff001122"
+    assert "key                 not given" in run(general).stdout
+
+
 def test_without_the_authentication_key_nothing_is_verified():
     found = document(block_push().hex(), "--guek", GUEK.hex())
     assert found["verified"] is None

@@ -277,6 +277,8 @@ class CaptureReader:
         if key is None and (control.encrypted or control.authenticated):
             if under_dedicated_key(apdu):
                 return "the dedicated key (the association that agreed it, or --dedicated)"
+            if control.broadcast:
+                return "the global broadcast encryption key (give it as --guek)"
             return "the global unicast encryption key (--guek)"
         if title is None:
             return "the sender's system title (--system-title)"

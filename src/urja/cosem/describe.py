@@ -636,7 +636,8 @@ def _message_fields(description: Description, fields: a.MessageFields) -> Descri
 
 def _general_ciphering(apdu: a.GeneralCiphered) -> Description:
     description = _message_fields(Description("general-ciphering"), apdu.fields)
-    return description.add("key", None if apdu.key_info is None else apdu.key_info.words)
+    words = None if apdu.key_info is None else apdu.key_info.words
+    return description.add("key", words, words or "not given")
 
 
 def _general_signing(apdu: a.GeneralSigned) -> Description:

@@ -449,6 +449,8 @@ def value_text(data: Data) -> str:
         return json.dumps(value.rstrip("\0"), ensure_ascii=False)
     if data.tag is Tag.NULL:
         return "null"
+    if data.tag is Tag.DONT_CARE:
+        return "don't care"
     if data.tag is Tag.BOOLEAN:
         return "true" if value else "false"
     if data.tag is Tag.DATE_TIME:

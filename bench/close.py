@@ -256,8 +256,12 @@ def close(pools: list[ProcessPoolExecutor], number: int, accounts: int) -> tuple
     for pool in pools:
         pool.submit(cpu_s).result()
     began = time.perf_counter()
+    # As in an installation: the first process is the pipeline's, the others have the stage `close` alone.
     done = (
-        [each.result() for each in [pool.submit(close_here, number) for pool in pools]]
+        [
+            each.result()
+            for each in [pool.submit(close_here, number, first=pool is pools[0]) for pool in pools]
+        ]
         if pools
         else [profiled(number)]
     )
@@ -271,14 +275,15 @@ type _Closed = tuple[int, int, int, int, int, float]
 """Days, entries, provisional days, periods rated over arrays and by the engine, processor seconds."""
 
 
-def close_here(number: int) -> _Closed:
-    """Close the n-th day in this process."""
+def close_here(number: int, *, first: bool = True) -> _Closed:
+    """Close the n-th day in this process; the first one also stores determinants that are missing."""
     from urja.pipeline import close as closing
     from urja.pipeline.determine import Determine
 
     used, now = cpu_s(), START + number * DAY + CLOSED_AFTER
     done = closing.close_days(now)
-    Determine().run_once(now)
+    if first:
+        Determine().run_once(now)
     assert not done.problems, done.problems
     return done.days, done.entries, done.provisional, done.by_arrays, done.by_engine, cpu_s() - used
 

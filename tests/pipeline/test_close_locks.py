@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from tests.apps import town as town_rows
-from tests.apps.determinants.test_rows import CUT, DAY, day_of_blocks, load_tariff
+from tests.apps.determinants.test_rows import CUT, DAY, SECOND, day_of_blocks, load_tariff
 from tests.apps.town import START, adopt
 
 
@@ -64,6 +64,53 @@ def test_buckets_are_opened_before_the_first_of_them_is_closed(database, monkeyp
         monkeypatch.setattr(locking, "lock_idle_bucket", lock_idle_bucket)
         assert close_days(START + DAY + timedelta(hours=2), CUT).days == 1
     assert opened == [(3,)]
+
+
+def test_a_process_reads_no_agreement_of_a_bucket_that_another_one_closes(database, monkeypatch):
+    from urja.apps.books import locking
+    from urja.apps.contracts import queries as contracts
+    from urja.pipeline.close import close_days
+
+    load_tariff()
+    real, agreements = locking.lock_bucket, contracts.agreements
+    read = []
+    with database.connect() as connection, database.connect() as holder:
+        theirs, own = (
+            adopt(number, credit_minor=50_000, bucket=bucket) for number, bucket in ((1, 3), (2, 4))
+        )
+        for home in (theirs, own):
+            town_rows.store_blocks(connection, day_of_blocks(home, 0), START + DAY)
+        locking.open_buckets([3])
+        holder.autocommit = False
+        holder.execute("SELECT FROM books_bucket WHERE bucket = 3 FOR NO KEY UPDATE")
+
+        def lock_bucket(bucket):
+            if bucket == 3:
+                holder.execute(
+                    "INSERT INTO billing_close (agreement_id, closed_through, closed_at, provisional) VALUES (%s, %s, now(), false) ON CONFLICT DO NOTHING",
+                    [theirs.agreement_id, SECOND],
+                )
+                holder.commit()
+            return real(bucket)
+
+        monkeypatch.setattr(locking, "lock_bucket", lock_bucket)
+        monkeypatch.setattr(contracts, "agreements", lambda ids: read.extend(ids) or agreements(ids))
+        assert close_days(START + DAY + timedelta(hours=2), CUT).days == 1
+    assert read == [own.agreement_id]
+
+
+def test_days_of_a_bucket_that_another_process_takes_in_between_are_closed_later(database, monkeypatch):
+    from urja.apps.books import locking
+    from urja.pipeline.close import close_days
+
+    load_tariff()
+    idle = iter([True, False])
+    with database.connect() as connection:
+        home = adopt(1, credit_minor=50_000, bucket=3)
+        for day in (0, 1):
+            town_rows.store_blocks(connection, day_of_blocks(home, day), START + 2 * DAY)
+    monkeypatch.setattr(locking, "lock_idle_bucket", lambda _: next(idle))
+    assert close_days(START + 2 * DAY + timedelta(hours=2), CUT).days == 2
 
 
 def test_a_recharge_waits_for_no_bucket_that_is_closed_at_the_moment(database):

@@ -9,7 +9,7 @@ change before the difference is posted.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -73,19 +73,18 @@ def close_days(now: datetime, cutoff: timedelta = CUTOFF) -> CloseResult:
     """
     done = CloseResult()
     with tariffs.cached_versions():
-        due = _ratable(_due(now), done.problems)
-        common_areas.store_before_closes(due, now)
+        waiting = _waiting(now)
+        _share_common_areas(dict(waiting), now)
         apart = Savepoints.of("post", "the close of a day", now)
         buckets = {
-            bucket: {agreement.id: (agreement, day) for agreement, day in members}
-            for bucket, members in groupby(due, key=lambda due: bucket_of(due[0].id))
+            bucket: dict(members) for bucket, members in groupby(waiting, key=lambda one: bucket_of(one[0]))
         }
         locking.open_buckets(buckets)
         # Several processes may do this at once: each first takes the buckets that no other one has, then waits for the
         # rest. Inside a transaction, which keeps every lock, only the ascending order has no deadlock.
         for wait in (True,) if connection.in_atomic_block else (False, True):
-            for bucket, members in buckets.items():
-                done += _close_bucket(bucket, members, now, cutoff, apart, wait=wait)
+            for bucket, known in buckets.items():
+                done += _close_bucket(bucket, known, now, cutoff, apart, wait=wait)
         apart.remove_idle()
         settled = ended_agreements.settle(now, cutoff)
     done.entries += settled.entries
@@ -101,8 +100,8 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     return Report(closed.days + closed.entries)
 
 
-def _due(now: datetime) -> list[tuple[Agreement, date]]:
-    """Agreements with a finished day that is not closed, and the first such day, by id.
+def _waiting(now: datetime) -> list[tuple[int, date | None]]:
+    """Numbers of agreements that may have a finished day that is not closed, and their last closed day, in order.
 
     None whose supply is not in service and whose fixed charges have not begun: it has no day to charge. None whose opening balance is not signed off.
     """
@@ -117,7 +116,8 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
             "AND ((SELECT s.in_service_at < least(%(now)s, a.valid_to) FROM assets.supply_in_service s "
             "WHERE s.service_point_id = a.service_point_id) "
             "OR a.bill_from::timestamp AT TIME ZONE %(zone)s < least(%(now)s, a.valid_to)) "
-            "AND NOT EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = a.id AND o.holds_charges)",
+            "AND NOT EXISTS (SELECT FROM billing.opening_balance o WHERE o.agreement_id = a.id AND o.holds_charges) "
+            "ORDER BY a.id",
             {
                 "now": now,
                 "midnight": midnight(today, usage.zone()),
@@ -125,10 +125,25 @@ def _due(now: datetime) -> list[tuple[Agreement, date]]:
                 "zone": usage.zone().key,
             },
         )
-        closed = dict(cursor.fetchall())
+        return cursor.fetchall()
+
+
+def _share_common_areas(known: Mapping[int, date | None], now: datetime) -> None:
+    """Share the days of common areas that charges of these agreements need: before any bucket is locked.
+
+    Only the agreements whose tariffs share some are read.
+    """
+    if known and (codes := [code for code in tariffs.codes() if tariffs.commons_of(code)]):
+        sharing = contracts.with_tariffs(known, codes)
+        due = _due({one: known[one] for one in sharing}, now)
+        common_areas.store_before_closes(_ratable(due, []), now)
+
+
+def _due(known: Mapping[int, date | None], now: datetime) -> list[tuple[Agreement, date]]:
+    """Agreements with a finished day after their last closed one, and the first such day, by id."""
     due = []
-    for agreement in contracts.agreements(closed):
-        day = _next_day(agreement, closed[agreement.id])
+    for agreement in contracts.agreements(known):
+        day = _next_day(agreement, known[agreement.id])
         if day in usage.days_of(agreement) and charge_differences.end_of(agreement, day) <= now:
             due.append((agreement, day))
     return due
@@ -151,27 +166,41 @@ def _next_day(agreement: Agreement, closed_through: date | None) -> date:
 
 def _close_bucket(
     bucket: int,
-    due: dict[int, tuple[Agreement, date]],
+    known: dict[int, date | None],
     now: datetime,
     cutoff: timedelta,
     apart: Savepoints,
     *,
     wait: bool,
 ) -> CloseResult:
-    """Close the days of a bucket's agreements, which leave `due`; without `wait` only while no other process has it."""
+    """Close the days of a bucket's agreements; without `wait` only while no other process has it.
+
+    `known` are their last closed days by number. It is empty afterwards, unless another process has the bucket.
+    """
     done = CloseResult()
-    while due:
-        day = min(first for _, first in due.values())
+    due: dict[int, tuple[Agreement, date]] = {}
+    while known or due:
         with no_collections(), transaction.atomic():
             # Held until the entries are posted: a posting between the calculation and the entry would be posted a
             # second time.
             if wait:
                 locking.lock_bucket(bucket)
             elif not locking.lock_idle_bucket(bucket):
+                # What was between two days is closed once the bucket is idle.
+                through = queries.closed_through(list(due))
+                known |= {one: through.get(one) for one in due}
                 return done
-            members = [agreement for agreement, first in due.values() if first == day]
             # Read again under the lock: another run may have closed the day in the meantime.
-            through = queries.closed_through([agreement.id for agreement in members])
+            through = queries.closed_through([*known, *due])
+            if known:
+                # Agreements are read here, and not by each process for all buckets.
+                unchanged = {one: last for one, last in known.items() if through.get(one) == last}
+                due = {one[0].id: one for one in _ratable(_due(unchanged, now), done.problems)}
+                known.clear()
+            if not due:
+                break
+            day = min(first for _, first in due.values())
+            members = [agreement for agreement, first in due.values() if first == day]
             members = [a for a in members if _next_day(a, through.get(a.id)) == day]
             closed = apart.run(
                 members,

@@ -22,6 +22,7 @@ from urja.apps.readings.changes import Change
 from urja.apps.rulebook import queries as rulebook
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
+from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, local_day
 from urja.core.calendars import UncoveredDayError
 from urja.pipeline import common_areas
@@ -136,10 +137,21 @@ def _of_other_rules(apart: Savepoints, problems: list[str]) -> int:
         wanted = [one for row, one in _again(rows, lacking) if one and not one.made_by(row.rules)]
         return store(wanted, apart.now), lacking
 
+    failed = {bucket_of(agreement_id) for _, agreement_id in apart.known}
     return sum(
         _sum(apart.run(queries.newest_rows(bucket, oldest), _subject, work), problems)
         for bucket in queries.buckets()
+        if bucket in failed or _has_other_rules(bucket, oldest)
     )
+
+
+def _has_other_rules(bucket: int, oldest: date) -> bool:
+    """Return whether rows of a bucket were made by other rules than now, or lack one: asked of one row of those alike.
+
+    On most days none was, and to read each agreement for it takes longer than to store its row.
+    """
+    asked = _again(queries.newest_rows_unlike(bucket, oldest), [])
+    return any(one is None or not one.made_by(row.rules) for row, one in asked)
 
 
 def _of_late_data(taken: Sequence[Change], apart: Savepoints, problems: list[str]) -> int:

@@ -305,6 +305,26 @@ def test_a_stage_that_starts_reads_the_newest_rows_and_not_those_of_all_days(con
     assert check(stage, now + timedelta(minutes=1)) == (0, 0)
 
 
+def test_rules_are_compared_for_one_row_of_those_alike(connection, homes, monkeypatch):
+    from urja.apps.contracts.models import AgreementTerms
+    from urja.pipeline import determine
+
+    asked, wanted_of = [], determine.wanted_of
+    monkeypatch.setattr(
+        determine, "wanted_of", lambda one, *rest: asked.append(one.id) or wanted_of(one, *rest)
+    )
+    assert determine.Determine().run_once(NOW).done == 0
+    assert len(asked) == 1
+    # One of them gets the tariff of another calendar.
+    load_tariff("demo-tod", code="zones")
+    with town_rows.by_hand(NOW):
+        AgreementTerms.objects.filter(agreement_id=homes[3].agreement_id).update(tariff_code="zones")
+    assert determine.Determine().run_once(NOW).done == 1
+    newest = [stored(home)[-1] for home in homes]
+    assert [row.version for row in newest] == [1, 1, 1, 2, 1, 1]
+    assert "calendar demo-tod" in newest[3].rules
+
+
 def test_the_law_finds_a_wrong_row_of_a_meter_that_communicates(connection, homes, monkeypatch):
     """Readings that came just before the close, and reads that come later, explain no difference."""
     from dataclasses import replace

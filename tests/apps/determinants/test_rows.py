@@ -15,7 +15,7 @@ SECOND = date(2026, 3, 2)
 CUT = timedelta(hours=1)
 
 
-def load_tariff(calendar=""):
+def load_tariff(calendar="", code="demo"):
     from importlib import resources
     from zoneinfo import ZoneInfo
 
@@ -33,7 +33,7 @@ def load_tariff(calendar=""):
             recorded_at=START,
             actor="test",
         )
-        text = text.replace('code = "demo"', f'code = "demo"\ncalendar = "{calendar}"')
+        text = text.replace('code = "demo"', f'code = "{code}"\ncalendar = "{calendar}"')
     operations.load_tariff(text, START)
 
 

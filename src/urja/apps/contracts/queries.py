@@ -101,6 +101,17 @@ def terms_with_tariffs(codes: Collection[str], now: datetime) -> list[tuple[str,
         return [(number, code, place, stated) for number, code, place, stated in cursor.fetchall()]
 
 
+def with_tariffs(ids: Iterable[int], codes: Collection[str]) -> list[int]:
+    """Return those of some agreements whose terms, past or to come, name one of some tariffs, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT agreement_id FROM contracts_agreement_terms "
+            "WHERE agreement_id = ANY(%s) AND tariff_code = ANY(%s) ORDER BY 1",
+            [list(ids), list(codes)],
+        )
+        return [agreement_id for (agreement_id,) in cursor.fetchall()]
+
+
 def policies_of_their_own(now: datetime) -> dict[str, int]:
     """Return the number of agreements with a policy of their own at an instant (UTC), by its code."""
     with connection.cursor() as cursor:

@@ -404,15 +404,40 @@ WITH RECURSIVE newest AS (
         ORDER BY d.agreement_id DESC, d.period DESC, d.as_of DESC, d.version DESC LIMIT 1
     ) r WHERE r.period_end > %(ending_after)s
 )
-SELECT * FROM newest ORDER BY agreement_id, period
 """
+_NEWEST_OF_EACH: Final = f"{_NEWEST} SELECT * FROM newest ORDER BY agreement_id, period"  # noqa: S608 - a constant
+
+# With one tariff, billing day, last day and commodity, what is wanted is the same for all: gas has heat values by place, and
+# with several terms each day may have had another tariff.
+_ONE_OF_THOSE_ALIKE: Final = f"""
+{_NEWEST}, terms AS (
+    SELECT agreement_id, count(*) AS terms, min(tariff_code) AS tariff_code FROM contracts.terms
+    WHERE agreement_id >= %(first)s AND agreement_id < %(end)s GROUP BY 1
+)
+SELECT DISTINCT ON (alone, t.tariff_code, a.billing_day, n.as_of, n.rules) n.agreement_id, n.period, n.period_end, n.as_of, n.rules
+FROM newest n JOIN contracts.agreement a ON a.id = n.agreement_id JOIN terms t ON t.agreement_id = n.agreement_id
+JOIN network.service_point s ON s.id = a.service_point_id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN t.terms > 1 OR s.commodity <> 'electricity' THEN a.id END AS alone
+) which
+ORDER BY alone, t.tariff_code, a.billing_day, n.as_of, n.rules, n.agreement_id
+"""  # noqa: S608 - constants
 
 
 def newest_rows(bucket: int, ending_after: date) -> list[NewestRow]:
     """Return the newest row of each agreement of a bucket and of each period that ends after a local day."""
+    return _newest_of(_NEWEST_OF_EACH, bucket, ending_after)
+
+
+def newest_rows_unlike(bucket: int, ending_after: date) -> list[NewestRow]:
+    """Return of `newest_rows` one of those that name the same rules and are to be made by the same ones."""
+    return _newest_of(_ONE_OF_THOSE_ALIKE, bucket, ending_after)
+
+
+def _newest_of(statement: str, bucket: int, ending_after: date) -> list[NewestRow]:
     with connection.cursor() as cursor:
         cursor.execute(
-            _NEWEST, {"first": bucket << 40, "end": (bucket + 1) << 40, "ending_after": ending_after}
+            statement, {"first": bucket << 40, "end": (bucket + 1) << 40, "ending_after": ending_after}
         )
         return [_newest(row) for row in cursor.fetchall()]
 

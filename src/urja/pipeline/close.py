@@ -125,7 +125,7 @@ def _waiting(now: datetime) -> list[tuple[int, date | None]]:
                 "zone": usage.zone().key,
             },
         )
-        return cursor.fetchall()
+        return [(agreement_id, closed_through) for agreement_id, closed_through in cursor.fetchall()]
 
 
 def _share_common_areas(known: Mapping[int, date | None], now: datetime) -> None:

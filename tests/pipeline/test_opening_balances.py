@@ -113,14 +113,11 @@ def test_only_what_has_changed_is_signed_off_again(two_flats, load):
 
 
 def test_the_law_fails_where_a_balance_is_charged_unsigned(two_flats, monkeypatch):
-    from urja.apps.contracts import queries
     from urja.pipeline import close
 
     in_service()
     (agreement_id,) = two_flats.execute("SELECT agreement_id FROM billing_opening_balance").fetchone()
-    monkeypatch.setattr(
-        close, "_due", lambda _now: [(one, date(2026, 3, 2)) for one in queries.agreements([agreement_id])]
-    )
+    monkeypatch.setattr(close, "_waiting", lambda _now: [(agreement_id, None)])
     run(START + DAY + 2 * HOUR)
     assert laws(two_flats)["service"] is False
 

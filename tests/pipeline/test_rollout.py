@@ -115,7 +115,8 @@ def charged_from_the_beginning(patch, connection):
     from urja.pipeline import close
 
     (agreement_id,) = connection.execute("SELECT id FROM contracts_agreement").fetchone()
-    patch.setattr(close, "_due", lambda _now: [(one, MONDAY) for one in queries.agreements([agreement_id])])
+    patch.setattr(close, "_waiting", lambda _now: [(agreement_id, None)])
+    patch.setattr(close, "_due", lambda known, _now: [(one, MONDAY) for one in queries.agreements(known)])
 
 
 def decided_from_the_beginning(patch, connection):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import seconds
-from tests.pipeline.test_post import CUT, load, town  # noqa: F401
+from tests.pipeline.test_post import CUT, Town, load, stand, town  # noqa: F401
 
 from urja.base.ids import bucket_of
 from urja.laws import evidence
@@ -20,6 +20,19 @@ def live(town):  # noqa: F811
     town.run(1)
     town.register(2, 23)
     town.run(2)
+
+
+def two_days(database):
+    with stand(database) as charged:
+        live(charged)
+        return charged.adopted
+
+
+@pytest.fixture
+def charged(lived):
+    """The town after two days that were charged."""
+    with lived(two_days) as (database, adopted), database.connect() as connection:
+        yield Town(connection, adopted)
 
 
 def why(town, line, day):  # noqa: F811
@@ -44,9 +57,8 @@ def falsify(town, change, line="energy", day=3):  # noqa: F811
     town.connection.commit()
 
 
-def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
-    live(town)
-    rows = town.connection.execute(
+def test_one_entry_of_a_posting_has_the_calculation_of_all(charged):
+    rows = charged.connection.execute(
         "SELECT line, inputs FROM books_entry WHERE service_date = '2026-03-03' ORDER BY seq"
     ).fetchall()
     energy, fixed, duty = (inputs for _, inputs in rows)
@@ -59,36 +71,35 @@ def test_one_entry_of_a_posting_has_the_calculation_of_all(town):  # noqa: F811
     assert (named["like"], named["uses"]) == (2, [["2026-03-04", 13_000]])
     (version, sha256), stored = (
         named["determinants"],
-        town.connection.execute(
+        charged.connection.execute(
             "SELECT version, encode(sha256, 'hex') FROM determinants_row WHERE as_of = '2026-03-03'"
         ).fetchone(),
     )
     assert (version, sha256) == stored
     assert sum(len(json.dumps(inputs)) for _, inputs in rows) < 450
-    duties = why(town, "duty", 3)
+    duties = why(charged, "duty", 3)
     assert [(row.label, str(row.quantity), row.amount_minor) for row in duties.rows] == [
         ("5 % of Energy charge", "2100", -105),
         ("5 % of Fixed charge", "200", -10),
     ]
-    assert (duties.faults, duties.cause, broken(town)) == ((), None, set())
+    assert (duties.faults, duties.cause, broken(charged)) == ((), None, set())
 
 
-def test_a_posting_with_other_terms_has_a_whole_calculation(town):  # noqa: F811
-    live(town)
+def test_a_posting_with_other_terms_has_a_whole_calculation(charged):
     load("2", "2026-03-04", "3.20")
     for day, register in ((3, 24), (4, 25)):
-        town.register(day, register)
-        town.run(day)
+        charged.register(day, register)
+        charged.run(day)
     stored = [
         inputs["calculation"]
-        for (inputs,) in town.connection.execute(
+        for (inputs,) in charged.connection.execute(
             "SELECT inputs FROM books_entry WHERE inputs->'calculation' IS NOT NULL ORDER BY seq"
         )
     ]
     assert ["terms" in one for one in stored] == [True, False, True, False]
     assert [one.get("like") for one in stored] == [None, 2, None, 8]
-    assert [why(town, "energy", day).faults for day in (2, 3, 4, 5)] == [()] * 4
-    assert broken(town) == set()
+    assert [why(charged, "energy", day).faults for day in (2, 3, 4, 5)] == [()] * 4
+    assert broken(charged) == set()
 
 
 @pytest.mark.parametrize(
@@ -119,38 +130,35 @@ def test_a_posting_with_other_terms_has_a_whole_calculation(town):  # noqa: F811
         ("""jsonb_set(inputs, '{calculation}', '{}')""", "has no calculation that can be read"),
     ],
 )
-def test_a_falsehood_is_a_fault_and_breaks_the_law(town, change, fault):  # noqa: F811
-    live(town)
-    falsify(town, change)
-    found = why(town, "energy", 3)
+def test_a_falsehood_is_a_fault_and_breaks_the_law(charged, change, fault):
+    falsify(charged, change)
+    found = why(charged, "energy", 3)
     if fault == "comes to 4500":
         # One Wh less: still the same amount to the paisa would be no proof of its energy, the determinants are.
         assert any("were calculated" in one or "determinants" in one for one in found.faults), found.faults
     else:
         assert any(fault in one for one in found.faults), found.faults
-    assert broken(town) == {"evidence", "chains"}
+    assert broken(charged) == {"evidence", "chains"}
 
 
-def test_what_postings_share_is_a_fault_of_each(town):  # noqa: F811
-    live(town)
-    falsify(town, """jsonb_set(inputs, '{calculation,terms,0,2}', '"ab"')""", day=2)
+def test_what_postings_share_is_a_fault_of_each(charged):
+    falsify(charged, """jsonb_set(inputs, '{calculation,terms,0,2}', '"ab"')""", day=2)
     for day in (2, 3):
-        assert "no tariff whose text has the SHA-256 ab is stored" in why(town, "energy", day).faults[0]
-    assert broken(town) == {"evidence", "chains"}
+        assert "no tariff whose text has the SHA-256 ab is stored" in why(charged, "energy", day).faults[0]
+    assert broken(charged) == {"evidence", "chains"}
 
 
-def test_an_amount_that_was_changed_is_a_fault(town):  # noqa: F811
+def test_an_amount_that_was_changed_is_a_fault(charged):
     """The account's whole chain is made again by a thief with the owner's rights: the calculation still tells."""
-    live(town)
-    town.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
-    town.connection.execute(
+    charged.connection.execute("ALTER TABLE books_entry DISABLE TRIGGER USER")
+    charged.connection.execute(
         "UPDATE books_entry SET amount_minor = amount_minor + 100 WHERE line = 'energy' AND service_date = '2026-03-03'"
     )
-    town.connection.commit()
-    assert why(town, "energy", 3).faults == (
+    charged.connection.commit()
+    assert why(charged, "energy", 3).faults == (
         "the calculation comes to 4500 of which 2400 were charged before, in minor units; the entry charges 2000",
     )
-    assert "evidence" in broken(town)
+    assert "evidence" in broken(charged)
 
 
 def test_a_tariff_text_that_was_changed_is_a_fault(town):  # noqa: F811
@@ -219,17 +227,16 @@ def test_a_reading_that_came_late_is_the_cause(town):  # noqa: F811
     assert broken(town) == set()
 
 
-def test_a_tariff_for_past_days_is_the_cause(town):  # noqa: F811
-    live(town)
+def test_a_tariff_for_past_days_is_the_cause(charged):
     load("2", "2026-03-03", "3.20")
-    town.register(3, 24)
-    town.run(3)
+    charged.register(3, 24)
+    charged.run(3)
     load("3", "2026-03-05", "3.30")
-    town.register(4, 25)
-    town.run(4)
-    assert why(town, "energy", 4).cause == "backdated-tariff"
-    assert why(town, "energy", 5).cause is None
-    assert broken(town) == set()
+    charged.register(4, 25)
+    charged.run(4)
+    assert why(charged, "energy", 4).cause == "backdated-tariff"
+    assert why(charged, "energy", 5).cause is None
+    assert broken(charged) == set()
 
 
 def test_the_intervals_are_those_that_were_known(town):  # noqa: F811
@@ -270,14 +277,13 @@ def test_the_command_calculates_again_and_fails_on_a_fault(town, monkeypatch):  
     assert "has no entry 99" in str(CliRunner().invoke(command, [asked[0], "99"]).exception)
 
 
-def test_a_charge_of_energy_that_names_no_determinants_is_a_fault_and_breaks_the_law(town):  # noqa: F811
-    live(town)
-    assert broken(town) == set()
-    falsify(town, "inputs #- '{calculation,determinants}'")
-    assert broken(town) == {"evidence", "chains"}
-    said = evidence.examine(town.connection, bucket_of(town.adopted.account_id), 0)
+def test_a_charge_of_energy_that_names_no_determinants_is_a_fault_and_breaks_the_law(charged):
+    assert broken(charged) == set()
+    falsify(charged, "inputs #- '{calculation,determinants}'")
+    assert broken(charged) == {"evidence", "chains"}
+    said = evidence.examine(charged.connection, bucket_of(charged.adopted.account_id), 0)
     assert [one.partition(" was ")[2] for one in said] == ["calculated from 13000, and names no determinants"]
-    assert why(town, "energy", 3).faults == (
+    assert why(charged, "energy", 3).faults == (
         "the entry was calculated from 13000, and names no determinants",
     )
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from tests.made_once import PLACE, made_once
 from tests.ordering import in_shares
 
 from urja.base.clock import SteppedClock
+from urja.base.garbage import no_collections
 from urja.base.ports import free_port
 from urja.site.supervisor.broker_process import Server
 from urja.site.supervisor.postgres import Cluster, find_binaries
@@ -71,6 +72,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(PLACE), ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """No garbage is looked for while tests are loaded: the search took a sixth of the time of a first run."""
+    with no_collections():
+        return (yield)
 
 
 def pytest_collection_finish() -> None:

@@ -134,6 +134,17 @@ def test_an_empty_folder(examine):
     assert "KYC" in found["payments", "advice"]["pending_with"]
 
 
+def test_a_data_directory_that_the_commands_would_not_find_is_named(tmp_path, monkeypatch):
+    """Without it `urja staff add` says that no Urja runs, and to start another one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("URJA_DATA", raising=False)
+    other = tmp_path / "my data"
+    said = f"export URJA_DATA='{other}'"
+    assert said in CliRunner().invoke(doctor, ["--data", str(other)]).stdout
+    assert said not in CliRunner().invoke(doctor, env={"URJA_DATA": str(other)}).stdout
+    assert "URJA_DATA" not in CliRunner().invoke(doctor).stdout
+
+
 def test_what_is_configured_is_ready(examine, relay, trusted):
     with portal(trusted(days=60)) as url:
         found = examine(at(url, GOOD.format(port=relay.port)))

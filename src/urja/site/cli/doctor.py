@@ -1,6 +1,8 @@
 """`urja doctor`: what is missing before going live, in order, each with its command."""
 
 import json
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,7 @@ from urja.apps.notices.config import channels_of
 from urja.base.settings import Settings
 from urja.core.policy import ChannelReach
 from urja.site import readiness
-from urja.site.cli.options import config_option, data_option, load_settings
+from urja.site.cli.options import DEFAULT_DATA, config_option, data_option, load_settings
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.readiness import Finding, State
@@ -41,7 +43,8 @@ def doctor(data: Path, config_path: Path | None, as_json: bool) -> None:
             )
         )
     else:
-        click.echo(render(found))
+        elsewhere = data != DEFAULT_DATA and os.environ.get("URJA_DATA") != str(data)
+        click.echo(render(found, data.absolute() if elsewhere else None))
     if blocked:
         raise SystemExit(Exit.FAILED)
 
@@ -87,10 +90,15 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def render(found: Sequence[Finding]) -> str:
-    """Return the findings as text: what blocks first, numbered, then advice and what is ready."""
+def render(found: Sequence[Finding], data: Path | None) -> str:
+    """Return the findings as text: what blocks first, numbered, then advice and what is ready.
+
+    `data` is the data directory where the commands would not find it by themselves.
+    """
     blocking = [finding for finding in found if finding.blocks]
     lines = [f"Not ready to go live: {len(blocking)} missing." if blocking else "Ready to go live."]
+    if data is not None:
+        lines.append(f"The commands need this first: export URJA_DATA={shlex.quote(str(data))}")
     for number, finding in enumerate(blocking, 1):
         lines += ["", *_lines(f"{number}. ", finding)]
     for finding in (finding for finding in found if finding.state is State.ADVICE):

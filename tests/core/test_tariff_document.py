@@ -78,7 +78,7 @@ def test_a_good_document():
         ('"per-day"', '"per-week"', "line fixed.accrues", "allowed are slabs, per-day"),
         ("rate = 2", "rate = 2\nprorat = 1", "line fixed.prorat", "is not known here"),
         ("rate = 2", "rate = 2\nround = {to = 0}", "line fixed.round.to", "a step above zero"),
-        ("rate = 2", 'rate = 2\nround = {to = "0.001"}', "line fixed.round.to", "multiple of 1/100"),
+        ("rate = 2", 'rate = 2\nround = {to = "0.001"}', "line fixed.round.to", "multiple of 0.01: money"),
         ('name = "fixed"', 'name = "energy"', "line energy", "is defined twice"),
         ('title = "Test"', "", "title", "is missing"),
         ("rate = 2", 'bands = [{up_to_kw=2, rate=1}]\nper = "kW"', "line fixed.bands", "must be open"),

@@ -58,7 +58,7 @@ from urja.core.rating.tariff import (
     calculation_order,
 )
 from urja.core.table_reader import DocumentError, Fault
-from urja.core.units import TO_MINOR_UNIT, RoundingStep
+from urja.core.units import TO_MINOR_UNIT, RoundingStep, exact_text
 
 FORMAT = 1
 """The document format that this module reads."""
@@ -235,7 +235,8 @@ def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep
     if step is None:
         return RoundingStep(Fraction(1)), each
     if (step.to * minor).denominator != 1:
-        table.fault(f"must be a multiple of 1/{minor}: money is posted in whole minor units", "to")
+        unit = exact_text(Fraction(1, minor))
+        table.fault(f"must be a multiple of {unit}: money is posted in whole minor units", "to")
     return RoundingStep(step.to * minor, step.mode), each
 
 

@@ -368,6 +368,7 @@ HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-
         ("when,wh\n", "row 1: the first column is 'when'; it is start (intervals), at (registers) or day (days)"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-01,4000\n", "row 3, column import_wh: 4000 is below 5000 of the read before it"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-03T10:34,6000\n", "nothing is known of the midnight at which the period ends"),
+        ("at,import_wh\n2026-04-01,5000\n", "the usage has one read alone, of 2026-04-01T00:00+05:30: a second read is needed"),
         ("at,export_wh\n2026-04-01,5000\n2026-05-01,6000\n", "the usage has no import_wh of 2026-04-01 to 2026-05-01: add the column"),
         ("day,recharge_minor\n2026-04-01,5\n", "neither intervals nor register reads"),
         (HOURS + "2026-04-01T02:00,60\n", "row 4: has 2 cells, and the first row has 3"),

@@ -230,6 +230,11 @@ def _calendars_of(versions: Sequence[Tariff], calendars: Sequence[Calendar]) -> 
 def _days(usage: Usage, first: date | None, end: date | None) -> Period:
     """Return the days to bill; by default all whole local days that the usage covers."""
     begins_at, ends_at = usage.instants
+    if begins_at == ends_at:
+        raise BillingError(
+            f"the usage has one read alone, of {_said(begins_at, usage)}: a second read is needed, because what was used is "
+            "the difference of two; add a row"
+        )
     known = Period(_midnight_from(begins_at, usage), _local_day(ends_at, usage))
     days = Period(first or known.first, end or known.end)
     if not days.days:

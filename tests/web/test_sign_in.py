@@ -121,6 +121,18 @@ def test_signing_out_ends_the_session(browser, person):
     assert client.get("/").status_code == 302
 
 
+@pytest.mark.parametrize("key", ['"\\000bcdefghijk"', '"abcdefgh\\000"', '"\\000"'])
+def test_a_cookie_with_the_character_nul_is_no_session(browser, key):
+    # Of every cookie of ours; the client's own jar does not take such a value.
+    names = ("sessionid", "device", "csrftoken", "django_language")
+    sent = {"cookie": "; ".join(f"{name}={key}" for name in names)}
+    client = browser()
+    assert client.get("/", headers=sent).headers["Location"] == "/sign-in/?next=/"
+    assert client.get("/sign-in/", headers=sent).status_code == 200
+    asked = client.post("/sign-in/", {"email": "asha@example.org"}, headers=sent)
+    assert asked.headers["Location"] == "/sign-in/code/"
+
+
 def test_no_visitor_signs_up_and_there_are_no_passwords(browser):
     client = browser()
     for path in ("/accounts/signup/", "/accounts/login/", "/sign-up/", "/accounts/password/reset/"):

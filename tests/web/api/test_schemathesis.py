@@ -76,6 +76,16 @@ def test_an_instant_of_another_era_is_refused_in_a_parameter_and_in_a_body(api, 
 def test_the_character_nul_is_refused_wherever_it_is(api):
     assert api("clerk").get("/consumers?phone=a%00b").status_code == HTTPStatus.BAD_REQUEST
     assert api("clerk").get("/consumers/a%00b").status_code == HTTPStatus.NOT_FOUND
+    assert (
+        api("clerk").get("/consumers/1", authorization="Bearer a\0b").status_code == HTTPStatus.UNAUTHORIZED
+    )
+    assert api("clerk").get("/consumers/1", authorization="Basic YQBi").status_code == HTTPStatus.UNAUTHORIZED
+    sent = {"cookie": 'sessionid="\\000bcdefghijk"'}
+    answer = api("clerk").client.get("/api/v1/accounts/1/balance", headers=sent)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        HTTPStatus.UNAUTHORIZED,
+        "the request has no token",
+    )
     answer = api("clerk").post("correct_consumer", {"consumer_id": 1, "name": "a\0b"})
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "NUL" in answer.content.decode()

@@ -29,6 +29,23 @@ def test_done_and_told(api, society, stage):
     assert clerk.get(f"/requests/{told['id']}").json() == told
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"serial": "URJ00000003", "removed_at": "2026-03-20T13:00:00+05:30", "serial": "URJ00000001"}', "serial"),
+        (b'{"serial": "URJ00000003", "removed_at": {"a": 1, "\\u0061": 2}}', "a"),
+        (b'[{"b": 1e99, "b": 1}]', "b"),
+    ],
+)  # fmt: skip
+def test_a_key_given_twice_is_refused_by_its_name(api, body, key):
+    answer = api("clerk").post("remove_meter", body)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        f"'{key}' is given 2 times in one object; once is enough",
+    )
+    assert requests() == []
+
+
 def test_a_dry_run_changes_nothing(api, society, stage):
     clerk = api("clerk")
     told = clerk.post("remove_meter", REMOVAL, query="?dry_run=true").json()

@@ -4,7 +4,9 @@ The web can change nothing in the registry. It looks whether the caller may, and
 stage `register` judges once more, does it, and says what became of it (`urja.usecases.requests`).
 """
 
+import json
 import re
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -78,11 +80,21 @@ def decoded(ask: Ask, known: type[Operation]) -> Operation:
 
 def _plain(body: bytes) -> object:
     try:
-        return msgspec.json.decode(body)
+        plain = msgspec.json.decode(body)
+        # Only for its keys: msgspec takes the last of two without a word.
+        json.loads(body, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError("bad-request", f"the body is not JSON: {error}") from None
     except RecursionError:
         raise ProblemError("bad-request", "the body is not JSON: it is nested too deep") from None
+    return plain
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object that has a key twice. Raises ProblemError that names it."""
+    for key, times in Counter(key for key, _ in pairs).items():
+        if times > 1:
+            raise ProblemError("bad-request", f"{key!r} is given {times} times in one object; once is enough")
 
 
 def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> operation_answers.OperationRequest:

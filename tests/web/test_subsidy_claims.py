@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 from tests.apps import town
-from tests.web.console_staff import as_pipeline
+from tests.web.console_staff import NORTH, as_pipeline
 from tests.web.reading import text_of
 from tests.web.town_cast import NOW
 
@@ -110,6 +110,20 @@ def test_it_is_a_file_too(subsidised, colleague):
     heading, row = answer.content.decode().splitlines()
     assert heading.split(",")[:3] == ["claim_month", "final_on", "body"]
     assert row == "2026-02,2026-03-05,State,subsidy,electricity,INR,2026-02,2,0,50000,5000,45000,0"
+
+
+def test_a_payment_is_offered_to_those_alone_who_may_record_it(subsidised, colleague, staff):
+    from urja.usecases.operations import employ
+
+    def limited():
+        stamp = {"recorded_at": town.START, "actor": "test"}
+        employ("auditor@urja.example", "Auditor", "revenue_officer", f"section {NORTH}", **stamp)
+
+    as_pipeline(limited, role="urja_owner")
+    offered = "Record a payment of a subsidy claim"
+    assert offered in text_of(colleague("revenue_officer").get(PAGE))
+    # The auditor is a revenue officer too, of one section: what a body pays belongs to none.
+    assert offered not in text_of(colleague("auditor").get(PAGE))
 
 
 def test_others_do_not_see_it(subsidised, colleague):

@@ -19,7 +19,9 @@ def claim(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Show the claim of a month."""
     now = business_now()
     page = pages.claim_page(month_of(request.GET.get("month", ""), now), now)
-    context = {"page": page, "may_record": caller.area("write:record_subsidy_payment") is not None}
+    recorded_in = caller.area("write:record_subsidy_payment")
+    # What a body pays belongs to no area: who is limited to one is refused.
+    context = {"page": page, "may_record": recorded_in is not None and recorded_in.everywhere}
     return render_page(request, caller, "console/subsidy_claim.html", context)
 
 

@@ -27,6 +27,17 @@ def test_without_a_key_nothing_opens(api):
     assert detail == "send the token as Authorization: Bearer, not Basic"
 
 
+def test_a_wrong_host_is_a_problem_here_and_a_page_elsewhere(api):
+    program = api("clerk")
+    answer = program.get("/service-points", host="another.example")
+    assert (answer.status_code, problem(answer)) == (
+        400,
+        ("bad-request", "the header Host names a site that is not this one"),
+    )
+    page = program.client.get("/", headers={"host": "another.example"})
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
 @pytest.mark.parametrize("key", ["", "urja_", "x" * 500, "urja_aaaaaaaa_" + "A" * 43])
 def test_what_is_no_key(api, key):
     answer = api("clerk").get("/service-points", authorization=f"Bearer {key}")

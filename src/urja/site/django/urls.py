@@ -57,7 +57,7 @@ urlpatterns = [
     path("town/", include("urja.web.town.urls")),
 ]
 
-handler400 = "urja.web.shared.errors.bad_request"
+handler400 = "urja.web.api.views.bad_request"
 handler403 = "urja.web.shared.errors.forbidden"
 handler404 = "urja.web.shared.errors.not_found"
 handler500 = "urja.web.shared.errors.server_error"

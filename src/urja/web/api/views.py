@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -26,10 +26,10 @@ from urja.base.storable import faults_of
 from urja.base.untyped_values import JsonObject
 from urja.web.api import operating
 from urja.web.api.limits import Limits
-from urja.web.api.problems import ProblemError
+from urja.web.api.problems import BASE, ProblemError
 from urja.web.api.routes import Ask, Route
 from urja.web.api.tags import encoded, matches, tag_of
-from urja.web.shared import metrics
+from urja.web.shared import errors, metrics
 from urja.web.shared.clock import business_now
 from urja.web.shared.errors import RETRY_AFTER_S
 
@@ -75,6 +75,15 @@ def missing(request: HttpRequest, **_parts: object) -> HttpResponse:
     return ProblemError(
         "not-found", f"{request.path} is not an address of this API; /api/v1/ describes all addresses"
     ).response(request.path)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400 for a request that is refused before its view: a problem below the API's base, else a page."""
+    if not request.path.startswith(BASE):
+        return errors.bad_request(request, exception)
+    other_host = isinstance(exception, DisallowedHost)
+    what = "the header Host names a site that is not this one" if other_host else "the request cannot be read"
+    return ProblemError("bad-request", what).response(request.path)
 
 
 def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:

@@ -54,7 +54,7 @@ class Books:
 
     def chain_again(self):
         """Give every entry the balance and hash that follow from the ones before it, and the accounts theirs."""
-        from urja.apps.books.chain import HASHED, entry_hash, parse_json
+        from urja.apps.books.chain import HASHED, entry_hash, json_text, parse_json
 
         rows = self.superuser.execute(
             f"SELECT {', '.join(HASHED)} FROM books_entry ORDER BY account_id, seq"
@@ -62,7 +62,7 @@ class Books:
         heads_of: dict[int, tuple[int, bytes, int]] = {}
         for values in rows:
             row = dict(zip(HASHED, values, strict=True))
-            row["inputs"] = parse_json(row["inputs"])
+            row["inputs"] = json_text(parse_json(row["inputs"]))
             _, previous, balance = heads_of.get(row["account_id"], (0, bytes(32), 0))
             row["balance_after_minor"] = balance + row["amount_minor"]
             hashed = entry_hash(previous, row)

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final, LiteralString
 
-from urja.apps.books.chain import HASHED, entry_hash, parse_json
+from urja.apps.books.chain import HASHED, entry_hash, json_text, parse_json
 from urja.laws.connections import Connection, Keys, streamed
 
 
@@ -68,7 +68,7 @@ def chains(connection: Connection, bucket: int, proven: int) -> Iterator[str]:
                     continue
                 previous, stored, *values = known
                 row = dict(zip(HASHED, values, strict=True))
-                row["inputs"] = parse_json(row["inputs"])
+                row["inputs"] = json_text(parse_json(row["inputs"]))
                 seq = row["seq"]
                 balance += row["amount_minor"]
                 if (seq, previous, row["balance_after_minor"]) != (last_seq + 1, last_hash, balance):

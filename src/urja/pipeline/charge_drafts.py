@@ -15,7 +15,7 @@ from urja.apps.readings.accrual import PeriodEnergy
 from urja.base.ids import number_in_bucket
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import Period
-from urja.core.rating import Calculation, RatedLine
+from urja.core.rating import Calculation, ChargeLine, RatedLine
 from urja.pipeline import posting_evidence
 
 
@@ -91,15 +91,18 @@ class DraftBuilder:
         self, name: str, line: RatedLine | None, charge_minor: int, last: queries.LinePosted | None
     ) -> None:
         """Add a draft that posts `charge_minor` on a line, which the tariff may have no more, after its last entry."""
+        is_claimed = False
         if line is None:
             assert last is not None, "a line that no version has was posted before"
             contra, title = queries.contra_and_title(self.agreement.account_id, last.seq)
         else:
-            contra, title = f"{self._book(name)}:{name}", line.title
+            priced = self._priced(name)
+            contra, title = f"{priced.book.value}:{name}", line.title
+            is_claimed = bool(priced.claim_on)
         inputs: JsonObject = {"title": title}
         if last is not None:
             inputs["before"] = last.seq
-        inputs |= self._not_counted(name, charge_minor)
+        inputs |= self._not_counted(name, charge_minor, is_claimed=is_claimed)
         if self.drafts:
             inputs["calculated_with"] = len(self.drafts)
         else:
@@ -122,14 +125,13 @@ class DraftBuilder:
             )
         )
 
-    def _not_counted(self, name: str, charge_minor: int) -> dict[str, int]:
+    def _not_counted(self, name: str, charge_minor: int, *, is_claimed: bool) -> dict[str, int]:
         """Return what of a charge is no ground to disconnect for some time, in minor units; what is zero is left out.
 
         That is what settles at close, and what takes a subsidy back.
         """
         at_close = self.at_close.get(name, 0)
-        claimed = any(name in lines for lines in self.rating.target.claims.values())
-        back = max(0, charge_minor - at_close) if claimed else 0
+        back = max(0, charge_minor - at_close) if is_claimed else 0
         parts = {"at_close": at_close, "clawed_back": back}
         return {part: minor for part, minor in parts.items() if minor}
 
@@ -144,10 +146,10 @@ class DraftBuilder:
         again = f":after:{last.seq}" if last is not None and last.through >= self.day else ""
         return f"{number}:{self.period.first:%y%m%d}:{name}:{days}{self.key_suffix}{again}"
 
-    def _book(self, name: str) -> str:
-        """The book of a line, as the newest version that has it says."""
+    def _priced(self, name: str) -> ChargeLine:
+        """The line of a name in the newest version that has it."""
         return next(
-            line.book.value
+            line
             for tariff in reversed(self.rating.target.versions)
             for line in tariff.lines
             if line.name == name

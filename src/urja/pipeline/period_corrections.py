@@ -20,7 +20,6 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import EarlierDemand, earlier_demands, newest_named
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period
-from urja.core.rating import price_change_days
 from urja.pipeline import charge_differences
 from urja.pipeline.charge_differences import ChargeDifferences
 
@@ -80,7 +79,7 @@ def _changed_period_differences(
     ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
     energies_wh = _energies_wh(ids, periods)
     cuts_wh = usage.energies_at_changes(
-        (id_, period, price_change_days(basis.terms, basis.billed) if basis.billed.days else ())
+        (id_, period, basis.price_changes if basis.billed.days else ())
         for id_, period, (*_, basis) in zip(ids, periods, found, strict=True)
     )
     demands = earlier_demands(

@@ -1,11 +1,12 @@
 """The canonical form of what an entry's hash covers."""
 
+import hashlib
 from datetime import UTC, date, datetime, timedelta, timezone
 from types import MappingProxyType
 
 import pytest
 
-from urja.apps.books.chain import canonical, plain_json
+from urja.apps.books.chain import HASHED, canonical, entry_hash, json_text, plain_json
 
 
 def test_days_and_instants_are_text_in_utc_and_mappings_are_objects():
@@ -26,6 +27,15 @@ def test_days_and_instants_are_text_in_utc_and_mappings_are_objects():
 
 def test_keys_are_sorted_as_the_text_that_they_are_stored_as():
     assert canonical({2: 0, 10: 0}) == b'{"10":0,"2":0}'
+
+
+def test_an_entry_is_hashed_over_the_json_of_its_columns():
+    row = dict.fromkeys(HASHED) | {"seq": 7, "service_date": date(2026, 3, 2), "idempotency_key": 'a "key"'}
+    inputs = {"b": [1, "ü"], "a": {"c": None}}
+    columns = json_text([{**row, "inputs": inputs}[name] for name in HASHED])
+    assert entry_hash(b"before", {**row, "inputs": json_text(inputs)}) == (
+        hashlib.sha256(b"before" + columns.encode()).digest()
+    )
 
 
 @pytest.mark.parametrize("value", [1.5, {"inside": [float("nan")]}, float("inf")])

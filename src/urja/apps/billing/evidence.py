@@ -31,7 +31,6 @@ from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import (
-    SHARED_IN_PERIOD,
     Calculation,
     RatedLine,
     RatedPeriod,
@@ -78,11 +77,9 @@ class Evidence:
             "provisional": self.provisional,
             "common": [named.to_json() for named in self.common],
         }
-        stored = {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
-        if earlier is None:
-            return stored
-        shared = {name: plain_json(stored[name]) for name in SHARED_IN_PERIOD if name in stored}
-        return without_shared(stored | shared, *earlier)
+        whole = {**self.calculation.to_json(), **{name: value for name, value in optional.items() if value}}
+        stored: JsonObject = plain_json(whole)
+        return stored if earlier is None else without_shared(stored, *earlier)
 
     @classmethod
     def from_json(cls, stored: JsonObject) -> "Evidence":

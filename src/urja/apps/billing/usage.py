@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
-from typing import Final
+from functools import cache, cached_property, lru_cache
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -95,8 +95,12 @@ def period_of(agreement: Agreement, day: date) -> Period:
     from a day on that begins one of both. Raises UnknownTariffError where no version of the tariff is in force, also for
     an agreement with a day of its own.
     """
-    tariff = tariffs.versions_in_force(_code(agreement, day), day, day + ONE_DAY)[-1]
-    return period_by_cycle(day, tariff.cycle, agreement.billing_day or tariff.period_starts_on)
+    return tariffs.once(_period_of, _code(agreement, day), day, agreement.billing_day)
+
+
+def _period_of(code: str, day: date, billing_day: int | None) -> Period:
+    tariff = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
+    return period_by_cycle(day, tariff.cycle, billing_day or tariff.period_starts_on)
 
 
 def current_period(agreement: Agreement, now: datetime) -> Period:
@@ -163,7 +167,8 @@ def nearest_day(agreement: Agreement, now: datetime) -> date:
     return max(days.first, min(local_day(now, zone()), days.end - ONE_DAY))
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: accounts with the same terms share one, and what follows from it is calculated once.
+@dataclass(frozen=True)
 class Basis:
     """What a period is rated by, besides its energy."""
 
@@ -173,17 +178,17 @@ class Basis:
     by_day_from: date
     """The first billed day with charges per day: the second one where another agreement had the first day before."""
 
-    @property
+    @cached_property
     def needs(self) -> frozenset[str]:
         """Names of the determinants that its tariffs need besides the billed quantity."""
         return self._needs - MONEY - COMMON
 
-    @property
+    @cached_property
     def money(self) -> frozenset[str]:
         """Names of the account's money of days that its tariffs need (`day_money`)."""
         return self._needs & MONEY
 
-    @property
+    @cached_property
     def commons(self) -> frozenset[tuple[str, str]]:
         """The common quantities of which its tariffs price a share, each with how it is shared (`common_shares`)."""
         return frozenset[tuple[str, str]]().union(*(tariff.commons for tariff in self.versions))
@@ -203,7 +208,7 @@ class Basis:
         """Whether its tariffs need anything besides the billed quantity."""
         return bool(self._needs)
 
-    @property
+    @cached_property
     def _needs(self) -> frozenset[str]:
         return frozenset[str]().union(*(tariff.determinants for tariff in self.versions))
 
@@ -212,12 +217,12 @@ class Basis:
         """Those of them that add up over days: each day must have them. A day without a maximum has none."""
         return frozenset(filter(adds_up, self.needs))
 
-    @property
+    @cached_property
     def versions(self) -> tuple[Tariff, ...]:
         """The versions of all its terms, each as often as terms have it."""
         return tuple(tariff for each in self.terms for tariff in each.versions)
 
-    @property
+    @cached_property
     def net_metered(self) -> bool:
         """Whether a tariff of some billed days sets export off against import."""
         return any(tariff.net_metering for each in self.terms for tariff in each.versions)
@@ -227,12 +232,12 @@ class Basis:
         """Codes of the calendars by which its tariffs put energy into zones."""
         return tuple(dict.fromkeys(tariff.calendar for tariff in self.versions if tariff.calendar))
 
-    @property
+    @cached_property
     def settles_at_close(self) -> bool:
         """Whether a line is charged only once the period is over."""
         return any(line.at_close for tariff in self.versions for line in tariff.lines)
 
-    @property
+    @cached_property
     def ratchets(self) -> Mapping[str, int]:
         """How many earlier periods ratchets go back, by the name of the maximum demand."""
         found: dict[str, int] = {}
@@ -266,9 +271,14 @@ class Basis:
 
     def changes_before(self, through: date) -> list[date]:
         """Return the billed days before `through` on which a price changes."""
-        return [day for day in price_change_days(self.terms, self.billed) if day < through]
+        return [day for day in self.price_changes if day < through]
 
-    @property
+    @cached_property
+    def price_changes(self) -> list[date]:
+        """The billed days on which a price changes; raises RatingError where no terms are in force."""
+        return price_change_days(self.terms, self.billed)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Text that differs whenever the load, the tariff or the text of a version differs.
 
@@ -372,40 +382,61 @@ def basis_for(agreement: Agreement, period: Period) -> Basis:
     agreed: list[tuple[date, Terms]] = []
     for first in [billed.first, *_changes(agreement, billed)]:
         terms = agreement.terms_at(midnight(first, zone()))
-        if not agreed or not _rates_alike(agreed[-1][1], terms):
+        if not agreed or _rated_by(agreed[-1][1]) != _rated_by(terms):
             agreed.append((first, terms))
     ends = [first for first, _ in agreed[1:]] + [billed.end]
     shared = billed.first == days.first and _shares_its_first_day(agreement, days.first)
+    return tariffs.once(
+        _basis,
+        billed,
+        billed.first + ONE_DAY if shared and billed.days else billed.first,
+        tuple(
+            _AgreedTerms(first, end, *_rated_by(terms), terms.carpet_area_dm2 is not None)
+            for (first, terms), end in zip(agreed, ends, strict=True)
+        ),
+    )
+
+
+class _AgreedTerms(NamedTuple):
+    """What terms are rated by from `first` up to, and without, `end`."""
+
+    first: date
+    end: date
+    tariff_code: str
+    load_w: int
+    load_va: int | None
+    contracted_w: int | None
+    contracted_va: int | None
+    states_area: bool
+
+
+def _rated_by(terms: Terms) -> tuple[str, int, int | None, int | None, int | None]:
+    """Return the tariff and the loads of terms, in the order of `_AgreedTerms`."""
+    loads = (terms.sanctioned_load_va, terms.contracted_load_w, terms.contracted_load_va)
+    return (terms.tariff_code, terms.sanctioned_load_w, *loads)
+
+
+def _basis(billed: Period, by_day_from: date, agreed: Sequence[_AgreedTerms]) -> Basis:
     basis = Basis(
         billed,
         tuple(
-            _rating_terms(first, tuple(tariffs.versions_in_force(terms.tariff_code, first, end)), terms)
-            for (first, terms), end in zip(agreed, ends, strict=True)
+            RatingTerms(
+                each.first,
+                tariffs.versions_in_force(each.tariff_code, each.first, each.end),
+                each.load_w,
+                load_va=each.load_va,
+                contracted_w=each.contracted_w,
+                contracted_va=each.contracted_va,
+            )
+            for each in agreed
         ),
-        billed.first + ONE_DAY if shared and billed.days else billed.first,
+        by_day_from,
     )
-    for each, (_, terms) in zip(basis.terms, agreed, strict=True):
-        for tariff in each.versions:
-            _check_loads(each, tariff)
-            _check_area(terms, tariff)
+    for terms, each in zip(basis.terms, agreed, strict=True):
+        for tariff in terms.versions:
+            _check_loads(terms, tariff)
+            _check_area(tariff, states_area=each.states_area)
     return basis
-
-
-def _rates_alike(one: Terms, other: Terms) -> bool:
-    """Return whether two terms have the same tariff and the same loads."""
-    mine, others = ((each.tariff_code, each.sanctioned_load_w, each.other_loads) for each in (one, other))
-    return mine == others
-
-
-def _rating_terms(first: date, versions: tuple[Tariff, ...], terms: Terms) -> RatingTerms:
-    return RatingTerms(
-        first,
-        versions,
-        terms.sanctioned_load_w,
-        load_va=terms.sanctioned_load_va,
-        contracted_w=terms.contracted_load_w,
-        contracted_va=terms.contracted_load_va,
-    )
 
 
 def _check_loads(terms: RatingTerms, tariff: Tariff) -> None:
@@ -417,9 +448,9 @@ def _check_loads(terms: RatingTerms, tariff: Tariff) -> None:
             raise UnstatedLoadError(f"tariff {tariff.code!r} goes by loads, and {error}") from None
 
 
-def _check_area(terms: Terms, tariff: Tariff) -> None:
+def _check_area(tariff: Tariff, *, states_area: bool) -> None:
     """Raise UnstatedLoadError where terms do not state the area by which their tariff shares common areas."""
-    if terms.carpet_area_dm2 is None and any(share == "area" for _, share in tariff.commons):
+    if not states_area and any(share == "area" for _, share in tariff.commons):
         raise UnstatedLoadError(
             f"tariff {tariff.code!r} shares common areas by area, and the agreement has no carpet area: state it in its terms"
         )
@@ -440,7 +471,8 @@ def _shares_its_first_day(agreement: Agreement, first: date) -> bool:
 
 def _changes(agreement: Agreement, billed: Period) -> list[date]:
     """Return the days of `billed`, without the first, on which other terms begin."""
-    begins = (terms.valid_from for terms in agreement.all_terms)
+    # The first terms apply from the agreement's beginning on, whatever the time of that day.
+    begins = (terms.valid_from for terms in agreement.all_terms[1:])
     days = (local_day(at, zone()) + (at > midnight(local_day(at, zone()), zone())) * ONE_DAY for at in begins)
     return [day for day in days if billed.first < day < billed.end]
 

@@ -32,7 +32,7 @@ def canonical(value: object) -> bytes:
 
     A float is refused: it has no one spelling that two programs agree on.
     """
-    return json_text(plain_json(value)).encode()
+    return stored_text(value).encode()
 
 
 def json_text(plain: object) -> str:
@@ -40,10 +40,18 @@ def json_text(plain: object) -> str:
     return _ENCODER.encode(plain)
 
 
-def plain_json(value: object) -> object:
+def plain_json(value: object) -> Any:
     """Return a value as it comes back from a column of JSON."""
     # Written and read again, because a day's close does this with the inputs of each entry: a walk in Python takes longer.
     return _DECODER.decode(_ENCODER.encode(value))
+
+
+def stored_text(value: object) -> str:
+    """Return the `json_text` of a value as it comes back from a column of JSON."""
+    text = _ENCODER.encode(value)
+    plain = _DECODER.decode(text)
+    # Keys that are no text have another order as text.
+    return text if plain == value else _ENCODER.encode(plain)
 
 
 def _spelled(value: object) -> object:
@@ -75,9 +83,13 @@ def parse_json(value: Any) -> Any:
 
 
 def entry_hash(previous: bytes, row: Mapping[str, object]) -> bytes:
-    """Return the SHA-256 (32 bytes) over the previous entry's hash and the canonical columns of this entry."""
-    # Its inputs are plain, as they are stored: only days and instants of its columns are not.
-    return hashlib.sha256(previous + json_text([row[name] for name in HASHED]).encode()).digest()
+    """Return the SHA-256 (32 bytes) over the previous entry's hash and the canonical columns of this entry.
+
+    Its `inputs` are text already, as `json_text` or `stored_text` writes them.
+    """
+    *before, inputs, key = (row[name] for name in HASHED)
+    text = f"{json_text(before)[:-1]},{inputs},{json_text(key)}]"
+    return hashlib.sha256(previous + text.encode()).digest()
 
 
 def content_hash(content: Mapping[str, object]) -> bytes:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from urja.apps.books.chain import entry_hash, json_text, parse_json, plain_json
+from urja.apps.books.chain import HASHED, entry_hash, parse_json, plain_json, stored_text
 from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
 from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
@@ -58,10 +58,7 @@ class _Head:
     last_hash: bytes
 
 
-_ENTRY_COLUMNS = (
-    "bucket, account_id, seq, contra_id, amount_minor, balance_after_minor, origin, line, agreement_id, "
-    "period_start, service_date, posted_at, accounting_month, batch, inputs, idempotency_key, previous_hash, hash"
-)
+_ENTRY_COLUMNS = (*HASHED, "previous_hash", "hash")
 
 
 def post_entries(bucket: int, drafts: Sequence[Draft], posted_at: datetime) -> list[Posted]:
@@ -219,7 +216,7 @@ def _append(
         "posted_at": posted_at,
         "accounting_month": draft.accounting_month,
         "batch": batch,
-        "inputs": plain_json(draft.inputs),
+        "inputs": stored_text(draft.inputs),
         "idempotency_key": draft.idempotency_key,
         "previous_hash": head.last_hash,
     }
@@ -230,11 +227,10 @@ def _append(
 def _insert(rows: list[JsonObject]) -> None:
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY books_entry ({_ENTRY_COLUMNS}) FROM STDIN") as copy,
+        cursor.copy(f"COPY books_entry ({', '.join(_ENTRY_COLUMNS)}) FROM STDIN") as copy,
     ):
         for row in rows:
-            values = {**row, "inputs": json_text(row["inputs"])}
-            copy.write_row([values[name] for name in _ENTRY_COLUMNS.split(", ")])
+            copy.write_row([row[name] for name in _ENTRY_COLUMNS])
 
 
 def _store_heads(heads: list[_Head], batch: int) -> None:

@@ -238,7 +238,13 @@ def _together(cursor: Cursor, wanted: list[Wanted], zone: ZoneInfo) -> list[Eval
     for owner, day, each in _interval_contents(columns.blocks, columns.meters, segments.agreement, borders):
         inputs[owner].intervals.setdefault(day, []).append(each)
     gas = _gas(cursor, wanted, columns.meters, owners, found, asked)
-    rows = (_row(wanted[n], n, found, own, gas.get(n), borders) for n, own in inputs.items())
+    # As lists of integers, since each number of an array is taken out of it for a row of its own.
+    columns_of = {
+        name: (one.values.tolist(), one.origin.tolist(), one.estimated.tolist())
+        for name, one in found.of_period.items()
+        if name in BY_NAME
+    }
+    rows = (_row(wanted[n], n, found, columns_of, own, gas.get(n), borders) for n, own in inputs.items())
     return [row for row in rows if row is not None]
 
 
@@ -343,6 +349,7 @@ def _row(
     wanted: Wanted,
     number: int,
     found: Determinants,
+    columns: Mapping[str, tuple[list[int], list[int], list[int]]],
     inputs: _Inputs,
     gas: _Gas | None,
     borders: Sequence[int],
@@ -351,9 +358,9 @@ def _row(
     commodity = Commodity.ELECTRICITY if wanted.gas is None else Commodity.GAS
     # Readings of another commodity than the agreement's bill nothing, and must not stop the close of others.
     determined = {
-        name: (int(one.values[number]), int(one.origin[number]), int(one.estimated[number]))
-        for name, one in found.of_period.items()
-        if name in BY_NAME and BY_NAME[name].commodity is commodity and one.values[number] != NULL
+        name: (values[number], origins[number], estimated[number])
+        for name, (values, origins, estimated) in columns.items()
+        if values[number] != NULL and BY_NAME[name].commodity is commodity
     }
     if not determined:
         return None

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from urja.apps.books.chain import HASHED, entry_hash
+from urja.apps.books.chain import HASHED, entry_hash, json_text
 from urja.apps.proofs.digests import entry_leaf, statement_hash, statement_leaf
 from urja.base.untyped_values import JsonObject
 from urja.core import merkle
@@ -121,7 +121,8 @@ def _check_entry(proven: ProvenEntry, signed: SignedHead) -> None:
     try:
         seq, account_id = int(proven.entry["seq"]), int(proven.entry["account_id"])
         hashed = entry_hash(
-            bytes.fromhex(proven.previous_hash), {name: proven.entry[name] for name in HASHED}
+            bytes.fromhex(proven.previous_hash),
+            {name: proven.entry[name] for name in HASHED} | {"inputs": json_text(proven.entry["inputs"])},
         )
         leaf = entry_leaf(account_id, seq, hashed, proven.currency)
         _check_paths(proven, leaf, "entries", f"entry {seq} of account {account_id}", signed)

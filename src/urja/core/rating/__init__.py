@@ -12,7 +12,6 @@ from urja.core.rating.accruals import Measure, Percent, PerTime, Slabs
 from urja.core.rating.bills import first_shared_day, price_change_days
 from urja.core.rating.calculations import (
     RATING_RULES,
-    SHARED_IN_PERIOD,
     Calculation,
     NamedTerms,
     UnknownRulesError,
@@ -50,7 +49,6 @@ from urja.core.table_reader import Fault
 __all__ = [
     "RATING_RULES",
     "ROUNDING",
-    "SHARED_IN_PERIOD",
     "BankRow",
     "Calculation",
     "ChargeLine",

@@ -1,11 +1,12 @@
 """The stored tariffs, and which versions rate which days."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -48,47 +49,58 @@ def _texts_of(code: str) -> list[str]:
         return [sha256 for (sha256,) in cursor.fetchall()]
 
 
-_remembered: ContextVar[dict[str, list[Tariff]] | None] = ContextVar("remembered", default=None)
+_remembered: ContextVar[dict[Hashable, Any] | None] = ContextVar("remembered", default=None)
 
 
 @contextmanager
-def cached_versions(memory: dict[str, list[Tariff]] | None = None) -> Iterator[None]:
-    """Read each code's versions from the database only once in this context: one run of a stage, or one page.
-
-    A caller that returns later, as for a deferred answer, passes the `memory` to continue with.
-    """
+def cached_versions() -> Iterator[None]:
+    """Read each code's versions from the database only once in this context: one run of a stage, or one page."""
     # Nested use shares the outer cache: one page must not rate by two sets of versions.
     if _remembered.get() is not None:
         yield
         return
-    token = _remembered.set({} if memory is None else memory)
+    token = _remembered.set({})
     try:
         yield
     finally:
         _remembered.reset(token)
 
 
-def _versions(code: str) -> list[Tariff]:
+def once[*Given, Result](make: Callable[[*Given], Result], *given: *Given) -> Result:
+    """Return what a function of the versions in force returns, calculated only once in a context of `cached_versions`.
+
+    What it is given tells its results apart: accounts with the same terms share one. Outside of a context it is calculated
+    each time.
+    """
     memory = _remembered.get()
-    if memory is not None and code in memory:
-        return memory[code]
-    versions = [_parsed(sha256) for sha256 in _texts_of(code)]
-    if memory is not None:
-        memory[code] = versions
-    return versions
+    if memory is None:
+        return make(*given)
+    key = (make, given)
+    if key not in memory:
+        memory[key] = make(*given)
+    found: Result = memory[key]
+    return found
 
 
-def versions_in_force(code: str, first: date, end: date) -> list[Tariff]:
+def _versions(code: str) -> list[Tariff]:
+    return [_parsed(sha256) for sha256 in _texts_of(code)]
+
+
+def versions_in_force(code: str, first: date, end: date) -> tuple[Tariff, ...]:
     """Return the versions that rate the local days from `first` to `end` (exclusive), in the order they apply.
 
     Of two versions with one date the one loaded later corrects the other and comes last. Raises UnknownTariffError
     where none is in force on the first day.
     """
-    known = [tariff for tariff in _versions(code) if tariff.valid_from < max(end, first + ONE_DAY)]
+    return once(_in_force, code, first, end)
+
+
+def _in_force(code: str, first: date, end: date) -> tuple[Tariff, ...]:
+    known = [tariff for tariff in once(_versions, code) if tariff.valid_from < max(end, first + ONE_DAY)]
     before = [tariff for tariff in known if tariff.valid_from <= first]
     if not before:
         raise UnknownTariffError(f"no version of tariff {code!r} is in force on {first}")
-    return [before[-1], *(tariff for tariff in known if tariff.valid_from > first)]
+    return (before[-1], *(tariff for tariff in known if tariff.valid_from > first))
 
 
 def in_force(code: str, day: date) -> Tariff | None:
@@ -101,14 +113,14 @@ def in_force(code: str, day: date) -> Tariff | None:
 
 def commodity_of(code: str) -> Commodity | None:
     """Return what the versions of a code price, all of them the same; None where none is stored."""
-    versions = _versions(code)
+    versions = once(_versions, code)
     return versions[0].commodity if versions else None
 
 
 def commons_of(code: str) -> dict[tuple[str, str], date]:
     """Return the common quantities that the versions of a code price, with how each is shared and from which day on."""
     found: dict[tuple[str, str], date] = {}
-    for version in _versions(code):
+    for version in once(_versions, code):
         for common in version.commons:
             found.setdefault(common, version.valid_from)
     return found

@@ -17,6 +17,8 @@ LISTS = [
     ("timestamptz[]", [datetime(2026, 3, 1, 18, 30, tzinfo=UTC), datetime(2026, 3, 2, 0, 0, 0, 7, INDIA)]),
     ("timestamptz[]", [datetime(2026, 3, 1, 18, 30, tzinfo=UTC), None]),
     ("text[]", ["a,b", "{}", '"', "NULL", ""]),
+    ("text[]", ["\\", '\\"', "two\nlines", " ₹ ", "'"]),
+    ("text[]", ["a", None]),
 ]
 
 
@@ -27,3 +29,10 @@ def test_a_list_is_stored_as_it_is(database, kind, values):
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT %s::{kind}", [values])
         assert cursor.fetchone()[0] == values
+
+
+def test_a_text_with_a_nul_is_refused(database):
+    from django.db import DataError, connection
+
+    with connection.cursor() as cursor, pytest.raises(DataError):
+        cursor.execute("SELECT %s::text[]", [["a", "b\0c"]])

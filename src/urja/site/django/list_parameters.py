@@ -1,4 +1,4 @@
-"""Lists of integers, days and instants as parameters of statements."""
+"""Lists of integers, days, instants and texts as parameters of statements."""
 
 from datetime import date, datetime
 from typing import Any, Final
@@ -16,8 +16,13 @@ class PlainListDumper(ListDumper):
 
     def dump(self, obj: list[Any]) -> Buffer | None:
         """Return a list as PostgreSQL writes an array."""
-        if set(map(type, obj)) in _PLAIN:
+        types = set(map(type, obj))
+        if types in _PLAIN:
             return f"{{{','.join(map(str, obj))}}}".encode()
+        # A text with a NUL, which PostgreSQL does not have, is left to the driver: it refuses it.
+        if types == {str} and not any("\0" in text for text in obj):
+            texts = (text.replace("\\", r"\\").replace('"', r"\"") for text in obj)
+            return f'{{"{'","'.join(texts)}"}}'.encode()
         return super().dump(obj)
 
 

@@ -1,7 +1,7 @@
 """The API's reference in a real browser: read by phone and at a desk, by day and by night, without a key."""
 
-import pytest
 from tests.browser.test_portal import AXE, Device, open_page  # noqa: F401 - a fixture
+from tests.one_setup import with_one_setup
 
 CONTRAST = "color-contrast"
 MARK_LOOKS = """() => {
@@ -27,7 +27,7 @@ DEVICES = [
 ]
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+@with_one_setup("device", DEVICES)
 def test_the_reference(open_page, site, device):  # noqa: F811
     page = open_page(device)
     page.goto("/api/v1/")

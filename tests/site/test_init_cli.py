@@ -141,10 +141,11 @@ def test_the_defaults_as_comments_are_the_defaults(tmp_path):
     assert load(path, {}) == Settings()
 
 
-def test_urja_starts_on_what_was_written(init, tmp_path):
+def test_urja_starts_on_what_was_written(init, tmp_path, prepared):
     (tmp_path / "password").write_text("s3cret\n")
+    data = prepared(tmp_path / "urja-data")
+    (data / "secrets" / "services.json").unlink()
     init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
-    data = tmp_path / "urja-data"
     with running(data, *ALONE, "--config", str(tmp_path / "urja.toml")):
         assert status_of(data)["code"] == 0
         staff = subprocess.run(

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.test import override_settings
 from tests.apps import town
-from tests.conftest import Database, copy_of, pointed_at
+from tests.conftest import Database, copied, copy_of, pointed_at
 from tests.site.first_set import rows
 from tests.site.test_up import run_up
 
@@ -140,17 +140,56 @@ def may(connection, role: str, right: str, table: str) -> bool:
     return connection.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, right]).fetchone()[0]
 
 
-def test_a_later_migration_keeps_the_data_of_the_first_set(older):
-    frozen = ROWS.read_text()
-    with older.connect() as connection:
-        assert rows.dump(connection) == frozen
+OLD_ROWS = """
+    INSERT INTO journal_operation (id, kind, content, outcome, actor, recorded_at)
+    VALUES (2, 'hanging', '{}', '{}', 'import', now());
+    INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at, state, faults, effects)
+    VALUES (1, 'move_in', '{}', true, 'clerk', now(), 'waiting', '[]', '{}');
+    CREATE TEMP TABLE one AS SELECT * FROM supply_relight;
+    UPDATE one SET credit_id = 1, outcome = 'never_dark';
+    INSERT INTO supply_relight SELECT * FROM one;
+    -- The stage was stopped before it closed the row.
+    UPDATE one SET credit_id = 2, outcome = '', closed_at = NULL;
+    INSERT INTO supply_relight SELECT * FROM one;
+"""
+"""What the frozen rows have no example of."""
+
+WITHOUT_OLD_ROWS = """
+    DELETE FROM journal_operation WHERE id = 2;
+    DELETE FROM journal_request WHERE id = 1;
+    DELETE FROM supply_reconnection WHERE credit_id IN (1, 2);
+"""
+
+
+@pytest.fixture(scope="session")
+def later_database(postgres, first_database) -> str:
+    """The name of a copy with `OLD_ROWS` and a right too many, which later migrations and a planted one have changed."""
+    database = copied(postgres, first_database)
+    with database.connect() as connection:
+        assert rows.dump(connection) == ROWS.read_text()
         connection.execute("GRANT INSERT ON books_entry TO urja_web")
+    with database.connect("urja_admin") as admin:
+        admin.execute("SET session_replication_role = replica")
+        admin.execute(OLD_ROWS)
+    planted = override_settings(MIGRATION_MODULES={"books": "tests.site.first_set.planted"})
+    with pointed_at(database), planted:
+        site_database.migrate(database.conninfo())
+    return database.name
 
-    with override_settings(MIGRATION_MODULES={"books": "tests.site.first_set.planted"}):
-        site_database.migrate(older.conninfo())
 
-    with older.connect() as connection:
-        expected = upgraded(frozen)
+@pytest.fixture
+def later(postgres, later_database):
+    """A copy of it; Django's connection points there."""
+    with copy_of(postgres, later_database) as database:
+        yield database
+
+
+def test_a_later_migration_keeps_the_data_of_the_first_set(later):
+    with later.connect("urja_admin") as admin:
+        admin.execute("SET session_replication_role = replica")
+        admin.execute(WITHOUT_OLD_ROWS)
+    with later.connect() as connection:
+        expected = upgraded(ROWS.read_text())
         assert rows.dump(connection, rows.tables_in(expected)) == expected
         opened = connection.execute("SELECT DISTINCT opened_by FROM books_account").fetchall()
         planted, posted = connection.execute(
@@ -170,25 +209,10 @@ def test_a_later_migration_keeps_the_data_of_the_first_set(older):
     assert {found.law: found.contradictions for found in findings if found.contradictions} == {}
 
 
-OLD_ROWS = """
-    INSERT INTO journal_operation (id, kind, content, outcome, actor, recorded_at)
-    VALUES (2, 'hanging', '{}', '{}', 'import', now());
-    INSERT INTO journal_request (id, kind, content, rehearsal, actor, requested_at, state, faults, effects)
-    VALUES (1, 'move_in', '{}', true, 'clerk', now(), 'waiting', '[]', '{}');
-    UPDATE supply_relight SET outcome = 'never_dark';
-"""
-"""What the frozen rows have no example of."""
-
-
-def test_stored_words_that_went_out_of_use_are_renamed(older):
-    with older.connect("urja_admin") as admin:
-        admin.execute("SET session_replication_role = replica")
-        admin.execute(OLD_ROWS)
-
-    site_database.migrate(older.conninfo())
-
-    with older.connect() as connection:
-        assert connection.execute("SELECT outcome FROM supply_reconnection").fetchall() == [("never_off",)]
+def test_stored_words_that_went_out_of_use_are_renamed(later):
+    with later.connect() as connection:
+        outcomes = connection.execute("SELECT outcome FROM supply_reconnection ORDER BY 1").fetchall()
+        assert outcomes == [("",), ("never_off",), ("reconnected",)]
         assert connection.execute("SELECT id FROM journal_request WHERE dry_run").fetchall() == [(1,)]
         assert connection.execute("SELECT kind FROM journal_operation WHERE id = 2").fetchall() == [
             ("install_network_meter",)
@@ -197,25 +221,22 @@ def test_stored_words_that_went_out_of_use_are_renamed(older):
             connection.execute("UPDATE journal_operation SET kind = 'hanging'")
 
 
-def test_a_reconnection_is_notified_once_across_the_upgrade(older):
+def test_a_reconnection_is_notified_once_across_the_upgrade(later):
     notified = (
         "SELECT kind, dedupe_key FROM notices_notice WHERE dedupe_key LIKE '%%lit:%%' OR kind = 'reconnected'"
     )
-    with older.connect("urja_admin") as admin:
-        (command,) = admin.execute("SELECT command_id FROM supply_relight").fetchone()
-        # The stage was stopped before it closed the row.
-        admin.execute("SET session_replication_role = replica")
-        admin.execute("UPDATE supply_relight SET outcome = '', closed_at = NULL")
-
-    site_database.migrate(older.conninfo())
-
-    with older.connect("urja_pipeline") as pipeline:
+    with later.connect("urja_pipeline") as pipeline:
+        (command,) = pipeline.execute(
+            "SELECT command_id FROM supply_reconnection WHERE credit_id = 2"
+        ).fetchone()
         before = pipeline.execute(notified).fetchall()
-        pipeline.execute("UPDATE supply_reconnection SET outcome = 'reconnected', closed_at = now()")
-        assert pipeline.execute(notified).fetchall() == before == [("reconnected", f"reconnected:{command}")]
-        pipeline.execute("UPDATE supply_reconnection SET outcome = ''")
         pipeline.execute(
-            "UPDATE supply_reconnection SET outcome = 'reconnected', command_id = command_id + 1"
+            "UPDATE supply_reconnection SET outcome = 'reconnected', closed_at = now() WHERE credit_id = 2"
+        )
+        assert pipeline.execute(notified).fetchall() == before == [("reconnected", f"reconnected:{command}")]
+        pipeline.execute("UPDATE supply_reconnection SET outcome = '' WHERE credit_id = 2")
+        pipeline.execute(
+            "UPDATE supply_reconnection SET outcome = 'reconnected', command_id = command_id + 1 WHERE credit_id = 2"
         )
         assert len(pipeline.execute(notified).fetchall()) == 2
 

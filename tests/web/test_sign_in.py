@@ -121,6 +121,7 @@ def test_signing_out_ends_the_session(browser, person):
     assert client.get("/").status_code == 302
 
 
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("key", ['"\\000bcdefghijk"', '"abcdefgh\\000"', '"\\000"'])
 def test_a_cookie_with_the_character_nul_is_no_session(browser, key):
     # Of every cookie of ours; the client's own jar does not take such a value.
@@ -238,6 +239,7 @@ def test_a_word_from_a_mail_is_written_down_when_the_button_is_pressed(browser, 
     assert client.get(f"/address/{kind}/short/").status_code == 404
 
 
+@pytest.mark.usefixtures("database")
 def test_words_are_brought_so_often_from_one_place(browser):
     for _ in range(10):
         assert browser().post(f"/address/confirm/{WORD}/").status_code == 200

@@ -61,6 +61,6 @@ async def test_a_child_that_other_work_holds_up_is_waited_for(tmp_path):
 
 async def test_a_child_that_is_never_ready_is_given_up(tmp_path):
     child = a_child(tmp_path, NEVER_READY, 0.3)
-    with pytest.raises(CommandError, match="worker was not ready within 0.3 s"):
+    with pytest.raises(CommandError, match="worker was not ready"):
         await child.start()
     await child.stop()

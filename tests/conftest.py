@@ -151,9 +151,6 @@ def _migrate(cluster: Cluster) -> None:
     database.create_database(admin, _TEMPLATE)
     database.migrate(_set_django_up(cluster))
     connections.close_all()
-    # A test that asks for no database of its own would change those of all others. Copies do not have the setting.
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {_TEMPLATE} SET default_transaction_read_only = on")
     cluster.stop()
 
 

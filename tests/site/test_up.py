@@ -12,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
 from nats.errors import Error as NatsError
 from tests.made_once import PLACE
@@ -197,8 +196,6 @@ def test_a_database_that_runs_elsewhere(installation_dir, postgres):
     shutil.copytree(Path(os.environ[PLACE]) / "cluster", cluster.directory)
     cluster.start()
     try:
-        with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
-            admin.execute("ALTER DATABASE urja_template RESET default_transaction_read_only")
         with running(data, URJA_DATABASE_DSN=cluster.conninfo(), URJA_DATABASE_NAME="urja_template"):
             assert set(status_of(data)["processes"]) == {"nats"}
     finally:

@@ -43,8 +43,7 @@ class AccountCard:
 
     def ended_at(self, now: datetime) -> datetime | None:
         """When its agreement ended; None while one is in force. What the meter says since is another consumer's."""
-        ended = self.agreement is not None and self.agreement.has_ended(now)
-        return self.agreement.valid_to if self.agreement and ended else None
+        return self.agreement.valid_to if self.agreement and self.agreement.has_ended(now) else None
 
 
 def _card(seen: AccountOverview) -> AccountCard:

@@ -69,7 +69,7 @@ def cached_versions() -> Iterator[None]:
 def once[*Given, Result](make: Callable[[*Given], Result], *given: *Given) -> Result:
     """Return what a function of the versions in force returns, calculated only once in a context of `cached_versions`.
 
-    What it is given tells its results apart: accounts with the same terms share one. Outside of a context it is calculated
+    Results are kept by function and arguments: accounts with the same terms share one. Outside of a context it is calculated
     each time.
     """
     memory = _remembered.get()

@@ -308,14 +308,23 @@ def test_a_january_in_great_britain():
     """Ofgem's cap from January 2025 as reported (stayenergysafe.co.uk): 24.86 p a kWh and 60.97 p a day, of gas 6.34 p and 31.65 p.
 
     These are for direct debit: the report's prices for prepayment could not be read. By hand, 31 days: 240 kWh are 59.66 + 18.90;
-    1,100 kWh of gas are 69.74 + 9.81. Prices have VAT.
+    1,100 kWh of gas are 69.74 + 9.81. Prices have VAT: 78.56 have 78.56 × 5/105 = 3.74 of it, which one line takes out of the
+    revenue and the other puts to the duty.
     """
     january = Period(date(2025, 1, 1), date(2025, 2, 1))
     pound = ('"INR"', '"GBP"')
     power = document(
-        line("energy", "slabs", one_price('"0.2486"')) + line("standing", "per-day", 'rate = "0.6097"')
+        line("energy", "slabs", one_price('"0.2486"'))
+        + line("standing", "per-day", 'rate = "0.6097"')
+        + line("net", "rebate", 'percent = "5/1.05"', 'on = ["energy", "standing"]')
+        + line("vat", "percent", 'percent = "5/1.05"', 'on = ["energy", "standing"]')
     ).replace(*pound)
-    assert amounts(rated(power, 240_000, {}, january)) == {"energy": "59.66", "standing": "18.90"}
+    assert amounts(rated(power, 240_000, {}, january)) == {
+        "energy": "59.66",
+        "standing": "18.90",
+        "net": "-3.74",
+        "vat": "3.74",
+    }
     gas = document(
         line("energy", "slabs", 'quantity = "gas_energy_wh"', one_price('"0.0634"'))
         + line("standing", "per-day", 'rate = "0.3165"'),
@@ -325,6 +334,12 @@ def test_a_january_in_great_britain():
         "energy": "69.74",
         "standing": "9.81",
     }
+
+
+def test_a_pump_without_a_meter_pays_by_its_horsepower():
+    """No published bill: 7.5 hp of 746 W each at 200 a month are 1,500, by a load of 5,595 W."""
+    pump = document(line("flat", "per-month", 'per = "kW"', 'rate = "200/0.746"'))
+    assert amounts(rated(pump, 0, {}, MONTH, load_w=5595)) == {"flat": "1500.00"}
 
 
 STEPS = line(

@@ -365,13 +365,17 @@ HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-
         (HOURS.replace(",60,", ",60,,").replace("min,", "min,,"), "row 1, column 3: has no name"),
         (HOURS.replace("60,1000\n", '60,"10\n00"\n'), "is '10\\n00', which is no integer"),
         ("start,length_min,interval_import_wh\n" + 30 * "1,60,5\n", "and 10 faults more"),
-        ("when,wh\n", "row 1: the first column is 'when'; it is start (intervals), at (registers) or day (days)"),
+        ("when,wh\n", "row 1: the first column is 'when'; it must be start or end (of intervals), at (registers) or day (days)"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-01,4000\n", "row 3, column import_wh: 4000 is below 5000 of the read before it"),
         ("at,import_wh\n2026-04-01,5000\n2026-05-03T10:34,6000\n", "nothing is known of the midnight at which the period ends"),
         ("at,import_wh\n2026-04-01,5000\n", "the usage has one read alone, of 2026-04-01T00:00+05:30: a second read is needed"),
         ("at,export_wh\n2026-04-01,5000\n2026-05-01,6000\n", "the usage has no import_wh of 2026-04-01 to 2026-05-01: add the column"),
         ("day,recharge_minor\n2026-04-01,5\n", "neither intervals nor register reads"),
         (HOURS + "2026-04-01T02:00,60\n", "row 4: has 2 cells, and the first row has 3"),
+        (HOURS.replace("start", "end").replace("T01:00", "T00:30"), "row 3, column end: the interval from 2026-03-31T23:30+05:30 overlaps the one of"),
+        (HOURS, "the usage has no whole day: it is from 2026-04-01T00:00+05:30 to 2026-04-01T02:00+05:30; add rows"),
+        (HOURS.replace("T01", "T24:30"), "row 3, column start: is '2026-04-01T24:30:00'"),
+        (HOURS.replace("2026-04-01T00:00", "9999-12-31T24:00"), "row 2, column start: is '9999-12-31T24:00'"),
     ],
 )  # fmt: skip
 def test_each_fault_of_usage_has_its_place_and_what_to_do(tmp_path, usage, words):
@@ -403,6 +407,26 @@ def test_usage_as_spreadsheets_save_it(tmp_path, change):
         in partly
     )
     assert "not billed: values of 1 days outside 2026-04-01 to 2026-04-30, such as 2025-04-30" in of_days
+
+
+def test_intervals_named_by_their_ends(tmp_path):
+    """April by hours of 1 kWh, with 24:00 as the end of a day. Read as starts each hour would count for the next: a note says so."""
+    ends = [f"2026-04-{day:02}T{hour:02}:00,60,1000" for day in range(1, 31) for hour in range(1, 25)]
+    rows = "\n".join(["end,length_min,interval_import_wh", *ends, ""])
+    (april,) = bill(tmp_path, ONE_PRICE, [rows])["bills"]
+    assert (april["from"], april["to"]) == ("2026-04-01", "2026-05-01")
+    assert (april["total_minor"], april["complete"], april["notes"]) == (360_000, True, [])
+    (shifted,) = bill(tmp_path, ONE_PRICE, [rows.replace("end", "start", 1)])["bills"]
+    assert shifted["notes"][0] == (
+        "the times of the intervals may be their ends: read so, they are the whole days from 2026-04-01 to 2026-05-01. "
+        "If they are, name their column end"
+    )
+    said = refused(tmp_path, ONE_PRICE, [rows.replace("end", "start", 1)], "--from", "2026-04-01")
+    assert "does not cover 2026-04-01" in said
+    assert said.endswith("name their column end")
+    starts = [f"2026-04-{day:02}T{hour:02}:00,60,1000" for day in range(1, 31) for hour in range(24)]
+    (other,) = bill(tmp_path, ONE_PRICE, ["\n".join([rows.partition("\n")[0], *starts])])["bills"]
+    assert "may be their starts: read so, they are the whole days from 2026-04-01" in other["notes"][0]
 
 
 def test_registers_of_zones_that_show_whole_kwh(tmp_path):
@@ -479,8 +503,19 @@ def test_options_that_contradict_the_documents(tmp_path):
     assert "x 1 goes by the sanctioned load in kW: give --load-w" in refused(tmp_path, by_load, [reads])
     (none,) = bill(tmp_path, by_load, [reads], "--load-w", "0")["bills"]
     assert none["total_minor"] == 0
-    zoned = document(line("energy", "slabs", one_price("5")), 'calendar = "industry"\nzones = {peak = 1}\n')
+    zoned = document(line("energy", "slabs", one_price("5")), 'calendar = "industry"\nzones = {A = 2}\n')
     assert "give its document with --calendar" in refused(tmp_path, zoned, [reads])
+    (tmp_path / "calendar").write_text(MAHARASHTRA.replace('"maharashtra"', '"industry"'))
+    options = ("--calendar", str(tmp_path / "calendar"))
+    assert "x 1: zone 'A' is 2 in it and 1 in calendar industry 1" in refused(
+        tmp_path, zoned, [reads], *options
+    )
+    (tmp_path / "calendar").write_text(
+        MAHARASHTRA.replace('"maharashtra"', '"industry"').replace("2020-01-01", "2026-04-02")
+    )
+    assert "is in force on 2026-04-01: give the version that was in force then with --calendar" in refused(
+        tmp_path, zoned.replace("A = 2", "A = 1"), [reads], *options
+    )
 
 
 # Two tariffs over samples, and a document in sentences
@@ -582,14 +617,14 @@ def test_each_kind_of_line_in_sentences(tmp_path):
     path.write_text(document(EVERY_KIND, ZONED))
     said = tariff_command("explain", path)
     for sentence in (
-        "for a use of at most 50 kWh a month, each kWh costs 1 INR; of a month, from 0 to 75 kWh 2 INR, above 75 kWh 3 INR.",
+        "for a use of at most 50 kWh a month, each kWh costs 1 INR; for a larger use, of a month, from 0 to 75 kWh 2 INR, above 75 kWh 3 INR.",
         "in peak, of a month, from 0 to 10 kWh 4 INR, above 10 kWh 5 INR; in night, each kWh costs 2 INR.",
         "in peak a surcharge of 20 %, in night a rebate of 10 %, of the period's average price, on the energy of the zone.",
         "each kWh gives back 3 INR.",
         "It is posted to the contra account of receivable; the state owes it.",
-        "each kVA of contracted load (each day counts as one part of its calendar month): 20 INR up to 5 kVA, 30 INR, each for the part in its band.",
+        "each kVA of contracted load (each day counts as one part of its calendar month): 20 INR up to 5 kVA, above that 30 INR, each for the part in its band.",
         "It adds 5 %, 6 % from 2026-06-01 of 50 % of energy.",
-        "It gives back 50 % (at most 80 INR a month) for a use of at most 100 kWh a month, 0 % of energy.",
+        "It gives back, of energy: 50 % (at most 80 INR a month) for a use of at most 100 kWh a month, 0 % for a larger use.",
         "It is the amount by which the sum of energy is below a minimum for each month (each day counts as one part of its calendar month): 100 INR.",
         "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
         "It is at least 75 % of the highest demand of the last 3 periods.",
@@ -605,5 +640,25 @@ def test_each_kind_of_line_in_sentences(tmp_path):
         "It gives back 2 % of recharges, at most 10 INR a month.",
         "The sum of energy is rounded half-up to 1 INR.",
         "each zone has a bank of units; it is settled in month 3.",
+    ):
+        assert sentence in said, said
+
+
+def test_what_is_of_a_period_however_long_is_not_said_to_be_of_a_month(tmp_path):
+    path = tmp_path / "two-months.toml"
+    whole = 'prorate = "none"'
+    lines = (
+        line("energy", "slabs", whole, "by_use = [{up_to = 500, slabs = [{from = 0, up_to = 100, rate = 0}, {from = 100, rate = 4}]}, {slabs = [{from = 0, rate = 5}]}]")
+        + line("service", "per-month", whole, "rate = 70")
+        + line("rebate", "rebate", whole, "percent = 10", "at_most = 50", 'on = ["energy"]')
+    )  # fmt: skip
+    path.write_text(document(lines, "period = {months = 2, first_month = 1}\n"))
+    said = tariff_command("explain", path)
+    for sentence in (
+        "for a use of at most 500 kWh a period, of a period, from 0 to 100 kWh 0 INR, above 100 kWh 4 INR; for a larger use, each kWh costs 5 INR.",
+        "Bounds are those of a period, however long.",
+        "It is a price for each period (however long it is): 70 INR.",
+        "It gives back 10 % of energy. It is at most 50 INR a period.",
+        "A billing period is 2 months from day 1 of month 1.",
     ):
         assert sentence in said, said

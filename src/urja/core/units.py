@@ -99,6 +99,15 @@ def parse_exact(value: object) -> Fraction | None:
     return Fraction(number)
 
 
+def parse_quotient(value: object) -> Fraction | None:
+    """Return the exact value of a number, or of a quotient of two such as "5/1.05"; None for anything else."""
+    if not isinstance(value, str) or "/" not in value:
+        return parse_exact(value)
+    above, _, below = value.partition("/")
+    dividend, divisor = parse_exact(above), parse_exact(below)
+    return dividend / divisor if dividend is not None and divisor else None
+
+
 def quoted(value: object) -> str:
     """Return a document's value for an error message, cut at 60 characters."""
     text = str(value) if isinstance(value, Decimal) else repr(value)

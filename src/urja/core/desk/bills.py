@@ -149,6 +149,8 @@ def bills(
 def _left_out(usage: Usage, days: Period, first: date | None, end: date | None) -> Iterator[str]:
     """Yield what the usage has and no bill, unless the days that were asked for leave it out."""
     begins_at, ends_at = usage.instants
+    if sentence := _read_by_the_other_end(usage):
+        yield sentence
     for asked, begins, ends in (
         (first, begins_at, midnight(days.first, usage.zone).timestamp()),
         (end, midnight(days.end, usage.zone).timestamp(), ends_at),
@@ -161,6 +163,28 @@ def _left_out(usage: Usage, days: Period, first: date | None, end: date | None) 
     others = sorted(day for day in usage.days if day not in days)
     if others and first is None and end is None:
         yield f"not billed: values of {len(others)} days outside {days.first} to {days.end}, such as {others[0]}"
+
+
+def _read_by_the_other_end(usage: Usage) -> str:
+    """Return that times seem to be the other ends of their intervals, as a sentence; empty where nothing speaks for it.
+
+    Read as their starts, the ends of whole days begin and end one interval late: each interval would count for the next.
+    """
+    columns = {row.column for row in usage.intervals}
+    if len(columns) != 1:
+        return ""
+    shift = usage.intervals[0].end_at - usage.intervals[0].start_at
+    column, said = ("end", "ends") if columns == {"start"} else ("start", "starts")
+    later = shift if column == "end" else -shift
+    begins, ends = usage.intervals[0].start_at - later, usage.intervals[-1].end_at - later
+    if begins >= ends or any(
+        midnight(_local_day(at, usage), usage.zone).timestamp() != at for at in (begins, ends)
+    ):
+        return ""
+    return (
+        f"the times of the intervals may be their {said}: read so, they are the whole days from {_local_day(begins, usage)} to "
+        f"{_local_day(ends, usage)}. If they are, name their column {column}"
+    )
 
 
 def _check_banks(tariff: Tariff, contract: Contract) -> None:
@@ -215,11 +239,13 @@ def _calendars_of(versions: Sequence[Tariff], calendars: Sequence[Calendar]) -> 
             )
         for calendar in of_code:
             numbers = {zone.name: zone.number for zone in calendar.zones}
-            why = tariff.zone_conflict(numbers)
+            of = f"calendar {calendar.code} {calendar.version}"
+            if why := tariff.zone_conflict(numbers):
+                why = f"{tariff.code} {tariff.version}: {why} in {of}"
             if lacking := [name for name, _ in tariff.zones if name not in numbers]:
-                why = f"has no zone {', '.join(lacking)}; its zones are {', '.join(numbers)}"
+                why = f"{of} has no zone {', '.join(lacking)}; its zones are {', '.join(numbers)}"
             if why:
-                raise BillingError(f"calendar {calendar.code} {calendar.version}: {why}")
+                raise BillingError(why)
     if len(codes) > 1:
         raise BillingError(
             f"versions name the calendars {', '.join(codes)}: give the versions with one calendar in one run"
@@ -237,16 +263,19 @@ def _days(usage: Usage, first: date | None, end: date | None) -> Period:
         )
     known = Period(_midnight_from(begins_at, usage), _local_day(ends_at, usage))
     days = Period(first or known.first, end or known.end)
-    if not days.days:
-        raise BillingError(
-            f"the days from {days.first} to {days.end} are none: --to is the day after the last, and the usage is from "
-            f"{_said(begins_at, usage)} to {_said(ends_at, usage)}"
-        )
-    if known.intersection(days) != days:
-        raise BillingError(
+    span = f"it is from {_said(begins_at, usage)} to {_said(ends_at, usage)}"
+    why = ""
+    if not known.days:
+        why = f"the usage has no whole day: {span}; add rows"
+    elif not days.days:
+        why = f"the days from {days.first} to {days.end} are none: --to is the day after the last; of the usage, {span}"
+    elif known.intersection(days) != days:
+        why = (
             f"the usage does not cover {days.first} to {days.end}: its whole days are {known.first} to {known.end} "
             "(the day after the last); add rows, or give other days"
         )
+    if why:
+        raise BillingError("; ".join(filter(None, [why, _read_by_the_other_end(usage)])))
     return days
 
 
@@ -406,7 +435,8 @@ class _Desk:
                 _own(reads, begins, ends, self.rules),
             )
         except UncoveredDayError as error:
-            raise BillingError(f"{error}: give the calendar's version that was in force then") from None
+            what, _, _ = str(error).partition(":")
+            raise BillingError(f"{what}: give the version that was in force then with --calendar") from None
         except DeterminantError as error:
             raise BillingError(str(error)) from None
 

@@ -35,7 +35,7 @@ from urja.core.units import RoundingStep, exact_text
 _PRORATE = {
     Prorate.MONTH_FRACTION: "each day counts as one part of its calendar month",
     Prorate.DAYS_OF_30: "each day counts as one thirtieth",
-    Prorate.NONE: "for each period, however long",
+    Prorate.NONE: "however long it is",
 }
 _SETTLES = {
     Settles.PROGRESSIVE: "It is charged with what the period has so far.",
@@ -54,8 +54,7 @@ def explain(tariff: Tariff) -> tuple[list[str], dict[str, list[str]]]:
     named = f"{tariff.title}: tariff {tariff.code}, version {tariff.version}, of {tariff.commodity}"
     whole = [
         f"{named}, in {tariff.currency} with {tariff.exponent} decimals, in force from {tariff.valid_from}.",
-        f"A billing period is {tariff.cycle}"
-        + (f" from day {tariff.period_starts_on}." if tariff.cycle.months else "."),
+        f"A billing period is {_cycle(tariff)}.",
         _ON_CHANGE[tariff.on_change] + _rounding("The energy before the change", tariff.round_units),
     ]
     if tariff.modelled_on:
@@ -81,12 +80,33 @@ def explain(tariff: Tariff) -> tuple[list[str], dict[str, list[str]]]:
     return whole, {line.name: [*_Line(tariff, line).sentences()] for line in tariff.lines}
 
 
+def _cycle(tariff: Tariff) -> str:
+    cycle, day = tariff.cycle, f"from day {tariff.period_starts_on}"
+    if not cycle.months:
+        return str(cycle)
+    return (
+        f"a month {day}" if cycle.months == 1 else f"{cycle.months} months {day} of month {cycle.first_month}"
+    )
+
+
 def _percent(fraction: Fraction) -> str:
     return f"{exact_text(abs(fraction) * 100)} %"
 
 
 def _rounding(what: str, step: RoundingStep | None, unit: str = "") -> str:
     return f" {what} is rounded {step.mode} to {exact_text(step.to)}{unit and ' ' + unit}." if step else ""
+
+
+def _time_of(scaling: Scaling) -> str:
+    """Return what a bound or cap is of: a month, or a period of any length."""
+    return "a period" if scaling.prorate is Prorate.NONE else "a month"
+
+
+def _use(up_to: Fraction | None, unit: str, scaling: Scaling) -> str:
+    """Return the use that a table or percentage is for; the last one has no bound."""
+    if up_to is None:
+        return "for a larger use"
+    return f"for a use of at most {exact_text(up_to)} {unit} {_time_of(scaling)}"
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -169,13 +189,13 @@ class _Line:
         gives = "gives back " if slab.rate < 0 else ""
         return f"{bounds} {gives}{self._money(slab.rate)}"
 
-    def _slab_list(self, slabs: Sequence[Slab]) -> str:
+    def _slab_list(self, slabs: Sequence[Slab], scaling: Scaling) -> str:
         if len(slabs) == 1:
             return f"each {self._unit} {'gives back' if slabs[0].rate < 0 else 'costs'} {self._money(slabs[0].rate)}"
-        return "of a month, " + ", ".join(self._slab(slab) for slab in slabs)
+        return f"of {_time_of(scaling)}, " + ", ".join(self._slab(slab) for slab in slabs)
 
     def _slabs(self, accrual: Slabs) -> Iterator[str]:
-        yield f"It prices {self._quantity()}: {_joined([self._table(table) for table in accrual.tables])}"
+        yield f"It prices {self._quantity()}: {_joined([self._table(table, accrual) for table in accrual.tables])}"
         if len(accrual.tables) > 1 or len(accrual.tables[0].slabs) > 1:
             yield self._scaling("Bounds", accrual.scaling)
         if accrual.priced_by is not None:
@@ -185,29 +205,31 @@ class _Line:
         if accrual.round_energy:
             yield _rounding("The quantity", accrual.round_energy, self._unit).strip()
 
-    def _table(self, table: SlabTable) -> str:
-        use = (
-            ""
-            if table.up_to_kwh is None
-            else f"for a use of at most {exact_text(table.up_to_kwh)} {self._unit} a month, "
-        )
-        return use + self._slab_list(table.slabs)
+    def _table(self, table: SlabTable, accrual: Slabs) -> str:
+        use = _use(table.up_to_kwh, self._unit, accrual.scaling)
+        slabs = self._slab_list(table.slabs, accrual.scaling)
+        return slabs if len(accrual.tables) == 1 else f"{use}, {slabs}"
 
     def _scaling(self, what: str, scaling: Scaling) -> str:
-        return f"{what} by the month are scaled to the period: {_PRORATE[scaling.prorate]}." + _rounding(
-            "A width", scaling.round_width, self._unit
+        scaled = (
+            f"{what} are those of a period, however long."
+            if scaling.prorate is Prorate.NONE
+            else f"{what} by the month are scaled to the period: {_PRORATE[scaling.prorate]}."
         )
+        return scaled + _rounding("A width", scaling.round_width, self._unit)
 
     def _time(self, price: PerTime) -> str:
         unit = "kVA" if price.apparent else "kW"
-        time = "month" if price.monthly else "day"
+        time = _time_of(price.scaling).removeprefix("a ") if price.monthly else "day"
         of = f" and each {unit} of {price.load} load" if price.per_kw else ""
         scaled = f" ({_PRORATE[price.scaling.prorate]})" if price.monthly else ""
         rounded = _rounding("The load", price.round_load, unit)
         return f"{time}{of}{scaled}: {self._bands(price.bands, unit, telescopic=price.telescopic)}.{rounded}"
 
     def _bands(self, bands: Sequence[Band], unit: str, *, telescopic: bool) -> str:
-        each = ", ".join(self._band(band, unit) for band in bands)
+        last = self._band(bands[-1], unit)
+        below = [self._band(band, unit) for band in bands[:-1]]
+        each = ", ".join([*below, f"above that {last}"] if below else [last])
         return f"{each}, each for the part in its band" if telescopic else each
 
     def _band(self, band: Band, unit: str) -> str:
@@ -231,21 +253,25 @@ class _Line:
             _percent(rate.fraction) + (f" from {rate.from_day}" if rate.from_day else "")
             for rate in accrual.rates
         ]
-        by_use = [self._use_percent(use) for use in accrual.by_use]
-        cap = f" It is at most {self._money(accrual.at_most)} a month." if accrual.at_most is not None else ""
-        yield f"It {verb} {', '.join(dated + by_use)} of {of}.{cap}"
-
-    def _use_percent(self, use: UsePercent) -> str:
-        bound = (
-            ""
-            if use.up_to_kwh is None
-            else f" for a use of at most {exact_text(use.up_to_kwh)} {self._tariff.commodity.unit} a month"
+        by_use = [self._use_percent(use, accrual.scaling) for use in accrual.by_use]
+        cap = (
+            f" It is at most {self._money(accrual.at_most)} {_time_of(accrual.scaling)}."
+            if accrual.at_most is not None
+            else ""
         )
-        cap = "" if use.at_most is None else f" (at most {self._money(use.at_most)} a month)"
-        return _percent(use.fraction) + cap + bound
+        if by_use:
+            yield f"It {verb}, of {of}: {', '.join(by_use)}."
+        else:
+            yield f"It {verb} {', '.join(dated)} of {of}.{cap}"
+
+    def _use_percent(self, use: UsePercent, scaling: Scaling) -> str:
+        cap = "" if use.at_most is None else f" (at most {self._money(use.at_most)} {_time_of(scaling)})"
+        return f"{_percent(use.fraction)}{cap} {_use(use.up_to_kwh, self._tariff.commodity.unit, scaling)}"
 
     def _zones(self, accrual: Zones) -> Iterator[str]:
-        prices = [f"in {price.zone}, {self._slab_list(price.slabs)}" for price in accrual.prices]
+        prices = [
+            f"in {price.zone}, {self._slab_list(price.slabs, accrual.scaling)}" for price in accrual.prices
+        ]
         yield f"It prices {self._quantity()}, by time zones: {_joined(prices)}"
         if accrual.zones_and_slabs is ZonesAndSlabs.WITHIN_ZONES:
             yield "The slabs of a zone are filled by the energy of that zone alone."
@@ -276,7 +302,7 @@ class _Line:
         }[accrual.billed]
         if accrual.billed is BilledDemand.EXCESS:
             yield "It is nothing but the excess."
-        yield f"{'Its rate is by the' if accrual.billed is BilledDemand.EXCESS else 'It is a price for each'} month and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
+        yield f"{'Its rate is by the' if accrual.billed is BilledDemand.EXCESS else 'It is a price for each'} {_time_of(accrual.scaling).removeprefix('a ')} and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
         if accrual.kva_fraction is not None:
             yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
         if accrual.at_least is not None:

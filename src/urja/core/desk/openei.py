@@ -404,11 +404,6 @@ class _Conversion:
             )
             return
         rate = amount / parts
-        if parse_exact(exact_text(rate)) != rate:
-            self._lack(
-                f"fixedchargefirstmeter: {exact_text(amount)} {unit}, which no decimal price by the month is"
-            )
-            return
         yield "fixed", _line("fixed", "Fixed charge", f'accrues = "{kind}"\nrate = "{exact_text(rate)}"\n')
 
     def _minimum(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:

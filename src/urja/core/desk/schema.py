@@ -18,8 +18,11 @@ from urja.core.units import RoundingMode
 type Schema = dict[str, Any]
 
 _NUMBER: Schema = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}],
-    "description": 'A number of zero or more; "4.50" is exact as 4.50 is.',
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(/[0-9]+(\.[0-9]+)?)?$"},
+    ],
+    "description": 'A number of zero or more; "4.50" is exact as 4.50 is, and "5/1.05" is the exact quotient.',
 }
 _DAY: Schema = {"type": "string", "format": "date", "description": "A local day, such as 2026-04-01."}
 _TEXT: Schema = {"type": "string", "minLength": 1}

@@ -1,6 +1,6 @@
 """Usage as people have it: CSV of intervals, of register reads, or of days. Each fault names its row and column.
 
-The format is in docs/bill.md. The first column says which of the three a file is: `start`, `at` or `day`.
+The format is in docs/bill.md. The first column says which of the three a file is: `start` or `end`, `at`, or `day`.
 """
 
 import csv
@@ -66,6 +66,8 @@ class IntervalRow:
     estimated: bool
     values: dict[str, int]
     place: str
+    column: str = "start"
+    """The column that its time was in: `start` or `end`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def read_usage(texts: Sequence[tuple[str, str]], zone: ZoneInfo, length_min: int
     usage.reads = list(_together(usage.reads))
     if not faults and not usage.intervals and not usage.reads:
         faults.append(
-            "the usage has neither intervals nor register reads: give a CSV whose first column is start or at"
+            "the usage has neither intervals nor register reads: give a CSV whose first column is start, end or at"
         )
     if faults:
         raise UsageError(faults)
@@ -141,8 +143,10 @@ class _File:
             self._faults.append(f"{self._name}, row {rows.line_num}: is not CSV: {error}")
             return
         kind = head[0] if head else ""
+        of_intervals = ("length_min", "zone", "estimated", *INCREMENTS)
         allowed = {
-            "start": ("length_min", "zone", "estimated", *INCREMENTS),
+            "start": of_intervals,
+            "end": of_intervals,
             "at": ("zone", *REGISTERS, *(f"{name}_at" for name in _MAXIMA)),
             "day": tuple(OF_DAYS),
         }.get(kind)
@@ -151,18 +155,18 @@ class _File:
             self._fault(
                 1,
                 "",
-                f"the first column {said}; it is start (intervals), at (registers) or day (days){_no_head(text)}",
+                f"the first column {said}; it must be start or end (of intervals), at (registers) or day (days){_no_head(text)}",
             )
             return
         known = len(self._faults)
         for place, column in enumerate(head[1:], 2):
             if not column:
                 self._fault(1, str(place), "has no name: give it one, or remove it")
-            elif head.count(column) > 1:
+            elif column in head[: place - 1]:
                 self._fault(1, column, "is there twice: keep one of them")
             elif column not in allowed:
                 self._fault(1, column, f"is not known; {_advice(column, allowed)}")
-        if kind == "start" and "length_min" not in head and self._length_min is None:
+        if allowed is of_intervals and "length_min" not in head and self._length_min is None:
             self._fault(1, "length_min", "is missing: add it, or give --interval-min")
         if len(self._faults) > known:
             return
@@ -191,7 +195,10 @@ class _File:
             self._fault(number, "estimated", f"is {estimated!r}; write 1 for an estimated interval, else 0")
         values = self._values(number, row, empty=False, zone=zone)
         if at is not None and minutes:
-            usage.intervals.append(IntervalRow(at, at + 60 * minutes, estimated == "1", values, place))
+            begins = at - 60 * minutes if kind == "end" else at
+            usage.intervals.append(
+                IntervalRow(begins, begins + 60 * minutes, estimated == "1", values, place, kind)
+            )
 
     def _day(self, number: int, row: dict[str, str], usage: Usage) -> None:
         text = row.pop("day")
@@ -262,8 +269,8 @@ class _File:
     def _instant(self, number: int, column: str, text: str, zone: ZoneInfo | None) -> int | None:
         """Return an instant in Unix seconds; a day alone is its first instant."""
         try:
-            local = datetime.fromisoformat(text)
-        except ValueError:
+            local = datetime.fromisoformat(_without_24(text))
+        except (ValueError, OverflowError):
             self._fault(
                 number,
                 column,
@@ -298,6 +305,12 @@ class _File:
     def _fault(self, number: int, column: str, sentence: str) -> None:
         place = f"{self._name}, row {number}" + (f", column {column}" if column else "")
         self._faults.append(f"{place}: {sentence}")
+
+
+def _without_24(text: str) -> str:
+    """Return a time at 24:00, the end of its day, as the next day's 00:00; any other text as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)([T ])24(?::00){1,2}(|Z|[+-].*)", text)
+    return f"{date.fromisoformat(found[1]) + timedelta(1)}{found[2]}00:00{found[3]}" if found else text
 
 
 def _separator(text: str) -> str:
@@ -340,7 +353,7 @@ def _no_head(text: str) -> str:
     """Return what to do with a file that does not begin with the names of its columns, as half a sentence; empty else."""
     if text.startswith("PK\x03\x04"):
         return ". It is a workbook: save its sheet as CSV (UTF-8)"
-    begins = re.search(r"^\W*(start|at|day)\W*[,;\t]", text, re.MULTILINE | re.IGNORECASE)
+    begins = re.search(r"^\W*(start|end|at|day)\W*[,;\t]", text, re.MULTILINE | re.IGNORECASE)
     return ". Remove the rows above the names of the columns" if begins else ""
 
 
@@ -399,13 +412,13 @@ def _overlaps_and_gaps(usage: Usage) -> Iterator[str]:
         begins, ends = (_local(at, usage.zone) for at in (after.start_at, before.end_at))
         if after.start_at < before.end_at:
             yield (
-                f"{after.place}, column start: the interval from {begins} overlaps the one of {before.place}, "
+                f"{after.place}, column {after.column}: the interval from {begins} overlaps the one of {before.place}, "
                 f"which ends at {ends}: keep one of them, or correct length_min"
             )
         elif after.start_at > before.end_at and not _read_over(usage, before.end_at, after.start_at):
             minutes = (after.start_at - before.end_at) // 60
             yield (
-                f"{after.place}, column start: {minutes} minutes are missing, from {ends} to {begins}: add the "
+                f"{after.place}, column {after.column}: {minutes} minutes are missing, from {ends} to {begins}: add the "
                 "intervals, or give register reads from before and after them"
             )
 

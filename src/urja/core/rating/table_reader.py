@@ -8,7 +8,7 @@ from typing import Self
 
 from urja.core.rating.tariff import Commodity
 from urja.core.table_reader import MISSING, TableReader
-from urja.core.units import RoundingMode, RoundingStep, parse_exact, quoted
+from urja.core.units import RoundingMode, RoundingStep, parse_quotient, quoted
 
 
 class TariffTableReader(TableReader):
@@ -34,11 +34,14 @@ class TariffTableReader(TableReader):
         value = self.take(key, default)
         if value is None or isinstance(value, Fraction):
             return value
-        number = parse_exact(value)
+        number = parse_quotient(value)
         if number is None:
             self.fault(f'must be a number such as 3 or "4.50", not {quoted(value)}', key)
         elif number < 0:
-            self.fault(f"must not be negative, and is {value}", key)
+            back = (
+                ": what is given back has credit = true, or is a rebate" if key in ("rate", "percent") else ""
+            )
+            self.fault(f"must not be negative, and is {value}{back}", key)
         else:
             return number
         return None

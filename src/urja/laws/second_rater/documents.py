@@ -16,7 +16,21 @@ def terms_on(terms: list[tuple[date, list[str], int]], day: date) -> tuple[date,
 
 @cache
 def read(text: str) -> Table:
-    return tomllib.loads(text, parse_float=str)
+    said = tomllib.loads(text, parse_float=str)
+    return {key: with_quotients(key, value) for key, value in said.items()}
+
+
+def with_quotients(key: str, said: object) -> object:
+    """Return what a key says, with the value of each number that is written as a quotient, such as "5/1.05"."""
+    if isinstance(said, dict):
+        return {inner: with_quotients(inner, value) for inner, value in said.items()}
+    if isinstance(said, list):
+        return [with_quotients(key, value) for value in said]
+    if isinstance(said, str) and "/" in said and key not in ("title", "modelled_on", "claim_on"):
+        above, _, below = said.partition("/")
+        with suppress(ValueError):
+            return Fraction(above) / Fraction(below)
+    return said
 
 
 @cache

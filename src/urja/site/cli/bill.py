@@ -15,7 +15,7 @@ import click
 from urja.core.calendars import Calendar, CalendarError, parse_calendar
 from urja.core.desk import Bill, BillingError, Contract, StatedDemand, Usage, UsageError, bills, read_usage
 from urja.core.rating import Tariff
-from urja.core.units import parse_exact
+from urja.core.units import parse_quotient
 from urja.site.cli.bill_text import amount_as_text, lines_as_json, lines_as_text
 from urja.site.cli.options import read_document
 from urja.site.cli.tariff_files import tariff_versions
@@ -260,14 +260,13 @@ def _shares(given: Sequence[str]) -> dict[str, Fraction]:
     found = {}
     for share in given:
         kind, _, text = share.partition("=")
-        above, _, below = text.partition("/")
-        parts = [parse_exact(part) for part in (above, below or "1")]
-        if kind not in _SHARES or parts[0] is None or not parts[1] or not 0 <= parts[0] <= parts[1]:
+        value = parse_quotient(text)
+        if kind not in _SHARES or value is None or not 0 <= value <= 1:
             raise CommandError(
                 Exit.USAGE,
                 f"--share {share} is no share by {', '.join(_SHARES)}: give one such as flat=1/200",
             )
-        found[kind] = parts[0] / parts[1]
+        found[kind] = value
     return found
 
 

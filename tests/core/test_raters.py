@@ -20,7 +20,8 @@ from urja.core.units import to_minor
 from urja.laws.second_rater import charges
 
 FIRST = date(2026, 1, 20)
-prices = st.integers(0, 99_999).map(lambda n: f'"{n / 10_000:.4f}"')
+# Some are quotients, as a price by the horsepower is.
+prices = st.integers(0, 99_999).map(lambda n: f'"{n / 10_000:.4f}{"" if n % 5 else "/0.746"}"')
 modes = st.sampled_from(["half-up", "half-even", "up", "down"])
 days = st.integers(0, 45).map(lambda n: FIRST + timedelta(days=n))
 

@@ -52,6 +52,7 @@ def test_a_good_document():
         ('"3.50"', '"-3.50"', "line energy.slabs[1].rate", "must not be negative, and is -3.50: what is given back has credit = true, or is a rebate"),
         ('"3.50"', '"three"', "line energy.slabs[1].rate", "must be a number"),
         ('"3.50"', "nan", "line energy.slabs[1].rate", "must be a number"),
+        ('accrues = "per-day"', 'acrues = "per-day"', "line fixed.acrues", "is it accrues?"),
         ('"3.50"', '"3.50/0"', "line energy.slabs[1].rate", "must be a number"),
         ('"3.50"', '"3.50/-1"', "line energy.slabs[1].rate", "must not be negative"),
         ('"3.50"', '"1/2/3"', "line energy.slabs[1].rate", "must be a number"),

@@ -339,6 +339,16 @@ def test_days_have_what_no_meter_counts(tmp_path):
         in asked
     )
     assert "give --contracted-va" in asked
+    opening = "at,import_wh,max_import_va\n2026-04-01,0,3000\n2026-05-01,5,\n"
+    assert "max_import_va in register reads at both ends" in refused(
+        tmp_path, RATCHET, [opening], "--contracted-va", "5000"
+    )
+    half_hours = "start,length_min,interval_import_wh,interval_import_vah\n" + "".join(
+        f"2026-04-01T{n // 2:02}:{n % 2 * 30:02},30,500,600\n" for n in range(48)
+    )
+    asked = refused(tmp_path, RATCHET, [half_hours], "--as-one")
+    assert "give --contracted-va" in asked
+    assert "max_import_va" not in asked
 
 
 HOURS = "start,length_min,interval_import_wh\n2026-04-01T00:00,60,1000\n2026-04-01T01:00,60,1000\n"
@@ -498,6 +508,11 @@ def test_options_that_contradict_the_documents(tmp_path):
     assert "x 1 has no bank of all times; it has no net_metering: leave --bank out" in refused(
         tmp_path, ONE_PRICE, [reads], "--bank", "5000"
     )
+    for option, first, second, words in (
+        ("--bank", "5000", "6000", "--bank 6000 is of a bank that is stated before"),
+        ("--share", "flat=1/5", "flat=1/6", "--share flat=1/6 is of a kind that is stated before"),
+    ):
+        assert words in refused(tmp_path, ONE_PRICE, [reads], option, first, option, second)
     assert "--share flat=x" in refused(tmp_path, ONE_PRICE, [reads], "--share", "flat=x")
     by_load = document(line("fixed", "per-month", 'per = "kW"\nrate = "145"'))
     assert "x 1 goes by the sanctioned load in kW: give --load-w" in refused(tmp_path, by_load, [reads])

@@ -222,6 +222,12 @@ def test_what_cannot_be_expressed_is_said(changed, words):
     parse_tariff(found.tariff)
 
 
+def test_a_charge_by_the_year_is_a_twelfth_by_the_month():
+    found = convert(json.dumps(GENERAL | {"fixedchargefirstmeter": 100, "fixedchargeunits": "$/year"}))
+    assert 'rate = "25/3"' in found.tariff
+    parse_tariff(found.tariff)
+
+
 def test_tiers_of_demand_price_the_demand_within_them(tmp_path):
     """120 kW: 50 at 4 and 70 at 6; of them 120 in the afternoon: 100 at 9 and 20 at 8. A tier may lack its unit."""
     tiers = {

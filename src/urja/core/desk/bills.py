@@ -327,7 +327,7 @@ class _Desk:
             result = rate_period(terms, energies, billed=billed, through=through, measured=measured)
             reserve = reserve_so_far(terms, energies, billed=billed, through=through, measured=measured)
         except RatingError as error:
-            what = "; ".join([str(error), *self._what_to_add(elapsed)])
+            what = "; ".join([str(error), *self._what_to_add(elapsed, values)])
             raise BillingError(
                 f"the bill of {billed.first} to {billed.end} cannot be calculated: {what}"
             ) from None
@@ -353,19 +353,22 @@ class _Desk:
         if counted and abs(behind - billed) >= _SAID_FROM:
             yield f"{name}: the registers have {billed} and the intervals {behind}: the registers are billed"
 
-    def _what_to_add(self, elapsed: Period) -> Iterator[str]:
-        """Yield what the tariff needs and neither usage nor options have, with where to give it."""
+    def _what_to_add(self, elapsed: Period, known: Mapping[str, int]) -> Iterator[str]:
+        """Yield what the tariff needs and neither usage nor options have, with where to give it.
+
+        `known` has the determinants of the bill: a maximum follows from intervals too.
+        """
         names = self.usage.names
         for name in sorted({name for tariff in self.versions for name in tariff.determinants}):
             register = re.sub(r"_z\d+$", "", name)
             lacking = [day for day in elapsed if name not in self.usage.days.get(day, {})]
             if name in OF_DAYS and lacking:
                 yield f"give {name} of {lacking[0]} in a CSV of days ({len(lacking)} of {elapsed.days} days lack it)"
-            elif name not in OF_DAYS and names.isdisjoint({name, register, f"interval_{register}"}):
-                if register.startswith("max_"):
+            elif register.startswith("max_"):
+                if name not in known:
                     yield self._what_demand_lacks(register)
-                else:
-                    yield f"give {register} in register reads, or interval_{register} in intervals"
+            elif name not in OF_DAYS and names.isdisjoint({name, register, f"interval_{register}"}):
+                yield f"give {register} in register reads, or interval_{register} in intervals"
         for load, apparent in sorted({load for tariff in self.versions for load in tariff.loads}):
             prefix = "load" if load is LoadBasis.SANCTIONED else "contracted"
             option = f"{prefix}_{'va' if apparent else 'w'}"

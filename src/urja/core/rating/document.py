@@ -193,6 +193,10 @@ def _line(reader: TariffTableReader, around: Surroundings) -> ChargeLine | None:
         case "settlement":
             accrual = settlement(reader, around)
         case None:
+            # Which other keys the line may have depends on its kind; none of them has these letters alone.
+            for key in reader.given:
+                if {*key} <= {*"accrues"}:
+                    reader.fault("is not known here; is it accrues?", key)
             return None
         case _:
             reader.fault(f"is {kind!r}; allowed are {', '.join(_KINDS)}; {_NOT_YET}", "accrues")

@@ -266,6 +266,10 @@ def _shares(given: Sequence[str]) -> dict[str, Fraction]:
                 Exit.USAGE,
                 f"--share {share} is no share by {', '.join(_SHARES)}: give one such as flat=1/200",
             )
+        if kind in found:
+            raise CommandError(
+                Exit.USAGE, f"--share {share} is of a kind that is stated before: keep one of them"
+            )
         found[kind] = value
     return found
 
@@ -284,6 +288,10 @@ def _banks(given: Sequence[str]) -> dict[int, int]:
         if not wh.isdecimal() or (zone and not zone.isdecimal()):
             raise CommandError(
                 Exit.USAGE, f"--bank {bank} is no bank of units: give Wh, or ZONE=WH such as 1=40000"
+            )
+        if int(zone or 0) in found:
+            raise CommandError(
+                Exit.USAGE, f"--bank {bank} is of a bank that is stated before: keep one of them"
             )
         found[int(zone or 0)] = int(wh)
     return found

@@ -116,6 +116,68 @@ def test_filters(api, path, ends):
     assert sorted(item["consumer_number"][-3:] for item in items) == ends
 
 
+NAMES = {
+    "actor", "code", "consumer_number", "cursor", "device_type", "email", "held_by", "month", "phone", "serial",
+}  # fmt: skip
+"""Texts that name something: where there is no such thing a list is empty. A type of meter is looked up."""
+
+
+def test_a_value_that_a_filter_does_not_have_is_refused(api, society):
+    """Each parameter of each route that is a text has its values in its schema, or names something."""
+    from urja.web.api import parameters
+    from urja.web.api.table import ROUTES
+
+    program, choices = api("clerk"), {}
+    for route in ROUTES:
+        for parameter in parameters.described(route.query):
+            schema = parameter["schema"]
+            if "enum" in schema:
+                choices.setdefault(route.path, {})[parameter["name"]] = schema["enum"]
+            elif schema.get("type") == "string" and "format" not in schema:
+                assert parameter["name"] in NAMES, (route.path, parameter)
+    assert {path: {*names} for path, names in choices.items()} == {
+        "/service-points": {"purpose", "commodity", "phases"}, "/devices": {"commodity", "phases"},
+        "/stock": {"stock", "commodity", "phases"}, "/work-orders": {"state", "kind"}, "/audit": {"kind"},
+        "/meter-jobs": {"kind"}, "/meter-jobs/{id}/results": {"state"}, "/mode-changes/{id}/rows": {"state"},
+    }  # fmt: skip
+    for path, names in choices.items():
+        for name, values in names.items():
+            for odd in ("foo", "", str(values[0]).upper() + "x"):
+                answer = program.get(f"{path.replace('{id}', '1')}?{name}={odd}")
+                said = f"{name} is {odd!r}, and may be {', '.join(map(str, values))}"
+                assert (answer.status_code, answer.json()["faults"]) == (400, [said])
+                assert said in answer.json()["detail"]
+    several = program.get("/work-orders?state=foo&kind=bar").json()["faults"]
+    assert [one.split(",")[0] for one in several] == ["state is 'foo'", "kind is 'bar'"]
+    for path in ("/service-points", "/devices", "/stock"):
+        [said] = program.get(f"{path}?device_type=none").json()["faults"]
+        assert said.startswith("device_type is 'none', and may be ")
+        assert "urja-d1" in said
+
+
+def test_the_kinds_of_jobs_and_of_the_audit_can_all_be_asked_for(api):
+    from urja.apps.meter_jobs.steps_by_kind import STEPS
+    from urja.usecases.kinds import BY_KIND
+    from urja.web.api import meter_jobs, parameters, resources
+
+    def kinds(query):
+        [found] = [one["schema"]["enum"] for one in parameters.described(query) if one["name"] == "kind"]
+        return {*found}
+
+    assert kinds(meter_jobs.MeterJobsQuery) == {*STEPS}
+    assert kinds(resources.AuditQuery) == {*BY_KIND, "import"}
+
+
+def test_a_cursor_from_before_a_filter_had_its_values_goes_on(api):
+    from urja.web.api import cursors
+
+    texts = {"consumer_number": None, "purpose": "consumer", "premise": None, "commodity": "electricity"}
+    cursor = cursors.encode("/api/v1/service-points", texts | {"phases": 1, "device_type": None}, 0)
+    query = "purpose=consumer&commodity=electricity&phases=1"
+    first = api("clerk").get(f"/service-points?{query}").json()["items"]
+    assert api("clerk").get(f"/service-points?{query}&cursor={cursor}").json()["items"] == first != []
+
+
 def test_meters_by_commodity_phases_and_type(api):
     def serials(query):
         return {item["serial"] for item in api("clerk").get(f"/devices?limit=200&{query}").json()["items"]}

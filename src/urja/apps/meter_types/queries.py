@@ -95,6 +95,11 @@ def known_types() -> dict[str, DeviceType]:
     return dict(sorted(known.items()))
 
 
+def type_names() -> list[str]:
+    """Return the names of all types, shipped or loaded, also of those that cannot be used."""
+    return sorted({*device_types(), *MeterTypeVersion.objects.values_list("name", flat=True)})
+
+
 def known_type(name: str, firmware: str = "") -> DeviceType:
     """Return the type with a name: of a loaded one the newest version for the firmware, else the newest.
 

@@ -1,14 +1,21 @@
 """Jobs of meters: how far they are, and what each meter has said. They are asked for as operations."""
 
+from typing import Annotated
+
+from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.overviews.queries import meter_jobs as seen
 from urja.base.sentences import from_plain
-from urja.web.api import answers, meter_answers
+from urja.usecases.kinds import ALL
+from urja.usecases.kinds.meter_jobs import MeterJobRequest
+from urja.web.api import answers, meter_answers, parameters
 from urja.web.api.lists import local, one, page
 from urja.web.api.routes import Ask, ListQuery
 
 
 class MeterJobsQuery(ListQuery, frozen=True, kw_only=True):
-    kind: str | None = None
+    kind: Annotated[
+        str | None, parameters.one_of([one.kind() for one in ALL if issubclass(one, MeterJobRequest)])
+    ] = None
 
 
 def meter_jobs(ask: Ask) -> answers.Page[meter_answers.MeterJob]:
@@ -22,7 +29,7 @@ def meter_job(ask: Ask) -> meter_answers.MeterJob:
 
 
 class MeterResultsQuery(ListQuery, frozen=True, kw_only=True):
-    state: str | None = None
+    state: Annotated[str | None, parameters.one_of(TaskState)] = None
 
 
 def meter_results(ask: Ask) -> answers.Page[meter_answers.MeterResult]:

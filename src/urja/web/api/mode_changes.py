@@ -1,8 +1,11 @@
 """Orders that change payment modes: how far they are, and what became of each supply. They are asked for as operations."""
 
+from typing import Annotated
+
+from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.overviews.queries import mode_changes as seen
 from urja.base.sentences import from_plain
-from urja.web.api import agreement_answers, answers
+from urja.web.api import agreement_answers, answers, parameters
 from urja.web.api.lists import local, one, page
 from urja.web.api.routes import Ask, ListQuery
 
@@ -17,7 +20,7 @@ def mode_change(ask: Ask) -> agreement_answers.ModeChange:
 
 
 class ModeChangeRowsQuery(ListQuery, frozen=True, kw_only=True):
-    state: str | None = None
+    state: Annotated[str | None, parameters.one_of(ModeChangeState)] = None
 
 
 def mode_change_rows(ask: Ask) -> answers.Page[agreement_answers.ModeChangeRow]:

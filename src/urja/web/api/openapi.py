@@ -9,6 +9,7 @@ import msgspec
 from urja.apps.identity.queries.roles import roles_allowed, write_scope
 from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import ALL, Operation
+from urja.web.api import parameters as parameters_of_query
 from urja.web.api.examples import example_of
 from urja.web.api.problems import KINDS, ProblemDocument
 from urja.web.api.resources import summary_of
@@ -143,7 +144,7 @@ def _parameters(route: Route) -> list[dict[str, object]]:
         }
         for name, kind in route.named_parts
     ]
-    parameters += _query_parameters(route)
+    parameters += parameters_of_query.described(route.query)
     headers = {
         "Idempotency-Key": route.needs_key,
         "If-Match": route.needs_version,
@@ -162,34 +163,6 @@ def _parameters(route: Route) -> list[dict[str, object]]:
         if asked
     ]
     return parameters
-
-
-def _query_parameters(route: Route) -> list[dict[str, object]]:
-    _, components = msgspec.json.schema_components([route.query], ref_template=_REF)
-    (schema,) = (components[name] for name in components if name == route.query.__name__)
-    needed = schema.get("required", [])
-    described = []
-    for name, about in schema["properties"].items():
-        text = about.get("description") or ""
-        parameter: JsonObject = {
-            "name": name,
-            "in": "query",
-            "required": name in needed,
-            "schema": _given(about),
-        }
-        if text:
-            parameter["description"] = text
-        described.append(parameter)
-    return described
-
-
-def _given(about: JsonObject) -> JsonObject:
-    """The schema of a parameter where it is given: what may be left out is null only within."""
-    schema = {key: value for key, value in about.items() if key not in {"description", "default"}}
-    if about.get("default") is not None:
-        schema["default"] = about["default"]
-    choices = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
-    return schema | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
 
 
 def _responses(route: Route) -> dict[str, object]:

@@ -5,19 +5,20 @@ What is personal is written down (`record_personal_reads`) before it is answered
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.db.models import Q
 from msgspec import Meta
 
-from urja.apps.assets.kinds import DeviceRole
+from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.identity.queries import personal_reads as reads
 from urja.apps.identity.queries.personal_reads import PersonalReadRow
 from urja.apps.identity.queries.roles import TABLE, roles_allowed, write_scope
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.journal import queries as journal
 from urja.apps.journal.queries import Done
-from urja.apps.network.kinds import Commodity
+from urja.apps.meter_types import queries as meter_types
+from urja.apps.network.kinds import Commodity, Purpose
 from urja.apps.overviews.queries import areas, bitemporal, registry
 from urja.apps.overviews.queries.meter_filter import MeterFilter
 from urja.apps.overviews.queries.registry import (
@@ -31,6 +32,7 @@ from urja.apps.overviews.queries.registry import (
     WorkOrderRow,
 )
 from urja.apps.rulebook.queries import tariffs as tariff_versions
+from urja.apps.work.kinds import WorkOrderKind, WorkOrderState
 from urja.usecases import kinds
 from urja.web.api import (
     agreement_answers,
@@ -38,10 +40,12 @@ from urja.web.api import (
     meter_answers,
     network_answers,
     operation_answers,
+    parameters,
     people_answers,
     tariff_answers,
 )
 from urja.web.api.lists import Number, last_seen, local, moment_of, one, page, page_of, refused
+from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, ListQuery
 
 
@@ -119,14 +123,16 @@ def consumer_of(person: PersonRow) -> people_answers.Consumer:
 # -- places and devices ----------------------------------------------------------------------------------------
 
 
-OfCommodity = Annotated[str | None, Meta(description="`electricity` or `gas`")]
-OfPhases = Annotated[int | None, Meta(description="phases of an electricity meter that is installed: 1 or 3")]
+OfCommodity = Annotated[str | None, parameters.one_of(Commodity)]
+OfPhases = Annotated[
+    Literal[1, 3] | None, Meta(description="phases of an electricity meter that is installed")
+]
 OfType = Annotated[str | None, Meta(description="name of the type of an installed meter, such as `urja-d2`")]
 
 
 class ServicePointsQuery(ListQuery, frozen=True, kw_only=True):
     consumer_number: str | None = None
-    purpose: str | None = None
+    purpose: Annotated[str | None, parameters.one_of(Purpose)] = None
     premise: Annotated[Number | None, Meta(description="of this premise and its parts")] = None
     commodity: OfCommodity = None
     phases: OfPhases = None
@@ -206,9 +212,7 @@ class DevicesQuery(ListQuery, frozen=True, kw_only=True):
 
 class StockQuery(ListQuery, frozen=True, kw_only=True):
     serial: str | None = None
-    stock: Annotated[
-        str | None, Meta(description="`delivered`, `tested`, `issued`, `removed` or `scrapped`")
-    ] = None
+    stock: Annotated[str | None, parameters.one_of({*Stock} - {Stock.INSTALLED})] = None
     held_by: str | None = None
     commodity: OfCommodity = None
     phases: OfPhases = None
@@ -216,6 +220,10 @@ class StockQuery(ListQuery, frozen=True, kw_only=True):
 
 
 def _meters(query: ServicePointsQuery | DevicesQuery | StockQuery) -> MeterFilter:
+    """Return what meters a list is narrowed to. Raises ProblemError for a type that is not known."""
+    if query.device_type is not None and query.device_type not in (known := meter_types.type_names()):
+        unknown = parameters.not_one_of("device_type", query.device_type, known)
+        raise ProblemError("bad-request", f"invalid parameters: {unknown}", faults=[unknown])
     return MeterFilter(query.commodity, query.phases, query.device_type)
 
 
@@ -373,8 +381,8 @@ def agreement_of(found: AgreementRow) -> agreement_answers.Agreement:
 
 
 class WorkOrdersQuery(ListQuery, frozen=True, kw_only=True):
-    state: str | None = None
-    kind: str | None = None
+    state: Annotated[str | None, parameters.one_of(WorkOrderState)] = None
+    kind: Annotated[str | None, parameters.one_of(WorkOrderKind)] = None
     service_point: Number | None = None
     assignee: Annotated[Number | None, Meta(description="number of the assigned user")] = None
 
@@ -416,7 +424,10 @@ def work_order_of(order: WorkOrderRow) -> meter_answers.WorkOrder:
 
 
 class AuditQuery(ListQuery, frozen=True, kw_only=True):
-    kind: str | None = None
+    kind: Annotated[
+        str | None,
+        parameters.one_of({*kinds.BY_KIND, "import"}, "of an operation; `import` is a file that was loaded"),
+    ] = None
     service_point: Number | None = None
     actor: str | None = None
 

@@ -24,7 +24,7 @@ from urja.apps.identity.requests import record_token_use
 from urja.base.sentences import in_english
 from urja.base.storable import faults_of
 from urja.base.untyped_values import JsonObject
-from urja.web.api import operating
+from urja.web.api import operating, parameters
 from urja.web.api.limits import Limits
 from urja.web.api.problems import BASE, ProblemError
 from urja.web.api.routes import Ask, Route
@@ -183,6 +183,8 @@ def _query(route: Route, request: HttpRequest) -> Any:
         if len(values) > 1:
             raise ProblemError("bad-request", f"{name} is given {len(values)} times; once is enough")
         given[name] = values[0]
+    if unknown := list(parameters.unknown_values(route.query, given)):
+        raise ProblemError("bad-request", f"invalid parameters: {'; '.join(unknown)}", faults=unknown)
     try:
         query = msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:

@@ -437,6 +437,11 @@ def test_intervals_named_by_their_ends(tmp_path):
     starts = [f"2026-04-{day:02}T{hour:02}:00,60,1000" for day in range(1, 31) for hour in range(24)]
     (other,) = bill(tmp_path, ONE_PRICE, ["\n".join([rows.partition("\n")[0], *starts])])["bills"]
     assert "may be their starts: read so, they are the whole days from 2026-04-01" in other["notes"][0]
+    days = "start,length_min,interval_import_wh\n" + "".join(
+        f"2026-04-{day:02},1440,1000\n" for day in range(1, 31)
+    )
+    (whole,) = bill(tmp_path, ONE_PRICE, [days])["bills"]
+    assert whole["notes"] == []
 
 
 def test_registers_of_zones_that_show_whole_kwh(tmp_path):

@@ -176,15 +176,23 @@ def _read_by_the_other_end(usage: Usage) -> str:
     shift = usage.intervals[0].end_at - usage.intervals[0].start_at
     column, said = ("end", "ends") if columns == {"start"} else ("start", "starts")
     later = shift if column == "end" else -shift
-    begins, ends = usage.intervals[0].start_at - later, usage.intervals[-1].end_at - later
-    if begins >= ends or any(
-        midnight(_local_day(at, usage), usage.zone).timestamp() != at for at in (begins, ends)
+    first, last = usage.intervals[0].start_at, usage.intervals[-1].end_at
+    begins, ends = first - later, last - later
+    # Intervals of a day are whole days by either name.
+    if (
+        begins >= ends
+        or _is_midnight(first, usage)
+        or not all(_is_midnight(at, usage) for at in (begins, ends))
     ):
         return ""
     return (
         f"the times of the intervals may be their {said}: read so, they are the whole days from {_local_day(begins, usage)} to "
         f"{_local_day(ends, usage)}. If they are, name their column {column}"
     )
+
+
+def _is_midnight(at: int, usage: Usage) -> bool:
+    return midnight(_local_day(at, usage), usage.zone).timestamp() == at
 
 
 def _check_banks(tariff: Tariff, contract: Contract) -> None:

@@ -579,6 +579,12 @@ def test_who_pays_how_much_more(tmp_path):
     ):
         with pytest.raises(CommandError, match=problem if problem != "sample" else "the first column"):
             tariff_command("diff", before, after, *arguments)
+    late = tmp_path / "late.csv"
+    hours = "".join(f"2026-04-01T{hour:02}:00,60,1000\n" for hour in range(1, 25))
+    late.write_text("start,length_min,interval_import_wh\n" + hours + hours.replace("04-01", "04-02"))
+    said = tariff_command("diff", before, after, "--sample", late)
+    assert "    - the times of the intervals may be their ends" in said
+    assert "    - not billed: the usage from 2026-04-03T00:00+05:30 to 2026-04-03T01:00+05:30" in said
     after.write_text(after.read_text().replace('"INR"', '"BDT"'))
     with pytest.raises(CommandError, match="amounts of one currency can be compared"):
         tariff_command("diff", before, after, "--sample", folder)

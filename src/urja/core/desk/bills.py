@@ -146,6 +146,11 @@ def bills(
     return [*found[:-1], replace(found[-1], notes=(*found[-1].notes, *_left_out(usage, days, first, end)))]
 
 
+def unbilled(usage: Usage) -> tuple[str, ...]:
+    """Return what the usage has and no bill of all its whole days, as sentences. Raises BillingError without such a day."""
+    return tuple(_left_out(usage, _days(usage, None, None), None, None))
+
+
 def _left_out(usage: Usage, days: Period, first: date | None, end: date | None) -> Iterator[str]:
     """Yield what the usage has and no bill, unless the days that were asked for leave it out."""
     begins_at, ends_at = usage.instants

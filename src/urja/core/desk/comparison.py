@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from urja.core.calendars import Calendar
-from urja.core.desk.bills import BillingError, Contract, bills
+from urja.core.desk.bills import BillingError, Contract, bills, unbilled
 from urja.core.desk.past_demands import goes_by
 from urja.core.desk.usage import Usage
 from urja.core.rating import Tariff
@@ -18,6 +18,8 @@ class Compared:
     sample: str
     before: Mapping[str, int]
     after: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    """What of its usage is not billed, and where its times may be misread."""
 
     @property
     def totals(self) -> tuple[int, int]:
@@ -70,7 +72,8 @@ def compare(
             sides = [_amounts(tariff, calendars, usage, contract, demand_s) for tariff in (before, after)]
         except BillingError as error:
             raise BillingError(f"sample {name}: {error}") from None
-        found.append(Compared(name, *sides))
+        before_it, after_it = sides
+        found.append(Compared(name, before_it, after_it, unbilled(usage)))
     return sorted(found, key=lambda one: (-one.more, one.sample))
 
 

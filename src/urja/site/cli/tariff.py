@@ -286,6 +286,7 @@ def _difference(currency: str, found: Sequence[desk.Compared]) -> dict[str, obje
                 "after_minor": one.totals[1],
                 "more_minor": one.more,
                 "more_by_line_minor": one.more_by_line,
+                "notes": one.notes,
             }
             for one in found
         ],
@@ -307,6 +308,7 @@ def _difference_as_text(document: Tariff, found: Sequence[desk.Compared], told: 
         amounts = " ".join(f"{money(amount):>14}" for amount in (*one.totals, one.more))
         out.append(f"{one.sample:<{width}} {amounts}")
         out += [f"    {name}: {money(more)}" for name, more in one.more_by_line.items()]
+        out += [f"    - {note}" for note in one.notes]
     counts = f"{told['pay_more']} pay more, {told['pay_less']} less, {told['pay_the_same']} the same"
     return "\n".join(
         [*out, "", f"{counts}; in total {money(sum(one.more for one in found))} {document.currency}"]

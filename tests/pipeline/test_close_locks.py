@@ -139,3 +139,44 @@ def test_a_recharge_waits_for_no_bucket_that_is_closed_at_the_moment(database):
         closing.rollback()
         Decide(60).run_once(now + timedelta(seconds=2))
         assert balances() == [25_000, 25_000]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("credit", {}), ("debit", {"reverses": "adjustment"})])
+def test_a_recharge_waits_for_no_bucket_that_is_taken_while_others_are_posted(
+    database, monkeypatch, kind, more
+):
+    """A close may begin in a bucket between the start of the run and the posting there."""
+    from django.db import connection as session
+
+    from urja.apps.billing import posting
+    from urja.apps.books import operations
+    from urja.pipeline.credits import post_credits
+
+    now = START + timedelta(hours=9)
+    asked = [adopt(number, credit_minor=50_000, bucket=bucket) for number, bucket in ((1, 3), (2, 4))]
+    post_credits(now)
+    real = getattr(posting, f"lock_{kind}s")
+    with database.connect() as closing:
+        for one in asked:
+            getattr(operations, f"request_{kind}")(
+                account_id=one.account_id,
+                amount_minor=20_000,
+                kind="adjustment",
+                idempotency_key=f"{kind}:{one.account_id}",
+                requested_at=now,
+                **more,
+            )
+        closing.autocommit = False
+
+        def lock_requests(bucket, *others):
+            if bucket == 3:
+                closing.execute("SELECT FROM books_bucket WHERE bucket = 4 FOR NO KEY UPDATE")
+            return real(bucket, *others)
+
+        monkeypatch.setattr(posting, f"lock_{kind}s", lock_requests)
+        with session.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        assert post_credits(now, wait=False) == 1
+        closing.rollback()
+        monkeypatch.undo()
+        assert post_credits(now, wait=False) == 1

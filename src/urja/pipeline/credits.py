@@ -1,6 +1,7 @@
 """Posting of requested credits and debits."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 
 from urja.apps.billing import posting as operations, usage
@@ -21,22 +22,34 @@ def post_credits(now: datetime, *, wait: bool = True) -> int:
     to a later run: no recharge waits for the close of other accounts' day.
     """
     day = local_day(now, usage.zone())
-    choose = list if wait else locking.idle_buckets
     posted = 0
     credits_apart, debits_apart = _Apart("credits", now), _Apart("debits", now)
-    if buckets := choose(books.buckets_with_credits()):
+    if buckets := books.buckets_with_credits():
         rules = arrears_rules(now)
-        posted += sum(
-            operations.post_credit_requests(bucket, day, now, rules, apart=credits_apart)
-            for bucket in buckets
+        posted += _each(
+            buckets,
+            lambda bucket: operations.post_credit_requests(
+                bucket, day, now, rules, apart=credits_apart, wait=wait
+            ),
         )
-    if buckets := choose(books.buckets_with_debits()):
-        posted += sum(
-            operations.post_debit_requests(bucket, day, now, apart=debits_apart) for bucket in buckets
+    if buckets := books.buckets_with_debits():
+        posted += _each(
+            buckets,
+            lambda bucket: operations.post_debit_requests(bucket, day, now, apart=debits_apart, wait=wait),
         )
     if wait:
         for apart in (credits_apart, debits_apart):
             apart.end()
+    return posted
+
+
+def _each(buckets: list[int], post: Callable[[int], int]) -> int:
+    """Post in each bucket in turn, those left out that another transaction has; return how many requests were posted."""
+    locking.open_buckets(buckets)
+    posted = 0
+    for bucket in buckets:
+        with suppress(locking.BusyBucketError):
+            posted += post(bucket)
     return posted
 
 

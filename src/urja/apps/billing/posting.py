@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from urja.apps.billing import arrears, look_back
 from urja.apps.billing.models import Instalment
+from urja.apps.books import locking
 from urja.apps.books.chain import plain_json
 from urja.apps.books.operations import CreditRow, DebitRow
 from urja.apps.books.posting import (
@@ -59,22 +60,30 @@ def post_credit_requests(
     posted_at: datetime,
     rules: arrears.Rules = arrears.no_rules,
     apart: Apart = TOGETHER,
+    *,
+    wait: bool = True,
 ) -> int:
     """Post the oldest unposted credit requests of a bucket on a local day; return how many were posted.
 
     The share of recharges that `rules` name pays the account's dues by an entry of its own. Several processes may do
     this at once: requests that another one is posting are skipped.
+
+    Raises BusyBucketError without `wait` where another transaction has locked the bucket; then nothing is posted.
     """
 
     def post(waiting: list[CreditRow]) -> int:
         shares = arrears.recharge_shares(waiting, rules)
+        if not wait:
+            _lock_idle(bucket)
         return _post_requests(bucket, waiting, shares, _credit_draft, day, posted_at)
 
     with transaction.atomic():
         return apart(lock_credits(bucket, AT_ONCE, apart.left_out), post)
 
 
-def post_debit_requests(bucket: int, day: date, posted_at: datetime, apart: Apart = TOGETHER) -> int:
+def post_debit_requests(
+    bucket: int, day: date, posted_at: datetime, apart: Apart = TOGETHER, *, wait: bool = True
+) -> int:
     """Post the oldest unposted debit requests of a bucket on a local day; return how many were posted.
 
     Like `post_credit_requests`; what the reversed credits had paid of dues is taken back. A debit waits until its
@@ -83,10 +92,18 @@ def post_debit_requests(bucket: int, day: date, posted_at: datetime, apart: Apar
 
     def post(waiting: list[DebitRow]) -> int:
         shares = arrears.reversal_shares(waiting)
+        if not wait:
+            _lock_idle(bucket)
         return _post_requests(bucket, waiting, shares, _debit_draft, day, posted_at)
 
     with transaction.atomic():
         return apart(lock_debits(bucket, AT_ONCE, apart.left_out), post)
+
+
+def _lock_idle(bucket: int) -> None:
+    """Lock an opened bucket; after the bills, as the order of locks is."""
+    if not locking.lock_idle_bucket(bucket):
+        raise locking.BusyBucketError(bucket)
 
 
 def _post_requests[Request: (CreditRow, DebitRow)](

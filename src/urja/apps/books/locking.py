@@ -4,7 +4,7 @@ The order is bills (`billing.arrears.lock_dues`), bucket, account, as when a rec
 another order two transactions can wait for each other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 from django.db import connection
@@ -14,6 +14,10 @@ _OPEN: Final = """
 INSERT INTO books_bucket (bucket, last_batch)
 SELECT n, 0 FROM unnest(%s::smallint[]) n WHERE NOT EXISTS (SELECT FROM books_bucket WHERE bucket = n) ON CONFLICT DO NOTHING
 """
+
+
+class BusyBucketError(Exception):
+    """Another transaction posts in the bucket: what was to be posted without waiting is left to a later run."""
 
 
 def open_buckets(buckets: Collection[int]) -> None:
@@ -42,23 +46,6 @@ def lock_idle_bucket(bucket: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM books_bucket WHERE bucket = %s FOR NO KEY UPDATE SKIP LOCKED", [bucket])
         return cursor.fetchone() is not None
-
-
-def idle_buckets(buckets: Sequence[int]) -> list[int]:
-    """Return those of some buckets that no other transaction has locked at this moment, in their order.
-
-    Nothing stays locked. Inside a transaction, which would keep the locks, all are returned.
-    """
-    if connection.in_atomic_block:
-        return list(buckets)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT bucket FROM books_bucket WHERE bucket = ANY(%s)", [list(buckets)])
-        opened = {bucket for (bucket,) in cursor.fetchall()}
-        cursor.execute(
-            "SELECT bucket FROM books_bucket WHERE bucket = ANY(%s) FOR SHARE SKIP LOCKED", [list(buckets)]
-        )
-        busy = opened - {bucket for (bucket,) in cursor.fetchall()}
-    return [bucket for bucket in buckets if bucket not in busy]
 
 
 def lock_account(account_id: int) -> None:

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -69,8 +70,9 @@ def main() -> None:
     parser.add_argument("--no-laws", action="store_true", help="do not ask the laws of what was closed")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    log.configure("bench", "error", json=True)
-    found = [at_size(options, accounts) for accounts in options.accounts]
+    # A process for each size: Django's database is set up once, and the memory of one size is not that of the next.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as sizes:
+        found = list(sizes.map(partial(at_size, options), options.accounts))
     if len(found) == 1:
         print(json.dumps(found[0], indent=2))
         return
@@ -91,6 +93,7 @@ def main() -> None:
 
 def at_size(options: argparse.Namespace, accounts: int) -> dict:
     """Return the figures of one size, on a database of its own."""
+    log.configure("bench", "error", json=True)
     with (
         tempfile.TemporaryDirectory(prefix="urja-bench-") as directory,
         migrated_cluster(Path(directory)) as cluster,

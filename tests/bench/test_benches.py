@@ -16,7 +16,7 @@ from urja.site.supervisor.postgres import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
-    "close": ["--accounts", "20", "--days", "1", "--recharges", "1", "--processes", "1"],
+    "close": ["--accounts", "10", "20", "--days", "1", "--recharges", "1", "--processes", "1"],
     "decide": ["--meters", "1000", "--rounds", "1"],
     "decode": ["--meters", "200", "--batch", "100", "--repeats", "1", "--no-peer"],
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],

@@ -224,7 +224,7 @@ def test_a_ratchet_names_the_row_of_the_earlier_period(works, monkeypatch):
 
 
 def test_a_ratchet_that_leaves_an_earlier_period_out_breaks_the_law(works, monkeypatch):
-    from urja.apps.billing.usage import Basis
+    from urja.apps.billing.rating_basis import Basis
 
     live(works, 32)
     with monkeypatch.context() as patch:

@@ -39,10 +39,10 @@ def to_prepaid(place, house=0, **more):  # noqa: F811
     """A conversion back, with the days before it closed."""
     from tests.apps import town
 
+    from urja.apps.local_zone import local_zone
     from urja.usecases.operations import ConvertToPrepaid, perform
-    from urja.usecases.terms import zone
 
-    on = local_day(place.now, zone())
+    on = local_day(place.now, local_zone())
     town.closed(place.houses[house], on)
     operation = ConvertToPrepaid(consumer_number=numbers(house + 1)[0], effective_on=on, **more)
     return perform(operation, recorded_at=place.now, actor="officer")

@@ -71,15 +71,15 @@ def seq_with_a_gap(patch):
 
 
 def other_energy_named_than_rated(patch):
-    from urja.apps.billing import usage
+    from urja.apps.billing import targets
 
-    real = usage.Rating.calculation
+    real = targets.Rating.calculation
 
     def named(rating):
         calculation = real.fget(rating)
         return replace(calculation, uses=tuple(replace(use, energy_wh=0) for use in calculation.uses))
 
-    patch.setattr(usage.Rating, "calculation", property(named))
+    patch.setattr(targets.Rating, "calculation", property(named))
 
 
 def target_instead_of_difference(patch):
@@ -96,15 +96,15 @@ def slab_that_is_never_left(patch):
 
 
 def terms_of_the_first_day_alone(patch):
-    from urja.apps.billing import usage
+    from urja.apps.billing import rating_basis
 
-    real = usage.basis_for
+    real = rating_basis.basis_for
 
     def basis_for(*arguments):
         basis = real(*arguments)
         return replace(basis, terms=basis.terms[:1])
 
-    patch.setattr(usage, "basis_for", basis_for)
+    patch.setattr(rating_basis, "basis_for", basis_for)
 
 
 def energy_counted_twice(patch):

@@ -260,22 +260,22 @@ def test_a_change_of_periods_is_not_undone_once_its_days_are_charged(made):
 
 
 def by_month(patch):
-    from urja.apps.billing import usage
+    from urja.apps.billing import agreement_periods
     from urja.core.calendar import month_of
 
-    patch.setattr(usage, "period_by_cycle", lambda day, *_: month_of(day))
+    patch.setattr(agreement_periods, "period_by_cycle", lambda day, *_: month_of(day))
 
 
 def one_day_late(patch):
-    from urja.apps.billing import usage
+    from urja.apps.billing import agreement_periods
 
-    real = usage.period_by_cycle
+    real = agreement_periods.period_by_cycle
 
     def late(day, *rest):
         found = real(day - DAY, *rest)
         return type(found)(found.first + DAY, found.end + DAY)
 
-    patch.setattr(usage, "period_by_cycle", late)
+    patch.setattr(agreement_periods, "period_by_cycle", late)
 
 
 @pytest.mark.parametrize(

@@ -391,11 +391,11 @@ def bank_forgotten(patch):
 
 def bank_not_named(patch):
     """Entries are posted without the bank that they were calculated from."""
-    from urja.apps.billing import usage
+    from urja.apps.billing import targets
 
-    real = usage.Rating.calculation
+    real = targets.Rating.calculation
     patch.setattr(
-        usage.Rating, "calculation", property(lambda rating: replace(real.fget(rating), bank_wh={}))
+        targets.Rating, "calculation", property(lambda rating: replace(real.fget(rating), bank_wh={}))
     )
 
 

@@ -4,13 +4,12 @@ import random
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 
 from urja.apps.approvals import passkeys, queries
 from urja.apps.assets import queries as registry
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries.heat_values import bundled_heat_values
 from urja.apps.rulebook.queries.tariffs import bundled_tariffs
 from urja.base.ids import BUCKETS
@@ -65,7 +64,7 @@ def register_town(town: Town, *, keys: KeyStore, seed: int, installed_at: dateti
 
 
 def _move_in(town: Town, keys: KeyStore, seed: int, installed_at: datetime, now: datetime) -> None:
-    load_calendar(_document(CALENDAR), zone=ZoneInfo(settings.URJA_TIMEZONE), recorded_at=now, actor=ACTOR)
+    load_calendar(_document(CALENDAR), zone=local_zone(), recorded_at=now, actor=ACTOR)
     load_tariffs([_document(code) for code in town.tariffs], now)
     load_heat_values(bundled_heat_values(), recorded_at=now, actor=ACTOR)
     load_policy(bundled_policies()[f"{POLICY}.toml"], recorded_at=now, actor=ACTOR)

@@ -6,13 +6,12 @@ need no approval.
 
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 
 from urja.apps.approvals import passkeys, thresholds
 from urja.apps.approvals.staff_notice import notify_staff
+from urja.apps.local_zone import local_zone
 from urja.base.sentences import in_english
 from urja.core.calendar import local_day
 from urja.pipeline.stage import Report
@@ -69,7 +68,7 @@ def _time(now: datetime) -> int:
 def _tell(now: datetime) -> int:
     untold = operation_approval.unannounced()
     for one in untold:
-        delay = thresholds.in_force(local_day(now, ZoneInfo(settings.URJA_TIMEZONE))).alone.delay
+        delay = thresholds.in_force(local_day(now, local_zone())).alone.delay
         sent = notify_staff(one, delay, now)
         operation_approval.start_delay(one.pk, now)
         log.warning("operation delayed", request=one.pk, kind=one.request.kind, messages=sent)

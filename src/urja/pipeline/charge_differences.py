@@ -19,17 +19,22 @@ from urja.apps.billing import (
     look_back,
     posting as billing,
     queries,
+    rating_basis,
+    targets,
     unit_banks,
     usage,
 )
+from urja.apps.billing.agreement_periods import days_of
 from urja.apps.billing.common_shares import CommonShares, NamedShares
 from urja.apps.billing.evidence import Evidence
 from urja.apps.billing.kinds import RefusalCause
+from urja.apps.billing.rating_basis import Basis
+from urja.apps.billing.targets import Rating
 from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
-from urja.apps.billing.usage import Basis, Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import NamedRow, earlier_demands
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
@@ -47,7 +52,7 @@ from urja.pipeline.charge_drafts import DraftBuilder, PostingEvidence
 
 def end_of(agreement: Agreement, day: date) -> datetime:
     """The end of an agreement's day: midnight, or the agreement's end during the day."""
-    night = midnight(day + ONE_DAY, usage.zone())
+    night = midnight(day + ONE_DAY, local_zone())
     return night if agreement.valid_to is None else min(night, agreement.valid_to)
 
 
@@ -88,7 +93,7 @@ def closes_of(
 
 
 def _is_last(agreement: Agreement, day: date) -> bool:
-    return day + ONE_DAY == usage.days_of(agreement).end
+    return day + ONE_DAY == days_of(agreement).end
 
 
 def _is_all(energy: PeriodEnergy | None) -> bool:
@@ -199,7 +204,7 @@ def period_differences(
     ids = [agreement.id for agreement in members]
     posted = queries.posted_lines(ids, period.first)
     proof = PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
-    bases = {agreement.id: usage.basis_for(agreement, period) for agreement in members}
+    bases = {agreement.id: rating_basis.basis_for(agreement, period) for agreement in members}
     through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
     earlier = _whole_calculations(members, posted)
     rows = determined_rows.stored_rows(
@@ -209,7 +214,7 @@ def period_differences(
     )
     demands = earlier_demands(
         [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end],
-        usage.zone(),
+        local_zone(),
     )
     asked: list[tuple[Agreement, int, NamedRow | None, RatingInputs]] = []
     common: dict[int, tuple[NamedShares, ...]] = {}
@@ -248,11 +253,11 @@ def period_differences(
             measured = replace(
                 measured,
                 bank_wh=banks.opening_wh(agreement.id, period.first),
-                ends=basis.billed.end == usage.days_of(agreement).end,
+                ends=basis.billed.end == days_of(agreement).end,
             )
         energy_at = usage.energy_at(agreement.id, period)
         try:
-            inputs = usage.rating_inputs(basis, through[agreement.id], energy_wh, energy_at, measured)
+            inputs = targets.rating_inputs(basis, through[agreement.id], energy_wh, energy_at, measured)
         except RatingError as error:
             settled.held[agreement.id] = _held_back(agreement, error)
             continue
@@ -410,7 +415,7 @@ def _why_unshared(agreement: Agreement, basis: Basis, shares: CommonShares, now:
             f"{held} {quantity}, and agreement {agreement.id} is in no premise with a common area; connect one (new_connection, "
             "purpose common_area), or correct the terms of the agreement"
         )
-    if now < midnight(day + ONE_DAY, usage.zone()) + common_areas.AWAITED:
+    if now < midnight(day + ONE_DAY, local_zone()) + common_areas.AWAITED:
         return ""
     return (
         f"{held} {quantity}, which is not known of {day}: no meter of its common areas counts it; install one that does, or "
@@ -420,4 +425,4 @@ def _why_unshared(agreement: Agreement, basis: Basis, shares: CommonShares, now:
 
 def banks_of(members: Sequence[Agreement], day: date) -> UnitBanks:
     """Return the banks of units of agreements, as far back as the close of a day corrects periods."""
-    return UnitBanks.of([agreement.id for agreement in members], usage.oldest_corrected(day))
+    return UnitBanks.of([agreement.id for agreement in members], look_back.oldest_corrected(day))

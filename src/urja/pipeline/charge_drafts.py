@@ -8,7 +8,7 @@ from typing import Self
 from urja.apps.billing import queries
 from urja.apps.billing.common_shares import NamedShares
 from urja.apps.billing.evidence import Evidence
-from urja.apps.billing.usage import Rating
+from urja.apps.billing.targets import Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.accrual import PeriodEnergy

@@ -19,11 +19,13 @@ from typing import Self
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import posting as billing, queries, reviews, usage
+from urja.apps.billing import posting as billing, queries, rating_basis, reviews, usage
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.journal.queries import Subject
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries import tariffs
 from urja.base.garbage import no_collections
 from urja.base.ids import bucket_of
@@ -105,7 +107,7 @@ def _waiting(now: datetime) -> list[tuple[int, date | None]]:
 
     None whose supply is not in service and whose fixed charges have not begun: it has no day to charge. None whose opening balance is not signed off.
     """
-    today = local_day(now, usage.zone())
+    today = local_day(now, local_zone())
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.id, c.closed_through FROM contracts.agreement a "  # noqa: S608 - a constant
@@ -120,9 +122,9 @@ def _waiting(now: datetime) -> list[tuple[int, date | None]]:
             "ORDER BY a.id",
             {
                 "now": now,
-                "midnight": midnight(today, usage.zone()),
+                "midnight": midnight(today, local_zone()),
                 "yesterday": today - ONE_DAY,
-                "zone": usage.zone().key,
+                "zone": local_zone().key,
             },
         )
         return [(agreement_id, closed_through) for agreement_id, closed_through in cursor.fetchall()]
@@ -144,7 +146,7 @@ def _due(known: Mapping[int, date | None], now: datetime) -> list[tuple[Agreemen
     due = []
     for agreement in contracts.agreements(known):
         day = _next_day(agreement, known[agreement.id])
-        if day in usage.days_of(agreement) and charge_differences.end_of(agreement, day) <= now:
+        if day in days_of(agreement) and charge_differences.end_of(agreement, day) <= now:
             due.append((agreement, day))
     return due
 
@@ -153,7 +155,7 @@ def _ratable(due: Iterable[tuple[Agreement, date]], problems: list[str]) -> list
     """The agreements whose tariff is loaded; the others become problems, and no other account waits for them."""
     ratable = []
     for agreement, day in due:
-        if problem := usage.unratable_reason(agreement, midnight(day, usage.zone())):
+        if problem := rating_basis.unratable_reason(agreement, midnight(day, local_zone())):
             problems.append(problem)
         else:
             ratable.append((agreement, day))
@@ -161,7 +163,7 @@ def _ratable(due: Iterable[tuple[Agreement, date]], problems: list[str]) -> list
 
 
 def _next_day(agreement: Agreement, closed_through: date | None) -> date:
-    return usage.days_of(agreement).first if closed_through is None else closed_through + ONE_DAY
+    return days_of(agreement).first if closed_through is None else closed_through + ONE_DAY
 
 
 def _close_bucket(
@@ -215,7 +217,7 @@ def _close_bucket(
                 following = day + ONE_DAY
                 if (
                     agreement.id in ready
-                    and following in usage.days_of(agreement)
+                    and following in days_of(agreement)
                     and charge_differences.end_of(agreement, following) <= now
                 ):
                     due[agreement.id] = (agreement, following)
@@ -297,5 +299,5 @@ def _charged_on_the_day(
 def _by_period(members: Iterable[Agreement], day: date) -> list[tuple[Period, list[Agreement]]]:
     groups: dict[Period, list[Agreement]] = {}
     for agreement in members:
-        groups.setdefault(usage.period_of(agreement, day), []).append(agreement)
+        groups.setdefault(period_of(agreement, day), []).append(agreement)
     return sorted(groups.items())

@@ -10,11 +10,13 @@ from typing import Final
 
 from django.db import transaction
 
-from urja.apps.billing import usage
+from urja.apps.billing import look_back
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import common_days, common_places
 from urja.apps.determinants.common_days import Shared, WantedDay
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.changes import Change
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
@@ -29,7 +31,7 @@ def store_before_closes(due: Sequence[tuple[Agreement, date]], now: datetime) ->
     """Share the days that charges of these agreements need, up to yesterday, as far as they are not stored."""
     needed = _needed(due)
     for premise_id, since in needed.items():
-        last = local_day(now, usage.zone()) - ONE_DAY
+        last = local_day(now, local_zone()) - ONE_DAY
         days = Period(min(since.values()), last + ONE_DAY)
         stored = set(common_days.stored_between(premise_id, days)) if days.days > 0 else set()
         missing = [
@@ -64,8 +66,8 @@ def _needed(due: Sequence[tuple[Agreement, date]]) -> dict[int, dict[Shared, dat
             since = found.setdefault(premise_id, {})
             for (quantity, share), first in commons[agreement.id].items():
                 # As far back as corrections go, and at least from the first day of the period.
-                oldest = min(usage.oldest_corrected(day), usage.period_of(agreement, day).first)
-                begins = max(first, usage.days_of(agreement).first, oldest)
+                oldest = min(look_back.oldest_corrected(day), period_of(agreement, day).first)
+                begins = max(first, days_of(agreement).first, oldest)
                 shared = Shared(premise_id, quantity, share)
                 since[shared] = min(begins, since.get(shared, begins))
     return found
@@ -86,7 +88,7 @@ def of_changed_readings(changes: Iterable[Change], since: date, now: datetime) -
                 (row.shared, row.day)
                 for row in _stored(premise_id, since, now)
                 if any(
-                    row.rests_on(one.service_point_id, one.at, usage.zone(), is_register=one.is_register)
+                    row.rests_on(one.service_point_id, one.at, local_zone(), is_register=one.is_register)
                     for one in own
                 )
             ]
@@ -111,7 +113,7 @@ def of_changed_registry(since: date, now: datetime) -> int:
 
 
 def _stored(premise_id: int, since: date, now: datetime) -> list[common_days.StoredDay]:
-    return common_days.newest_days(premise_id, Period(since, local_day(now, usage.zone())))
+    return common_days.newest_days(premise_id, Period(since, local_day(now, local_zone())))
 
 
 def _members(premise_id: int) -> list[Agreement]:
@@ -124,11 +126,11 @@ def _store(premise_id: int, days: Sequence[tuple[Shared, date]], now: datetime) 
     members = _members(premise_id)
     points = common_places.common_areas_of([premise_id]).get(premise_id, ())
     wanted = [
-        WantedDay(shared, day, points, weights, waits=now < midnight(day + ONE_DAY, usage.zone()) + AWAITED)
+        WantedDay(shared, day, points, weights, waits=now < midnight(day + ONE_DAY, local_zone()) + AWAITED)
         for shared, day in days
         if (weights := weights_on(day, members, shared.share))
     ]
-    return common_days.store(wanted, usage.zone(), now)
+    return common_days.store(wanted, local_zone(), now)
 
 
 def weights_on(day: date, members: Iterable[Agreement], share: str) -> dict[int, int]:
@@ -136,10 +138,10 @@ def weights_on(day: date, members: Iterable[Agreement], share: str) -> dict[int,
 
     One that states no area has no part of what is shared by area.
     """
-    begins_at, ends_at = midnight(day, usage.zone()), midnight(day + ONE_DAY, usage.zone())
+    begins_at, ends_at = midnight(day, local_zone()), midnight(day + ONE_DAY, local_zone())
     found = {}
     for agreement in members:
-        if day not in usage.days_of(agreement) or (agreement.valid_to or ends_at) < ends_at:
+        if day not in days_of(agreement) or (agreement.valid_to or ends_at) < ends_at:
             continue
         terms = agreement.terms_at(begins_at)
         weight = {"flat": 1, "area": terms.carpet_area_dm2, "load": terms.sanctioned_load_w}[share]

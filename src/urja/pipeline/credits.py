@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 
-from urja.apps.billing import posting as operations, usage
+from urja.apps.billing import posting as operations
 from urja.apps.billing.arrears_rules import arrears_rules
 from urja.apps.books import locking, posting as books
 from urja.apps.books.operations import CreditRow, DebitRow
 from urja.apps.journal.queries import Subject
+from urja.apps.local_zone import local_zone
 from urja.core.calendar import local_day
 from urja.pipeline.savepoints import Savepoints
 
@@ -21,7 +22,7 @@ def post_credits(now: datetime, *, wait: bool = True) -> int:
     refused is held back, and the others are posted. Without `wait`, buckets that another transaction has locked are left
     to a later run: no recharge waits for the close of other accounts' day.
     """
-    day = local_day(now, usage.zone())
+    day = local_day(now, local_zone())
     posted = 0
     credits_apart, debits_apart = _Apart("credits", now), _Apart("debits", now)
     if buckets := books.buckets_with_credits():

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
+from urja.apps.local_zone import local_zone
 from urja.apps.network import queries as registry
 from urja.apps.notices import operations as notices
 from urja.apps.rulebook.queries.policies import policy_book
@@ -207,7 +206,7 @@ def _by_next_change(decided: Sequence[AccountDecision], moment: RunContext) -> l
     """The decisions with the time of their next evaluation: the day of a new policy version, or the instant at which
     terms or a protected status change.
     """
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     day = moment.policies.next_change(moment.now, zone)
     versions = [] if day is None else [midnight(day, zone)]
     return [_waiting(item, versions) for item in decided]

@@ -6,9 +6,9 @@ from typing import Final
 
 from django.db import connection
 
+from urja.apps.local_zone import local_zone
 from urja.pipeline.savepoints import Savepoints
 from urja.usecases.operations import ChargeDeposit, perform
-from urja.usecases.terms import zone
 
 ACTOR: Final = "mode_changes"
 AT_ONCE: Final = 200
@@ -36,7 +36,9 @@ def charge_due(now: datetime) -> tuple[int, list[str]]:
 
 def _due(now: datetime, waiting: Sequence[int]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, {"now": now, "zone": zone().key, "waiting": list(waiting), "limit": AT_ONCE})
+        cursor.execute(
+            _DUE, {"now": now, "zone": local_zone().key, "waiting": list(waiting), "limit": AT_ONCE}
+        )
         return [demand_id for (demand_id,) in cursor.fetchall()]
 
 

@@ -10,13 +10,15 @@ from typing import Final
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import look_back, usage
+from urja.apps.billing import look_back
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import operations, queries
 from urja.apps.determinants.evaluation import Wanted
 from urja.apps.determinants.queries import NewestRow
 from urja.apps.journal.queries import Subject, failures
+from urja.apps.local_zone import local_zone
 from urja.apps.readings import changes
 from urja.apps.readings.changes import Change
 from urja.apps.rulebook import queries as rulebook
@@ -54,7 +56,7 @@ class Determine:
             # The close stores each day's row itself; late data wait for the full hour.
             return Report(0)
         problems: list[str] = []
-        compared = local_day(now, usage.zone()), rulebook.version()
+        compared = local_day(now, local_zone()), rulebook.version()
         apart = Savepoints.of("determine", "calculating determinants", now)
         # Before the run: what it fails for is tried again by a later one.
         again = bool(apart.due())
@@ -65,7 +67,7 @@ class Determine:
             if taken:
                 stored += _of_late_data(taken, apart, problems)
             # Once a local day, and after the rulebook has changed, as far back as any close still corrects.
-            oldest = local_day(now - LOOKED_BACK, usage.zone())
+            oldest = local_day(now - LOOKED_BACK, local_zone())
             if compared != self._compared:
                 oldest = look_back.oldest_compared(oldest)
             stored += common_areas.of_changed_registry(oldest, now)
@@ -104,7 +106,7 @@ def _of_closed_days(apart: Savepoints, problems: list[str]) -> int:
                 first = (
                     last + ONE_DAY
                     if last
-                    else max(usage.period_of(agreement, through).first, usage.days_of(agreement).first)
+                    else max(period_of(agreement, through).first, days_of(agreement).first)
                 )
                 days = range((through - first).days + 1)
                 wanted += [wanted_of(agreement, first + n * ONE_DAY, gas) for n in days]
@@ -130,7 +132,7 @@ def _subject(row: NewestRow) -> Subject:
 
 def _of_other_rules(apart: Savepoints, problems: list[str]) -> int:
     """Store the next versions of rows whose rules have changed, bucket by bucket; return how many are new."""
-    oldest = local_day(apart.now - LOOKED_BACK, usage.zone())
+    oldest = local_day(apart.now - LOOKED_BACK, local_zone())
 
     def work(rows: Sequence[NewestRow]) -> tuple[int, list[str]]:
         lacking: list[str] = []
@@ -162,7 +164,7 @@ def _of_late_data(taken: Sequence[Change], apart: Savepoints, problems: list[str
     by_place = dict[int, list[Change]]()
     for change in taken:
         by_place.setdefault(change.service_point_id, []).append(change)
-    oldest = local_day(apart.now - LOOKED_BACK, usage.zone())
+    oldest = local_day(apart.now - LOOKED_BACK, local_zone())
     stored = common_areas.of_changed_readings(taken, oldest, apart.now)
     unable: set[int] = set()
 
@@ -181,7 +183,7 @@ def _of_late_data(taken: Sequence[Change], apart: Savepoints, problems: list[str
             # committed its row yet, is waited for. One that comes later reads them as they are now.
             operations.lock([bucket])
             rows = queries.newest_rows_resting_on(
-                [change for place in places for change in by_place[place]], bucket, oldest, usage.zone().key
+                [change for place in places for change in by_place[place]], bucket, oldest, local_zone().key
             )
             done = apart.run(rows, _subject, work)
         able = {agreement_id for _, some, _ in done for agreement_id in some}

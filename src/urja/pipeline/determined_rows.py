@@ -7,13 +7,15 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.billing import usage
-from urja.apps.billing.usage import Basis
+from urja.apps.billing import rating_basis
+from urja.apps.billing.agreement_periods import period_of
+from urja.apps.billing.rating_basis import Basis
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants import operations, queries
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
 from urja.apps.determinants.queries import EarlierDemand, NamedRow
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.queries.columns import Owner
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import calendars, heat_values, tariffs
@@ -31,17 +33,17 @@ def gas_supplies(agreements: Iterable[Agreement]) -> GasSupplies:
     """Return the heat values of those agreements that are supplied with gas."""
     places = {one.id: one.service_point_id for one in agreements if one.commodity == Commodity.GAS}
     with connection.cursor() as cursor:
-        return GasSupplies(cursor, heat_values.all_versions() if places else (), places, usage.zone())
+        return GasSupplies(cursor, heat_values.all_versions() if places else (), places, local_zone())
 
 
 def wanted_of(agreement: Agreement, day: date, gas: GasSupplies) -> Wanted:
     """Return what is wanted of a day. Raises UnknownTariffError, UncoveredDayError where its calendar begins later."""
-    period = usage.period_of(agreement, day)
-    code = agreement.terms_at(midnight(day, usage.zone())).tariff_code
+    period = period_of(agreement, day)
+    code = agreement.terms_at(midnight(day, local_zone())).tariff_code
     calendar = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1].calendar
     if not calendar and len(agreement.all_terms) > 1:
         # Earlier days of the period may have had a tariff with zones.
-        calendar = next(iter(usage.basis_for(agreement, period).calendars), "")
+        calendar = next(iter(rating_basis.basis_for(agreement, period).calendars), "")
     versions = tuple(calendars.versions_of(calendar)) if calendar else ()
     if calendar and not any(version.valid_from <= period.first for version in versions):
         raise UncoveredDayError(
@@ -54,7 +56,7 @@ def wanted_of(agreement: Agreement, day: date, gas: GasSupplies) -> Wanted:
 def store(wanted: Sequence[Wanted], now: datetime) -> int:
     """Calculate and store determinants; return how many rows are new."""
     return sum(
-        operations.determine(wanted[n : n + TOGETHER], usage.zone(), now)
+        operations.determine(wanted[n : n + TOGETHER], local_zone(), now)
         for n in range(0, len(wanted), TOGETHER)
     )
 
@@ -94,7 +96,7 @@ def measured_of(
     if cuts := basis.changes_before(through):
         wanted = wanted_of(agreement, through - ONE_DAY, gas_supplies([agreement]))
         with connection.cursor() as cursor:
-            parts = evaluate(cursor, [replace(wanted, as_of=day - ONE_DAY) for day in cuts], usage.zone())
+            parts = evaluate(cursor, [replace(wanted, as_of=day - ONE_DAY) for day in cuts], local_zone())
         for part in parts:
             names = (BY_ID[number].name for number in part.channels.ids)
             known = basis.needed_of(dict(zip(names, part.values, strict=True)))

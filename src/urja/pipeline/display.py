@@ -15,7 +15,7 @@ import structlog
 from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
-from urja.apps.billing.usage import unratable_reason
+from urja.apps.billing.rating_basis import unratable_reason
 from urja.apps.commands import operations as commands
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.queries import tariffs

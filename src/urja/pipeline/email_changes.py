@@ -14,16 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 from django.core.mail import send_mail
 
 from urja.apps.identity import address_changes as changes, sign_in_codes, sign_ins
 from urja.apps.identity.address_changes import AddressChangeRow
 from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.journal.errors import RefusedError
+from urja.apps.local_zone import local_zone
 from urja.apps.notices.mail_texts import mail_text
 from urja.base.sentences import in_english
 from urja.core.policy.wording import DEFAULT_LANGUAGE
@@ -160,7 +159,7 @@ def _send(
     refuse: str = "",
 ) -> None:
     counts_from = change.approval_counts_from
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     subject, body = mail_text(
         kind,
         change.person.language if change.person else DEFAULT_LANGUAGE,

@@ -15,10 +15,12 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from urja.apps.billing import look_back, posting as billing, usage
+from urja.apps.billing import look_back, posting as billing, rating_basis, usage
+from urja.apps.billing.agreement_periods import IS_MONTH, days_of, period_of
 from urja.apps.books import locking, operations as books, posting
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.queries.missing_final_reads import FINAL_READ_MISSING
 from urja.apps.statements import operations as due_statements
 from urja.base.ids import bucket_of
@@ -34,7 +36,7 @@ from urja.pipeline import (
 from urja.pipeline.savepoints import Savepoints
 
 LAST_DAY: Final = "((a.valid_to - interval '1 microsecond') AT TIME ZONE %(zone)s)::date"
-"""SQL for the last local day of agreement `a` (`usage.last_day`)."""
+"""SQL for the last local day of agreement `a` (`last_day`)."""
 
 _MOVED = f"""
 SELECT a.id FROM contracts.agreement a JOIN billing.close c ON c.agreement_id = a.id
@@ -73,7 +75,7 @@ WHERE c.agreement_id >= %(first)s AND c.agreement_id < %(end)s AND c.ended_at >=
     )
 )
 ORDER BY c.agreement_id
-""".replace("{is_month}", usage.IS_MONTH)
+""".replace("{is_month}", IS_MONTH)
 
 
 @dataclass(slots=True)
@@ -87,14 +89,14 @@ class EndedResult:
 def settle(now: datetime, cutoff: timedelta) -> EndedResult:
     """Post the differences of ended agreements at `now`; a second run posts none."""
     done, apart = EndedResult(), Savepoints.of("post", "a correction after the end", now)
-    moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": usage.zone().key})
+    moved = _ids(_MOVED, {"now": now, "late": now - cutoff, "zone": local_zone().key})
     # Once a bucket is checked for the day, nothing else names those that were refused then.
     for bucket, ids in groupby(sorted({*moved, *_to_try_again(apart)}), key=bucket_of):
         with transaction.atomic():
             locking.lock_bucket(bucket)
             # Under the bucket's lock: the values compared and the differences posted belong together.
             _settle_all(bucket, list(ids), now, cutoff, done, apart)
-    today = local_day(now, usage.zone())
+    today = local_day(now, local_zone())
     for bucket in _unchecked_buckets(today):
         with transaction.atomic():
             locking.lock_bucket(bucket)
@@ -128,7 +130,7 @@ def _settle_all(
 ) -> None:
     members = []
     for agreement in contracts.agreements(ids):
-        if problem := usage.unratable_reason(agreement, now):
+        if problem := rating_basis.unratable_reason(agreement, now):
             done.problems.append(problem)
         else:
             members.append(agreement)
@@ -141,7 +143,7 @@ def _settle_all(
 
 def _settle(bucket: int, members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> EndedResult:
     settled = period_corrections.corrections_after_the_end(
-        members, local_day(now, usage.zone()), now, f":ended:{now.isoformat()}"
+        members, local_day(now, local_zone()), now, f":ended:{now.isoformat()}"
     )
     entries = len(posting.post_entries(bucket, settled.drafts, now))
     settled.record(now)
@@ -156,8 +158,8 @@ def _closes(members: Sequence[Agreement], now: datetime, cutoff: timedelta) -> l
     """The closes of agreements as of now: each to its last day, with the energy up to its end."""
     by_day: dict[tuple[Period, date], list[Agreement]] = {}
     for agreement in members:
-        day = usage.days_of(agreement).end - ONE_DAY
-        by_day.setdefault((usage.period_of(agreement, day), day), []).append(agreement)
+        day = days_of(agreement).end - ONE_DAY
+        by_day.setdefault((period_of(agreement, day), day), []).append(agreement)
     closes: list[billing.Close] = []
     for (period, day), group in by_day.items():
         known = usage.energies([agreement.id for agreement in group], period, day + ONE_DAY)
@@ -178,8 +180,7 @@ _KEPT_OF: Final = {"agreement": "contracts_agreement", "terms": "contracts_agree
 
 def _changed(bucket: int, today: date, now: datetime) -> list[int]:
     # The corrections themselves go as far back as the policy of each agreement says.
-    reached = min(usage.oldest_corrected(today), look_back.oldest_compared(today))
-    oldest = midnight(reached, usage.zone())
+    oldest = midnight(look_back.oldest_compared(today), local_zone())
     return _ids(
         _CHANGED,
         {"first": bucket << 40, "end": (bucket + 1) << 40, "oldest": oldest, "now": now, **_KEPT_OF},

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, operations, posting as billing, usage
+from urja.apps.billing import arrears, operations, posting as billing
 from urja.apps.billing.kinds import FinalSettlement, FinalWay
 from urja.apps.books import locking, operations as books
+from urja.apps.local_zone import local_zone
 from urja.apps.statements import operations as statements
 from urja.base.ids import bucket_of
 from urja.core.calendar import local_day
@@ -101,7 +102,7 @@ def _settle(final_id: int, now: datetime, account_ids: Sequence[int]) -> int | N
         # Dues first: only the rest is paid back or transferred.
         share = arrears.final_share(final_id, account_id, remaining_minor, seq)
         if share:
-            billing.post_shares(bucket_of(account_id), [(local_day(now, usage.zone()), share)], now)
+            billing.post_shares(bucket_of(account_id), [(local_day(now, local_zone()), share)], now)
         to_dues_minor = share.amount_minor if share else 0
         final = operations.final_settlement(final_id)
         amount_minor = remaining_minor - to_dues_minor

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 import structlog
 from django.db import connection, transaction
 
-from urja.apps.billing import arrears, plans, posting as billing, usage
+from urja.apps.billing import arrears, plans, posting as billing
+from urja.apps.local_zone import local_zone
 from urja.apps.notices.operations import request_notice
 from urja.base.ids import bucket_of
 from urja.core.arrears import instalment_due_on
@@ -64,7 +65,7 @@ class _Due(NamedTuple):
         """The due days that are closed and not posted."""
         found, number = [], self.number
         while (day := instalment_due_on(self.every, self.first, number)) <= self.closed_through and (
-            self.valid_to is None or midnight(day, usage.zone()) < self.valid_to
+            self.valid_to is None or midnight(day, local_zone()) < self.valid_to
         ):
             found.append(day)
             number += 1
@@ -97,7 +98,7 @@ def post_due(now: datetime) -> int:
 
 def _due(which: str, **parameters: Any) -> list[_Due]:
     with connection.cursor() as cursor:
-        cursor.execute(f"{_NEXT} {which}", {"zone": usage.zone().key, **parameters})
+        cursor.execute(f"{_NEXT} {which}", {"zone": local_zone().key, **parameters})
         return [_Due(*row) for row in cursor.fetchall()]
 
 
@@ -124,7 +125,7 @@ def _post(bucket: int, now: datetime, found: Sequence[_Due]) -> int:
 def _end(due: _Due, posted: Sequence[date], now: datetime) -> None:
     """End a plan after its last instalment, or before the first due one where none was posted."""
     from_on = posted[-1] + ONE_DAY if posted else due.days()[0]
-    if due.valid_to is None or due.valid_to > midnight(from_on, usage.zone()):
+    if due.valid_to is None or due.valid_to > midnight(from_on, local_zone()):
         perform(RecordDuesPaid(plan_id=due.id, from_on=from_on), recorded_at=now, actor=ACTOR)
     if posted:
         request_notice(due.account_id, "dues", {}, f"dues:{due.id}", now)

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from urja.apps.contracts import mode_changes as orders
 from urja.apps.contracts.kinds import ModeChangeState
+from urja.apps.local_zone import local_zone
 from urja.apps.notices import operations as notices
 from urja.pipeline.deposits import charge_due
 from urja.pipeline.savepoints import Savepoints
@@ -25,7 +26,6 @@ from urja.pipeline.stage import Report
 from urja.usecases.mode_change_figures import deposits_owed
 from urja.usecases.mode_changes import convert
 from urja.usecases.payment_modes import PATIENCE_DAYS
-from urja.usecases.terms import zone
 
 log = structlog.get_logger()
 
@@ -92,7 +92,7 @@ def _tell(now: datetime) -> int:
                 notices.Request(
                     row.account_id,
                     f"becomes_{row.mode_change.payment_mode}",
-                    {"effective_at": row.mode_change.effective_at.astimezone(zone()).isoformat()}
+                    {"effective_at": row.mode_change.effective_at.astimezone(local_zone()).isoformat()}
                     | ({"deposit_due_minor": owed[row.id]} if row.id in owed else {}),
                     f"mode-change:{row.mode_change_id}:{row.position}",
                 )

@@ -12,12 +12,14 @@ from itertools import accumulate
 
 from django.db import connection
 
-from urja.apps.billing import common_shares, look_back, posting as billing, usage
+from urja.apps.billing import common_shares, look_back, posting as billing, rating_basis, targets, usage
+from urja.apps.billing.agreement_periods import is_month, period_of
 from urja.apps.billing.kinds import RefusalCause
+from urja.apps.billing.rating_basis import Basis
 from urja.apps.billing.unit_banks import UnitBanks
-from urja.apps.billing.usage import Basis
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import EarlierDemand, earlier_demands, newest_named
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.core.calendar import ONE_DAY, Period
 from urja.pipeline import charge_differences
@@ -69,12 +71,12 @@ def _changed_period_differences(
     found: list[tuple[Agreement, billing.Rated, Period, Basis]] = []
     for agreement, rated in known:
         try:
-            period = usage.period_of(agreement, rated.period_start)
+            period = period_of(agreement, rated.period_start)
             if not (before_its_period and day in period):
-                found.append((agreement, rated, period, usage.basis_for(agreement, period)))
+                found.append((agreement, rated, period, rating_basis.basis_for(agreement, period)))
         except UnknownTariffError as error:
             # Of days long past: an account's other days, and other accounts, do not wait for them.
-            settled.held.setdefault(agreement.id, usage.held_back(agreement, error))
+            settled.held.setdefault(agreement.id, rating_basis.held_back(agreement, error))
     found = [one for one in found if one[0].id not in settled.held]
     ids, periods = [agreement.id for agreement, *_ in found], [period for *_, period, _ in found]
     energies_wh = _energies_wh(ids, periods)
@@ -83,7 +85,7 @@ def _changed_period_differences(
         for id_, period, (*_, basis) in zip(ids, periods, found, strict=True)
     )
     demands = earlier_demands(
-        [agreement.id for agreement, *_, basis in found if basis.ratchets], usage.zone()
+        [agreement.id for agreement, *_, basis in found if basis.ratchets], local_zone()
     )
     shared = _shared_otherwise(found)
     for agreement, rated, period, basis in found:
@@ -167,7 +169,7 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
     found = usage.accrued_wh(agreement_ids)
     others: dict[Period, list[int]] = {}
     for agreement_id, period in zip(agreement_ids, periods, strict=True):
-        if not usage.is_month(period):
+        if not is_month(period):
             others.setdefault(period, []).append(agreement_id)
     for period, ids in others.items():
         known = usage.energies(ids, period, period.end)
@@ -177,14 +179,14 @@ def _energies_wh(agreement_ids: Sequence[int], periods: Sequence[Period]) -> dic
 
 def _rated(members: Mapping[int, Agreement], day: date, now: datetime) -> list[billing.Rated]:
     """The inputs from which periods were rated, as far back as the corrections of each agreement go."""
-    everybody = usage.oldest_corrected(day)
-    rated = _rated_since(list(members), min(everybody, look_back.oldest_compared(day)))
+    everybody = look_back.oldest_corrected(day)
+    rated = _rated_since(list(members), look_back.oldest_compared(day))
     other = {each.agreement_id for each in rated if each.counted_from < everybody}
     limits = look_back.limits([members[id_] for id_ in other], now)
     return [
         each
         for each in rated
-        if each.counted_from >= look_back.oldest_corrected(limits.get(each.agreement_id), day)
+        if each.counted_from >= look_back.oldest_corrected(day, limits.get(each.agreement_id))
     ]
 
 
@@ -210,9 +212,9 @@ def _rated_since(agreement_ids: list[int], oldest: date) -> list[billing.Rated]:
                 versions,
                 tuple(
                     (use.days.first, use.days.end, use.values)
-                    for use in (usage.measured_from_json(measured) if measured else ())
+                    for use in (targets.measured_from_json(measured) if measured else ())
                 ),
-                usage.past_demands_from_json(past) if past else (),
+                targets.past_demands_from_json(past) if past else (),
             )
             for agreement_id, start, period_end, first, end, through, uses, versions, measured, past in cursor.fetchall()
         ]

@@ -14,10 +14,12 @@ from typing import Final, Self
 import structlog
 from django.db import IntegrityError, transaction
 
-from urja.apps.billing import posting as billing, queries, usage
+from urja.apps.billing import posting as billing, queries, rating_basis, usage
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.books import locking, posting as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.statements import operations as statements
 from urja.apps.statements.kinds import OneBill, StatementLine, StatementRead, StatementRow, StatementTariff
@@ -50,8 +52,8 @@ def record_periods(
     ended = []
     for agreement in members:
         if (close := closes.get(agreement.id)) is not None:
-            period = usage.period_of(agreement, close.through)
-            if close.through + ONE_DAY in (period.end, usage.days_of(agreement).end):
+            period = period_of(agreement, close.through)
+            if close.through + ONE_DAY in (period.end, days_of(agreement).end):
                 waits = charge_differences.end_of(agreement, close.through) + WAIT
                 ended.append(ClosedPeriod(agreement.id, period.first, waits if close.provisional else now))
     if ended:
@@ -105,23 +107,23 @@ def _make(bucket: int, now: datetime) -> Made | None:
         ids = {one.agreement_id for one in wanted}
         agreements = {each.id: each for each in contracts.agreements(ids)}
         through = queries.closed_through(list(ids))
-        today = local_day(now, usage.zone())
+        today = local_day(now, local_zone())
         made, by_period = Made(), dict[tuple[Period, bool], list[DuePeriod]]()
         for one in wanted:
             agreement = agreements[one.agreement_id]
             if one.final:
-                first = one.stated_to or local_day(agreement.valid_from, usage.zone())
+                first = one.stated_to or local_day(agreement.valid_from, local_zone())
                 # Whole days: another one of the same day is made on the next.
                 if first > today:
                     made.waiting[one.key] = ""
                 else:
                     by_period.setdefault((Period(first, today + ONE_DAY), True), []).append(one)
                 continue
-            if usage.unratable_reason(agreement, midnight(one.period_start, usage.zone())):
+            if rating_basis.unratable_reason(agreement, midnight(one.period_start, local_zone())):
                 made.waiting[one.key] = ""
                 continue
-            period = usage.period_of(agreement, one.period_start)
-            last = min(period.end, usage.days_of(agreement).end) - ONE_DAY
+            period = period_of(agreement, one.period_start)
+            last = min(period.end, days_of(agreement).end) - ONE_DAY
             # An agreement that goes on after all: the close of the period's last day records it again.
             is_open = last > through[agreement.id]
             # An end that became known late has taken all its days before it was stated.
@@ -182,7 +184,7 @@ def _post_as_one_bill(
     A bank of units that would be left otherwise waits for the next close: it settles the periods after it too.
     """
     known = usage.energies([agreement.id for agreement in members], period, period.end)
-    today = local_day(now, usage.zone())
+    today = local_day(now, local_zone())
     banks = charge_differences.banks_of(members, today)
     settled = charge_differences.period_differences(
         members, period, today, known, now, banks, f":statement:{now.isoformat()}", one_bill=True
@@ -199,7 +201,7 @@ def _to_state(due: DuePeriod, agreement: Agreement, period: Period, bill: OneBil
     if due.final:
         end = period.end
     else:
-        end = due.newest.period_end if due.newest else min(period.end, usage.days_of(agreement).end)
+        end = due.newest.period_end if due.newest else min(period.end, days_of(agreement).end)
     return PeriodToState(
         due,
         agreement.account_id,

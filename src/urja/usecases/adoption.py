@@ -15,6 +15,7 @@ from django.db import transaction
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.apps.meter_types.queries import commodity_of
 from urja.apps.network.kinds import PremiseKind, Purpose
 from urja.apps.network.models import Premise, ServicePoint
@@ -33,7 +34,7 @@ from urja.usecases.operation_execution import perform
 from urja.usecases.premises import premises_of
 from urja.usecases.register_reads import register_faults, unit_faults
 from urja.usecases.stock import make_devices
-from urja.usecases.terms import policy_faults, zone
+from urja.usecases.terms import policy_faults
 
 
 class InstallNetworkMeter(meters.InstallNetworkMeter, UseCase):
@@ -96,7 +97,7 @@ class Adoption(meters.Adoption, InstallNetworkMeter):
         yield from move_in.terms_faults()
         yield from move_in.commodity_faults(execution, self._connection(DeviceRole.BILLING).commodity)
         if self.policy:
-            day = local_day(self.valid_from, zone())
+            day = local_day(self.valid_from, local_zone())
             yield from policy_faults(self.policy, self.category, day, self.currency)
 
     def _move_in(self) -> MoveIn:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import DevicePeriod
-from urja.apps.billing import usage
+from urja.apps.billing.agreement_periods import last_day
 from urja.apps.billing.kinds import FinalWay
 from urja.apps.billing.models import FinalSettlement
 from urja.apps.books.kinds import AccountKind
@@ -231,7 +231,7 @@ def request_settlement(
         id=next_id(bucket_of(agreement.id)),
         agreement_id=agreement.id,
         account_id=agreement.account_id,
-        last_day=usage.last_day(at),
+        last_day=last_day(at),
         way=FinalWay.REFUND if to_account_id is None else FinalWay.TRANSFER,
         to_account_id=to_account_id,
         asked_at=execution.recorded_at,

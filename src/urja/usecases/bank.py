@@ -18,6 +18,7 @@ from urja.apps.bank.transfers import is_explained
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Execution, UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.payments import differences
 from urja.base.sentences import say
 from urja.core.calendar import local_day
@@ -26,7 +27,6 @@ from urja.usecases.execution_approval import approval_of
 from urja.usecases.kinds import bank
 from urja.usecases.maintenance import no_maintenance_fault, paid_account
 from urja.usecases.service_points import no_service_point_fault, service_point_of
-from urja.usecases.terms import zone
 
 
 class LoadStatement(bank.LoadStatement, UseCase):
@@ -63,7 +63,7 @@ class LoadStatement(bank.LoadStatement, UseCase):
             yield say("the file is refused: {why}", why=prepared.fault)
             return
         # Claims are judged by the days that statements cover, and entries are credited as they stand.
-        if prepared.statement.through_on > local_day(execution.recorded_at, zone()):
+        if prepared.statement.through_on > local_day(execution.recorded_at, local_zone()):
             yield say(
                 "the statement covers days up to {day}, which is to come: export it up to today",
                 day=prepared.statement.through_on,
@@ -130,7 +130,7 @@ class ClaimTransfer(bank.ClaimTransfer, UseCase):
                 "name an open bank account of the society, not {name!r}: urja bank account list",
                 name=self.bank_account,
             )
-        today = local_day(execution.recorded_at, zone())
+        today = local_day(execution.recorded_at, local_zone())
         fault = claiming.fault_of(self.utr, self.paid_minor, self.paid_on, today)
         if fault is not None:
             yield fault
@@ -151,7 +151,7 @@ class ClaimTransfer(bank.ClaimTransfer, UseCase):
                 paid_on=self.paid_on,
                 actor=execution.actor,
                 now=execution.recorded_at,
-                today=local_day(execution.recorded_at, zone()),
+                today=local_day(execution.recorded_at, local_zone()),
             )
         except ClaimRefusedError as refused:
             raise RefusedError([refused.sentence]) from refused

@@ -30,6 +30,7 @@ from urja.apps.counter.queries import DrawerRow, drawer as drawer_row
 from urja.apps.identity.queries.access import caller_of
 from urja.apps.identity.queries.roles import Role
 from urja.apps.journal.operation import Execution, UseCase, next_number
+from urja.apps.local_zone import local_zone
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.notices import operations as notices
 from urja.base.sentences import say
@@ -40,7 +41,6 @@ from urja.usecases.execution_approval import approval_of
 from urja.usecases.kinds import counter
 from urja.usecases.maintenance import no_maintenance_fault, paid_account
 from urja.usecases.service_points import no_service_point_fault, service_point_of
-from urja.usecases.terms import zone
 
 REVERSAL: Final = "reversal"
 BANK_CHARGE: Final = "bank-charge"
@@ -245,7 +245,7 @@ class DepositTakings(counter.DepositTakings, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if not self.cash and not self.receipt_ids:
             yield say("name the cash or the cheques of the slip")
-        if self.deposited_on > local_day(execution.recorded_at, zone()):
+        if self.deposited_on > local_day(execution.recorded_at, local_zone()):
             yield say("the deposit cannot be on {day}, which is to come", day=self.deposited_on)
         drawers = [one.drawer_id for one in self.cash]
         if len({*drawers}) < len(drawers) or len({*self.receipt_ids}) < len(self.receipt_ids):
@@ -297,7 +297,7 @@ class DepositTakings(counter.DepositTakings, UseCase):
 
 class ClearCheque(counter.ClearCheque, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        if self.cleared_on > local_day(execution.recorded_at, zone()):
+        if self.cleared_on > local_day(execution.recorded_at, local_zone()):
             yield say("the cheque cannot have cleared on {day}, which is to come", day=self.cleared_on)
         receipt = _receipt(self.receipt_id)
         if receipt is None:

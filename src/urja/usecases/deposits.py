@@ -19,6 +19,7 @@ from urja.apps.books.queries import unpaid_of_debits
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import Sentence, say
 from urja.core.arrears import instalment_due_on
@@ -26,7 +27,6 @@ from urja.core.calendar import local_day
 from urja.usecases import side_effects
 from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
-from urja.usecases.terms import zone
 
 MAX_DEPOSIT_MINOR: Final = 10**12
 MAX_INSTALMENTS: Final = 120
@@ -154,7 +154,7 @@ class ChargeDeposit(money.ChargeDeposit, UseCase):
         if demanded is None or demanded.ended_at is not None:
             yield say("there is no open demand {demand_id} for a security deposit", demand_id=self.demand_id)
             return
-        if demanded.due_on > local_day(execution.recorded_at, zone()):
+        if demanded.due_on > local_day(execution.recorded_at, local_zone()):
             yield say("the security deposit is due only on {due_on}", due_on=demanded.due_on)
         agreement = demanded.agreement
         ended = agreement.valid_to is not None

@@ -14,13 +14,15 @@ import msgspec
 from django.db import connection, transaction
 from django.db.models import Q
 
-from urja.apps.billing import look_back, queries as billing, usage
+from urja.apps.billing import look_back, queries as billing, rating_basis, targets, usage
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.commands.kinds import UNFINISHED
 from urja.apps.commands.models import Command
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.contracts.models import Agreement as AgreementRow
 from urja.apps.journal.operation import UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.notices.models import Notice
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import name_of
@@ -293,7 +295,7 @@ def _measure(scope: _Scope, now: datetime) -> _Measured:
     for agreement, since in agreements:
         if agreement.id not in closed:
             continue
-        if problem := usage.unratable_reason(agreement, since):
+        if problem := rating_basis.unratable_reason(agreement, since):
             measured.problems.append(problem)
         else:
             limit = limits.get(agreement.id)
@@ -342,10 +344,10 @@ def _target(
     """
     found: _Targets = {}
     through = closed_through + ONE_DAY
-    first = usage.days_of(agreement).first
-    day = max(first, local_day(since, usage.zone()), look_back.oldest_corrected(limit, closed_through))
-    while day < min(through, usage.days_of(agreement).end):
-        period = usage.period_of(agreement, day)
+    first = days_of(agreement).first
+    day = max(first, local_day(since, local_zone()), look_back.oldest_corrected(closed_through, limit))
+    while day < min(through, days_of(agreement).end):
+        period = period_of(agreement, day)
         for line in _rated(agreement, period, min(through, period.end)):
             found[agreement.id, agreement.account_id, period.first, line.name] = (
                 line.title,
@@ -360,7 +362,7 @@ def _rated(agreement: Agreement, period: Period, through: date) -> Iterable[Rate
     energy = usage.energies([agreement.id], period, through).get(agreement.id)
     energy_wh = energy.billed_value if energy else 0
     energy_at = usage.energy_at(agreement.id, period)
-    return usage.rate(agreement, period, through, energy_wh, energy_at).target.lines
+    return targets.rate(agreement, period, through, energy_wh, energy_at).target.lines
 
 
 def _intervals(before: _Owners, after: _Owners) -> list[AgreementIntervals]:

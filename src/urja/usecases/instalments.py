@@ -14,6 +14,7 @@ from urja.apps.billing import arrears as dues
 from urja.apps.billing.models import Instalment, InstalmentPlan
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.apps.network.models import ServicePoint
 from urja.base.ids import bucket_of
 from urja.base.sentences import say
@@ -22,7 +23,6 @@ from urja.core.calendar import ONE_DAY, local_day, midnight
 from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
 from urja.usecases.service_points import no_service_point_fault, service_point_of
-from urja.usecases.terms import zone
 
 
 class AgreeInstalments(money.AgreeInstalments, UseCase):
@@ -34,7 +34,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
                 "an instalment must be more than 0, not {amount_minor}",
                 amount_minor=amount_text(self.amount_minor),
             )
-        today = local_day(execution.recorded_at, zone())
+        today = local_day(execution.recorded_at, local_zone())
         if self.first_due_on < today:
             yield say(
                 "the first instalment cannot be due on {first_due_on}, which is past: the earliest day is {today}",
@@ -57,7 +57,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         yield from self._faults_of(agreement)
 
     def _faults_of(self, agreement: Agreement) -> Iterator[str]:
-        begins = midnight(self.first_due_on, zone())
+        begins = midnight(self.first_due_on, local_zone())
         left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
         if not left:
             yield say(
@@ -74,7 +74,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
         if holding is not None:
             yield say(
                 "an instalment plan is in force from {day} on: end it first with end_instalments",
-                day=local_day(holding.valid_from, zone()),
+                day=local_day(holding.valid_from, local_zone()),
             )
 
     def carry_out(self, execution: Execution) -> None:
@@ -86,7 +86,7 @@ class AgreeInstalments(money.AgreeInstalments, UseCase):
             account_id=agreement.account_id,
             every=self.every,
             amount_minor=self.amount_minor,
-            valid_from=midnight(self.first_due_on, zone()),
+            valid_from=midnight(self.first_due_on, local_zone()),
             **execution.stamp,
         )
         left = total_owed(dues.dues_of([agreement.account_id]).get(agreement.account_id, ()))
@@ -126,7 +126,7 @@ class EndInstalments(money.EndInstalments, UseCase):
     def carry_out(self, execution: Execution) -> None:
         plan = self._plan()
         assert plan is not None, "its absence is a fault"
-        _end(execution, plan, midnight(self.from_on, zone()))
+        _end(execution, plan, midnight(self.from_on, local_zone()))
         service_point = service_point_of(self.consumer_number)
         execution.service_point_id = service_point.id if service_point else None
         execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
@@ -135,7 +135,7 @@ class EndInstalments(money.EndInstalments, UseCase):
         """The plan of the current agreement, or of the last one."""
         newest = Agreement.objects.filter(service_point__consumer_number=self.consumer_number)
         accounts = newest.order_by("-valid_from").values_list("account_id", flat=True)[:1]
-        return _holding(accounts, midnight(self.from_on, zone())).first()
+        return _holding(accounts, midnight(self.from_on, local_zone())).first()
 
 
 class RecordDuesPaid(money.RecordDuesPaid, UseCase):
@@ -151,7 +151,7 @@ class RecordDuesPaid(money.RecordDuesPaid, UseCase):
     def carry_out(self, execution: Execution) -> None:
         plan = self._plan()
         assert plan is not None, "its absence is a fault"
-        _end(execution, plan, midnight(self.from_on, zone()))
+        _end(execution, plan, midnight(self.from_on, local_zone()))
         agreement = Agreement.objects.filter(account_id=plan.account_id).order_by("-valid_from").first()
         execution.service_point_id = agreement.service_point_id if agreement else None
         execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": self.plan_id}
@@ -168,7 +168,7 @@ def end_plans(execution: Execution, account_id: int, at: datetime) -> None:
     """End the plans of an account from an instant (UTC) on; posted instalments stay."""
     for plan in _holding([account_id], at):
         last = _last_posted(plan)
-        _end(execution, plan, at if last is None else max(at, midnight(last + ONE_DAY, zone())))
+        _end(execution, plan, at if last is None else max(at, midnight(last + ONE_DAY, local_zone())))
 
 
 def _end(execution: Execution, plan: InstalmentPlan, at: datetime) -> None:

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from urja.apps.books.kinds import MAINTENANCE_DUE
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.apps.maintenance.models import MaintenanceDue
 from urja.apps.maintenance.operations import accounts_beside
 from urja.apps.maintenance.queries import account_beside
@@ -25,7 +26,6 @@ from urja.base.sentences import say
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
 from urja.usecases.kinds import maintenance
-from urja.usecases.terms import zone
 
 NAME_LENGTH: Final = 60
 MOST_MINOR: Final = 10**12
@@ -46,7 +46,7 @@ class FlatDue:
 
 class PostMaintenance(maintenance.PostMaintenance, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        yield from self._form_faults(local_day(execution.recorded_at, zone()))
+        yield from self._form_faults(local_day(execution.recorded_at, local_zone()))
         # Locked, so that the same dues requested twice at once are posted once.
         society = Premise.objects.select_for_update().filter(code=self.premise_code.strip()).first()
         if society is None or society.kind != PremiseKind.SOCIETY:

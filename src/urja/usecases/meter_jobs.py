@@ -15,6 +15,7 @@ from urja.apps.assets.kinds import DeviceRole
 from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.meter_jobs import operations as jobs, queries
 from urja.apps.meter_jobs.kinds import UNFINISHED, TaskState
 from urja.apps.meter_jobs.models import Job
@@ -30,7 +31,6 @@ from urja.core.calendars import Calendar, activity_tables, plain_tables
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds import meter_jobs
 from urja.usecases.meter_targets import Target, meters_under, named_meters
-from urja.usecases.terms import zone
 
 MAX_METERS: Final = 5_000
 """Meters of one job."""
@@ -229,7 +229,7 @@ def _without_zones(rows: Sequence[Target]) -> dict[int, Sentence]:
 
 class SetCalendars(meter_jobs.SetCalendars, MeterJobRequest):
     def own_faults(self, execution: Execution) -> Iterator[str]:
-        today = local_day(execution.recorded_at, zone())
+        today = local_day(execution.recorded_at, local_zone())
         if self.from_day is not None and self.from_day <= today:
             yield say("a calendar comes into force on a later day than {today}, or at once", today=today)
         if self._version(execution) is None:
@@ -242,16 +242,16 @@ class SetCalendars(meter_jobs.SetCalendars, MeterJobRequest):
         return _without_zones(rows)
 
     def _version(self, execution: Execution) -> Calendar | None:
-        day = self.from_day or local_day(execution.recorded_at, zone())
+        day = self.from_day or local_day(execution.recorded_at, local_zone())
         in_force = [one for one in versions_of(self.calendar_code) if one.valid_from <= day]
         return in_force[-1] if in_force else None
 
     def arguments(self, execution: Execution) -> JsonObject:
         calendar = self._version(execution)
         assert calendar is not None, "checked by own_faults"
-        day = self.from_day or local_day(execution.recorded_at, zone())
+        day = self.from_day or local_day(execution.recorded_at, local_zone())
         tables = activity_tables(calendar, Period(day, day + timedelta(days=_HOLIDAY_DAYS)))
-        at = None if self.from_day is None else midnight(self.from_day, zone()).isoformat()
+        at = None if self.from_day is None else midnight(self.from_day, local_zone()).isoformat()
         # The name that the meter shows says which document it is: the registers count by it.
         return {"name": calendar.sha256[:8], "tables": plain_tables(tables), "activate_at": at}
 

@@ -22,6 +22,7 @@ from urja.apps.contracts.models import Agreement, AgreementTerms, ModeChange, Mo
 from urja.apps.determinants.common_places import common_areas_above
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Execution, UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.network.models import ServicePoint
 from urja.apps.network.nodes import node_named, service_points_under
 from urja.apps.rulebook.queries import tariffs
@@ -52,7 +53,7 @@ from urja.usecases.payment_modes import (
     waits_for_read,
 )
 from urja.usecases.service_points import no_service_point_fault
-from urja.usecases.terms import commodity_faults, stated_terms, tariff_faults, zone
+from urja.usecases.terms import commodity_faults, stated_terms, tariff_faults
 
 MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
@@ -61,7 +62,10 @@ MAX_INSTALMENTS: Final = 120
 
 class ChangeModes(mode_changes.ChangeModes, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
-        if faults := [*self._form_faults(local_day(execution.recorded_at, zone())), *self._list_faults()]:
+        if faults := [
+            *self._form_faults(local_day(execution.recorded_at, local_zone())),
+            *self._list_faults(),
+        ]:
             yield from faults
             return
         yield from _row_faults(self.targets(execution.recorded_at), good_rows_only=self.good_rows_only)
@@ -112,7 +116,7 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
     @property
     def begins(self) -> datetime:
         """The midnight (UTC) at which the new mode begins."""
-        return midnight(self.effective_on, zone())
+        return midnight(self.effective_on, local_zone())
 
     def targets(self, at: datetime) -> list[Target]:
         """Return the rows of the order as they are now, each with its agreement and amounts, or with its fault."""
@@ -145,7 +149,7 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
 
     def _agreed(self, named: Sequence[tuple[str, int | None]]) -> Iterator[Target]:
         """Yield the rows with the agreement of that day; under a node those without one are left out."""
-        day_ends = midnight(self.effective_on + ONE_DAY, zone())
+        day_ends = midnight(self.effective_on + ONE_DAY, local_zone())
         found = (
             Agreement.objects.filter(
                 Q(valid_to=None) | Q(valid_to__gt=self.begins),
@@ -196,7 +200,7 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
                 PaymentMode(self.payment_mode),
                 self.effective_on,
                 self.begins,
-                midnight(spares_from, zone()) if to_postpaid else None,
+                midnight(spares_from, local_zone()) if to_postpaid else None,
                 self.reason,
                 {
                     "tariff_code": self.tariff_code,
@@ -284,13 +288,13 @@ class _Examination:
             return say(
                 "the agreement at {consumer_number} ends on {day}",
                 consumer_number=agreement.service_point.consumer_number,
-                day=local_day(agreement.valid_to, zone()),
+                day=local_day(agreement.valid_to, local_zone()),
             )
         if agreement.all_terms[-1].valid_from > begins:
             last = agreement.all_terms[-1]
             return say(
                 "other terms follow on {day} ({tariff_code}, {sanctioned_load_w} W, {payment_mode}): undo those first, then agree both in order",
-                day=local_day(last.valid_from, zone()),
+                day=local_day(last.valid_from, local_zone()),
                 tariff_code=last.tariff_code,
                 sanctioned_load_w=last.sanctioned_load_w,
                 payment_mode=last.payment_mode,
@@ -316,7 +320,7 @@ class _Examination:
         if shared not in self.tariffs:
             faults = [
                 *commodity_faults(code, commodity),
-                *tariff_faults(code, local_day(begins, zone()), agreement, before),
+                *tariff_faults(code, local_day(begins, local_zone()), agreement, before),
             ]
             self.tariffs[shared] = faults[0] if faults else None
         return self.tariffs[shared]
@@ -326,7 +330,7 @@ class _Examination:
         code = self.policies.code_for(before.policy, before.category)
         if self.order.manner.payment_mode == PaymentMode.POSTPAID or code is None:
             return None
-        policy = self.policies.in_force(code, local_day(begins, zone()))
+        policy = self.policies.in_force(code, local_day(begins, local_zone()))
         if policy is None or announces(policy):
             return None
         return say(
@@ -425,7 +429,7 @@ def _convert(row: ModeChangeRow, now: datetime) -> tuple[int, Figures] | None:
             consumer_number=agreement.service_point.consumer_number,
             every="month",
             amount_minor=figures.instalment_minor,
-            first_due_on=max(date.fromisoformat(arguments["first_due_on"]), local_day(now, zone())),
+            first_due_on=max(date.fromisoformat(arguments["first_due_on"]), local_day(now, local_zone())),
             reason=f"mode change {order.id}",
         )
         perform(agreed, recorded_at=now, actor=order.actor, idempotency_key=f"{key}:instalments")

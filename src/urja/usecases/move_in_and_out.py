@@ -13,6 +13,7 @@ from urja.apps.billing.models import Deposit
 from urja.apps.contracts.kinds import OTHER_TERMS, MeteringMode, PaymentMode
 from urja.apps.contracts.models import Agreement
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.apps.network.kinds import Purpose
 from urja.apps.network.models import ServicePoint
 from urja.apps.rulebook.queries import tariffs
@@ -52,7 +53,6 @@ from urja.usecases.terms import (
     policy_faults,
     tariff_in_force_faults,
     unstated_term_faults,
-    zone,
 )
 
 
@@ -137,7 +137,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 "a prepaid supply needs no security deposit (Electricity Act 2003, section 47(5)): leave it out"
             )
         yield from billing_day_faults(self.billing_day)
-        begins_on = local_day(self.at, zone())
+        begins_on = local_day(self.at, local_zone())
         if self.bill_from is not None and self.bill_from < begins_on:
             yield say(
                 "fixed charges cannot begin on {bill_from}, before the agreement, which begins on {begins_on}",
@@ -152,7 +152,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
     def _rule_faults(self, execution: Execution) -> Iterator[str]:
         """Yield why no tariff or policy would apply."""
         # A supply taken over was rated by the older system so far: a tariff is needed from now on only.
-        day = local_day(execution.recorded_at if execution.takes_over else self.at, zone())
+        day = local_day(execution.recorded_at if execution.takes_over else self.at, local_zone())
         yield from execution.find(_tariff_faults, (self.tariff_code, day, self.currency)) or ()
         if self.billing_day is not None:
             yield from own_day_faults(self.billing_day, tariffs.in_force(self.tariff_code, day))
@@ -283,13 +283,15 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         if self.remaining == FinalWay.TRANSFER.value:
             yield from consent_faults(consented=self.consented)
         if agreement is not None and self.policy:
-            yield from policy_faults(self.policy, "", local_day(self.at, zone()), agreement.account.currency)
+            yield from policy_faults(
+                self.policy, "", local_day(self.at, local_zone()), agreement.account.currency
+            )
         if agreement is not None:
             kept = agreement.terms_at(self.at).tariff_code
             yield from commodity_faults(kept, service_point.commodity)
             if self.billing_day is not None:
                 yield from own_day_faults(
-                    self.billing_day, tariffs.in_force(kept, local_day(self.at, zone()))
+                    self.billing_day, tariffs.in_force(kept, local_day(self.at, local_zone()))
                 )
         if agreement is not None and any(terms.valid_from > self.at for terms in agreement.all_terms):
             yield say(

@@ -12,9 +12,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final, assert_never
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Sum
 
@@ -29,6 +27,7 @@ from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.models import Request
 from urja.apps.journal.queries import requested
+from urja.apps.local_zone import local_zone
 from urja.apps.overviews.queries import authorization
 from urja.base import passkey
 from urja.base.sentences import Sentence, say
@@ -126,7 +125,7 @@ def _lock_sums(measured: OperationMeasure) -> None:
 
 
 def _before(book: Thresholds, actor: str, now: datetime) -> DoneBefore:
-    begins = midnight(_day(now), _zone())
+    begins = midnight(_day(now), local_zone())
     today = Measured.objects.filter(done_at__gte=begins)
     recent = Measured.objects.filter(done_at__gt=now - book.within)
     own = Q(actor=counted_as(actor))
@@ -158,12 +157,8 @@ def _count(request: Request, measured: OperationMeasure, now: datetime) -> None:
         Measured.objects.bulk_create([done], ignore_conflicts=True)
 
 
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.URJA_TIMEZONE)
-
-
 def _day(now: datetime) -> date:
-    return local_day(now, _zone())
+    return local_day(now, local_zone())
 
 
 def _why(one: ReachedThreshold, book: Thresholds) -> Sentence:

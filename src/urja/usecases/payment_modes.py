@@ -21,6 +21,7 @@ from urja.apps.contracts.mode_changes import OrderContent
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Execution, next_id
+from urja.apps.local_zone import local_zone
 from urja.base.ids import bucket_of
 from urja.base.sentences import Sentence, say
 from urja.base.untyped_values import JsonObject
@@ -30,7 +31,7 @@ from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import agreements
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.mode_change_figures import Figures, Manner, Target, summary
-from urja.usecases.terms import ChangeOfTerms, tariff_faults, zone
+from urja.usecases.terms import ChangeOfTerms, tariff_faults
 
 PATIENCE_DAYS: Final = 30
 """Days for which a change to prepaid waits for the register read that closes the day before it; then it is refused."""
@@ -41,7 +42,7 @@ class Conversion(agreements.Conversion, ChangeOfTerms):
 
     def _faults_of_tariff(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         if self.tariff_code is not None:
-            day = local_day(self.begins(agreement), zone())
+            day = local_day(self.begins(agreement), local_zone())
             yield from tariff_faults(self.tariff_code, day, agreement, before)
 
     def _faults_of_bills(self, account: Account) -> Iterator[str]:
@@ -148,7 +149,7 @@ class ConvertToPrepaid(agreements.ConvertToPrepaid, Conversion):
         content = OrderContent(
             PaymentMode.PREPAID,
             self.effective_on,
-            midnight(self.effective_on, zone()),
+            midnight(self.effective_on, local_zone()),
             None,
             "",
             {
@@ -223,7 +224,7 @@ def waits_for_read(agreement: Agreement, effective_on: date, now: datetime) -> b
     What was used before the change is on the bill and not on the new balance, and a provisional close does not say how
     much that was. Raises RefusedError where the read has not come for `PATIENCE_DAYS`.
     """
-    begins = midnight(effective_on, zone())
+    begins = midnight(effective_on, local_zone())
     if agreement.valid_from >= begins or is_charged_before(agreement.id, effective_on):
         return False
     if now < begins + timedelta(days=PATIENCE_DAYS):

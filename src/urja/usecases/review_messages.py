@@ -6,9 +6,9 @@ from typing import Final
 
 from urja.apps.billing.kinds import ReviewOutcome
 from urja.apps.billing.models import Review
+from urja.apps.local_zone import local_zone
 from urja.apps.notices import operations as notices
 from urja.base.untyped_values import JsonObject
-from urja.usecases.terms import zone
 
 BEGUN: Final = "review"
 ENDED: Final = "review_ended"
@@ -37,7 +37,7 @@ def _request(kind: str, review_ids: Iterable[int], at: datetime) -> None:
 def _params(review: Review) -> JsonObject:
     said: JsonObject = {"charged_on": review.day.isoformat()}
     if not review.outcome:
-        ends_at = review.ends_at.astimezone(zone()).isoformat(timespec="seconds")
+        ends_at = review.ends_at.astimezone(local_zone()).isoformat(timespec="seconds")
         return {**said, "charge_minor": review.charge_minor, "review_ends_at": ends_at}
     # Each outcome has a sentence of its own, which is said where its amount is known.
     said[f"{review.outcome}_minor"] = review.charge_minor

@@ -12,15 +12,14 @@ from functools import cache
 from gettext import translation
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
-from django.conf import settings
 from django.db import transaction
 
 from urja.apps.identity.errors import NotAllowedError
 from urja.apps.identity.queries.access import caller_of
 from urja.apps.identity.queries.roles import write_scope
+from urja.apps.local_zone import local_zone
 from urja.apps.sheets import operations as stored
 from urja.apps.sheets.kinds import SheetTask
 from urja.apps.sheets.operations import Waiting
@@ -96,7 +95,7 @@ def _carry_out(
         content,
         _map_of(request),
         society=utility,
-        today=local_day(now, ZoneInfo(settings.URJA_TIMEZONE)),
+        today=local_day(now, local_zone()),
         remembered=remembered,
     )
     # Money is neither read nor a fault: it is loaded by a command.

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from urja.apps.billing import subsidy_payments, usage
+from urja.apps.billing import subsidy_payments
 from urja.apps.billing.subsidy_payments import SubsidyPayment
 from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account
 from urja.apps.journal.operation import Execution, UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
 from urja.base.sentences import say
 from urja.core.calendar import local_day
@@ -29,7 +30,7 @@ class RecordSubsidyPayment(money.RecordSubsidyPayment, UseCase):
             yield say("the amount must not be 0")
         if not reference.strip() or len(reference) > REFERENCE_LENGTH:
             yield say("give the bank's reference, of at most {most} characters", most=REFERENCE_LENGTH)
-        if self.paid_on > local_day(execution.recorded_at, usage.zone()):
+        if self.paid_on > local_day(execution.recorded_at, local_zone()):
             yield say("the day of the payment has not come yet")
         recorded = subsidy_payments.recorded_minor(body, reference)
         if self.subsidy_paid_minor > 0 and recorded:

@@ -7,9 +7,7 @@ configuration.
 from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Q
 
 from urja.apps.assets.configuration import billing_device
@@ -21,6 +19,7 @@ from urja.apps.contracts.kinds import OTHER_TERMS
 from urja.apps.contracts.models import Agreement, AgreementTerms
 from urja.apps.determinants.common_places import common_areas_above
 from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.local_zone import local_zone
 from urja.apps.network.models import ServicePoint
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import policy_book
@@ -66,7 +65,10 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
     def agreement(self) -> Agreement | None:
         """Return the agreement in force when the change takes effect, or None."""
-        first, end = midnight(self.effective_on, zone()), midnight(self.effective_on + ONE_DAY, zone())
+        first, end = (
+            midnight(self.effective_on, local_zone()),
+            midnight(self.effective_on + ONE_DAY, local_zone()),
+        )
         # An agreement that begins during the day changes from its beginning; one that ended before the day does not.
         return (
             Agreement.objects.filter(
@@ -81,7 +83,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
 
     def begins(self, agreement: Agreement) -> datetime:
         """Return the instant (UTC) from which on the new terms apply."""
-        return max(midnight(self.effective_on, zone()), agreement.valid_from)
+        return max(midnight(self.effective_on, local_zone()), agreement.valid_from)
 
     def carry_out(self, execution: Execution) -> None:
         agreement = self.agreement()
@@ -106,7 +108,7 @@ class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
         first = (
             Agreement.objects.filter(
                 service_point__consumer_number=self.consumer_number,
-                valid_from__gte=midnight(self.effective_on, zone()),
+                valid_from__gte=midnight(self.effective_on, local_zone()),
             )
             .order_by("valid_from")
             .values_list("valid_from", flat=True)
@@ -164,7 +166,7 @@ class ChangeCategory(agreements.ChangeCategory, ChangeOfTerms):
     def faults_of(self, agreement: Agreement, before: AgreementTerms) -> Iterator[str]:
         yield from self._faults_if_same(before)
         yield from tariff_faults(
-            self.tariff_code, local_day(self.begins(agreement), zone()), agreement, before
+            self.tariff_code, local_day(self.begins(agreement), local_zone()), agreement, before
         )
 
 
@@ -183,7 +185,7 @@ class ChangePolicy(agreements.ChangePolicy, ChangeOfTerms):
                 consumer_number=self.consumer_number,
                 effective_on=self.effective_on,
             )
-        day = local_day(self.begins(agreement), zone())
+        day = local_day(self.begins(agreement), local_zone())
         yield from policy_faults(self.policy, before.category, day, agreement.account.currency)
 
 
@@ -329,10 +331,10 @@ def _period_faults(tariff: Tariff, day: date, agreement: Agreement, before: Agre
             last=closed,
         )
         return
-    if day <= local_day(agreement.valid_from, zone()):
+    if day <= local_day(agreement.valid_from, local_zone()):
         return
     # Of terms that begin on this day and are replaced, the ones before decide.
-    code = agreement.terms_at(midnight(day, zone()) - timedelta.resolution).tariff_code
+    code = agreement.terms_at(midnight(day, local_zone()) - timedelta.resolution).tariff_code
     own = tariffs.in_force(code, day - ONE_DAY)
     if own is None or _begins_both(own, tariff, day, agreement):
         return
@@ -367,10 +369,10 @@ def _bank_faults(code: str, day: date, agreement: Agreement) -> Iterator[str]:
 
     The first day after a settlement leaves none, nor does the agreement's first day: then no bank was ever filled.
     """
-    if day <= local_day(agreement.valid_from, zone()):
+    if day <= local_day(agreement.valid_from, local_zone()):
         return
     last = day - ONE_DAY
-    before = agreement.terms_at(midnight(day, zone()) - timedelta.resolution).tariff_code
+    before = agreement.terms_at(midnight(day, local_zone()) - timedelta.resolution).tariff_code
     tariff, own = tariffs.in_force(code, day), tariffs.in_force(before, last)
     if tariff is None or own is None or own.net_metering is None or own.banks.keys() <= tariff.banks.keys():
         return
@@ -433,9 +435,5 @@ def configure_changed_items(
             side_effects.desire(execution, device_id, item, meter_configuration.wanted_value(terms, item))
 
 
-def zone() -> ZoneInfo:
-    return ZoneInfo(settings.URJA_TIMEZONE)
-
-
 def _day(at: datetime) -> date:
-    return local_day(at, zone())
+    return local_day(at, local_zone())

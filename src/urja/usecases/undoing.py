@@ -29,6 +29,7 @@ from urja.apps.identity.kinds import AddressChangeState
 from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Execution, Operation, UseCase
+from urja.apps.local_zone import local_zone
 from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.work import operations as work, queries as orders
@@ -39,7 +40,6 @@ from urja.usecases.address_changes import withdraw_address_changes_of
 from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import BY_KIND, undoing
 from urja.usecases.operation_execution import RECORDED_TABLES
-from urja.usecases.terms import zone
 
 TERMS_TABLE: Final = "contracts_agreement_terms"
 
@@ -193,7 +193,7 @@ def _charged_by_other_periods(entry_id: int, made: dict[str, list[int]]) -> Iter
         begins[terms.agreement_id] = max(known, terms.valid_from)
     closed = closed_through(list(begins))
     for agreement_id, begin in begins.items():
-        first, last = local_day(begin, zone()), closed.get(agreement_id)
+        first, last = local_day(begin, local_zone()), closed.get(agreement_id)
         cycles = {
             tariff.cycle
             for code in codes[agreement_id]

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q
 from django.db.models.query import QuerySet
@@ -27,6 +25,7 @@ from urja.apps.books.queries import payment_kind
 from urja.apps.contracts import queries as contracts
 from urja.apps.counter.kinds import Instrument
 from urja.apps.counter.operations import issue_receipt, return_receipt
+from urja.apps.local_zone import local_zone
 from urja.apps.maintenance.queries import consumer_account
 from urja.apps.network import queries as network
 from urja.apps.payments import differences
@@ -167,7 +166,7 @@ def _day_is_plausible(claim: Claim, now: datetime) -> bool:
 
     The web checks it as well, but rows of claims can be written past its code.
     """
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     claimed_on, today = local_day(claim.received_at or now, zone), local_day(now, zone)
     return bool(today - OLDEST <= claim.paid_on <= claimed_on)
 

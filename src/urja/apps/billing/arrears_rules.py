@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import structlog
-from django.conf import settings
 
 from urja.apps.billing import plans
 from urja.apps.billing.arrears import Rule, Rules
 from urja.apps.contracts import queries as contracts
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries.policies import name_of, policy_book
 from urja.core.calendar import local_day
@@ -23,7 +22,7 @@ def arrears_rules(now: datetime) -> Rules:
     An account with an instalment plan has no rule: the plan pays its dues instead. One whose policy is not loaded has
     none either, and is logged.
     """
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
 
     def rules(account_ids: Sequence[int]) -> Mapping[int, Rule]:
         policies, found = policy_book(), {}

@@ -16,12 +16,14 @@ from typing import Final, NamedTuple
 
 from django.db import connection
 
-from urja.apps.billing import open_days, usage
+from urja.apps.billing import open_days, rating_basis, targets
+from urja.apps.billing.agreement_periods import billed_by_month, current_period, days_of, last_day, period_of
 from urja.apps.billing.open_days import SoFar
-from urja.apps.billing.usage import PeriodSoFar, Rating
+from urja.apps.billing.targets import PeriodSoFar, Rating
 from urja.apps.books.errors import UnknownAccountError
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.accrual import BILLED_VALUE, PERIOD_ENERGY_COLUMNS, PeriodEnergy
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
@@ -233,7 +235,7 @@ _STORED_COLUMNS = 11
 
 def _balances(agreements: Mapping[int, Agreement | None], now: datetime) -> dict[int, Balance]:
     """Return balances by account; accounts that do not exist are left out."""
-    monthly = {id_: one is not None and usage.billed_by_month(one, now) for id_, one in agreements.items()}
+    monthly = {id_: one is not None and billed_by_month(one, now) for id_, one in agreements.items()}
     stored, used, charged, rated_to_end = _stored(agreements, monthly, now)
     by_rows = {
         id_: (one, stored[id_].closed_through)
@@ -280,7 +282,7 @@ def _stored(agreements: Mapping[int, Agreement | None], monthly: Mapping[int, bo
                 "agreements": [one.id if one else None for one in agreements.values()],
                 "monthly": [monthly[id_] for id_ in agreements],
                 "days": DAYS_OF_COST,
-                "zone": usage.zone().key,
+                "zone": local_zone().key,
                 "now": now,
                 "since": now - NEVER_COUNTED_LONGER,
             },
@@ -396,17 +398,17 @@ def _open_periods(
 
     A period that was rated to its end, from this energy and on the terms in force, has been charged its target.
     """
-    days = usage.days_of(agreement)
+    days = days_of(agreement)
     as_of = max(row.watermark_at for row in rows)
-    through = max(usage.last_day(as_of), books.closed_through or date.min) + ONE_DAY
+    through = max(last_day(as_of), books.closed_through or date.min) + ONE_DAY
     periods = []
     for row in rows:
-        period = usage.period_of(agreement, row.period)
+        period = period_of(agreement, row.period)
         done = rated_to_end.get((agreement.id, period.first))
         if done and period.end <= through and done == _rating_of(agreement, period):
             continue
         if days.intersection(Period(period.first, min(period.end, through))).days:
-            asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), through)
+            asked = PeriodSoFar(agreement, period, rating_basis.basis_for(agreement, period), through)
             closed = _is_closed(period.intersection(days), books.closed_through)
             periods.append(_OpenPeriod(row, asked, closed))
     first_day = None if books.closed_through else _first_day(agreement, rows[-1], as_of)
@@ -455,7 +457,7 @@ def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
     UnknownTariffError.
     """
     with tariffs.cached_versions():
-        basis = usage.basis_for(agreement, usage.current_period(agreement, now))
+        basis = rating_basis.basis_for(agreement, current_period(agreement, now))
         if not basis.goes_beyond_billed:
             return None
         with connection.cursor() as cursor:
@@ -464,11 +466,11 @@ def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
         rows = open_days.accrued_by_rows([(agreement, closed_through)], now).get(agreement.id)
         if not rows:
             return None
-        period = usage.period_of(agreement, rows[-1].period)
+        period = period_of(agreement, rows[-1].period)
         as_of = max(row.watermark_at for row in rows)
-        through = usage.last_day(as_of) + ONE_DAY
-        closed = _is_closed(period.intersection(usage.days_of(agreement)), closed_through)
-        asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), through)
+        through = last_day(as_of) + ONE_DAY
+        closed = _is_closed(period.intersection(days_of(agreement)), closed_through)
+        asked = PeriodSoFar(agreement, period, rating_basis.basis_for(agreement, period), through)
         return ChargesSoFar(
             _OpenPeriod(rows[-1], asked, closed).rating(open_days.read([asked])).target, as_of
         )
@@ -476,7 +478,7 @@ def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
 
 def _rating_of(agreement: Agreement, period: Period) -> tuple[date, str]:
     """Return the end of a period's billed days, and the fingerprint of the terms that rate them."""
-    basis = usage.basis_for(agreement, period)
+    basis = rating_basis.basis_for(agreement, period)
     return basis.billed.end, basis.fingerprint
 
 
@@ -484,9 +486,9 @@ def _first_day(agreement: Agreement, used: PeriodEnergy, as_of: datetime) -> _Op
     """Return the first day with its energy so far; None before an hour of it is known, and after the day."""
     if agreement.charged_from is None or not FIRST_DAY_MINIMUM <= as_of - agreement.charged_from <= ONE_DAY:
         return None
-    first = local_day(agreement.charged_from, usage.zone())
-    period = usage.period_of(agreement, first)
-    asked = PeriodSoFar(agreement, period, usage.basis_for(agreement, period), first + ONE_DAY)
+    first = local_day(agreement.charged_from, local_zone())
+    period = period_of(agreement, first)
+    asked = PeriodSoFar(agreement, period, rating_basis.basis_for(agreement, period), first + ONE_DAY)
     return _OpenPeriod(used, asked, closed=False)
 
 
@@ -504,7 +506,9 @@ def _first_day_cost(day: _OpenPeriod, as_of: datetime, so_far: SoFar) -> Fractio
         ),
     )
     energy_wh = day.energy.billed_value * ONE_DAY // elapsed
-    rating = usage.rate_on(day.asked.basis, day.asked.through, energy_wh, lambda _day: 0, paced, closed=False)
+    rating = targets.rate_on(
+        day.asked.basis, day.asked.through, energy_wh, lambda _day: 0, paced, closed=False
+    )
     return Fraction(rating.target.total_minor)
 
 
@@ -534,7 +538,7 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], no
         (datetime.fromtimestamp(at, UTC), at_close, back)
         for at, at_close, back in json.loads(books.not_counted or "[]")
     ]
-    today = local_day(now, usage.zone())
+    today = local_day(now, local_zone())
     balance_minor = books.balance_minor - accrued.pending_minor
     cost = books.daily_cost_minor or accrued.first_day_cost_minor
     if cost:
@@ -557,7 +561,7 @@ def _balance(books: _Stored, accrued: _Accrued, used: Sequence[PeriodEnergy], no
         reserves=accrued.reserves,
         at_close=tuple((at, minor) for at, minor, _ in not_counted if minor),
         clawed_back_minor=accrued.clawed_back_minor
-        + sum(back for at, _, back in not_counted if local_day(at, usage.zone()) == today),
+        + sum(back for at, _, back in not_counted if local_day(at, local_zone()) == today),
     )
 
 

@@ -5,12 +5,14 @@ from datetime import date
 from fractions import Fraction
 from typing import Final
 
-from urja.apps.billing import unit_banks, usage
+from urja.apps.billing import unit_banks
+from urja.apps.billing.agreement_periods import days_of, period_of
 from urja.apps.billing.unit_banks import StoredUnits
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, midnight
-from urja.core.rating import Tariff, period_of
+from urja.core.rating import Tariff, period_of as period_by_cycle
 from urja.core.rating.accruals import Settlement
 
 PERIODS: Final = 13
@@ -49,10 +51,10 @@ def banked_units(agreement: Agreement, day: date) -> BankedUnits | None:
     stored = tuple(unit_banks.of_agreement(agreement.id, PERIODS))
     if not stored:
         return None
-    days = usage.days_of(agreement)
+    days = days_of(agreement)
     ended = day >= days.end
     day = min(day, days.end - ONE_DAY)
-    code = agreement.terms_at(midnight(day, usage.zone())).tariff_code
+    code = agreement.terms_at(midnight(day, local_zone())).tariff_code
     tariff = tariffs.versions_in_force(code, day, day + ONE_DAY)[-1]
     line = next((line.accrual for line in tariff.lines if isinstance(line.accrual, Settlement)), None)
     return BankedUnits(
@@ -69,7 +71,7 @@ def banked_units(agreement: Agreement, day: date) -> BankedUnits | None:
 def _settles_on(agreement: Agreement, tariff: Tariff, day: date) -> date | None:
     if tariff.net_metering is None or tariff.net_metering.settlement_month is None:
         return None
-    period = usage.period_of(agreement, day)
+    period = period_of(agreement, day)
     while (period.end - ONE_DAY).month != tariff.net_metering.settlement_month:
-        period = period_of(period.end, tariff.cycle, agreement.billing_day or tariff.period_starts_on)
+        period = period_by_cycle(period.end, tariff.cycle, agreement.billing_day or tariff.period_starts_on)
     return period.end - ONE_DAY

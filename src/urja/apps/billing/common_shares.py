@@ -11,10 +11,10 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from urja.apps.billing import usage
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.common_days import Shared, SharedDay, newest_shares, newest_sums, shares_named
 from urja.apps.determinants.common_places import common_areas_above, ever_above
+from urja.apps.local_zone import local_zone
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import QuantityUse
 from urja.core.rating.priced_quantities import share_of
@@ -200,6 +200,6 @@ def _whole_days(agreement: Agreement, elapsed: Period) -> Period:
     """Return those of some days at whose end an agreement is in force."""
     end = elapsed.end
     if agreement.valid_to is not None:
-        while end > elapsed.first and midnight(end, usage.zone()) > agreement.valid_to:
+        while end > elapsed.first and midnight(end, local_zone()) > agreement.valid_to:
             end -= ONE_DAY
     return Period(elapsed.first, end)

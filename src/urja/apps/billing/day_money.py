@@ -10,8 +10,8 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.billing import usage
 from urja.apps.books.kinds import RECHARGE_KINDS
+from urja.apps.local_zone import local_zone
 from urja.base.ids import bucket_of
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import QuantityUse
@@ -63,7 +63,7 @@ def money_of(account_id: int, names: Collection[str], days: Period) -> dict[str,
             cursor.execute(_RECHARGES, [bucket, account_id, days.first, days.end, codes])
             found[MoneyBase.RECHARGES.value] = cursor.fetchone()[0]
         if MoneyBase.BALANCES in names:
-            ends_at = [midnight(day + ONE_DAY, usage.zone()) for day in days]
+            ends_at = [midnight(day + ONE_DAY, local_zone()) for day in days]
             cursor.execute(_BALANCES, [ends_at, bucket, account_id])
             found[MoneyBase.BALANCES.value] = cursor.fetchone()[0]
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
-from urja.apps.billing import day_money, unit_banks, usage
+from urja.apps.billing import day_money, unit_banks
 from urja.apps.billing.common_shares import (
     CommonShares,
     NamedShares,
@@ -24,6 +24,7 @@ from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
 from urja.apps.books.chain import parse_json, plain_json
 from urja.apps.contracts import queries as contracts
 from urja.apps.determinants import queries as determinants
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.queries.intervals import BilledIntervals, billed_intervals
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
@@ -492,7 +493,7 @@ def _intervals(entry: ChargeEntry, evidence: Evidence) -> BilledIntervals:
     if evidence.closing is None and not evidence.meters:
         return BilledIntervals(evidence.calculation.energy_wh, ())
     (agreement,) = contracts.agreements([entry.agreement_id])
-    zone = usage.zone()
+    zone = local_zone()
     ends_at = midnight(evidence.calculation.through, zone)
     return billed_intervals(
         agreement.service_point_id,

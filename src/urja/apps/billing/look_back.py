@@ -12,9 +12,9 @@ from typing import Final
 
 from django.db import connection
 
-from urja.apps.billing import usage
 from urja.apps.billing.kinds import RefusalCause
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries.policies import PolicyBook, name_of, policy_book
 from urja.core.calendar import ONE_DAY, Period, local_day
@@ -50,7 +50,7 @@ def limits(agreements: Iterable[Agreement], now: datetime, period: Period | None
 
     With `period`, only the limits that it lies before.
     """
-    today, found = local_day(now, usage.zone()), {}
+    today, found = local_day(now, local_zone()), {}
     began = counted_from(period) if period else None
     # The close of the current period asks for no policy: a limit is two months or more.
     if began is not None and today - began < _SHORTEST:
@@ -74,19 +74,28 @@ def limits(agreements: Iterable[Agreement], now: datetime, period: Period | None
 
 
 def oldest_compared(day: date) -> date:
-    """Return the first day of the oldest billing period that any policy lets the close of a local day correct."""
+    """Return the first day of the oldest billing period of any agreement that the close of a local day corrects."""
     months = (
         policy.look_back.credit_months
         for versions in policy_book().versions.values()
         for policy in versions
         if policy.look_back is not None
     )
-    return usage.oldest_corrected(day, max(months, default=CORRECTED_MONTHS))
+    # No policy gives fewer months than agreements without a limit have.
+    return _oldest(day, max(months, default=CORRECTED_MONTHS))
 
 
-def oldest_corrected(limit: Limit | None, day: date) -> date:
-    """Return the first day of the oldest billing period of an agreement that the close of a local day corrects."""
-    return usage.oldest_corrected(day, limit.rule.credit_months if limit else CORRECTED_MONTHS)
+def oldest_corrected(day: date, limit: Limit | None = None) -> date:
+    """Return the first day of the oldest billing period that the close of a local day corrects under a limit, or without one.
+
+    Older periods are adjusted by a person.
+    """
+    return _oldest(day, limit.rule.credit_months if limit else CORRECTED_MONTHS)
+
+
+def _oldest(day: date, months: int) -> date:
+    # 31 days a month: at least so many whole months, whatever their lengths.
+    return (day - timedelta(days=31 * months)).replace(day=1)
 
 
 def _any_limit(policies: PolicyBook) -> bool:

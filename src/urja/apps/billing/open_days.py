@@ -9,11 +9,13 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from urja.apps.billing import usage
-from urja.apps.billing.usage import PeriodSoFar, Rating
+from urja.apps.billing import targets, usage
+from urja.apps.billing.agreement_periods import current_period, days_of, period_of
+from urja.apps.billing.targets import PeriodSoFar, Rating
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.evaluation import Wanted, evaluate
 from urja.apps.determinants.gas_rules import GasSupplies
+from urja.apps.local_zone import local_zone
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries.columns import Owner
 from urja.apps.rulebook.queries import calendars, heat_values
@@ -44,13 +46,13 @@ def accrued_by_rows(
 
 def _unclosed(agreement: Agreement, now: datetime, closed_through: date | None) -> Iterator[Period]:
     """Yield the periods of `accrued_by_rows`, the current one first."""
-    current = period = usage.current_period(agreement, now)
+    current = period = current_period(agreement, now)
     yield period
-    while period.first > usage.days_of(agreement).first:
+    while period.first > days_of(agreement).first:
         before = period.first - ONE_DAY
         if period != current and closed_through is not None and closed_through >= before:
             return
-        period = usage.period_of(agreement, before)
+        period = period_of(agreement, before)
         yield period
 
 
@@ -66,9 +68,9 @@ class SoFar:
         return self._measured.get(asked.key, Measured())
 
     def rate(self, asked: PeriodSoFar, energy_wh: int, *, closed: bool) -> Rating:
-        """Return the target of a period in which `energy_wh` were used; arguments are as for `usage.rate_on`."""
+        """Return the target of a period in which `energy_wh` were used; arguments are as for `targets.rate_on`."""
         changes_wh = self._changes_wh.get((asked.agreement.id, asked.period.first), {})
-        return usage.rate_on(
+        return targets.rate_on(
             asked.basis,
             asked.through,
             energy_wh,
@@ -102,7 +104,7 @@ def _measured(asked: Sequence[PeriodSoFar]) -> list[Measured]:
     """
     if not asked:
         return []
-    charged = usage.as_charged(asked)
+    charged = targets.as_charged(asked)
     open_ = [
         Period(max((use.days.end for use in known.uses), default=one.charged.first), one.charged.end)
         for one, known in zip(asked, charged, strict=True)
@@ -149,7 +151,7 @@ def _values(
     versions = {code: tuple(calendars.versions_of(code)) for code in codes}
     with connection.cursor() as cursor:
         documents = heat_values.all_versions() if supplies else ()
-        gas = GasSupplies(cursor, documents, supplies, usage.zone())
+        gas = GasSupplies(cursor, documents, supplies, local_zone())
         rows = evaluate(
             cursor,
             [
@@ -163,7 +165,7 @@ def _values(
                 for (id_, days), (*_, code) in wanted.items()
                 if not code or any(version.valid_from <= days.first for version in versions[code])
             ],
-            usage.zone(),
+            local_zone(),
         )
     return {
         (row.wanted.agreement_id, row.wanted.period): {

@@ -227,7 +227,7 @@ class Rated:
     uses: tuple[tuple[date, date, int], ...]
     """Energy in Wh by parts of the period: first day, day after the last, Wh."""
     versions: str
-    """Fingerprint of the terms (`usage.Basis.fingerprint`)."""
+    """Fingerprint of the terms (`Basis.fingerprint`)."""
     measured: tuple[tuple[date, date, Mapping[str, int]], ...] = ()
     """Determinants that the tariffs need, by parts of the period: first day, day after the last, values by name."""
     past_demands: tuple[PastDemand, ...] = ()

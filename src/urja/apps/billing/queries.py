@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from django.db import connection
 from django.db.models import Q
 
-from urja.apps.billing import arrears, evidence, plans, usage
+from urja.apps.billing import arrears, evidence, plans, rating_basis
+from urja.apps.billing.agreement_periods import IS_MONTH, current_period
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
@@ -20,9 +21,9 @@ from urja.apps.billing.models import InstalmentPlan
 from urja.apps.billing.open_days import read_so_far
 from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
-from urja.apps.billing.usage import current_period
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.arrears import Due
@@ -185,7 +186,7 @@ def is_unratable(agreement: Agreement, now: datetime) -> bool:
 
     Then nothing is calculated or decided for it.
     """
-    return usage.unratable_reason(agreement, now) != ""
+    return rating_basis.unratable_reason(agreement, now) != ""
 
 
 type PlanRow = InstalmentPlan
@@ -269,11 +270,11 @@ def final_balance(agreement: Agreement) -> int | None:
             "  SELECT FROM contracts.agreement g WHERE g.id = %(agreement)s "
             "  AND g.bill_from::timestamp AT TIME ZONE %(zone)s < %(ended)s))) AND NOT EXISTS ("
             "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
-            f"  AND x.period = r.period_start AND {usage.IS_MONTH} WHERE r.agreement_id = c.agreement_id "
+            f"  AND x.period = r.period_start AND {IS_MONTH} WHERE r.agreement_id = c.agreement_id "
             "  AND x.billed_value <> r.billed_value) "
             # Accruals are of calendar months: of other periods they can be compared only all together.
             "AND NOT EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = c.agreement_id "
-            f"  HAVING bool_or(NOT {usage.IS_MONTH}) AND sum(r.billed_value) <> ("
+            f"  HAVING bool_or(NOT {IS_MONTH}) AND sum(r.billed_value) <> ("
             "    SELECT coalesce(sum(x.billed_value), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
             "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
             "AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
@@ -282,7 +283,7 @@ def final_balance(agreement: Agreement) -> int | None:
                 "account": agreement.account_id,
                 "ended": agreement.valid_to,
                 "place": agreement.service_point_id,
-                "zone": usage.zone().key,
+                "zone": local_zone().key,
             },
         )
         found = cursor.fetchone()

@@ -6,10 +6,11 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from urja.apps.billing import look_back, queries, usage
+from urja.apps.billing import look_back, queries, targets, usage
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day
@@ -74,14 +75,14 @@ def _rated(
     codes: Sequence[str], first: date, now: datetime
 ) -> Iterator[tuple[Period, date, Sequence[Agreement]]]:
     """Yield agreements of a bucket with a period and how far it is charged, grouped by period and bucket."""
-    closing = local_day(now, usage.zone()) - ONE_DAY
+    closing = local_day(now, local_zone()) - ONE_DAY
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.period_start, r.period_end, r.through, array_agg(r.agreement_id ORDER BY r.agreement_id) "  # noqa: S608 - a constant
             f"FROM billing_rated r WHERE r.billed_end > %s AND {look_back.COUNTED_FROM} >= %s AND EXISTS ("
             "  SELECT FROM contracts.terms t WHERE t.agreement_id = r.agreement_id "
             "  AND t.tariff_code = ANY(%s)) GROUP BY 1, 2, 3, r.agreement_id >> 40 ORDER BY 1, 2, 3",
-            [first, min(usage.oldest_corrected(closing), look_back.oldest_compared(closing)), list(codes)],
+            [first, look_back.oldest_compared(closing), list(codes)],
         )
         groups = cursor.fetchall()
     for start, end, through, ids in groups:
@@ -90,7 +91,7 @@ def _rated(
 
 def _charged(agreement: Agreement, period: Period, through: date, energy_wh: int) -> Charged:
     try:
-        rating = usage.rate(agreement, period, through, energy_wh, usage.energy_at(agreement.id, period))
+        rating = targets.rate(agreement, period, through, energy_wh, usage.energy_at(agreement.id, period))
     except UnknownTariffError as error:
         # Its terms name a tariff that is not loaded: nothing can be posted for it until a version is, so it stays at what
         # was posted.

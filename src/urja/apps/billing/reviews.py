@@ -11,11 +11,12 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from urja.apps.billing import usage
+from urja.apps.billing.agreement_periods import days_of
 from urja.apps.billing.kinds import ReviewOutcome
 from urja.apps.billing.models import Review
 from urja.apps.books.operations import request_credit
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries.policies import name_of, policy_book
 from urja.core.calendar import local_day
@@ -35,7 +36,7 @@ def open_abnormal(charged: Iterable[tuple[Agreement, int]], day: date, now: date
         for agreement, minor, policy, rules in _with_rules(charged, now)
         if minor > rules.above_minor
         # With fewer charged days before it there is no usual charge to compare with.
-        and usage.days_of(agreement).first <= day - timedelta(days=rules.days)
+        and days_of(agreement).first <= day - timedelta(days=rules.days)
     ]
     if not judged:
         return []
@@ -53,7 +54,7 @@ def _with_rules(
 ) -> list[tuple[Agreement, int, Policy, ReviewRules]]:
     """Return the charges of accounts whose policy opens reviews, with the policy in force at `now`."""
     policies = policy_book()
-    today = local_day(now, usage.zone())
+    today = local_day(now, local_zone())
     all_rules = [
         policy.reviews.above_minor
         for versions in policies.versions.values()

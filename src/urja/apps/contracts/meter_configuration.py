@@ -2,14 +2,13 @@
 
 from datetime import datetime
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import F, Q
 
 from urja.apps.assets.configuration import billing_device, set_desired
 from urja.apps.assets.kinds import ConfigurationItem
 from urja.apps.contracts.models import Agreement, AgreementTerms
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import local_day
 
@@ -39,9 +38,7 @@ def billing_day(agreement: Agreement, at: datetime) -> str | None:
     """
     if agreement.billing_day is not None:
         return str(agreement.billing_day)
-    tariff = tariffs.in_force(
-        agreement.terms_at(at).tariff_code, local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
-    )
+    tariff = tariffs.in_force(agreement.terms_at(at).tariff_code, local_day(at, local_zone()))
     return None if tariff is None else str(tariff.period_starts_on)
 
 

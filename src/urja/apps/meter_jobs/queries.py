@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from urja.apps.billing import usage
+from urja.apps.billing.agreement_periods import period_of
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.apps.meter_jobs.answers_file import csv_of
 from urja.apps.meter_jobs.kinds import UNFINISHED
 from urja.apps.meter_jobs.models import Job, Task
@@ -134,7 +135,7 @@ def compare_calendar(service_point_id: int, tables: ActivityTables, at: datetime
     if found is None:
         return CalendarComparison(CalendarAgreement.NO_ZONES)
     code, agreement = found
-    period = usage.period_of(agreement, local_day(at, usage.zone()))
+    period = period_of(agreement, local_day(at, local_zone()))
     try:
         differs = first_difference(versions_of(code), tables, period)
     except UncoveredDayError:
@@ -148,7 +149,7 @@ def tariff_calendar(service_point_id: int, at: datetime) -> tuple[str, Agreement
 
     None without an agreement, and for a tariff without zones.
     """
-    day = local_day(at, usage.zone())
+    day = local_day(at, local_zone())
     for agreement in contracts.of_service_point(service_point_id):
         if agreement.valid_from <= at and (agreement.valid_to is None or at < agreement.valid_to):
             code = agreement.terms_at(at).tariff_code

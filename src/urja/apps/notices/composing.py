@@ -7,15 +7,15 @@ from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from urja.apps.billing import queries as billing
-from urja.apps.billing.usage import unratable_reason
+from urja.apps.billing.rating_basis import unratable_reason
 from urja.apps.books import queries as books
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.identity.queries.accounts import people_with_access
+from urja.apps.local_zone import local_zone
 from urja.apps.maintenance.queries import consumer_account
 from urja.apps.network import queries as network
 from urja.apps.notices import channels, wording
@@ -66,7 +66,7 @@ def compose(
     notice: Notice, now: datetime, recharge_at: str, is_disconnected: IsDisconnected
 ) -> ComposedNotice:
     """Return the text and the recipient of a notice at the business instant `now` (UTC)."""
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     if notice.account_id is None:
         assert notice.staff_id is not None, "the database has each notice for an account or a member of staff"
         return _compose_for_staff(notice, notice.staff_id, now.astimezone(zone))

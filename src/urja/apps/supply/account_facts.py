@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.books.kinds import INTERNAL_CREDITS
 from urja.apps.commands.kinds import CARRIED_OUT, SUPPLY_KINDS, TERMINAL
 from urja.apps.contracts.kinds import Agreement
+from urja.apps.local_zone import local_zone
 from urja.base.untyped_values import SqlRow
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import ONE_DAY, local_day, midnight
@@ -209,6 +208,6 @@ def _instalment(
     every: Literal["day", "month"], amount_minor: int, valid_from: str, posted: int
 ) -> Instalment:
     """Return the next due instalment of a plan that begins at a midnight, of which `posted` were posted."""
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     due_on = instalment_due_on(every, local_day(datetime.fromisoformat(valid_from), zone), posted)
     return Instalment(every, amount_minor, due_on, midnight(due_on + ONE_DAY, zone))

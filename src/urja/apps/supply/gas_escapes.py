@@ -6,13 +6,13 @@ The hold is for safety: no payment clears it, and an operator releases it once t
 
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.queries.staff import responsible_staff
+from urja.apps.local_zone import local_zone
 from urja.apps.notices import operations as notices
 from urja.apps.notices.kinds import GAS_ESCAPES, GAS_ESCAPES_STAFF
 from urja.apps.supply import switching
@@ -72,9 +72,7 @@ def hold_supplies(now: datetime) -> set[int]:
             switching.place_hold(
                 service_point_id, SAFETY, BY_METER, now, f"gas escapes: work order {order.id}"
             )
-            reported_at = occurred_at.astimezone(ZoneInfo(settings.URJA_TIMEZONE)).isoformat(
-                timespec="seconds"
-            )
+            reported_at = occurred_at.astimezone(local_zone()).isoformat(timespec="seconds")
             key = f"{GAS_ESCAPES}:{order.id}:{int(occurred_at.timestamp())}"
             number = {"call_number": settings.URJA_GAS_EMERGENCY_NUMBER}
             found = {

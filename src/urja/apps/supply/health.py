@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.apps import apps
-from django.conf import settings
 from django.db import connection
 
+from urja.apps.local_zone import local_zone
 from urja.apps.notices import queries as notices
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.apps.supply import area_health, recoveries
@@ -134,9 +133,7 @@ def _freshness(now: datetime) -> _Freshness:
     """Return how many meters must have data, and the age of these, by the policy of all accounts."""
     policies = policy_book()
     code = policies.code_for("", "")
-    policy = (
-        None if code is None else policies.in_force(code, local_day(now, ZoneInfo(settings.URJA_TIMEZONE)))
-    )
+    policy = None if code is None else policies.in_force(code, local_day(now, local_zone()))
     if policy is None:
         return _Freshness()
     return _Freshness(policy.cut.least_fresh, policy.cut.fresh_within, policy.cut.least_area_meters)

@@ -8,13 +8,12 @@ nothing binds (`core.policy.HOLDS`) take effect at once. A protected status does
 import secrets
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from urja.apps.commands import operations as commands
 from urja.apps.commands.kinds import DISCONNECT
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries.policies import name_of
 from urja.apps.supply.kinds import Cause
 from urja.apps.supply.models import Switching
@@ -108,7 +107,7 @@ def disconnect_vacant(moment: RunContext) -> int:
 
 def _open_now(moment: RunContext) -> dict[str, tuple[str, Window]]:
     """Return policies whose window is open now, by code: name with version, and the window."""
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     day, found = local_day(moment.now, zone), {}
     for code in moment.policies.versions:
         policy = moment.policies.in_force(code, day)

@@ -25,10 +25,10 @@ def claim(month: datetime, as_csv: bool, as_json: bool, data: Path) -> None:
 
     box = Administration.of(data)
     box.setup_django()
-    from urja.apps.billing import usage
+    from urja.apps.local_zone import local_zone
     from urja.apps.overviews.queries import subsidy_claims
 
-    found = subsidy_claims.claim(month.date(), box.clock.now(), usage.zone())
+    found = subsidy_claims.claim(month.date(), box.clock.now(), local_zone())
     if as_csv:
         click.echo(subsidy_claims.csv_of(found), nl=False)
         return

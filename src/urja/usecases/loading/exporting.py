@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 
+from urja.apps.local_zone import local_zone
 from urja.base.keystore import KeyStore
 from urja.usecases.loading.cell_formats import Writer
 from urja.usecases.loading.column_map import Map, Source
@@ -27,7 +27,7 @@ def export(the_map: Map, path: Path, *, at: datetime, keys: KeyStore | None = No
     """
     secret = any(isinstance(source.field.form, Key) for source in the_map.sources)
     columns = [source for source in the_map.sources if source.column is not None]
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     writers = [_cell(source, zone, keys) for source in columns]
     count = 0
     with ExitStack() as stack:

@@ -15,14 +15,13 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.models import AuditEntry
 from urja.apps.journal.operation import Execution, UseCase, next_number, numbers_ahead
+from urja.apps.local_zone import local_zone
 from urja.base.keystore import KeyStore
 from urja.usecases import registry_checks
 from urja.usecases.loading import follow_up, staging
@@ -212,7 +211,7 @@ def _read(order: LoadOrder, source: Source, load: Load, report: Report) -> None:
         report.unused = [
             name for place, name in enumerate(rows.heading) if place not in used and name not in _OURS
         ]
-        zone = ZoneInfo(settings.URJA_TIMEZONE)
+        zone = local_zone()
         readers = [
             _Column(source.field.name, *_place(source, places), source.reader(zone, order.keys),
                     secret=isinstance(source.field.form, Key))

@@ -13,9 +13,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from msgspec import convert, structs, to_builtins
 
@@ -25,6 +23,7 @@ from urja.apps.books.models import CreditRequest
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.models import AddressChange
 from urja.apps.journal.models import History
+from urja.apps.local_zone import local_zone
 from urja.apps.network.models import ServicePoint
 from urja.apps.sheets import operations as sheets
 from urja.apps.sheets.queries import remembered_map
@@ -204,7 +203,7 @@ def _of_another(row: SheetRow, agreement: Agreement) -> Iterator[SheetFault]:
             None,
             say(
                 "the flat has another resident since {day}, and the row names {other}",
-                day=local_day(agreement.valid_from, ZoneInfo(settings.URJA_TIMEZONE)).isoformat(),
+                day=local_day(agreement.valid_from, local_zone()).isoformat(),
                 other=name,
             ),
             say(

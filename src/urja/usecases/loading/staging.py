@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from urja.apps.journal.operation import Execution
+from urja.apps.local_zone import local_zone
 from urja.base.sentences import from_plain, to_plain
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import local_day
@@ -99,7 +98,7 @@ class Load:
         return {column: row[name] for name, column in columns.items() if row[name] is not None}
 
     def local_day(self, at: datetime) -> date:
-        return local_day(at, ZoneInfo(settings.URJA_TIMEZONE))
+        return local_day(at, local_zone())
 
 
 def create_tables(load: Load) -> None:
@@ -205,7 +204,7 @@ def batches(load: Load) -> Iterator[list[Row]]:
     """Yield the rows without faults so far in their order, in batches."""
     sources = load.map.sources
     last = (-(10**18), -1)
-    zone = ZoneInfo(settings.URJA_TIMEZONE)
+    zone = local_zone()
     shown = {
         source.field.name: source.as_written(zone)
         for source in sources

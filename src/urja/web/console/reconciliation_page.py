@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from urja.apps.bank.queries.reconciliation import reconciled
 from urja.core.money_trail import Bucket, MoneyTrail, Reason
 from urja.web.shared import formats
+from urja.web.shared.clock import zone
 
 DAYS: Final = 62
 """Days in the table; totals are of all days."""
@@ -64,7 +63,7 @@ class ReconciliationPage:
 
 def page() -> ReconciliationPage:
     """Return the comparison of receipts and payments, deposits and payouts, and statements."""
-    return _page(reconciled(ZoneInfo(settings.URJA_TIMEZONE)))
+    return _page(reconciled(zone()))
 
 
 def _page(found: MoneyTrail) -> ReconciliationPage:

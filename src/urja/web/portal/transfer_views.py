@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,7 +24,7 @@ from urja.web.portal.access import account_or_404
 from urja.web.portal.views import private
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
-from urja.web.shared.clock import business_now
+from urja.web.shared.clock import business_now, zone
 
 STATES: Final[dict[str, Promise]] = {
     ClaimState.WAITING: _(
@@ -136,7 +134,7 @@ def _report(
 
 
 def _today(now: datetime) -> date:
-    return local_day(now, ZoneInfo(settings.URJA_TIMEZONE))
+    return local_day(now, zone())
 
 
 def _page(

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import batched
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
+from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries.policies import policy_book
 from urja.apps.supply.models import Hold, State
 from urja.apps.work.kinds import WorkOrderKind
@@ -364,7 +363,7 @@ def _switched(row: SqlRow) -> Switched:
 
 def today(now: datetime) -> Today:
     """Return the switching of the local day of `now`, and the number of accounts in force by standing."""
-    begins, ends = _bounds(local_day(now, _zone()))
+    begins, ends = _bounds(local_day(now, local_zone()))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT s.command_id, s.account_id, p.consumer_number, b.name, s.kind, s.cause, s.reason, "
@@ -458,8 +457,10 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
         cursor.execute(_VACANCY, {"place": service_point_id})
         holds, code, ordered = cursor.fetchone()
     bound = bool(holds) and all(HOLDS[reason].bound for reason in holds)
-    policy = policy_book().in_force(code, local_day(now, _zone())) if bound and code and not ordered else None
-    opens_at = policy.cut.open_hours.next_window(now, _zone()).not_before if policy else now
+    policy = (
+        policy_book().in_force(code, local_day(now, local_zone())) if bound and code and not ordered else None
+    )
+    opens_at = policy.cut.open_hours.next_window(now, local_zone()).not_before if policy else now
     return Vacancy(tuple(holds), opens_at if opens_at > now else None)
 
 
@@ -500,9 +501,5 @@ def ill_areas() -> list[IllArea]:
         return [IllArea(*row) for row in cursor.fetchall()]
 
 
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.URJA_TIMEZONE)
-
-
 def _bounds(day: date) -> tuple[datetime, datetime]:
-    return midnight(day, _zone()), midnight(day + ONE_DAY, _zone())
+    return midnight(day, local_zone()), midnight(day + ONE_DAY, local_zone())

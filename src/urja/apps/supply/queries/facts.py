@@ -9,18 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 from django.apps import apps
-from django.conf import settings
 from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
-from urja.apps.billing.usage import unratable_reason
+from urja.apps.billing.rating_basis import unratable_reason
 from urja.apps.commands.kinds import CONNECT, DISCONNECT, State as CommandState
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
+from urja.apps.local_zone import local_zone
 from urja.apps.notices.kinds import NoticeState
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
@@ -214,7 +213,7 @@ class _Loader:
         policies: PolicyBook,
     ) -> None:
         self.agreements, self.now, self.health, self.policies = agreements, now, health, policies
-        self.zone = ZoneInfo(settings.URJA_TIMEZONE)
+        self.zone = local_zone()
         accounts = [agreement.account_id for agreement in agreements]
         self.in_areas = area_health.of_service_points(
             [agreement.service_point_id for agreement in agreements], health, now

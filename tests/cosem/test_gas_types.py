@@ -16,7 +16,7 @@ from urja.cosem.companion import (
     load_device_type,
     read_type_folder,
 )
-from urja.cosem.companion.column_quantities import quantities_of
+from urja.cosem.companion.column_quantities import quantity_of
 
 G1 = files("urja.cosem.companion").joinpath("types", "urja-g1")
 PLAN = AwakePlan(("06:00", "12:00"), 120, 600)
@@ -90,8 +90,8 @@ def test_the_code_of_the_volume_is_that_of_its_conditions(tmp_path):
     known = build_device_type(read_type_folder(tmp_path))
     assert known.gas is not None
     assert (known.gas.conditions, known.gas.temperature_dc) == ("temperature-compensated", 150)
-    named = quantities_of(known.profiles["daily"].columns)
-    assert named["volume_l"].name == "volume_l"
+    volume = next(column for column in known.profiles["daily"].columns if column.key == "volume_l")
+    assert quantity_of(volume).name == "volume_l"
 
 
 def test_an_electricity_type_says_nothing_of_gas():

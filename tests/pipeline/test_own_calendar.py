@@ -180,9 +180,8 @@ def test_what_a_dry_run_says_of_a_change_is_what_is_posted(town):
     assert {f"{one.period_start:%d %b}" for one in said.postings} == {"10 Mar"}
 
 
-def test_nothing_is_final_while_a_correction_of_its_periods_waits(town):
-    from urja.apps.billing.queries import final_balance
-    from urja.apps.contracts.models import Agreement
+def test_a_corrected_last_read_is_charged_in_the_last_period_of_who_has_left(town):
+    from urja.apps.billing.models import FinalSettlement
     from urja.usecases.operations import CorrectLastRead, MoveOut, perform
 
     for n in range(1, 13):
@@ -192,15 +191,12 @@ def test_nothing_is_final_while_a_correction_of_its_periods_waits(town):
     remove(1, left_at, register_wh=23_000)
     perform(MoveOut(consumer_number="URJ00000001", at=left_at), recorded_at=left_at, actor="clerk")
     town.run(12, timedelta(hours=13))
-    agreement = Agreement.objects.get()
     assert town.rated()[-1] == "10 Mar: 10 Mar to 15 Mar"
-    assert final_balance(agreement) is not None
+    assert FinalSettlement.objects.get().settled_at is not None
     right = CorrectLastRead(serial="URJ00000001", register_wh=24_000, reason="laboratory")
     perform(right, recorded_at=left_at + timedelta(hours=2), actor="clerk")
-    assert final_balance(agreement) is None
     town.run(13)
     assert town.by_period()["10 Mar"]["energy"] == 6 * 300
-    assert final_balance(agreement) is not None
     assert all(town.laws().values())
 
 

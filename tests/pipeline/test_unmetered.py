@@ -45,9 +45,6 @@ def test_days_without_a_meter_close_for_good_after_the_cutoff(place):  # noqa: F
 
 @pytest.mark.parametrize("days", [2, 35], ids=["the-same-month", "a-month-later"])
 def test_an_agreement_that_ends_without_a_meter_is_settled(place, days):  # noqa: F811
-    from urja.apps.billing.queries import final_balance
-    from urja.apps.contracts.models import Agreement
-
     place.meter.blocks(START, *[100] * 24)
     remove(1, NOON, register_wh=12_400)
     left_at = START + days * DAY + 12 * HOUR
@@ -60,7 +57,7 @@ def test_an_agreement_that_ends_without_a_meter_is_settled(place, days):  # noqa
     assert place.final().settled_at == left_at + 2 * HOUR
     assert [kind for kind, _, _ in debits()] == ["refund"]
     post(left_at + 3 * HOUR)
-    assert final_balance(Agreement.objects.get(id=place.first.agreement_id)) == 0
+    assert place.balance() == 0
 
 
 def test_the_order_stays_for_the_read_of_a_meter_that_was_removed_unread(place):  # noqa: F811

@@ -14,7 +14,6 @@ from urja.quantities.catalogue import ZONES, Accumulation, Kind, Phase
 from urja.quantities.channel_sets import ChannelSet
 
 Integers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 NULL: Final = -(2**63)
 """A value that the meter did not send."""
@@ -59,22 +58,6 @@ def zone_residuals_of_row(channels: ChannelSet, values: Sequence[int | None]) ->
         for name, residual in zone_residuals(channels, row).items()
         if residual[0] != NULL
     }
-
-
-def zones_disagree(channels: ChannelSet, values: Integers, step: int) -> dict[str, Mask]:
-    """Return, by the name of each total with zones, which readings' zones do not sum to it.
-
-    `step` is the resolution of the registers in their unit: 10 where they count tens of Wh. A residual of one step a
-    register is what truncation makes.
-    """
-    return {
-        name: (residual != NULL) & ((residual < -step) | (residual > step * _zones_of(channels, name)))
-        for name, residual in zone_residuals(channels, values).items()
-    }
-
-
-def _zones_of(channels: ChannelSet, total: str) -> int:
-    return sum(channels.position(f"{total}_z{zone}") is not None for zone in range(1, ZONES + 1))
 
 
 def phase_excess_vah(channels: ChannelSet, values: Integers, length_s: Integers) -> Integers:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from urja.apps.billing import arrears, evidence, plans, rating_basis
-from urja.apps.billing.agreement_periods import IS_MONTH, current_period
+from urja.apps.billing.agreement_periods import current_period
 from urja.apps.billing.arrears import ARREARS_LINE
 from urja.apps.billing.balances import Balance, Reserve, charges_so_far, fresh_balance
 from urja.apps.billing.banked_units import BankedUnits, banked_units
@@ -23,7 +23,6 @@ from urja.apps.billing.opening_balances import csv_of, unsigned_list
 from urja.apps.billing.unit_banks import StoredUnits
 from urja.apps.books.chain import parse_json
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.local_zone import local_zone
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 from urja.core.arrears import Due
@@ -252,42 +251,6 @@ def is_charged_before(agreement_id: int, day: date) -> bool:
             [agreement_id, day - ONE_DAY],
         )
         return cursor.fetchone() is not None
-
-
-def final_balance(agreement: Agreement) -> int | None:
-    """Return the final balance of an ended agreement's account in minor units; None while more may be posted.
-
-    It is final when its last day is closed by its final reads, its periods are charged from the energy known now, and
-    no credit or debit is unposted. A later correction changes it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT a.balance_minor FROM books.account a LEFT JOIN billing_close c ON c.agreement_id = %(agreement)s "  # noqa: S608 - a constant
-            "WHERE a.id = %(account)s AND ((c.ended_at = %(ended)s AND NOT c.provisional) OR (NOT EXISTS ("
-            # There is no day to close.
-            "  SELECT FROM assets.supply_in_service s WHERE s.service_point_id = %(place)s "
-            "  AND s.in_service_at < %(ended)s) AND NOT EXISTS ("
-            "  SELECT FROM contracts.agreement g WHERE g.id = %(agreement)s "
-            "  AND g.bill_from::timestamp AT TIME ZONE %(zone)s < %(ended)s))) AND NOT EXISTS ("
-            "  SELECT FROM billing_rated r JOIN readings.accrual x ON x.agreement_id = r.agreement_id "
-            f"  AND x.period = r.period_start AND {IS_MONTH} WHERE r.agreement_id = c.agreement_id "
-            "  AND x.billed_value <> r.billed_value) "
-            # Accruals are of calendar months: of other periods they can be compared only all together.
-            "AND NOT EXISTS (SELECT FROM billing_rated r WHERE r.agreement_id = c.agreement_id "
-            f"  HAVING bool_or(NOT {IS_MONTH}) AND sum(r.billed_value) <> ("
-            "    SELECT coalesce(sum(x.billed_value), 0) FROM readings.accrual x WHERE x.agreement_id = c.agreement_id)) "
-            "AND NOT EXISTS (SELECT FROM books.credit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL) "
-            "AND NOT EXISTS (SELECT FROM books.debit_request q WHERE q.account_id = a.id AND q.posted_at IS NULL)",
-            {
-                "agreement": agreement.id,
-                "account": agreement.account_id,
-                "ended": agreement.valid_to,
-                "place": agreement.service_point_id,
-                "zone": local_zone().key,
-            },
-        )
-        found = cursor.fetchone()
-    return None if found is None else int(found[0])
 
 
 def charged_agreements(agreement_ids: Sequence[int]) -> list[int]:
@@ -524,7 +487,6 @@ __all__ = [
     "current_period",
     "entries",
     "explain_entry",
-    "final_balance",
     "fresh_balance",
     "posted_lines",
     "read_so_far",

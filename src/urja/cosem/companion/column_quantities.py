@@ -1,6 +1,5 @@
 """Columns of a meter type as quantities of the catalogue: by their OBIS code, or as the type names them."""
 
-from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -32,9 +31,3 @@ def quantity_of(column: Column) -> Quantity | None:
     if column.quantity is not None:
         return BY_NAME[column.quantity]
     return _by_code().get((column.obis, column.attribute))
-
-
-def quantities_of(columns: Iterable[Column]) -> dict[str, Quantity]:
-    """Return the quantities of a profile or a push by the keys of its columns, in their order."""
-    pairs = ((column.key, quantity_of(column)) for column in columns)
-    return {key: quantity for key, quantity in pairs if quantity is not None}

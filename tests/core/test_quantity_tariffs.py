@@ -34,7 +34,6 @@ from urja.core.rating import (
     RatingError,
     RatingTerms,
     TariffError,
-    claw_backs,
     parse_tariff,
     period_of,
     price_change_days,
@@ -1086,9 +1085,6 @@ def test_a_subsidy_is_claimed_and_taken_back_on_the_day_that_crosses_its_bound()
         {"GNCTD": {"subsidy": 53_000}},
         {"GNCTD": {"subsidy": 0}},
     ]
-    assert claw_backs(free, half) == {"subsidy": 41_000}
-    assert claw_backs(half, none) == {"subsidy": 53_000}
-    assert claw_backs(half, free) == {}
 
 
 def test_a_claim_is_on_what_a_consumer_is_given():

@@ -199,6 +199,7 @@ def test_use_by_day_and_hour_goes_over_an_exchange(books):
 
     from urja.apps.contracts.queries import agreement_at
     from urja.apps.readings import queries
+    from urja.core.calendar import month_of
 
     house = House(books, 10_424_600)
     house.read(1, 10_432_600)
@@ -207,7 +208,6 @@ def test_use_by_day_and_hour_goes_over_an_exchange(books):
     town.store_blocks(books, blocks(house.home, *((START + DAY + n * town.HALF_HOUR, 10) for n in range(28))))
     town.store_blocks(books, blocks(new, *((START + DAY + n * town.HALF_HOUR, 7) for n in range(29, 48))))
     agreement = agreement_at(house.home.account_id, AT)
-    days = queries.use_by_day(agreement, date(2026, 3, 3))
-    assert [day.energy_wh for day in days[:4]] == [None, 8_000, 11_000, None]
-    hours = queries.use_by_hour(agreement, date(2026, 3, 3))
-    assert [hour.energy_wh for hour in hours[13:16]] == [20, 7, 14]
+    month = queries.use_of_month(agreement, date(2026, 3, 3), month_of(date(2026, 3, 3)))
+    assert [day.energy_wh for day in month.days[:4]] == [None, 8_000, 11_000, None]
+    assert [hour.energy_wh for hour in month.hours[13:16]] == [20, 7, 14]

@@ -85,10 +85,11 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
 
     from urja.apps.contracts.queries import agreement_at
     from urja.apps.readings import queries
+    from urja.core.calendar import ONE_DAY, Period
 
-    agreement = agreement_at(home.account_id, house.NOW)
+    agreement, today = agreement_at(home.account_id, house.NOW), house.NOW.date()
     with transaction.atomic(), connection.cursor() as cursor:
-        assert queries.use_by_hour(agreement, house.NOW.date())
+        assert queries.use_of_month(agreement, today, Period(today, today + ONE_DAY)).hours
         cursor.execute(
             "SELECT count(DISTINCT relation::regclass) FROM pg_locks WHERE pid = pg_backend_pid()"
             " AND relation::regclass::text ~ '^readings_interval_[0-9]+$'"

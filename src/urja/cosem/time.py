@@ -17,14 +17,6 @@ NOT_SPECIFIED = 0xFF
 YEAR_NOT_SPECIFIED = 0xFFFF
 DEVIATION_NOT_SPECIFIED = -0x8000
 """Value of the deviation, in minutes, of a clock that does not know its time zone."""
-DAY_LAST = 0xFE
-"""Day of month: the last day, in schedules."""
-DAY_SECOND_LAST = 0xFD
-"""Day of month: the last but one, in schedules."""
-MONTH_DST_BEGIN = 0xFE
-"""Month: that in which daylight saving begins."""
-MONTH_DST_END = 0xFD
-"""Month: that in which daylight saving ends."""
 
 _DATE_TIME = struct.Struct(">HBBBBBBBhB")
 _DATE = struct.Struct(">HBBB")

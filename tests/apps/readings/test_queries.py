@@ -8,6 +8,7 @@ from tests.apps import town
 from tests.apps.town import HALF_HOUR, START, adopt, blocks, registers
 
 from urja.apps.readings.kinds import Status
+from urja.core.calendar import month_of
 
 
 @pytest.fixture
@@ -27,10 +28,14 @@ def agreement_of(made):
     return queries.agreement_at(made.account_id, START)
 
 
-def test_use_by_hour_names_what_is_not_known(home):
+def hours_of(agreement, day):
     from urja.apps.readings import queries
 
-    hours = queries.use_by_hour(agreement_of(home), date(2026, 3, 2))
+    return queries.use_of_month(agreement, day, month_of(day)).hours
+
+
+def test_use_by_hour_names_what_is_not_known(home):
+    hours = hours_of(agreement_of(home), date(2026, 3, 2))
     assert len(hours) == 24
     assert [hour.energy_wh for hour in hours[:4]] == [21, 25, None, 16]
     assert [hour.estimated_wh for hour in hours[:3]] == [0, 12, 0]
@@ -46,12 +51,10 @@ def test_use_by_day_is_the_register_between_read_midnights(home):
 
 
 def test_a_new_tenant_sees_nothing_of_the_old_one(home):
-    from urja.apps.readings import queries
-
     agreement = replace(agreement_of(home), valid_from=START + timedelta(hours=23))
-    assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56 + 57
+    assert sum(use.energy_wh or 0 for use in hours_of(agreement, date(2026, 3, 2))) == 56 + 57
     agreement = replace(agreement, valid_to=START + timedelta(hours=23, minutes=30))
-    assert sum(use.energy_wh or 0 for use in queries.use_by_hour(agreement, date(2026, 3, 2))) == 56
+    assert sum(use.energy_wh or 0 for use in hours_of(agreement, date(2026, 3, 2))) == 56
 
 
 def test_the_accrual_and_the_energy_until_a_days_end(home):
@@ -67,7 +70,6 @@ def test_the_accrual_and_the_energy_until_a_days_end(home):
 def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(database):
     """The midnights of the 2nd to the 5th and of the 7th are read: the 5th to the 7th are left to the blocks."""
     from urja.apps.readings import queries
-    from urja.core.calendar import month_of
 
     made = adopt()
     rows = blocks(made, *((START + n * HALF_HOUR, 10) for n in range(6 * 48)))

@@ -18,9 +18,5 @@ class ClaimState(TextChoices):
     """It was credited, and the credit was taken back."""
 
 
-CLAIM_RANK: Final = {state: rank for rank, state in enumerate(ClaimState)}
-OPEN_CLAIMS: Final = (ClaimState.WAITING, ClaimState.CLERK)
-"""States in which a claim is not decided yet."""
-
 PROVIDER: Final = "bank"
 """Name of the bank among the providers of the list of payment differences."""

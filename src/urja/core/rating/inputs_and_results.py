@@ -246,19 +246,6 @@ class RatedPeriod:
         return sum(line.amount_minor for line in self.lines if line.name == name)
 
 
-def claw_backs(before: RatedPeriod, after: RatedPeriod) -> dict[str, int]:
-    """Return what lines with a claim take back from the consumer between two results of a period, in minor units.
-
-    A subsidy is given from the first unit, and taken back on the day whose use crosses its bound. No supply is disconnected
-    for such an amount on its day.
-    """
-    claimed = {
-        name for lines in (before.claims, after.claims) for claims in lines.values() for name in claims
-    }
-    taken = {name: after.amount(name) - before.amount(name) for name in claimed}
-    return {name: amount for name, amount in sorted(taken.items()) if amount > 0}
-
-
 def rounded(value: Fraction, step: RoundingStep | None, what: str, unit: str, notes: list[str]) -> Fraction:
     """Round a quantity by a step, if there is one, and note it where that changes the quantity."""
     if step is None:

@@ -15,7 +15,6 @@ _STRINGS: Final = frozenset(
 _INSTANT_BYTES: Final = 12
 _LONGEST: Final = 1024
 _REGISTERS: Final = frozenset({3, 4, 5})
-_LIMITER: Final = 71
 _WIDEST_SCALER: Final = 9
 """A scaler beyond 10^9 or 10^-9 is a typing error."""
 

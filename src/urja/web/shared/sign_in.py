@@ -247,11 +247,6 @@ def guessed_at(events: Iterable[Event]) -> bool:
     return len(wrong) >= GUESSES
 
 
-def guessed_at_address(address: str) -> bool:
-    """As `guessed_at`, of an address."""
-    return guessed_at(_events(address, datetime.now(UTC)))
-
-
 def _events(address: str, now: datetime) -> list[Event]:
     """What happened with an address in the last day; when its browsers signed in, for as long as they are known."""
     return sign_ins.events(digest_of(address), now - COUNTED, now - DEVICE_AGE)

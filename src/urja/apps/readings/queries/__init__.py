@@ -59,12 +59,6 @@ class MonthUse:
     days: list[DayUse]
 
 
-def use_by_hour(agreement: Agreement, local_day: date) -> list[HourUse]:
-    """Return the hours of a local day in order, each with the intervals that begin in it."""
-    month, number = _month_of(local_day, calendar_month(local_day))
-    return _hour_uses(month, number, _blocks(agreement, *month.midnights[number : number + 2]))
-
-
 def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
     """Return the use of each day of the calendar month that contains `local_month`.
 
@@ -75,7 +69,7 @@ def use_by_day(agreement: Agreement, local_month: date) -> list[DayUse]:
 
 
 def use_of_month(agreement: Agreement, local_day: date, period: Period) -> MonthUse:
-    """Return `use_by_hour` of a day together with the days of the period that holds it.
+    """Return the hours of a local day, each with the intervals that begin in it, and the days of the period that holds it.
 
     Intervals of earlier days are only read where a register read is missing, which is rare.
     """

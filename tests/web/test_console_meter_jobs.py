@@ -154,9 +154,9 @@ def test_rows_by_their_state(colleague):
 
 
 def test_further_meters_are_on_the_next_page(colleague, monkeypatch):
-    from urja.web.console import meter_jobs_page
+    from urja.web.console import row_progress
 
-    monkeypatch.setattr(meter_jobs_page, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(row_progress, "ROWS_AT_ONCE", 1)
     client = colleague("clerk")
     number, _ = asked(client)
     first = page_of(client, number).content.decode()

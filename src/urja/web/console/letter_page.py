@@ -27,8 +27,7 @@ from urja.apps.overviews.queries.registry import PersonRow, PremiseRow, ServiceP
 from urja.apps.supply.queries import is_disconnected
 from urja.usecases.kinds.connections import RecordLetter
 from urja.web.console.operation_page import operation_named
-from urja.web.console.time_formats import day_of
-from urja.web.shared import notice_words
+from urja.web.shared import formats, notice_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def letter_page(place: ServicePointRow, caller: Caller, now: datetime) -> Letter
             language=language,
             utility=settings.URJA_UTILITY,
             reference=reference,
-            day=day_of(now),
+            day=formats.day_of(now),
             consumer=consumer.name if consumer else "",
             address=[line for line in (premise.name, premise.address, premise.pin_code) if line],
             heading=_heading(place),
@@ -176,7 +175,7 @@ def _language(consumer: PersonRow | None, unserved: list[NoticeRow]) -> str:
 def _announcement(notice: NoticeRow, commodity: str) -> Announcement:
     return Announcement(
         title=notice_words.title_of(notice.kind, commodity),
-        day=day_of(notice.requested_at),
+        day=formats.day_of(notice.requested_at),
         text=notice.text,
         language=notice.language,
     )

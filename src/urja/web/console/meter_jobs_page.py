@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -17,41 +16,14 @@ from urja.apps.meter_jobs.queries import csv_of
 from urja.apps.overviews.queries import meter_jobs as seen, paging
 from urja.base.sentences import from_plain
 from urja.base.untyped_values import JsonMapping
-from urja.web.console import wording
+from urja.web.console import row_progress, wording
 from urja.web.console.actor_names import names_of
 from urja.web.console.effect_words import instant
 from urja.web.console.operation_page import Choice, operation_named, operations_with_field
+from urja.web.console.row_progress import Line, ListPage, address, counts_in_words
 from urja.web.console.search_page import address_of
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
-
-JOBS_AT_ONCE: Final = 50
-ROWS_AT_ONCE: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    title: str
-    detail: str
-    counts: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobsPage:
-    jobs: list[JobLine]
-    begin: list[Choice]
-    """Meter jobs that the caller may start, with their forms."""
-    before: int | None
-    """Id of the last job shown, if there are older ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    label: str
-    count: int
-    href: str
-    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,62 +36,39 @@ class Table:
     """Number of older rows that are stored and not shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    number: int
-    named: str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterRow(row_progress.Row):
     connection: str
-    href: str
-    """Address of the service point; empty if the caller may not open it."""
-    state: str
-    word: str
-    detail: str
-    at: str
     lines: list[str]
     """The meter's answer, if it is a few values."""
     tables: list[Table]
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    id: int
-    title: str
-    facts: list[tuple[str, str]]
-    filters: list[Filter]
-    rows: list[Row]
-    next: str
-    """Address of the next rows; empty on the last page."""
-    file: str
-    """Address of the answers on this page as CSV; empty without answers."""
-    under_way: bool
-    cancel: str
-    """Address of the form that cancels unsent commands; empty if none is pending or the caller may not."""
-    ended: int
-    meters: int
+type JobPage = row_progress.ProgressPage[MeterRow]
 
 
-def jobs_page(caller: Caller, now: datetime, before: int | None) -> JobsPage:
+def jobs_page(caller: Caller, now: datetime, before: int | None) -> ListPage:
     """Return the meter jobs with a meter in the caller's area, newest first."""
     area = caller.must(Read.METER_JOBS)
-    rows = seen.jobs().filter(seen.seen_in(area, now))
-    jobs = paging.page(rows, JOBS_AT_ONCE + 1, after=before, newest_first=True)
-    shown = jobs[:JOBS_AT_ONCE]
-    called = names_of(job.actor for job in shown)
-    return JobsPage(
-        jobs=[
-            JobLine(
+    jobs, older = row_progress.newest(seen.jobs().filter(seen.seen_in(area, now)), before)
+    called = names_of(job.actor for job in jobs)
+    return ListPage(
+        lines=[
+            Line(
                 title=title_of(job),
+                counts=counts_in_words(
+                    seen.progress(seen.tasks_seen(job, caller, area, now)), wording.task_state
+                ),
                 detail=f"{called.get(job.actor, job.actor)}, {instant(job.asked_at)}: {job.reason}",
-                counts=_counts(seen.progress(seen.tasks_seen(job, caller, area, now))),
                 href=reverse("console:meter-job", args=[job.id]),
             )
-            for job in shown
+            for job in jobs
         ],
         begin=[
             Choice(kind, wording.operation(kind), reverse("console:operation", args=[kind]))
             for kind in operations_with_field("meters", caller)
         ],
-        before=shown[-1].id if len(jobs) > len(shown) else None,
+        before=jobs[-1].id if older else None,
     )
 
 
@@ -134,22 +83,22 @@ def job_page(job_id: int, caller: Caller, now: datetime, chosen: str, after: int
     at = reverse("console:meter-job", args=[job.id])
     said = seen.results(job, shown, caller, "console meter-job", now)
     may_cancel = operation_named("cancel_meter_job", caller) is not None and counts[TaskState.WAITING]
-    return JobPage(
+    return row_progress.ProgressPage(
         id=job.id,
         title=title_of(job),
         facts=_facts(job),
-        filters=_filters(counts, chosen, at),
+        filters=row_progress.filters(counts, chosen, at, wording.task_state),
         rows=[_row(task, said.get(task.id), caller) for task in shown],
-        next=_address(at, state=chosen, after=shown[-1].position) if more else "",
-        file=_address(reverse("console:meter-job-answers", args=[job.id]), state=chosen, after=after)
+        next=address(at, state=chosen, after=shown[-1].position) if more else "",
+        file=address(reverse("console:meter-job-answers", args=[job.id]), state=chosen, after=after)
         if any(said.values())
         else "",
         under_way=job.ended_at is None,
-        cancel=f"{reverse('console:operation', args=['cancel_meter_job'])}?job_id={job.id}"
+        stop=f"{reverse('console:operation', args=['cancel_meter_job'])}?job_id={job.id}"
         if may_cancel
         else "",
         ended=sum(counts.values()) - counts[TaskState.WAITING] - counts[TaskState.SENT],
-        meters=sum(counts.values()),
+        total=sum(counts.values()),
     )
 
 
@@ -171,9 +120,7 @@ def _part(
     if job is None:
         return None
     tasks = seen.tasks_seen(job, caller, area, now)
-    wanted = tasks.filter(state=chosen) if chosen in TaskState else tasks
-    found = paging.page(wanted, ROWS_AT_ONCE + 1, key="position", after=after)
-    return job, tasks, found[:ROWS_AT_ONCE], len(found) > ROWS_AT_ONCE
+    return job, tasks, *row_progress.rows_of_page(tasks, chosen if chosen in TaskState else "", after)
 
 
 def title_of(job: seen.JobRow) -> str:
@@ -207,26 +154,10 @@ def _facts(job: seen.JobRow) -> list[tuple[str, str]]:
 _WITH_PERIOD: Final = frozenset({"block", "daily", "power-events", "tamper-events"})
 
 
-def _filters(counts: Mapping[str, int], chosen: str, at: str) -> list[Filter]:
-    found = [Filter(_("All"), sum(counts.values()), at, not chosen)]
-    for state, count in counts.items():
-        if count or state == chosen:
-            found.append(Filter(wording.task_state(state), count, _address(at, state=state), state == chosen))
-    return found
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {wording.task_state(state)}" for state, count in counts.items() if count)
-
-
-def _address(at: str, **parts: object) -> str:
-    return f"{at}?{urlencode({name: value for name, value in parts.items() if value})}"
-
-
-def _row(task: seen.TaskRow, said: JsonMapping | None, caller: Caller) -> Row:
+def _row(task: seen.TaskRow, said: JsonMapping | None, caller: Caller) -> MeterRow:
     number = task.service_point.consumer_number if task.service_point else ""
     at = task.ended_at or task.sent_at
-    return Row(
+    return MeterRow(
         number=task.position,
         named=task.device.serial if task.device else task.named,
         connection=number,

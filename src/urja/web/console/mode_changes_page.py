@@ -1,10 +1,8 @@
 """Pages of changes of payment modes: the list, one order's progress with its sums, and the report of its rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
-from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,95 +12,44 @@ from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.apps.overviews.queries import mode_changes as seen, paging
 from urja.base.sentences import from_plain
-from urja.web.console import wording
+from urja.web.console import row_progress, wording
 from urja.web.console.actor_names import names_of
 from urja.web.console.effect_words import instant
 from urja.web.console.operation_page import Choice, operation_named
+from urja.web.console.row_progress import Line, ListPage, address, counts_in_words
 from urja.web.console.search_page import address_of
 from urja.web.shared import formats
 
-ORDERS_AT_ONCE: Final = 50
-ROWS_AT_ONCE: Final = 100
 
-
-@dataclass(frozen=True, slots=True)
-class OrderLine:
-    title: str
-    counts: str
-    detail: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrdersPage:
-    orders: list[OrderLine]
-    begin: list[Choice]
-    """The form of a new order, if the caller may request one."""
-    instead: list[str]
-    """Who may order one and what to do, for a caller who may not."""
-    before: int | None
-    """Number of the last order shown, if there are older ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    label: str
-    count: int
-    href: str
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    number: int
-    named: str
-    href: str
-    """Address of the service point; empty if the caller may not open it."""
-    state: str
-    word: str
-    detail: str
-    at: str
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyRow(row_progress.Row):
     amounts: list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderPage:
-    id: int
-    title: str
-    facts: list[tuple[str, str]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPage(row_progress.ProgressPage[SupplyRow]):
     sums: list[tuple[str, str]]
-    filters: list[Filter]
-    rows: list[Row]
-    next: str
-    """Address of the next rows; empty on the last page."""
-    file: str
-    """Address of the report of all rows as CSV."""
-    under_way: bool
     waits_for_close: bool
     """Whether rows wait for the close of the day before."""
-    stop: str
-    """Address of the form that stops it; empty if nothing is left to stop or the caller may not."""
-    ended: int
-    agreements: int
 
 
-def orders_page(caller: Caller, now: datetime, before: int | None) -> OrdersPage:
+def orders_page(caller: Caller, now: datetime, before: int | None) -> ListPage:
     """Return the orders with a supply in the caller's area, newest first."""
     area = caller.must(Read.MODE_CHANGES)
-    found = seen.orders().filter(seen.seen_in(area, now))
-    orders = paging.page(found, ORDERS_AT_ONCE + 1, after=before, newest_first=True)
-    shown = orders[:ORDERS_AT_ONCE]
-    called = names_of(order.actor for order in shown)
+    orders, older = row_progress.newest(seen.orders().filter(seen.seen_in(area, now)), before)
+    called = names_of(order.actor for order in orders)
     may_begin = operation_named("change_modes", caller) is not None
-    return OrdersPage(
-        orders=[
-            OrderLine(
+    return ListPage(
+        lines=[
+            Line(
                 title=title_of(order),
-                counts=_counts(seen.progress(seen.rows_seen(order, caller, area, now))),
+                counts=counts_in_words(
+                    seen.progress(seen.rows_seen(order, caller, area, now)), wording.mode_change_state
+                ),
                 detail=f"{called.get(order.actor, order.actor)}, {instant(order.asked_at)}: {_reason(order)}",
                 href=reverse("console:mode-change", args=[order.id]),
             )
-            for order in shown
+            for order in orders
         ],
         begin=[
             Choice(
@@ -113,12 +60,12 @@ def orders_page(caller: Caller, now: datetime, before: int | None) -> OrdersPage
         ]
         if may_begin
         else [],
-        instead=[] if may_begin else _instead(caller),
-        before=shown[-1].id if len(orders) > len(shown) else None,
+        instead=() if may_begin else _instead(caller),
+        before=orders[-1].id if older else None,
     )
 
 
-def _instead(caller: Caller) -> list[str]:
+def _instead(caller: Caller) -> tuple[str, ...]:
     said = [
         _(
             "Only a revenue officer orders a change. Ask one, with the consumer numbers or the area, the day and the reason."
@@ -126,7 +73,7 @@ def _instead(caller: Caller) -> list[str]:
     ]
     if operation_named("stop_mode_change", caller) is not None:
         said.append(_("You may stop an order that is not finished: open it and choose Stop."))
-    return said
+    return tuple(said)
 
 
 def order_page(
@@ -139,9 +86,7 @@ def order_page(
         return None
     chosen = chosen if chosen in ModeChangeState else ""
     rows = seen.rows_seen(order, caller, area, now)
-    part = rows.filter(state=chosen) if chosen else rows
-    found = paging.page(part, ROWS_AT_ONCE + 1, key="position", after=after)
-    shown = found[:ROWS_AT_ONCE]
+    shown, more = row_progress.rows_of_page(rows, chosen, after)
     counts, at = seen.progress(rows), reverse("console:mode-change", args=[order.id])
     waiting = counts[ModeChangeState.WAITING]
     may_stop = operation_named("stop_mode_change", caller) is not None and waiting
@@ -150,9 +95,9 @@ def order_page(
         title=title_of(order),
         facts=_facts(order),
         sums=_sums(seen.sums(rows)) if counts[ModeChangeState.DONE] else [],
-        filters=_filters(counts, chosen, at),
+        filters=row_progress.filters(counts, chosen, at, wording.mode_change_state),
         rows=[_row(row, caller) for row in shown],
-        next=_address(at, state=chosen, after=shown[-1].position) if len(found) > len(shown) else "",
+        next=address(at, state=chosen, after=shown[-1].position) if more else "",
         file=reverse("console:mode-change-report", args=[order.id]),
         under_way=order.ended_at is None,
         waits_for_close=bool(waiting)
@@ -162,7 +107,7 @@ def order_page(
         if may_stop
         else "",
         ended=sum(counts.values()) - waiting,
-        agreements=sum(counts.values()),
+        total=sum(counts.values()),
     )
 
 
@@ -244,29 +189,9 @@ def _sums(found: seen.Sums) -> list[tuple[str, str]]:
     return said
 
 
-def _filters(counts: Mapping[str, int], chosen: str, at: str) -> list[Filter]:
-    found = [Filter(_("All"), sum(counts.values()), at, not chosen)]
-    for state, count in counts.items():
-        if count or state == chosen:
-            found.append(
-                Filter(wording.mode_change_state(state), count, _address(at, state=state), state == chosen)
-            )
-    return found
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{count} {wording.mode_change_state(state)}" for state, count in counts.items() if count
-    )
-
-
-def _address(at: str, **parts: object) -> str:
-    return f"{at}?{urlencode({name: value for name, value in parts.items() if value})}"
-
-
-def _row(row: seen.AgreementRow, caller: Caller) -> Row:
+def _row(row: seen.AgreementRow, caller: Caller) -> SupplyRow:
     known = row.service_point_id is not None and caller.area(Read.DEVICE) is not None
-    return Row(
+    return SupplyRow(
         number=row.position,
         named=row.named,
         href=address_of(row.named) if known else "",

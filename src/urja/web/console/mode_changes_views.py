@@ -8,7 +8,7 @@ from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
 from urja.web.console import mode_changes_page as pages
 from urja.web.console.access import refusal, render_page, requires
-from urja.web.console.meter_jobs_views import number
+from urja.web.console.row_progress import number_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -18,7 +18,7 @@ from urja.web.shared.clock import business_now
 @requires(Read.MODE_CHANGES)
 def orders(request: HttpRequest, caller: Caller) -> HttpResponse:
     """List the orders, newest first."""
-    page = pages.orders_page(caller, business_now(), number(request.GET.get("before", "")))
+    page = pages.orders_page(caller, business_now(), number_of(request.GET.get("before", "")))
     return render_page(request, caller, "console/mode_changes.html", {"page": page})
 
 
@@ -28,7 +28,7 @@ def orders(request: HttpRequest, caller: Caller) -> HttpResponse:
 def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     """Show an order with its supplies; the page reloads while the order is in progress."""
     chosen = request.GET.get("state", "")
-    page = pages.order_page(order_id, caller, business_now(), chosen, number(request.GET.get("after", "")))
+    page = pages.order_page(order_id, caller, business_now(), chosen, number_of(request.GET.get("after", "")))
     if page is None:
         raise refusal(request)
     return render_page(request, caller, "console/mode_change.html", {"page": page})

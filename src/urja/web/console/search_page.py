@@ -20,7 +20,6 @@ from urja.apps.overviews.queries.registry import AgreementRow, DeviceRow, Person
 from urja.apps.overviews.queries.searching import Hit, Matched, installed_meters, narrowed, search
 from urja.web.console import wording
 from urja.web.shared import formats
-from urja.web.shared.clock import zone
 
 LIMIT: Final = 20
 """Results per group; more characters narrow the search."""
@@ -197,11 +196,7 @@ def _service_points_of(
 def _agreement_period(agreement: AgreementRow) -> ServicePointLink:
     place = agreement.service_point
     ended = agreement.valid_to
-    remark = (
-        _("until %(day)s") % {"day": formats.day(ended.astimezone(zone()).date())}
-        if ended is not None
-        else ""
-    )
+    remark = _("until %(day)s") % {"day": formats.day_of(ended)} if ended is not None else ""
     called = wording.service_point_name(place.premise.name, place.consumer_number)
     return ServicePointLink(place.consumer_number, called, address_of(place.consumer_number), remark)
 

@@ -32,7 +32,7 @@ from urja.quantities.catalogue import BY_NAME
 from urja.usecases.kinds.meters import CorrectLastRead
 from urja.web.console import wording
 from urja.web.console.operation_page import operation_named
-from urja.web.console.time_formats import day_of, moment_of, period_in_words
+from urja.web.console.time_formats import moment_of, period_in_words
 from urja.web.shared import formats, gas_words
 from urja.web.shared.clock import zone
 
@@ -114,7 +114,7 @@ def meters_of(
             ],
             seals=[
                 _("%(number)s (%(place)s) since %(day)s")
-                % {"number": seal.number, "place": seal.place or "–", "day": day_of(seal.applied_at)}
+                % {"number": seal.number, "place": seal.place or "–", "day": formats.day_of(seal.applied_at)}
                 for seal in seals
                 if seal.device_id == period.device_id and period.valid_to is None
             ],
@@ -141,7 +141,7 @@ def _measured(found: MeasuredSoFar, commodity: str, begun: datetime, now: dateti
     if commodity == Commodity.GAS:
         return [
             _("%(volume)s since %(day)s")
-            % {"volume": formats.billed(found.billed, commodity), "day": day_of(begun)}
+            % {"volume": formats.billed(found.billed, commodity), "day": formats.day_of(begun)}
         ]
     said = [
         _("%(phase)s: %(voltage)s V, %(current)s A")
@@ -166,7 +166,7 @@ def _measured(found: MeasuredSoFar, commodity: str, begun: datetime, now: dateti
     if found.export_wh:
         said.append(
             _("export since %(day)s %(energy)s")
-            % {"energy": formats.energy(found.export_wh), "day": day_of(begun)}
+            % {"energy": formats.energy(found.export_wh), "day": formats.day_of(begun)}
         )
     return said
 
@@ -215,7 +215,7 @@ def _own_totals(
         found = compare_calendar(place.id, newest.tables, now)
         words = {"moment": moment_of(newest.held_at, now), "code": found.code}
         if found.first_day is not None:
-            words["day"] = day_of(midnight(found.first_day, zone()))
+            words["day"] = formats.day_of(midnight(found.first_day, zone()))
         said.setdefault(device_id, []).append(_CALENDARS[found.result] % words)
     return said
 

@@ -15,7 +15,7 @@ from urja.apps.overviews.queries.registry import ServicePointRow
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.statements.queries import statements_of
 from urja.web.console.history_page import entry_address
-from urja.web.console.time_formats import day_of, moment_of
+from urja.web.console.time_formats import moment_of
 from urja.web.shared import formats, ledger_words as money_words
 from urja.web.shared.statement_page import StatementItem, statement_item
 
@@ -97,7 +97,10 @@ def _plan(plan: billing.PlanRow, currency: str) -> str:
         if plan.every == Every.DAY
         else _("%(amount)s monthly, first instalment on %(day)s")
     )
-    return words % {"amount": formats.money(plan.amount_minor, currency), "day": day_of(plan.valid_from)}
+    return words % {
+        "amount": formats.money(plan.amount_minor, currency),
+        "day": formats.day_of(plan.valid_from),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from urja.web.console.service_point_meters import MeterView, meters_of
 from urja.web.console.service_point_money import MoneyView, money_view
 from urja.web.console.service_point_residents import Resident, in_force, residents_of
 from urja.web.console.service_point_supply import SupplyView, supply_view
-from urja.web.console.time_formats import day_of, moment_of
-from urja.web.shared import notice_words
+from urja.web.console.time_formats import moment_of
+from urja.web.shared import formats, notice_words
 from urja.web.shared.account_card import AccountCard
 from urja.web.shared.clock import zone
 from urja.web.shared.unit_words import UnitsView, units_view
@@ -140,7 +140,9 @@ def _remarks(place: ServicePointRow) -> list[str]:
     if fed_by:
         remarks.append(_("fed by %(transformer)s") % {"transformer": fed_by})
     if place.disconnected_at is not None:
-        remarks.append(_("permanently disconnected since %(day)s") % {"day": day_of(place.disconnected_at)})
+        remarks.append(
+            _("permanently disconnected since %(day)s") % {"day": formats.day_of(place.disconnected_at)}
+        )
     return remarks
 
 

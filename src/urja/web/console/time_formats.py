@@ -8,11 +8,6 @@ from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
 
-def day_of(at: datetime) -> str:
-    """Return the local day of an instant, in words."""
-    return formats.day(at.astimezone(zone()).date())
-
-
 def moment_of(at: datetime, now: datetime) -> str:
     """Return an instant in words, as briefly as possible: `today, 13:42`."""
     return formats.moment(at.astimezone(zone()), now.date())
@@ -21,5 +16,8 @@ def moment_of(at: datetime, now: datetime) -> str:
 def period_in_words(valid_from: datetime, valid_to: datetime | None) -> str:
     """Return a validity period in words: `since …` while it is open, else first to last."""
     if valid_to is None:
-        return _("since %(day)s") % {"day": day_of(valid_from)}
-    return _("%(first)s to %(last)s") % {"first": day_of(valid_from), "last": day_of(valid_to)}
+        return _("since %(day)s") % {"day": formats.day_of(valid_from)}
+    return _("%(first)s to %(last)s") % {
+        "first": formats.day_of(valid_from),
+        "last": formats.day_of(valid_to),
+    }

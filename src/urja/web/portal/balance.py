@@ -77,7 +77,7 @@ def ended(view: BalanceView, balance: billing.Balance | None, at: datetime) -> B
         return view
     covered = _covered_minor(balance)
     words = {
-        "day": formats.day(at.astimezone(zone()).date()),
+        "day": formats.day_of(at),
         "amount": formats.money(-covered, balance.currency),
     }
     if covered < 0:

@@ -13,7 +13,6 @@ from urja.apps.payments.queries.gateways import PaymentsConfig
 from urja.web.portal import manual_payment, paying
 from urja.web.shared import formats
 from urja.web.shared.account_card import AccountCard
-from urja.web.shared.clock import zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def maintenance_page(
         dues=list(_dues(found)),
         paid=[
             DueView(
-                formats.day(one.posted_at.astimezone(zone()).date()),
+                formats.day_of(one.posted_at),
                 formats.money(one.amount_minor, found.currency, signed=True),
                 "",
             )

@@ -16,7 +16,6 @@ from urja.apps.rulebook.queries import tariffs
 from urja.web.portal import manual_payment
 from urja.web.shared import formats, standing as standings
 from urja.web.shared.account_card import AccountCard
-from urja.web.shared.clock import zone
 
 CHIPS_MINOR = (10_000, 20_000, 50_000, 100_000)
 USUAL_MINOR = 20_000
@@ -148,7 +147,7 @@ def _beforehand(card: AccountCard, now: datetime) -> str:
     if ended_at:
         return _(
             "Your agreement ended on %(day)s. A payment pays what is still owed; what is paid beyond it is returned to you."
-        ) % {"day": formats.day(ended_at.astimezone(zone()).date())}
+        ) % {"day": formats.day_of(ended_at)}
     if not standings.held_back(card, now):
         return ""
     return _(

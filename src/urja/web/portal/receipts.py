@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -24,8 +23,8 @@ from urja.web.portal.access import account_or_404
 from urja.web.portal.views import private
 from urja.web.shared import formats, receipt_words
 from urja.web.shared.account_card import AccountCard
-from urja.web.shared.amount_words import amount_in_words
-from urja.web.shared.clock import business_now, zone
+from urja.web.shared.clock import business_now
+from urja.web.shared.receipt_sheet import languages, receipt_sheet
 
 MOST: Final = 100
 """Receipts of one kind in the list."""
@@ -51,28 +50,6 @@ class ReceiptsPage:
     lines: list[Line]
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptPage:
-    """A receipt to print."""
-
-    account: AccountCard
-    language: str
-    other_language: str
-    utility: str
-    printed: str
-    day: str
-    consumer: str
-    place: str
-    number: str
-    amount: str
-    words: str
-    paid_by: str
-    paid_for: str
-    note: str
-    cashier: str = ""
-    """A copy has no signature."""
-
-
 @require_safe
 @private
 @login_required
@@ -96,17 +73,20 @@ def receipt(request: HttpRequest, account_id: int, receipt_id: int) -> HttpRespo
     if row is None or row.account_id not in _own_accounts(card):
         raise Http404
     with translation.override(_language(request)):
-        page = _page(
-            card,
-            row.printed,
-            row.received_at,
-            (row.amount_minor, row.currency),
-            receipt_words.paid_by(row),
-            receipt_words.note(row),
-            for_maintenance=row.for_maintenance,
+        page = receipt_sheet(
+            printed=row.printed,
+            at=row.received_at,
+            amount_minor=row.amount_minor,
+            currency=row.currency,
+            consumer=_consumer(card),
+            place=card.title if card.title != row.consumer_number else "",
             number=row.consumer_number,
+            paid_by=receipt_words.paid_by(row),
+            commodity=card.commodity,
+            for_maintenance=row.for_maintenance,
+            note=receipt_words.note(row),
         )
-    return render(request, "portal/receipt.html", {"page": page})
+    return render(request, "portal/receipt.html", {"page": page, "account": card})
 
 
 @require_safe
@@ -120,17 +100,20 @@ def order_receipt(request: HttpRequest, account_id: int, order_id: int) -> HttpR
     if order is None:
         raise Http404
     with translation.override(_language(request)):
-        page = _page(
-            card,
-            _reference(order),
-            _paid_at(order),
-            (order.amount_minor, order.currency),
-            gettext("online payment"),
-            _order_note(order) or gettext("The amount is credited to your account."),
-            for_maintenance=order.account_id != card.id,
+        page = receipt_sheet(
+            printed=_reference(order),
+            at=_paid_at(order),
+            amount_minor=order.amount_minor,
+            currency=order.currency,
+            consumer=_consumer(card),
+            place=card.title if card.title != card.number else "",
             number=card.number,
+            paid_by=gettext("online payment"),
+            commodity=card.commodity,
+            for_maintenance=order.account_id != card.id,
+            note=_order_note(order) or gettext("The amount is credited to your account."),
         )
-    return render(request, "portal/receipt.html", {"page": page})
+    return render(request, "portal/receipt.html", {"page": page, "account": card})
 
 
 def _own_accounts(card: AccountCard) -> Sequence[int]:
@@ -145,7 +128,7 @@ def _credited(account_id: int) -> list[payments.OrderRow]:
 def _line(card: AccountCard, row: ReceiptRow) -> Line:
     return Line(
         row.received_at,
-        _day(row.received_at),
+        formats.day_of(row.received_at),
         row.printed,
         formats.money(row.amount_minor, row.currency),
         receipt_words.instrument(row),
@@ -157,7 +140,7 @@ def _line(card: AccountCard, row: ReceiptRow) -> Line:
 def _order_line(card: AccountCard, order: payments.OrderRow) -> Line:
     return Line(
         _paid_at(order),
-        _day(_paid_at(order)),
+        formats.day_of(_paid_at(order)),
         _reference(order),
         formats.money(order.amount_minor, order.currency),
         gettext("online payment"),
@@ -184,48 +167,14 @@ def _order_note(order: payments.OrderRow) -> str:
     return gettext("The payment was taken back.") if order.state == OrderState.REVERSED else ""
 
 
-def _day(at: datetime) -> str:
-    return formats.day(at.astimezone(zone()).date())
-
-
-def _languages() -> list[str]:
-    return [code for code, _name in settings.LANGUAGES]
-
-
 def _language(request: HttpRequest) -> str:
     """Return the language of the sheet: the one that is asked for, else the page's."""
     asked = request.GET.get("language", "")
-    return asked if asked in _languages() else str(get_language() or "en")
+    return asked if asked in languages() else str(get_language() or "en")
 
 
-def _page(
-    card: AccountCard,
-    printed: str,
-    at: datetime,
-    amount: tuple[int, str],
-    paid_by: str,
-    note: str,
-    *,
-    for_maintenance: bool,
-    number: str,
-) -> ReceiptPage:
-    language = str(get_language())
-    amount_minor, currency = amount
+def _consumer(card: AccountCard) -> str:
+    """Return the name of the account's consumer; empty where it has none."""
     consumers = [one.customer_id for one in service_points.agreements_of_account(card.id) if one.customer_id]
     people = {one.id: one.name for one in service_points.people_of([card.id], consumers)}
-    return ReceiptPage(
-        account=card,
-        language=language,
-        other_language=next((one for one in _languages() if one != language), ""),
-        utility=settings.URJA_UTILITY,
-        printed=printed,
-        day=_day(at),
-        consumer=next((people[one] for one in consumers if one in people), ""),
-        place=card.title if card.title != number else "",
-        number=number,
-        amount=formats.money(amount_minor, currency),
-        words=amount_in_words(amount_minor, currency, language),
-        paid_by=paid_by,
-        paid_for=gettext("Maintenance") if for_maintenance else formats.commodity_name(card.commodity),
-        note=note,
-    )
+    return next((people[one] for one in consumers if one in people), "")

@@ -11,6 +11,7 @@ from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from urja.core import calendar
+from urja.web.shared.clock import zone
 
 MINUS = "−"
 _NO_BREAK_SPACE, _WORD_JOINER = "\u00a0", "\u2060"
@@ -130,6 +131,11 @@ def unbroken(text: str) -> str:
 def day(value: date) -> str:
     """`24 November 2026`, the month in the reader's language."""
     return f"{short_day(value)} {value.year}"
+
+
+def day_of(at: datetime) -> str:
+    """The local day of an instant: `24 November 2026`."""
+    return day(at.astimezone(zone()).date())
 
 
 def short_day(value: date) -> str:

@@ -1,6 +1,7 @@
 """Meter jobs: requested as an operation, sent a bounded number at a time, with a state and an answer for each meter."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -314,7 +315,7 @@ def test_what_cannot_be_asked_is_said(database, monkeypatch):
         what="block",
         from_at=NOW - timedelta(days=32),
     )
-    monkeypatch.setattr(meter_jobs, "MAX_METERS", 1)
+    monkeypatch.setattr(meter_jobs, "_METERS", replace(meter_jobs._METERS, most=1))
     refused("a job has at most 1 meters, not 2", meters=(serial(1), serial(2)))
     monkeypatch.setattr(meter_jobs, "MAX_UNFINISHED", 1)
     ask(meters=one)

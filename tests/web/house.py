@@ -106,3 +106,21 @@ def _live(connection, own) -> None:
         if midnight < NOW:
             town.store_registers(connection, town.registers(own, (midnight, register_wh)))
             post.run_once(midnight + timedelta(minutes=20))
+
+
+def owe(account_id, minor) -> None:
+    """Charge an account until so many minor units are owed."""
+    from urja.apps.billing.queries import fresh_balance
+    from urja.apps.books.posting import Draft, post_entries
+
+    used = Draft(
+        account_id=account_id,
+        contra="revenue:energy",
+        amount_minor=-fresh_balance(account_id, NOW).balance_minor - minor,
+        origin="manual",
+        line="energy",
+        service_date=NOW.date(),
+        accounting_month=NOW.date().replace(day=1),
+        idempotency_key="used",
+    )
+    post_entries(account_id >> 40, [used], NOW)

@@ -423,20 +423,7 @@ def test_after_the_end_of_an_agreement_nothing_is_late_and_nothing_is_asked_for(
 @pytest.fixture
 def in_debt(moved_out):
     """The same with 300 rupees owed."""
-    from urja.apps.billing.queries import fresh_balance
-    from urja.apps.books.posting import Draft, post_entries
-
-    used = Draft(
-        account_id=moved_out.account_id,
-        contra="revenue:energy",
-        amount_minor=-fresh_balance(moved_out.account_id, house.NOW).balance_minor - 30_000,
-        origin="manual",
-        line="energy",
-        service_date=house.NOW.date(),
-        accounting_month=house.NOW.date().replace(day=1),
-        idempotency_key="used",
-    )
-    post_entries(moved_out.account_id >> 40, [used], house.NOW)
+    house.owe(moved_out.account_id, 30_000)
     return moved_out
 
 

@@ -123,7 +123,6 @@ def test_amounts_are_of_the_utility_s_currency(governed, shop, browser, currency
 @pytest.fixture
 def by_bill(governed):
     """The account is paid for by bills; 3,000 rupees more than it has were used. It has security deposits."""
-    from urja.apps.books.posting import Draft, post_entries
     from urja.apps.contracts.models import AgreementTerms
 
     with town.by_hand():
@@ -131,25 +130,8 @@ def by_bill(governed):
             payment_mode="postpaid"
         )
     demanded(governed)
-    used = Draft(
-        account_id=governed.account_id,
-        contra="revenue:energy",
-        amount_minor=-_balance_of(governed.account_id) - 300_000,
-        origin="manual",
-        line="energy",
-        service_date=house.NOW.date(),
-        accounting_month=house.NOW.date().replace(day=1),
-        idempotency_key="used",
-    )
-    post_entries(governed.account_id >> 40, [used], house.NOW)
+    house.owe(governed.account_id, 300_000)
     return governed
-
-
-def _balance_of(account_id):
-    """The fresh one."""
-    from urja.apps.billing.queries import fresh_balance
-
-    return fresh_balance(account_id, house.NOW).balance_minor
 
 
 def demanded(home):

@@ -140,20 +140,7 @@ def test_a_meter_that_is_not_heard_from_is_not_called_powered(governed, browser)
 @pytest.fixture
 def drained(governed):
     """An account whose credit has just run out: 20 rupees below nothing."""
-    from urja.apps.billing.queries import fresh_balance
-    from urja.apps.books.posting import Draft, post_entries
-
-    used = Draft(
-        account_id=governed.account_id,
-        contra="revenue:energy",
-        amount_minor=-fresh_balance(governed.account_id, house.NOW).balance_minor - 2_000,
-        origin="manual",
-        line="energy",
-        service_date=house.NOW.date(),
-        accounting_month=house.NOW.date().replace(day=1),
-        idempotency_key="used",
-    )
-    post_entries(governed.account_id >> 40, [used], house.NOW)
+    house.owe(governed.account_id, 2_000)
     return governed
 
 

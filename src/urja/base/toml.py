@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from importlib import resources
 
 
 class TomlError(ValueError):
@@ -19,3 +20,13 @@ def loads(text: str, *, parse_float: Callable[[str], object] = float) -> dict[st
     except ValueError:
         # Python converts no integer of more than 4300 digits (CVE-2020-10735).
         raise TomlError("a number has too many digits") from None
+
+
+def shipped(package: str, folder: str) -> dict[str, str]:
+    """Return the TOML texts that ship in a folder of a package, by file name."""
+    found = (resources.files(package) / folder).iterdir()
+    return {
+        item.name: item.read_text("utf-8")
+        for item in sorted(found, key=lambda item: item.name)
+        if item.name.endswith(".toml")
+    }

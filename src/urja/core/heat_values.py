@@ -15,7 +15,6 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from urja.base import toml
 from urja.core.calendar import ONE_DAY
 from urja.core.gas import (
     STANDARD,
@@ -26,7 +25,7 @@ from urja.core.gas import (
     SupplyConditions,
     absolute_pressure_pa,
 )
-from urja.core.table_reader import DocumentError, Fault, TableReader
+from urja.core.table_reader import DocumentError, Fault, TableReader, tables_of
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -109,15 +108,8 @@ def parse_heat_values(text: str) -> HeatValues:
     In each zone every day of the document has one heat value, and no two zones have the same area.
     """
     faults: list[Fault] = []
-    try:
-        table = toml.loads(text, parse_float=Decimal)
-    except toml.TomlError as error:
-        raise HeatValuesError(
-            [Fault("document", f"is not TOML: {error}; see the example in docs/gas.md")]
-        ) from error
-    reader = TableReader(table, "", faults)
-    if reader.take("format") not in (FORMAT, None):
-        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
+    reader = TableReader(tables_of(text, HeatValuesError, "docs/gas.md"), "", faults)
+    reader.check_format(FORMAT)
     valid_from, valid_to = _day(reader, "valid_from"), _day(reader, "valid_to", None)
     if valid_from and valid_to and valid_to < valid_from:
         reader.fault(f"is {valid_to}, before valid_from {valid_from}", "valid_to")

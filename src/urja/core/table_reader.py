@@ -5,8 +5,12 @@ a document with ten mistakes is corrected in one pass.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Self
+
+from urja.base import toml
 
 MISSING: Final = object()
 """The default of a key that the document must give: an absent key is then a fault."""
@@ -32,6 +36,21 @@ class DocumentError(ValueError):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
+
+
+def tables_of(
+    text: str,
+    error: type[DocumentError],
+    example: str = "",
+    *,
+    parse_float: Callable[[str], object] = Decimal,
+) -> dict[str, object]:
+    """Return the tables of a document. Raises `error`, which names the page with an example, where the text is not TOML."""
+    try:
+        return toml.loads(text, parse_float=parse_float)
+    except toml.TomlError as wrong:
+        see = f"; see the example in {example}" if example else ""
+        raise error([Fault("document", f"is not TOML: {wrong}{see}")]) from wrong
 
 
 class TableReader:
@@ -67,6 +86,12 @@ class TableReader:
             self.fault("is missing", key)
             return None
         return default
+
+    def check_format(self, known: int) -> None:
+        """Report a document of another format than the one that is known."""
+        given = self.take("format")
+        if given not in (known, None):
+            self.fault(f"is {given!r}; this version of Urja reads format {known}", "format")
 
     def text(self, key: str, default: Any = MISSING) -> str:
         """Return a text. It may be empty only where a default is given."""

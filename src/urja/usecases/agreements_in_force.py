@@ -14,6 +14,7 @@ from urja.apps.journal.operation import Execution
 from urja.apps.network.models import ServicePoint
 from urja.base.sentences import say
 from urja.usecases import side_effects
+from urja.usecases.service_points import service_points_of
 
 BILLING_DAY: Final = ConfigurationItem.BILLING_DAY
 
@@ -39,6 +40,15 @@ def newest_agreements_of(service_point_ids: list[int]) -> dict[int, Agreement]:
         "account", "customer"
     )
     return {agreement.service_point_id: agreement for agreement in found.order_by("valid_from")}
+
+
+def find_ahead(execution: Execution, consumer_numbers: list[str]) -> None:
+    """Look up the service points of many rows, and the newest agreement of each, by one query each."""
+    execution.find_ahead(service_points_of, consumer_numbers)
+    found = (execution.find(service_points_of, number) for number in consumer_numbers)
+    execution.find_ahead(
+        newest_agreements_of, [service_point.id for service_point in found if service_point is not None]
+    )
 
 
 def net_faults(device: Device, service_point: ServicePoint, metering_mode: str) -> Iterator[str]:

@@ -30,17 +30,24 @@ from urja.core.calendar import Period, local_day, midnight
 from urja.core.calendars import Calendar, activity_tables, plain_tables
 from urja.cosem.companion import DeviceType
 from urja.usecases.kinds import meter_jobs
+from urja.usecases.many_rows import RowRules
 from urja.usecases.meter_targets import Target, meters_under, named_meters
 
 MAX_METERS: Final = 5_000
 """Meters of one job."""
 MAX_UNFINISHED: Final = 20_000
 """Meters of all unfinished jobs."""
-MAX_LISTED_FAULTS: Final = 100
-"""Faults of rows that are listed one by one."""
 _HOLIDAY_DAYS: Final = 366
 """Days ahead whose holidays a meter is given: its table of special days is short."""
 MAX_MINUTES: Final = 7 * 24 * 60
+
+_METERS: Final = RowRules(
+    MAX_METERS,
+    say("give either a list of serial or consumer numbers, or a node"),
+    lambda most, count: say("a job has at most {most} meters, not {count}", most=most, count=count),
+    say("no row names a suitable meter"),
+    lambda count: say("{count} more rows name no suitable meter", count=count),
+)
 
 
 class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
@@ -54,27 +61,17 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
                 asked=self.good_for_minutes,
             )
         yield from self.own_faults(execution)
-        if faults := list(self._list_faults()):
+        if faults := list(_METERS.naming_faults(self.meters, self.under)):
             yield from faults
             return
         rows = self.targets(execution.recorded_at)
-        yield from _row_faults(rows, good_rows_only=self.good_rows_only)
+        yield from _METERS.row_faults(rows, good_rows_only=self.good_rows_only)
         if queries.unfinished() + len(rows) > MAX_UNFINISHED:
             yield say(
                 "other jobs have {unfinished} unfinished meters, and at most {most} are allowed at once: wait for them, or cancel a job",
                 unfinished=queries.unfinished(),
                 most=MAX_UNFINISHED,
             )
-
-    def _list_faults(self) -> Iterator[Sentence]:
-        if bool(self.meters) == bool(self.under.strip()):
-            yield say("give either a list of serial or consumer numbers, or a node")
-        elif self.under.strip() and node_named(self.under) is None:
-            yield say(
-                "there is no node {node}: give a level and a code, such as section North-2", node=self.under
-            )
-        elif len(self.meters) > MAX_METERS:
-            yield _too_many(len(self.meters))
 
     def targets(self, at: datetime) -> list[Target]:
         """Return the rows of the request, each with its meter, or with the fault of the row."""
@@ -116,25 +113,6 @@ class MeterJobRequest(meter_jobs.MeterJobRequest, UseCase):
         if len(rows) == 1:
             execution.service_point_id = good[0].service_point_id
         execution.outcome |= {"job_id": execution.id, "meters": len(good), "refused": len(rows) - len(good)}
-
-
-def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
-    if len(rows) > MAX_METERS:
-        yield _too_many(len(rows))
-        return
-    bad = [row for row in rows if row.fault is not None]
-    if len(bad) == len(rows):
-        yield say("no row names a suitable meter")
-    elif good_rows_only:
-        return
-    for row in bad[:MAX_LISTED_FAULTS]:
-        yield say("row {row}: {fault}", row=row.position, fault=row.fault)
-    if len(bad) > MAX_LISTED_FAULTS:
-        yield say("{count} more rows name no suitable meter", count=len(bad) - MAX_LISTED_FAULTS)
-
-
-def _too_many(count: int) -> Sentence:
-    return say("a job has at most {most} meters, not {count}", most=MAX_METERS, count=count)
 
 
 class ReadMeters(meter_jobs.ReadMeters, MeterJobRequest):

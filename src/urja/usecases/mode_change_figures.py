@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from django.db.models import Q
 
@@ -18,9 +17,7 @@ from urja.base.untyped_values import JsonObject
 from urja.core.arrears import total_owed
 from urja.usecases import deposits
 from urja.usecases.deposits import Held
-
-MAX_LISTED_FAULTS: Final = 100
-"""Refused rows that are listed one by one."""
+from urja.usecases.many_rows import MAX_LISTED_FAULTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from urja.usecases import deposits
 from urja.usecases.instalments import AgreeInstalments
 from urja.usecases.kinds import mode_changes
 from urja.usecases.kinds.agreements import Bill
+from urja.usecases.many_rows import RowRules
 from urja.usecases.mode_change_figures import (
-    MAX_LISTED_FAULTS,
     Figures,
     Manner,
     Target,
@@ -59,16 +59,29 @@ MAX_AGREEMENTS: Final = 50_000
 """Agreements of one order: they are examined in one transaction."""
 MAX_INSTALMENTS: Final = 120
 
+_AGREEMENTS: Final = RowRules(
+    MAX_AGREEMENTS,
+    say("give either a list of consumer numbers, or a node"),
+    lambda most, count: say(
+        "an order has at most {most} agreements, not {count}: order one for each part of the area",
+        most=most,
+        count=count,
+    ),
+    say("no supply can be converted by this order"),
+    lambda count: say("{count} more supplies cannot be converted", count=count),
+)
+
 
 class ChangeModes(mode_changes.ChangeModes, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:
         if faults := [
             *self._form_faults(local_day(execution.recorded_at, local_zone())),
-            *self._list_faults(),
+            *_AGREEMENTS.naming_faults(self.consumer_numbers, self.under),
         ]:
             yield from faults
             return
-        yield from _row_faults(self.targets(execution.recorded_at), good_rows_only=self.good_rows_only)
+        rows = self.targets(execution.recorded_at)
+        yield from _AGREEMENTS.row_faults(rows, good_rows_only=self.good_rows_only)
 
     def _form_faults(self, today: date) -> Iterator[str]:
         if not self.reason.strip():
@@ -97,16 +110,6 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
                 yield say("a postpaid supply is not disconnected for its balance: leave that day out")
         elif self.no_disconnection_from is not None and self.no_disconnection_from > self.effective_on:
             yield say("no balance disconnects a supply from the day of the change on: give an earlier day")
-
-    def _list_faults(self) -> Iterator[str]:
-        if bool(self.consumer_numbers) == bool(self.under.strip()):
-            yield say("give either a list of consumer numbers, or a node")
-        elif self.under.strip() and node_named(self.under) is None:
-            yield say(
-                "there is no node {node}: give a level and a code, such as section North-2", node=self.under
-            )
-        elif len(self.consumer_numbers) > MAX_AGREEMENTS:
-            yield _too_many(len(self.consumer_numbers))
 
     @property
     def manner(self) -> Manner:
@@ -232,29 +235,6 @@ class ChangeModes(mode_changes.ChangeModes, UseCase):
 
 def _numbered(service_points: QuerySet[ServicePoint]) -> list[tuple[str, int]]:
     return list(service_points.order_by("consumer_number").values_list("consumer_number", "id"))
-
-
-def _row_faults(rows: Sequence[Target], *, good_rows_only: bool) -> Iterator[str]:
-    bad = [row for row in rows if row.fault is not None]
-    if len(rows) > MAX_AGREEMENTS:
-        yield _too_many(len(rows))
-        return
-    if len(bad) == len(rows):
-        yield say("no supply can be converted by this order")
-    elif good_rows_only:
-        return
-    for row in bad[:MAX_LISTED_FAULTS]:
-        yield say("row {row}: {fault}", row=row.position, fault=row.fault)
-    if len(bad) > MAX_LISTED_FAULTS:
-        yield say("{count} more supplies cannot be converted", count=len(bad) - MAX_LISTED_FAULTS)
-
-
-def _too_many(count: int) -> Sentence:
-    return say(
-        "an order has at most {most} agreements, not {count}: order one for each part of the area",
-        most=MAX_AGREEMENTS,
-        count=count,
-    )
 
 
 class _Examination:

@@ -5,15 +5,14 @@ the balance is stated instead. Parameters are written as in reasons (`urja.core.
 within the coming week have their weekday alone: the price of a message depends on its length.
 """
 
-import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
-from importlib import resources
 from string import Formatter
 from typing import Any, Final
 
+from urja.base import toml
 from urja.base.untyped_values import JsonMapping, JsonObject
 from urja.core.policy.wording import DEFAULT_LANGUAGE, weekday, written
 
@@ -31,12 +30,8 @@ _INSTEAD: Final = {
 
 @cache
 def _tables() -> dict[str, JsonObject]:
-    folder = resources.files("urja.apps.notices") / "texts"
-    return {
-        item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
-        for item in folder.iterdir()
-        if item.name.endswith(".toml")
-    }
+    texts = toml.shipped("urja.apps.notices", "texts")
+    return {name.removesuffix(".toml"): toml.loads(text) for name, text in texts.items()}
 
 
 def languages() -> tuple[str, ...]:

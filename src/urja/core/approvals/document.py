@@ -7,15 +7,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from enum import IntEnum
 from importlib import resources
 from typing import Final
 
-from urja.base import toml
 from urja.base.untyped_values import JsonObject
 from urja.core.policy.table_reader import PolicyTableReader
-from urja.core.table_reader import DocumentError, Fault
+from urja.core.table_reader import DocumentError, Fault, tables_of
 
 FORMAT: Final = 1
 _KIND: Final = re.compile(r"[a-z][a-z_]{1,63}")
@@ -78,11 +76,7 @@ class Thresholds:
 def parse_thresholds(text: str) -> Thresholds:
     """Parse a threshold document; raises ThresholdsError with every fault."""
     faults: list[Fault] = []
-    try:
-        table = toml.loads(text, parse_float=Decimal)
-    except toml.TomlError as error:
-        raise ThresholdsError([Fault("document", f"is not TOML: {error}")]) from error
-    found = _read(PolicyTableReader(table, "", faults), text)
+    found = _read(PolicyTableReader(tables_of(text, ThresholdsError), "", faults), text)
     if faults:
         raise ThresholdsError(faults)
     return found

@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Final
 
-from urja.base import toml
 from urja.core.calendars.zones import (
     MINUTES,
     MOST_ZONES,
@@ -21,7 +20,7 @@ from urja.core.calendars.zones import (
     Zone,
     clock_text,
 )
-from urja.core.table_reader import DocumentError, Fault, TableReader
+from urja.core.table_reader import DocumentError, Fault, TableReader, tables_of
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -45,15 +44,9 @@ def parse_calendar(text: str) -> Calendar:
     used is defined.
     """
     faults: list[Fault] = []
-    try:
-        table = toml.loads(text)
-    except toml.TomlError as error:
-        raise CalendarError(
-            [Fault("document", f"is not TOML: {error}; see the example in docs/calendars.md")]
-        ) from error
+    table = tables_of(text, CalendarError, "docs/calendars.md", parse_float=float)
     reader = TableReader(table, "", faults)
-    if reader.take("format") not in (FORMAT, None):
-        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
+    reader.check_format(FORMAT)
     zones = _zones(reader)
     days = _days(reader, zones)
     holidays = tuple(_holidays(reader))

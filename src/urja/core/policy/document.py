@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from importlib import resources
 from typing import Final, Literal, cast
 
 from urja.base import toml
@@ -29,7 +27,7 @@ from urja.core.policy.hours import (
     subtract_spans,
 )
 from urja.core.policy.table_reader import MINUTES_PER_DAY, WEEKDAYS, PolicyTableReader
-from urja.core.table_reader import DocumentError, Fault
+from urja.core.table_reader import DocumentError, Fault, tables_of
 
 FORMAT: Final = 1
 """The document format that this module reads."""
@@ -259,12 +257,7 @@ class Policy:
 
 def bundled_policies() -> dict[str, str]:
     """Return the documents that ship with Urja by file name: a plain one, and one modelled on published rules."""
-    folder = resources.files("urja.core.policy") / "documents"
-    return {
-        item.name: item.read_text("utf-8")
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".toml")
-    }
+    return toml.shipped("urja.core.policy", "documents")
 
 
 def parse_policy(text: str) -> Policy:
@@ -273,15 +266,8 @@ def parse_policy(text: str) -> Policy:
     Raises PolicyError with every fault found, contradictions between rules included.
     """
     faults: list[Fault] = []
-    try:
-        table = toml.loads(text, parse_float=Decimal)
-    except toml.TomlError as error:
-        raise PolicyError(
-            [Fault("document", f"is not TOML: {error}; see the example in docs/policy.md")]
-        ) from error
-    reader = PolicyTableReader(table, "", faults)
-    if reader.take("format") not in (FORMAT, None):
-        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
+    reader = PolicyTableReader(tables_of(text, PolicyError, "docs/policy.md"), "", faults)
+    reader.check_format(FORMAT)
     decimals = reader.whole("decimals", 2, high=4)
     policy = Policy(
         code=reader.identifier("code"),

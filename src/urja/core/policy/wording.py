@@ -3,12 +3,11 @@
 What a parameter's name ends in says how it is written (`urja.core.policy.decision`).
 """
 
-import tomllib
 from datetime import date, datetime
 from functools import cache
-from importlib import resources
 from typing import Final
 
+from urja.base import toml
 from urja.base.untyped_values import JsonMapping, JsonObject
 from urja.core.policy.decision import ELECTRICITY, Params, Reason
 from urja.core.policy.table_reader import WEEKDAYS
@@ -23,12 +22,8 @@ _MINUS: Final = "−"
 
 @cache
 def _tables() -> dict[str, JsonObject]:
-    folder = resources.files("urja.core.policy") / "sentences"
-    return {
-        item.name.removesuffix(".toml"): tomllib.loads(item.read_text("utf-8"))
-        for item in folder.iterdir()
-        if item.name.endswith(".toml")
-    }
+    texts = toml.shipped("urja.core.policy", "sentences")
+    return {name.removesuffix(".toml"): toml.loads(text) for name, text in texts.items()}
 
 
 def languages() -> tuple[str, ...]:

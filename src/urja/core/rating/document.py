@@ -7,10 +7,8 @@ so that a tariff order is entered in one or two passes.
 import hashlib
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 
-from urja.base import toml
 from urja.core.rating.accruals import (
     Accrual,
     Band,
@@ -57,7 +55,7 @@ from urja.core.rating.tariff import (
     billed_measure,
     calculation_order,
 )
-from urja.core.table_reader import DocumentError, Fault
+from urja.core.table_reader import DocumentError, Fault, tables_of
 from urja.core.units import TO_MINOR_UNIT, RoundingStep, exact_text
 
 FORMAT = 1
@@ -85,15 +83,8 @@ def parse_tariff(text: str) -> Tariff:
     The result has prices in minor units. Raises TariffError with every fault found.
     """
     faults: list[Fault] = []
-    try:
-        table = toml.loads(text, parse_float=Decimal)
-    except toml.TomlError as error:
-        raise TariffError(
-            [Fault("document", f"is not TOML: {error}; see the example in docs/money.md")]
-        ) from error
-    reader = TariffTableReader(table, "", faults)
-    if reader.take("format") not in (FORMAT, None):
-        reader.fault(f"is {table['format']!r}; this version of Urja reads format {FORMAT}", "format")
+    reader = TariffTableReader(tables_of(text, TariffError, "docs/money.md"), "", faults)
+    reader.check_format(FORMAT)
     exponent = _exponent(reader)
     reader.commodity = reader.choice("commodity", Commodity, Commodity.ELECTRICITY)
     valid_from = reader.day("valid_from")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.access import Area, Caller
@@ -19,7 +19,7 @@ from urja.apps.identity.requests import record_personal_reads
 from urja.apps.meter_jobs.kinds import TaskState
 from urja.apps.meter_jobs.models import Job, Task
 from urja.apps.overviews.queries import areas
-from urja.apps.overviews.queries.paging import given
+from urja.apps.overviews.queries.paging import counts_by_state, given
 
 CURVES: Final = frozenset({"block"})
 """Profiles that show when a consumer uses how much."""
@@ -77,8 +77,7 @@ _SHOWN: Final = (
 
 def progress(tasks: QuerySet[Task]) -> dict[str, int]:
     """Return the number of rows in each state, zero included."""
-    counted = dict(tasks.order_by().values_list("state").annotate(count=Count("id")))
-    return {state: counted.get(state, 0) for state in TaskState.values}
+    return counts_by_state(tasks, TaskState.values)
 
 
 def results(

@@ -20,7 +20,7 @@ from urja.apps.contracts.kinds import ModeChangeState
 from urja.apps.contracts.models import ModeChange, ModeChangeRow
 from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.overviews.queries import areas
-from urja.apps.overviews.queries.paging import given
+from urja.apps.overviews.queries.paging import counts_by_state, given
 from urja.base.sentences import from_plain
 
 type OrderRow = ModeChange
@@ -75,8 +75,7 @@ def rows_of(order: ModeChange) -> QuerySet[ModeChangeRow]:
 
 def progress(rows: QuerySet[ModeChangeRow]) -> dict[str, int]:
     """Return the number of rows in each state, zero included."""
-    counted = dict(rows.order_by().values_list("state").annotate(count=Count("id")))
-    return {state: counted.get(state, 0) for state in ModeChangeState.values}
+    return counts_by_state(rows, ModeChangeState.values)
 
 
 AMOUNTS: Final = (

@@ -1,6 +1,9 @@
-"""Keyset pages of a query, and single rows with whether they are in an area."""
+"""Keyset pages of a query, single rows with whether they are in an area, and rows counted by their states."""
 
-from django.db.models import Model, Q, QuerySet
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, Model, Q, QuerySet
 
 
 def page[M: Model](
@@ -19,6 +22,12 @@ def one[M: Model](rows: QuerySet[M], inside: Q) -> tuple[M | None, bool]:
     """Return the first row in an area, and whether there is any row at all (404 or 403)."""
     found = rows.filter(inside).first()
     return found, found is not None or rows.exists()
+
+
+def counts_by_state(rows: QuerySet[Any], states: Iterable[str]) -> dict[str, int]:
+    """Return the number of rows in each of these states, zero included."""
+    counted = dict(rows.order_by().values_list("state").annotate(count=Count("id")))
+    return {state: counted.get(state, 0) for state in states}
 
 
 def given(**values: object) -> Q:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from django.db import connection
@@ -13,6 +12,7 @@ from django.db.models import QuerySet
 
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.models import TariffVersion
+from urja.base import toml
 from urja.core.calendar import ONE_DAY
 from urja.core.rating import Commodity, Tariff, parse_tariff
 from urja.core.rating.tariff import ContraKind
@@ -166,9 +166,4 @@ def stored_texts() -> dict[str, str]:
 
 def bundled_tariffs() -> dict[str, str]:
     """Return the documents shipped with Urja by file name: a demonstration and an example of a published tariff."""
-    folder = resources.files("urja.apps.rulebook") / "documents"
-    return {
-        item.name: item.read_text("utf-8")
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".toml")
-    }
+    return toml.shipped("urja.apps.rulebook", "documents")

@@ -7,6 +7,7 @@ from urja.apps.billing.models import Deposit
 from urja.apps.books.models import CreditRequest
 from urja.apps.journal.operation import Execution, UseCase
 from urja.base.untyped_values import JsonObject
+from urja.usecases import agreements_in_force
 from urja.usecases.agreements_in_force import in_force_at, newest_agreements_of
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.legacy_takeover import BringBalance, arrears_of
@@ -15,13 +16,7 @@ from urja.usecases.service_points import no_service_point_fault, service_points_
 
 
 def prefetch(load: Load, rows: Sequence[Row]) -> None:
-    execution = load.execution
-    execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
-    service_points = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
-    execution.find_ahead(
-        newest_agreements_of,
-        [service_point.id for service_point in service_points if service_point is not None],
-    )
+    agreements_in_force.find_ahead(load.execution, [row["consumer_number"] for row in rows])
 
 
 def operations_of(load: Load, execution: Execution, row: Row) -> Iterator[UseCase]:

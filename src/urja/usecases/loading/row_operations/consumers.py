@@ -11,6 +11,7 @@ from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.network.models import Premise, ServicePoint
 from urja.apps.people.models import Person
 from urja.base.sentences import say
+from urja.usecases import agreements_in_force
 from urja.usecases.agreement_lifecycle import people_of
 from urja.usecases.agreements_in_force import in_force_at, newest_agreements_of
 from urja.usecases.connections import NewConnection, PutLicensee
@@ -57,12 +58,7 @@ _TERMS: Final = (
 
 def prefetch(load: Load, rows: Sequence[Row]) -> None:
     execution = load.execution
-    execution.find_ahead(service_points_of, [row["consumer_number"] for row in rows])
-    service_points = [execution.find(service_points_of, row["consumer_number"]) for row in rows]
-    execution.find_ahead(
-        newest_agreements_of,
-        [service_point.id for service_point in service_points if service_point is not None],
-    )
+    agreements_in_force.find_ahead(execution, [row["consumer_number"] for row in rows])
     execution.find_ahead(premises_of, [row["premise_code"] for row in rows])
     execution.find_ahead(licensees_of, [row["licensee"] for row in rows])
     emails = [row["email"].lower() for row in rows if row["email"]]

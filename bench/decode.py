@@ -28,7 +28,8 @@ from urja.cosem.axdr import Data, Tag
 from urja.cosem.companion import load_device_type
 from urja.cosem.layout import LayoutSet
 from urja.cosem.obis import Obis
-from urja.cosem.push_batch import PushMeters, decode_pushes
+from urja.cosem.push_batch import decode_pushes
+from urja.cosem.push_meters import PushMeters
 from urja.cosem.security import AUTHENTICATED_ENCRYPTED, SuiteKeys, seal
 from urja.cosem.time import CosemDateTime
 

@@ -21,7 +21,8 @@ from urja.cosem.capture import CaptureReader, Keys
 from urja.cosem.describe import describe
 from urja.cosem.errors import CosemError
 from urja.cosem.layout import decode_general
-from urja.cosem.push_batch import PushMeters, decode_pushes
+from urja.cosem.push_batch import decode_pushes
+from urja.cosem.push_meters import PushMeters
 from urja.cosem.readings import find_readings
 from urja.cosem.security import SuiteKeys
 from urja.site.cli.decode import as_document, as_tree

@@ -8,7 +8,8 @@ from urja.cosem.apdu import decode_apdu
 from urja.cosem.companion import load_device_type
 from urja.cosem.errors import LocalError, PeerError
 from urja.cosem.layout import LayoutSet
-from urja.cosem.push_batch import PushMeters, Reason, decode_pushes
+from urja.cosem.push_batch import Reason, decode_pushes
+from urja.cosem.push_meters import PushMeters
 from urja.cosem.replay_window import WIDTH, Verdict
 from urja.cosem.security import AUTHENTICATED, ENCRYPTED, SuiteKeys
 

@@ -43,6 +43,7 @@ BRAKE = (
     "tests/headend/test_releases.py",
     "tests/headend/test_commands_trouble.py",
 )
+ORDERS = ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py")
 WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("core/rating/*.py", ("tests/core", "tests/pipeline/test_post.py")),
     ("core/policy/*.py", ("tests/core/policy", "tests/pipeline/test_decide.py")),
@@ -88,13 +89,12 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("cosem/replay_window.py", ("tests/cosem/test_window.py", "tests/headend/test_pushes.py")),
+    ("cosem/push_meters.py", ("tests/cosem/test_pushbatch.py", "tests/headend/test_pushes.py")),
     ("cosem/push_batch.py", ("tests/cosem/test_pushbatch.py", "tests/headend/test_pushes.py")),
     ("cosem/axdr.py", ("tests/cosem", "tests/headend/test_pushes.py")),
     ("stream/orders.py", ("tests/headend/test_commands.py", "tests/pipeline/test_dispatch.py")),
-    (
-        "headend/order_execution.py",
-        ("tests/headend/test_commands.py", "tests/headend/test_commands_trouble.py"),
-    ),
+    ("headend/order_admission.py", ORDERS),
+    ("headend/order_execution.py", ORDERS),
     ("headend/disconnection_*.py", BRAKE),
     ("headend/releases.py", BRAKE),
     ("headend/sealed_state.py", BRAKE),

@@ -4,160 +4,32 @@ One description serves both the tree that people read and the JSON that programs
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, Final
 
 from urja.base.untyped_values import JsonObject
 from urja.cosem import apdu as a
-from urja.cosem.acse import ApplicationContext, Diagnostic, Mechanism
 from urja.cosem.axdr import Data
 from urja.cosem.companion import name_object
-from urja.cosem.errors import DecodeError
+from urja.cosem.describe_association import (
+    describe_aare,
+    describe_aarq,
+    describe_confirmed_error,
+    describe_exception,
+    describe_initiate_request,
+    describe_initiate_response,
+    describer_of_release,
+)
+from urja.cosem.description import Description, Fact, clock_text, code_text, octets_text, utc_text, words_of
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.readings import plain
-from urja.cosem.time import CosemDateTime, DeviationSign
+from urja.cosem.time import CosemDateTime
 
-_CONTEXTS: Final = {
-    ApplicationContext.LOGICAL_NAME: "LN no ciphering",
-    ApplicationContext.SHORT_NAME: "SN no ciphering",
-    ApplicationContext.LOGICAL_NAME_CIPHERED: "LN ciphering",
-    ApplicationContext.SHORT_NAME_CIPHERED: "SN ciphering",
-}
 _CLOCK_BYTES: Final = 12
-_RELEASE_REASONS: Final = {0: "normal", 1: "urgent or not finished", 30: "user defined"}
-
-
-_SERVICES: Final = {1: "initiate", 5: "read", 6: "write"}
-_ERROR_KINDS: Final[dict[int, tuple[str, tuple[str, ...]]]] = {
-    0: (
-        "application reference",
-        (
-            "other",
-            "time elapsed",
-            "application unreachable",
-            "application reference invalid",
-            "application context unsupported",
-            "provider communication error",
-            "deciphering error",
-        ),
-    ),
-    1: (
-        "hardware resource",
-        (
-            "other",
-            "memory unavailable",
-            "processor unavailable",
-            "mass storage unavailable",
-            "other unavailable",
-        ),
-    ),
-    2: (
-        "VDE state",
-        ("other", "no DLMS context", "loading data set", "status no change", "status inoperable"),
-    ),
-    3: ("service", ("other", "PDU size", "service unsupported")),
-    4: (
-        "definition",
-        ("other", "object undefined", "object class inconsistent", "object attribute inconsistent"),
-    ),
-    5: (
-        "access",
-        (
-            "other",
-            "scope of access violated",
-            "object access violated",
-            "hardware fault",
-            "object unavailable",
-        ),
-    ),
-    6: (
-        "initiate",
-        (
-            "other",
-            "DLMS version too low",
-            "incompatible conformance",
-            "PDU size too short",
-            "refused by the VDE handler",
-        ),
-    ),
-}
-"""ServiceError of a confirmed service error: kinds and their codes (Green Book 9.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One field of an APDU.
-
-    `plain` is what JSON carries, `text` what people read. `data` is a value to be shown as a tree, `members`
-    are labels with the values or texts of a list.
-    """
-
-    key: str
-    plain: Any
-    text: str = ""
-    data: Data | None = None
-    members: tuple[tuple[str, Data | str], ...] = ()
-
-
-def octets_text(raw: bytes) -> str:
-    """Return bytes as people read them: 0x and the digits."""
-    return f"0x{raw.hex()}" if raw else "(no bytes)"
-
-
-@dataclass(slots=True)
-class Description:
-    """A service and its fields, in the order of the APDU."""
-
-    service: str
-    facts: list[Fact] = field(default_factory=list)
-
-    def add(self, key: str, value: Any, text: str | None = None) -> "Description":
-        """Append a plain field, and return self."""
-        self.facts.append(Fact(key, value, str(value) if text is None else text))
-        return self
-
-    def octets(self, key: str, raw: bytes) -> "Description":
-        """Append bytes without a meaning of their own, and return self.
-
-        People read them behind 0x, as digits alone would look like a number.
-        """
-        return self.add(key, raw.hex(), octets_text(raw))
-
-    def value(self, key: str, data: Data) -> "Description":
-        """Append a field that is COSEM data, and return self."""
-        self.facts.append(Fact(key, plain(data), data=data))
-        return self
 
 
 def describe(apdu: a.Apdu) -> Description:
     """Return the description of any APDU."""
     return _DESCRIBERS[type(apdu)](apdu)
-
-
-def clock_text(clock: CosemDateTime) -> str:
-    """Return a date-time with its deviation and status in words, in the standard's sense of the sign."""
-    parts = [str(clock)]
-    if clock.deviation_min != -0x8000:
-        parts.append(f"deviation {clock.deviation_min:+d} min")
-    status = clock.clock_status
-    if status is not None and status:
-        parts.append(
-            "status " + ", ".join(flag.name.lower().replace("_", " ") for flag in status if flag.name)
-        )
-    return ", ".join(parts)
-
-
-def utc_text(clock: CosemDateTime) -> str:
-    """Return the instant in UTC as text, "" where the date-time is none or has no deviation."""
-    if clock.deviation_min == -0x8000:
-        return ""
-    try:
-        # +330 in the standard's sense would be a time zone in the Pacific: it is how Indian meters write IST.
-        sign = DeviationSign.INDIAN if clock.deviation_min == 330 else DeviationSign.DLMS
-        return clock.to_utc(sign).strftime("%Y-%m-%d %H:%M:%SZ")
-    except DecodeError:
-        return ""
 
 
 def _reference(description: Description, reference: CosemAttribute | CosemMethod) -> Description:
@@ -175,22 +47,10 @@ def _access(description: Description, access: a.AccessSelection | None) -> Descr
     return description
 
 
-def _code(description: Description, key: str, code: IntEnum) -> Description:
-    return description.add(key, int(code), _code_text(code))
-
-
-def _code_text(code: IntEnum) -> str:
-    return _named(int(code), _words(code))
-
-
-def _words(code: IntEnum) -> str:
-    return code.name.lower().replace("_", " ")
-
-
 def _result(description: Description, result: a.GetResult) -> Description:
     if isinstance(result, Data):
-        return _code(description, "result", a.AccessResult.SUCCESS).value("data", result)
-    return _code(description, "result", result)
+        return description.code("result", a.AccessResult.SUCCESS).value("data", result)
+    return description.code("result", result)
 
 
 def _plain_result(result: a.GetResult) -> dict[str, object]:
@@ -251,7 +111,7 @@ def _get_block(apdu: a.GetResponseWithBlock) -> Description:
     description = Description("GET-response-with-datablock").add("invoke_id", apdu.invoke)
     description.add("last_block", apdu.last).add("block_number", apdu.block_number)
     if isinstance(apdu.result, a.AccessResult):
-        return _code(description, "result", apdu.result)
+        return description.code("result", apdu.result)
     return description.add("result", 0, "0 (success)").add(
         "raw_data", f"h:{apdu.result.hex()}", octets_text(apdu.result)
     )
@@ -265,7 +125,7 @@ def _get_results(apdu: a.GetResponseWithList) -> Description:
 
 def _fact_of_results(results: tuple[a.GetResult, ...]) -> Fact:
     members = tuple(
-        (f"result {number}", result if isinstance(result, Data) else _code_text(result))
+        (f"result {number}", result if isinstance(result, Data) else code_text(result))
         for number, result in enumerate(results, 1)
     )
     return Fact("results", [_plain_result(result) for result in results], members=members)
@@ -307,7 +167,7 @@ def _set_list_first(apdu: a.SetRequestFirstBlockWithList) -> Description:
 
 
 def _set_response(apdu: a.SetResponseNormal) -> Description:
-    return _code(Description("SET-response-normal").add("invoke_id", apdu.invoke), "result", apdu.result)
+    return Description("SET-response-normal").add("invoke_id", apdu.invoke).code("result", apdu.result)
 
 
 def _set_response_block(apdu: a.SetResponseBlock) -> Description:
@@ -317,7 +177,7 @@ def _set_response_block(apdu: a.SetResponseBlock) -> Description:
 
 def _set_response_last(apdu: a.SetResponseLastBlock) -> Description:
     description = Description("SET-response-last-datablock").add("invoke_id", apdu.invoke)
-    return _code(description, "result", apdu.result).add("block_number", apdu.block_number)
+    return description.code("result", apdu.result).add("block_number", apdu.block_number)
 
 
 def _set_response_last_list(apdu: a.SetResponseLastBlockWithList) -> Description:
@@ -330,7 +190,7 @@ def _set_responses(apdu: a.SetResponseWithList) -> Description:
 
 
 def _codes(description: Description, results: tuple[a.AccessResult, ...]) -> Description:
-    text = ", ".join(_code_text(result) for result in results)
+    text = ", ".join(code_text(result) for result in results)
     return description.add("results", [int(result) for result in results], text)
 
 
@@ -375,12 +235,12 @@ def _action_block(apdu: a.ActionRequestBlock) -> Description:
 
 def _action_response(apdu: a.ActionResponseNormal) -> Description:
     description = Description("ACTION-response").add("invoke_id", apdu.invoke)
-    _code(description, "result", apdu.result)
+    description.code("result", apdu.result)
     if apdu.data is None:
         return description
     if isinstance(apdu.data, Data):
         return description.value("data", apdu.data)
-    return _code(description, "data_access_result", apdu.data)
+    return description.code("data_access_result", apdu.data)
 
 
 def _action_response_block(apdu: a.ActionResponseBlock) -> Description:
@@ -399,98 +259,6 @@ def _action_responses(apdu: a.ActionResponseWithList) -> Description:
 def _action_response_next(apdu: a.ActionResponseNextBlock) -> Description:
     description = Description("ACTION-response-next-pblock").add("invoke_id", apdu.invoke)
     return description.add("block_number", apdu.block_number)
-
-
-def _aarq(apdu: a.Aarq) -> Description:
-    description = Description("AARQ").add("context", _context(apdu.context))
-    _mechanism(description, apdu.mechanism)
-    return _association(description, "calling_ap_title", apdu.calling_ap_title, apdu.authentication_value)
-
-
-def _aare(apdu: a.Aare) -> Description:
-    description = Description("AARE").add("context", _context(apdu.context))
-    description.add(
-        "result", apdu.result, f"{apdu.result} ({'accepted' if apdu.result == 0 else 'rejected'})"
-    )
-    known = {int(code) for code in Diagnostic}
-    words = f" ({_words(Diagnostic(apdu.diagnostic))})" if apdu.diagnostic in known else ""
-    description.add("diagnostic", apdu.diagnostic, f"{apdu.diagnostic}{words}")
-    _mechanism(description, apdu.mechanism)
-    return _association(
-        description, "responding_ap_title", apdu.responding_ap_title, apdu.authentication_value
-    )
-
-
-def _context(context: int) -> str:
-    known = {int(code): name for code, name in _CONTEXTS.items()}
-    return known.get(context, f"context {context}")
-
-
-def _mechanism(description: Description, mechanism: int | None) -> None:
-    if mechanism is None:
-        description.add("authentication", None, "none")
-        return
-    known = {int(code) for code in Mechanism}
-    name = Mechanism(mechanism).name.replace("_", "-") if mechanism in known else f"mechanism {mechanism}"
-    description.add("authentication", name)
-
-
-def _association(
-    description: Description, title_key: str, title: bytes | None, authentication: bytes | None
-) -> Description:
-    if title is not None:
-        description.octets(title_key, title)
-    if authentication is not None:
-        description.octets("authentication_value", authentication)
-    return description
-
-
-def _release(service: str) -> Callable[[Any], Description]:
-    def described(apdu: a.Rlrq | a.Rlre) -> Description:
-        words = _RELEASE_REASONS.get(-1 if apdu.reason is None else apdu.reason, "")
-        return Description(service).add("reason", apdu.reason, f"{apdu.reason} {words}".rstrip())
-
-    return described
-
-
-def _initiate_request(apdu: a.InitiateRequest) -> Description:
-    key = None if apdu.dedicated_key is None else apdu.dedicated_key.hex().upper()
-    description = Description("initiate-request").add("dedicated_key", key, f"0x{key}" if key else "none")
-    _conformance(description, apdu.conformance)
-    return description.add("max_pdu", apdu.max_pdu).add("dlms_version", apdu.version)
-
-
-def _initiate_response(apdu: a.InitiateResponse) -> Description:
-    description = _conformance(Description("initiate-response"), apdu.conformance)
-    return description.add("max_pdu", apdu.max_pdu).add("dlms_version", apdu.version)
-
-
-def _conformance(description: Description, conformance: a.Conformance) -> Description:
-    code = f"{int(conformance):06X}"
-    names = ", ".join(bit.name.lower().replace("_", "-") for bit in conformance if bit.name)
-    return description.add("conformance", code, f"{code} ({names})")
-
-
-def _confirmed_error(apdu: a.ConfirmedServiceError) -> Description:
-    service = _SERVICES.get(apdu.service)
-    kind, codes = _ERROR_KINDS.get(apdu.kind, (None, ()))
-    code = codes[apdu.code] if apdu.code < len(codes) else None
-    description = Description("confirmed-service-error")
-    description.add("failed_service", apdu.service, _named(apdu.service, service))
-    description.add("kind", apdu.kind, _named(apdu.kind, kind))
-    return description.add("code", apdu.code, _named(apdu.code, code))
-
-
-def _named(number: int, name: str | None) -> str:
-    return f"{number}" if name is None else f"{number} ({name})"
-
-
-def _exception(apdu: a.ExceptionResponse) -> Description:
-    description = _code(Description("exception-response"), "state_error", apdu.state_error)
-    _code(description, "service_error", apdu.service_error)
-    if apdu.expected_counter is not None:
-        description.add("expected_invocation_counter", apdu.expected_counter)
-    return description
 
 
 def _glo(apdu: a.GlobalCiphered) -> Description:
@@ -539,7 +307,7 @@ def _read_response(apdu: a.ReadResponse) -> Description:
     for number, result in enumerate(apdu.results, 1):
         label = f"result {number}"
         if isinstance(result, a.AccessResult):
-            members.append((label, _code_text(result)))
+            members.append((label, code_text(result)))
         elif isinstance(result, a.BlockAccess):
             data = (
                 ""
@@ -563,7 +331,7 @@ def _write_request(apdu: a.WriteRequest) -> Description:
 
 
 def _write_response(apdu: a.WriteResponse) -> Description:
-    words = [_code_text(one) if isinstance(one, a.AccessResult) else f"block {one}" for one in apdu.results]
+    words = [code_text(one) if isinstance(one, a.AccessResult) else f"block {one}" for one in apdu.results]
     results = [int(one) if isinstance(one, a.AccessResult) else {"block_number": one} for one in apdu.results]
     return Description("Write-response").add("results", results, ", ".join(words))
 
@@ -594,7 +362,7 @@ def _parts(description: Description, parts: tuple[a.AccessPart, ...]) -> Descrip
             else f"method {part.target.method}"
         )
         text = (
-            f"{_words(part.kind)} class {part.target.class_id}, {part.target.obis}, {what}  {name}".rstrip()
+            f"{words_of(part.kind)} class {part.target.class_id}, {part.target.obis}, {what}  {name}".rstrip()
         )
         description.facts.append(Fact(f"access_{number}", _plain_part(part), text))
     return description
@@ -610,7 +378,7 @@ def _plain_part(part: a.AccessPart) -> JsonObject:
         if part.access is None
         else {"access_selector": part.access.selector, "access_parameters": plain(part.access.parameters)}
     )
-    kind = {"access": _words(part.kind), "class_id": target.class_id, "obis": str(target.obis)}
+    kind = {"access": words_of(part.kind), "class_id": target.class_id, "obis": str(target.obis)}
     return kind | index | selected
 
 
@@ -621,8 +389,8 @@ def _access_request(apdu: a.AccessRequest) -> Description:
 def _access_response(apdu: a.AccessResponse) -> Description:
     description = _access_head("ACCESS-response", apdu)
     _values(_parts(description, apdu.parts or ()), apdu.values)
-    words = ", ".join(f"{_words(one.kind)} {_code_text(one.result)}" for one in apdu.outcomes)
-    results = [{"access": _words(one.kind), "result": int(one.result)} for one in apdu.outcomes]
+    words = ", ".join(f"{words_of(one.kind)} {code_text(one.result)}" for one in apdu.outcomes)
+    results = [{"access": words_of(one.kind), "result": int(one.result)} for one in apdu.outcomes]
     return description.add("results", results, words)
 
 
@@ -674,14 +442,14 @@ _DESCRIBERS: Final[dict[type, Callable[[Any], Description]]] = {
     a.ActionResponseBlock: _action_response_block,
     a.ActionResponseWithList: _action_responses,
     a.ActionResponseNextBlock: _action_response_next,
-    a.Aarq: _aarq,
-    a.Aare: _aare,
-    a.Rlrq: _release("RLRQ"),
-    a.Rlre: _release("RLRE"),
-    a.InitiateRequest: _initiate_request,
-    a.InitiateResponse: _initiate_response,
-    a.ConfirmedServiceError: _confirmed_error,
-    a.ExceptionResponse: _exception,
+    a.Aarq: describe_aarq,
+    a.Aare: describe_aare,
+    a.Rlrq: describer_of_release("RLRQ"),
+    a.Rlre: describer_of_release("RLRE"),
+    a.InitiateRequest: describe_initiate_request,
+    a.InitiateResponse: describe_initiate_response,
+    a.ConfirmedServiceError: describe_confirmed_error,
+    a.ExceptionResponse: describe_exception,
     a.GlobalCiphered: _glo,
     a.GeneralGloCiphered: _general("general-glo-ciphering"),
     a.GeneralDedCiphered: _general("general-ded-ciphering"),

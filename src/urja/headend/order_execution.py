@@ -36,6 +36,7 @@ from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.meter_sessions import MeterSessions
 from urja.headend.metrics import Metrics
 from urja.headend.new_keys import KeyGenerator
+from urja.headend.order_admission import OrderAdmission
 from urja.headend.order_history import OrderHistories
 from urja.headend.order_queues import MeterQueue, PendingOrder
 from urja.headend.profile_pulls import ProfilePuller
@@ -48,9 +49,7 @@ from urja.stream.consumer import Delivery, receive_endlessly
 from urja.stream.definitions import ORDER_ACK_S
 from urja.stream.errors import StreamError
 from urja.stream.orders import HELD_BY_CEILING, Order, Progress, ProgressState, SignedOrder
-from urja.stream.quarantine import Quarantined
-from urja.stream.signing import ForgedError
-from urja.stream.subjects import LEASE_S, REFUSED_ORDERS
+from urja.stream.subjects import LEASE_S
 
 log = structlog.get_logger()
 
@@ -76,8 +75,6 @@ LONGEST_ASLEEP_REDELIVERY_S: Final = 1800.0
 """The same far from the wake-up: a thousand orders are not a burden, and a plan that is changed takes effect."""
 _CHECK_S: Final = 0.25
 """Seconds between checks whether a meter that was not connected has connected."""
-
-
 _OF_ONE_ORDER: Final = frozenset(
     {FailureKind.REFUSED, FailureKind.BUSY, FailureKind.DISOBEYED, FailureKind.OURS}
 )
@@ -111,7 +108,8 @@ class OrderExecutor:
         self._histories = histories
         self._limiter = limiter
         self._key_maker = key_maker
-        self._key = key
+        self._admission = OrderAdmission(broker, histories, key=key, clock=clock, metrics=metrics)
+        self._has_key = bool(key)
         self._clock = clock
         self._metrics = metrics
         self._wall_s = wall_s
@@ -126,7 +124,7 @@ class OrderExecutor:
 
     async def run(self) -> None:
         """Take and carry out orders for as long as the process runs."""
-        if not self._key:
+        if not self._has_key:
             log.warning("no key to verify orders with: none will be carried out")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._renew_acknowledgements())
@@ -224,58 +222,17 @@ class OrderExecutor:
         meter = self._roster.meters.get(queue.title)
         return meter is not None and self._sessions.is_here(meter)
 
-    # -- judging --------------------------------------------------------------------------------------------
+    # -- receiving --------------------------------------------------------------------------------------------
 
     async def _receive(self, delivery: Delivery[SignedOrder]) -> None:
         if self._stopping:
             await delivery.nak()
             return
-        try:
-            # Verified first: no field of an unverified order is used, not even the meter's title.
-            order = delivery.body.verified(self._key)
-        except ForgedError as error:
-            await self._refuse(delivery, "forged", str(error))
-            return
-        history = await self._histories.of(order.system_title.hex())
-        if (ended := history.ended.get(order.sequence)) is not None:
-            await self._repeat(delivery, order, ended)
-        elif order.sequence <= history.floor:
-            await self._refuse(delivery, "replayed", f"order {order.sequence} of the meter is long past")
-        else:
-            self._admit(delivery, order)
+        order = await self._admission.admitted(delivery)
+        if order is not None:
+            self._enqueue(delivery, order)
 
-    async def _refuse(self, delivery: Delivery[SignedOrder], why: str, detail: str) -> None:
-        """Quarantine an order that is not the pipeline's, or a copy of an old one; it is never carried out."""
-        self._metrics.orders_refused.labels(why).inc()
-        log.error("order refused", why=why, detail=detail, sequence=delivery.sequence)
-        await self._broker.quarantine(
-            Quarantined(
-                standing="message",
-                source=REFUSED_ORDERS,
-                reason="forged-order",
-                detail=f"{why}: {detail}",
-                peer=f"urja.commands.{delivery.shard}",
-                received_at_ms=int(self._clock.now().timestamp() * 1000),
-                frame=delivery.body.payload,
-            )
-        )
-        await delivery.ack()
-
-    async def _repeat(self, delivery: Delivery[SignedOrder], order: Order, ended: Progress) -> None:
-        """Report the stored outcome of an ended order again, because the first report may have been lost."""
-        if ended.command_id != order.command_id:
-            await self._refuse(
-                delivery, "replayed", f"order {order.sequence} of the meter was another command"
-            )
-            return
-        if delivery.attempt == 1:
-            # After a crash the broker delivers the same message again (attempt > 1); a new message with an old order is a copy.
-            self._metrics.orders_refused.labels("replayed").inc()
-            log.error("order replayed", sequence=order.sequence, correlation=order.correlation)
-        await self._broker.publish_progress(ended, delivery.shard)
-        await delivery.ack()
-
-    def _admit(self, delivery: Delivery[SignedOrder], order: Order) -> None:
+    def _enqueue(self, delivery: Delivery[SignedOrder], order: Order) -> None:
         queue = self._queues.setdefault(order.system_title, MeterQueue(order.system_title))
         known = queue.pending.get(order.sequence)
         if known is not None:

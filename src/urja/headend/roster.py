@@ -17,7 +17,7 @@ import structlog
 from urja.base.ids import BUCKETS, shard_of
 from urja.base.keystore import KeyNotOpenedError, KeyStore
 from urja.cosem.errors import CosemError, LocalError
-from urja.cosem.push_batch import PushMeters
+from urja.cosem.push_meters import PushMeters
 from urja.cosem.replay_window import ReplayWindow, ReplayWindows
 from urja.cosem.security import MAX_COUNTER, SuiteKeys
 from urja.headend.compiled_types import CompiledType, KnownTypes

@@ -13,14 +13,7 @@ from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.errors import UnknownTariffError, UnstatedLoadError
 from urja.apps.rulebook.queries import tariffs
 from urja.core.calendar import ONE_DAY, Period, local_day, midnight
-from urja.core.rating import (
-    PastDemand,
-    RatingError,
-    RatingTerms,
-    Tariff,
-    first_shared_day,
-    price_change_days,
-)
+from urja.core.rating import PastDemand, RatingError, RatingTerms, Tariff, first_shared_day, price_change_days
 from urja.core.rating.accruals import MONEY
 from urja.core.rating.priced_quantities import COMMON, adds_up, share_of
 

@@ -16,7 +16,8 @@ from urja.cosem.apdu import GeneralCiphered
 from urja.cosem.axdr import Data, Tag
 from urja.cosem.capture import CaptureReader, DecodedPacket, Keys, Protection
 from urja.cosem.companion import DeviceType, name_object, unit_symbol
-from urja.cosem.describe import Description, Fact, clock_text, describe, octets_text, utc_text
+from urja.cosem.describe import describe
+from urja.cosem.description import Description, Fact, clock_text, octets_text, utc_text
 from urja.cosem.errors import LocalError
 from urja.cosem.obis import CosemAttribute
 from urja.cosem.readings import Reading, as_definition, as_obis, find_readings, plain

@@ -57,9 +57,9 @@ TO_MINOR_UNIT = RoundingStep(Fraction(1))
 """Half-up to one minor unit: the rounding of a charge line whose document states no other."""
 
 
-def to_minor(value: Fraction, mode: RoundingMode = RoundingMode.HALF_UP) -> int:
-    """Round an amount in minor units to the integer that is posted."""
-    return _to_integer(value, mode)
+def to_minor(value: Fraction) -> int:
+    """Round an amount in minor units half-up to the integer that is posted."""
+    return _to_integer(value, RoundingMode.HALF_UP)
 
 
 _MOST_DECIMALS = 12

@@ -133,18 +133,17 @@ async def dial(
     port: int,
     on_push: Callable[[bytes], None] | None = None,
     push_sap: int = 0,
-    within_s: float = CONNECT_S,
 ) -> DialledConnection:
-    """Connect to a listening meter within `within_s` seconds. Raises SessionFailedError (unreachable)."""
+    """Connect to a listening meter within `CONNECT_S` seconds. Raises SessionFailedError (unreachable)."""
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(CONNECT_S):
             _, connection = await loop.create_connection(
                 lambda: DialledConnection(on_push, push_sap), host, port
             )
     except TimeoutError:
         raise SessionFailedError(
-            FailureKind.UNREACHABLE, f"{host} port {port} did not answer within {within_s:g} s"
+            FailureKind.UNREACHABLE, f"{host} port {port} did not answer within {CONNECT_S:g} s"
         ) from None
     except OSError as error:
         raise SessionFailedError(FailureKind.UNREACHABLE, f"{host} port {port}: {error}") from error

@@ -48,6 +48,6 @@ def stored_object(obis: str, initial: Data) -> CosemObject:
     return data_object(obis, lambda meter: meter.settings.get(name, initial), write=write)
 
 
-def constant_object(obis: str, data: Data, readers: frozenset[Role] = READERS) -> CosemObject:
+def constant_object(obis: str, data: Data) -> CosemObject:
     """Return a data object with a value that never changes."""
-    return data_object(obis, lambda _meter: data, readers)
+    return data_object(obis, lambda _meter: data)

@@ -86,8 +86,8 @@ class TransmitCounter:
     security when a nonce is used twice (IEC 62056-5-3, 5.3.3.3).
     """
 
-    def __init__(self, first: int = 1) -> None:
-        self._next = first
+    def __init__(self) -> None:
+        self._next = 1
 
     @property
     def upcoming(self) -> int:

@@ -70,9 +70,9 @@ def column_data(column: Column, value: int | None) -> Data:
     return Data(tag, bool(value) if tag is Tag.BOOLEAN else value)
 
 
-def moment_or_never(device_type: DeviceType, at_s: int, status: int = 0) -> Data:
+def moment_or_never(device_type: DeviceType, at_s: int) -> Data:
     """Return a shown instant as the meter writes it; NEVER for zero."""
-    return clock_data(device_type, at_s, status) if at_s else NEVER
+    return clock_data(device_type, at_s, 0) if at_s else NEVER
 
 
 def live_row(meter: MeterState, columns: Iterable[Column]) -> tuple[Data, ...]:

@@ -23,7 +23,6 @@ from urja.meter.object_model import (
     MeterState,
     Reader,
     RefusedError,
-    Role,
     Selection,
 )
 from urja.meter.object_values import (
@@ -47,7 +46,6 @@ def _profile(
     in_use: Callable[[Any], int],
     capacity: Callable[[Any], int],
     capture_attribute: int | None = None,
-    readers: frozenset[Role] = READERS,
 ) -> CosemObject:
     captured = axdr.array(*(capture_object(column, capture_attribute) for column in columns))
     sorted_by = axdr.structure(axdr.uint16(0), axdr.octets(bytes(6)), axdr.int8(0), axdr.uint16(0))
@@ -63,13 +61,13 @@ def _profile(
         1,
         Obis.parse(obis),
         {
-            2: Attribute(lambda meter: select(meter, ALL), readers, select=select),
-            3: Attribute(lambda _meter: captured, readers),
-            4: Attribute(lambda meter: axdr.uint32(period(meter)), readers),
-            5: Attribute(lambda _meter: axdr.enum(1), readers),  # unsorted: first in, first out
-            6: Attribute(lambda _meter: sorted_by, readers),
-            7: Attribute(lambda meter: axdr.uint32(in_use(meter)), readers),
-            8: Attribute(lambda meter: axdr.uint32(capacity(meter)), readers),
+            2: Attribute(lambda meter: select(meter, ALL), READERS, select=select),
+            3: Attribute(lambda _meter: captured, READERS),
+            4: Attribute(lambda meter: axdr.uint32(period(meter)), READERS),
+            5: Attribute(lambda _meter: axdr.enum(1), READERS),  # unsorted: first in, first out
+            6: Attribute(lambda _meter: sorted_by, READERS),
+            7: Attribute(lambda meter: axdr.uint32(in_use(meter)), READERS),
+            8: Attribute(lambda meter: axdr.uint32(capacity(meter)), READERS),
         },
     )
 
@@ -138,7 +136,6 @@ def one_row_profile(
     row: Callable[[Any], tuple[Data, ...]],
     *,
     attribute: int | None = None,
-    readers: frozenset[Role] = READERS,
 ) -> CosemObject:
     """Return a profile of a single row that is built when it is read: nameplate, instantaneous values, scalers."""
     return _profile(
@@ -149,7 +146,6 @@ def one_row_profile(
         in_use=lambda _meter: 1,
         capacity=lambda _meter: 1,
         capture_attribute=attribute,
-        readers=readers,
     )
 
 

@@ -23,7 +23,6 @@ async def ensure_streams(
     connection: Connection,
     sizes: StreamSizes | None = None,
     splits: Iterable[range] = (range(SHARDS),),
-    replicas: int = 1,
 ) -> None:
     """Create or adjust the streams, buckets and durable consumers (admin only; safe to repeat).
 
@@ -47,7 +46,7 @@ async def ensure_streams(
         )
 
     with as_stream_errors():
-        for config in stream_configs(sizes or StreamSizes(), replicas):
+        for config in stream_configs(sizes or StreamSizes()):
             # Update first: adding a stream that exists counts its bound against the store's limit a second time.
             try:
                 await jetstream.update_stream(config)
@@ -68,7 +67,7 @@ async def ensure_streams(
         await consumer(names.PROGRESS, names.NOTE, ["urja.progress.>"])
 
 
-def stream_configs(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfig]:
+def stream_configs(sizes: StreamSizes) -> list[js_api.StreamConfig]:
     """Return the configuration of every stream and bucket."""
     stored = partial(
         js_api.StreamConfig,
@@ -76,7 +75,7 @@ def stream_configs(sizes: StreamSizes, replicas: int) -> list[js_api.StreamConfi
         # would lose readings unseen (ADR 3).
         discard=js_api.DiscardPolicy.NEW,
         storage=js_api.StorageType.FILE,
-        num_replicas=replicas,
+        num_replicas=1,
         duplicate_window=120.0,
     )
 

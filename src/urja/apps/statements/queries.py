@@ -1,6 +1,5 @@
 """Statements of account: those of an account, and one of them with everything that it states."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -69,11 +68,9 @@ def statements_of(account_id: int, limit: int = _ALL) -> list[StatementSummary]:
     return [_summary(row) for row in rows.order_by("-period_start", "-number")[:limit]]
 
 
-def refused_statements(agreement_ids: Sequence[int] | None = None) -> list[RefusedStatement]:
-    """Return the statements that the database refuses, of some agreements or of all, the oldest first."""
+def refused_statements() -> list[RefusedStatement]:
+    """Return the statements that the database refuses, the oldest first."""
     rows = DueStatement.objects.exclude(problem="").order_by("recorded_at", "agreement_id", "period_start")
-    if agreement_ids is not None:
-        rows = rows.filter(agreement_id__in=agreement_ids)
     columns = rows.values_list("agreement_id", "period_start", "recorded_at", "problem")
     return [
         RefusedStatement(agreement_id, None if start == AFTER_ALL else start, since, problem)

@@ -34,6 +34,8 @@ CONNECT_EXPIRES_AFTER: Final = timedelta(hours=24)
 HOLD_EXPIRES_AFTER: Final = timedelta(hours=24)
 RETRY_AFTER: Final = timedelta(minutes=10)
 """Delay between a failed command and the next one to the same meter."""
+_ORDERS_AT_ONCE: Final = 500
+"""Operators' orders that one run applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class RunContext:
     policies: PolicyBook
 
 
-def apply_orders(moment: RunContext, limit: int = 500) -> set[int]:
+def apply_orders(moment: RunContext) -> set[int]:
     """Turn operators' orders into holds, oldest first; returns the service points they concern."""
-    waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:limit])
+    waiting = list(Order.objects.filter(applied_at=None).order_by("id")[:_ORDERS_AT_ONCE])
     places = {order.service_point_id for order in waiting}
     for order in waiting:
         with transaction.atomic():

@@ -211,15 +211,12 @@ def calculation_of(
     )
 
 
-def recalculate(
-    calculation: Calculation, tariff_of: Callable[[str], Tariff], *, closed: bool | None = None
-) -> RatedPeriod:
+def recalculate(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatedPeriod:
     """Return the charges of a named calculation; `tariff_of` returns the version with a SHA-256.
 
-    With `closed` false they are those without what settles at close. Raises RatingError for contradicting inputs, and what
-    `inputs_of` raises.
+    Raises RatingError for contradicting inputs, and what `inputs_of` raises.
     """
-    return inputs_of(calculation, tariff_of).rate(closed=closed)
+    return inputs_of(calculation, tariff_of).rate()
 
 
 def inputs_of(calculation: Calculation, tariff_of: Callable[[str], Tariff]) -> RatingInputs:

@@ -79,8 +79,8 @@ def watts(high: int = 2_000_000_000) -> Number:
     return Number(1, high, {"W": 1, "kW": 1000, "MW": 1_000_000})
 
 
-def volt_amperes(high: int = 2_000_000_000) -> Number:
-    return Number(1, high, {"VA": 1, "kVA": 1000, "MVA": 1_000_000})
+def volt_amperes() -> Number:
+    return Number(1, 2_000_000_000, {"VA": 1, "kVA": 1000, "MVA": 1_000_000})
 
 
 def hundredths_of_square_metres() -> Number:

@@ -92,9 +92,9 @@ BY_NAME: Final[dict[str, object]] = {
 """Values by the name of a field, or of one type's field, where their type allows; others are made up by the type."""
 
 
-def example_of(described: object, name: str = "") -> object:
-    """Plain values that the type takes."""
-    return _example(inspect.type_info(described), name)
+def example_of(described: object) -> object:
+    """Return plain values that a type takes."""
+    return _example(inspect.type_info(described), "")
 
 
 def _example(kind: inspect.Type, name: str, owner: str = "") -> object:

@@ -5,7 +5,7 @@ The daily close (`close`) and the correction of ended agreements (`ended_agreeme
 formula.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -33,7 +33,7 @@ from urja.apps.billing.targets import Rating
 from urja.apps.billing.unit_banks import StoredUnits, UnitBanks
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
-from urja.apps.determinants.queries import NamedRow, earlier_demands
+from urja.apps.determinants.queries import EarlierDemand, NamedRow, earlier_demands
 from urja.apps.local_zone import local_zone
 from urja.apps.readings.accrual import PeriodEnergy
 from urja.apps.readings.queries import missing_final_reads
@@ -42,6 +42,7 @@ from urja.base.untyped_values import JsonObject
 from urja.core.calendar import ONE_DAY, Period, midnight
 from urja.core.rating import (
     Measured,
+    RatedPeriod,
     RatingError,
     RatingInputs,
     rate_accounts,
@@ -204,78 +205,20 @@ def period_differences(
     ids = [agreement.id for agreement in members]
     posted = queries.posted_lines(ids, period.first)
     proof = PostingEvidence.gather([known[id_] for id_ in ids if id_ in known])
-    bases = {agreement.id: rating_basis.basis_for(agreement, period) for agreement in members}
-    through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
     earlier = _whole_calculations(members, posted)
-    rows = determined_rows.stored_rows(
-        [(a, through[a.id] - ONE_DAY) for a in members if a.id in known and bases[a.id].billed.days],
-        period,
-        now,
-    )
-    demands = earlier_demands(
-        [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end],
-        local_zone(),
-    )
-    asked: list[tuple[Agreement, int, NamedRow | None, RatingInputs]] = []
-    common: dict[int, tuple[NamedShares, ...]] = {}
-    for agreement in members:
-        basis, row = bases[agreement.id], rows.get(agreement.id)
-        energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
-        measured = Measured()
-        if basis.needs and basis.billed.days and agreement.id in known:
-            closed = through[agreement.id] == basis.billed.end
-            if (why := _why_held(agreement, basis, row, energy_wh, closed=closed)) is not None:
-                settled.held[agreement.id] = why
-                continue
-            assert row is not None
-            measured = determined_rows.measured_of(
-                agreement, basis, through[agreement.id], row, demands.get(agreement.id, ())
-            )
-        elif row is not None and _readings_came(agreement, period, through[agreement.id], row, energy_wh):
-            settled.held[agreement.id] = ""
-            continue
-        if basis.money and basis.billed.days:
-            elapsed = Period(basis.billed.first, through[agreement.id])
-            cuts = basis.changes_before(through[agreement.id])
-            uses = day_money.with_money(measured.uses, agreement.account_id, basis.money, elapsed, cuts)
-            measured = replace(measured, uses=uses)
-        if basis.commons and basis.billed.days:
-            elapsed = Period(basis.billed.first, through[agreement.id])
-            days = basis.shared_days(through[agreement.id])
-            shares = common_shares.shares_of(agreement, basis.commons, days)
-            if shares.lacking:
-                settled.held[agreement.id] = _why_unshared(agreement, basis, shares, now)
-                continue
-            uses = shares.added_to(measured.uses, elapsed, basis.changes_before(through[agreement.id]))
-            measured = replace(measured, uses=uses)
-            common[agreement.id] = shares.named
-        if basis.net_metered:
-            measured = replace(
-                measured,
-                bank_wh=banks.opening_wh(agreement.id, period.first),
-                ends=basis.billed.end == days_of(agreement).end,
-            )
-        energy_at = usage.energy_at(agreement.id, period)
-        try:
-            inputs = targets.rating_inputs(basis, through[agreement.id], energy_wh, energy_at, measured)
-        except RatingError as error:
-            settled.held[agreement.id] = _held_back(agreement, error)
-            continue
-        asked.append((agreement, energy_wh, row, inputs))
+    ratable, settled.held = _ratable_periods(members, period, day, known, now, banks)
     # The bill of a statement shows its parts.
-    rated = rate_accounts([inputs for *_, inputs in asked], parts=one_bill)
+    rated = rate_accounts([one.inputs for one in ratable], parts=one_bill)
     settled.by_arrays = rated.by_arrays
-    settled.by_engine = len(asked) - rated.by_arrays
-    for (agreement, energy_wh, row, inputs), target in zip(asked, rated.results, strict=True):
+    settled.by_engine = len(ratable) - rated.by_arrays
+    for one, target in zip(ratable, rated.results, strict=True):
+        agreement = one.agreement
         if isinstance(target, RatingError):
             settled.held[agreement.id] = _held_back(agreement, target)
             continue
-        rating = Rating(target, bases[agreement.id], inputs.uses, inputs.measured)
-        named = (row.version, row.sha256) if row and determined_rows.billed_value(row) == energy_wh else None
-        evidence = proof.evidence(
-            rating.calculation, known.get(agreement.id), named, common.get(agreement.id, ())
-        )
-        settled.bills[agreement.id] = PeriodBill(rating, evidence, row.values if row else {})
+        rating = Rating(target, one.basis, one.inputs.uses, one.inputs.measured)
+        evidence = proof.evidence(rating.calculation, known.get(agreement.id), one.named_row, one.shares)
+        bill = PeriodBill(rating, evidence, one.row.values if one.row else {})
         builder = DraftBuilder(
             agreement,
             period,
@@ -287,50 +230,187 @@ def period_differences(
             _at_close(agreement, period, rating),
             one_bill=one_bill,
         )
-        lines = {line.name: line for line in rating.target.lines}
         before = posted.get(agreement.id, {})
-        differences: dict[str, int] = {}
-        # The target is calculated for the whole period and the posted sum is taken off: a slab that is crossed, a
-        # late interval and a tariff for past days are all this one subtraction (docs/money.md).
-        for name in [*lines, *(name for name in before if name not in lines)]:
-            last = before.get(name)
-            target_minor = lines[name].amount_minor if name in lines else 0
-            difference = target_minor - (last.charged_minor if last else 0)
-            # A run without a difference posts nothing, so that closing a day twice is safe.
-            if difference:
-                differences[name] = difference
+        differences = _line_differences(target, before)
         limit = limits.get(agreement.id)
+        cause = causes.get(agreement.id, RefusalCause.LATE_CLOSE)
         # The sum decides: of two lines that change together the one in the consumer's favour does not stand alone.
         if limit is not None and sum(differences.values()) > 0:
-            cause = causes.get(agreement.id, RefusalCause.LATE_CLOSE)
             refusal = look_back.Refusal(agreement, period.first, day, limit, cause, differences)
             settled.refused.append(refusal)
-            bill = settled.bills[agreement.id]
-            settled.bills[agreement.id] = replace(bill, refused_minor=refusal.amount_minor)
+            bill = replace(bill, refused_minor=refusal.amount_minor)
         else:
+            lines = {line.name: line for line in target.lines}
             for name, difference in differences.items():
                 builder.add(name, lines.get(name), difference, before.get(name))
             if limit is not None and agreement.id in refused:
-                cause = causes.get(agreement.id, RefusalCause.LATE_CLOSE)
                 settled.refused.append(look_back.Refusal(agreement, period.first, day, limit, cause, {}))
+        settled.bills[agreement.id] = bill
         settled.drafts += builder.drafts
         settled.units += banks.go_on(
-            agreement.id, period.first, rating.target, ends=rating.measured.ends, determinants=named
+            agreement.id, period.first, target, ends=rating.measured.ends, determinants=one.named_row
         )
-        settled.rated.append(
-            billing.Rated(
-                agreement.id,
-                period.first,
-                period.end,
-                (rating.target.billed.first, rating.target.billed.end),
-                rating.target.through,
-                tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
-                rating.basis.fingerprint,
-                tuple((use.days.first, use.days.end, use.values) for use in rating.measured.uses),
-                rating.measured.past_demands,
-            )
-        )
+        settled.rated.append(_as_rated(agreement.id, period, rating))
     return settled
+
+
+@dataclass(frozen=True, slots=True)
+class _RatablePeriod:
+    """The period of one agreement, with all that it is rated from."""
+
+    agreement: Agreement
+    basis: Basis
+    energy_wh: int
+    row: NamedRow | None
+    """The determinants of its charged days, where it has any."""
+    shares: tuple[NamedShares, ...]
+    """Its shares of common areas."""
+    inputs: RatingInputs
+
+    @property
+    def named_row(self) -> tuple[int, str] | None:
+        """Version and hash of the determinants, where they are of the energy that is charged."""
+        row = self.row
+        if row is None or determined_rows.billed_value(row) != self.energy_wh:
+            return None
+        return row.version, row.sha256
+
+
+class _WaitsError(Exception):
+    """An agreement waits: why, and what to do; empty where readings have just come."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _ratable_periods(
+    members: Sequence[Agreement],
+    period: Period,
+    day: date,
+    known: Mapping[int, PeriodEnergy],
+    now: datetime,
+    banks: UnitBanks,
+) -> tuple[list[_RatablePeriod], dict[int, str]]:
+    """Return the agreements whose period can be rated up to a day, and why each of the others waits."""
+    bases = {agreement.id: rating_basis.basis_for(agreement, period) for agreement in members}
+    through = {id_: basis.charged_through(day + ONE_DAY) for id_, basis in bases.items()}
+    rows = determined_rows.stored_rows(
+        [(a, through[a.id] - ONE_DAY) for a in members if a.id in known and bases[a.id].billed.days],
+        period,
+        now,
+    )
+    demands = earlier_demands(
+        [id_ for id_, basis in bases.items() if basis.ratchets and through[id_] == basis.billed.end],
+        local_zone(),
+    )
+    ratable: list[_RatablePeriod] = []
+    held: dict[int, str] = {}
+    for agreement in members:
+        basis, until, row = bases[agreement.id], through[agreement.id], rows.get(agreement.id)
+        energy_wh = known[agreement.id].billed_value if agreement.id in known else 0
+        try:
+            measured = _measured(
+                agreement,
+                basis,
+                period,
+                until,
+                row,
+                energy_wh,
+                demands.get(agreement.id, ()),
+                is_read=agreement.id in known,
+            )
+            measured, shares = _with_shares(agreement, basis, until, measured, now)
+        except _WaitsError as error:
+            held[agreement.id] = error.why
+            continue
+        if basis.net_metered:
+            measured = replace(
+                measured,
+                bank_wh=banks.opening_wh(agreement.id, period.first),
+                ends=basis.billed.end == days_of(agreement).end,
+            )
+        energy_at = usage.energy_at(agreement.id, period)
+        try:
+            inputs = targets.rating_inputs(basis, until, energy_wh, energy_at, measured)
+        except RatingError as error:
+            held[agreement.id] = _held_back(agreement, error)
+            continue
+        ratable.append(_RatablePeriod(agreement, basis, energy_wh, row, shares, inputs))
+    return ratable, held
+
+
+def _measured(
+    agreement: Agreement,
+    basis: Basis,
+    period: Period,
+    through: date,
+    row: NamedRow | None,
+    energy_wh: int,
+    earlier: Iterable[EarlierDemand],
+    *,
+    is_read: bool,
+) -> Measured:
+    """Return the determinants and the money of days that a period is rated by. Raises _WaitsError."""
+    measured = Measured()
+    if basis.needs and basis.billed.days and is_read:
+        closed = through == basis.billed.end
+        if (why := _why_held(agreement, basis, row, energy_wh, closed=closed)) is not None:
+            raise _WaitsError(why)
+        assert row is not None
+        measured = determined_rows.measured_of(agreement, basis, through, row, earlier)
+    elif row is not None and _readings_came(agreement, period, through, row, energy_wh):
+        raise _WaitsError("")
+    if basis.money and basis.billed.days:
+        elapsed, cuts = Period(basis.billed.first, through), basis.changes_before(through)
+        uses = day_money.with_money(measured.uses, agreement.account_id, basis.money, elapsed, cuts)
+        measured = replace(measured, uses=uses)
+    return measured
+
+
+def _with_shares(
+    agreement: Agreement, basis: Basis, through: date, measured: Measured, now: datetime
+) -> tuple[Measured, tuple[NamedShares, ...]]:
+    """Return what a period is rated by with its shares of common areas, and these by their days. Raises _WaitsError."""
+    if not (basis.commons and basis.billed.days):
+        return measured, ()
+    shares = common_shares.shares_of(agreement, basis.commons, basis.shared_days(through))
+    if shares.lacking:
+        raise _WaitsError(_why_unshared(agreement, basis, shares, now))
+    elapsed = Period(basis.billed.first, through)
+    uses = shares.added_to(measured.uses, elapsed, basis.changes_before(through))
+    return replace(measured, uses=uses), shares.named
+
+
+def _line_differences(target: RatedPeriod, posted: Mapping[str, queries.LinePosted]) -> dict[str, int]:
+    """Return what each line comes to more or less than was posted on it, in minor units; lines without a difference are left out.
+
+    The target is of the whole period and the posted sum is taken off: a slab that is crossed, a late interval and a
+    tariff for past days are all this one subtraction (docs/money.md). So closing a day twice posts nothing.
+    """
+    due = {line.name: line.amount_minor for line in target.lines}
+    # Lines that the tariff has no more are taken back whole.
+    due |= {name: 0 for name in posted if name not in due}
+    found = {
+        name: minor - (posted[name].charged_minor if name in posted else 0) for name, minor in due.items()
+    }
+    return {name: difference for name, difference in found.items() if difference}
+
+
+def _as_rated(agreement_id: int, period: Period, rating: Rating) -> billing.Rated:
+    """Return the inputs of a rated period as they are stored with it."""
+    target, measured = rating.target, rating.measured
+    return billing.Rated(
+        agreement_id,
+        period.first,
+        period.end,
+        (target.billed.first, target.billed.end),
+        target.through,
+        tuple((use.days.first, use.days.end, use.energy_wh) for use in rating.uses),
+        rating.basis.fingerprint,
+        tuple((use.days.first, use.days.end, use.values) for use in measured.uses),
+        measured.past_demands,
+    )
 
 
 def _held_back(agreement: Agreement, error: RatingError) -> str:

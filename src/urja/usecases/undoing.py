@@ -33,7 +33,7 @@ from urja.apps.local_zone import local_zone
 from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.work import operations as work, queries as orders
-from urja.base.sentences import say
+from urja.base.sentences import Sentence, say
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
 from urja.usecases.address_changes import withdraw_address_changes_of
@@ -71,83 +71,8 @@ class Undo(undoing.Undo, UseCase):
                 kind=kind,
                 which=which,
             )
-        for agreement_id in charged_agreements(made.get("contracts_agreement", [])):
-            yield say(
-                "days of agreement {agreement_id} are charged already: end it with move_out instead",
-                agreement_id=agreement_id,
-            )
-        for agreement_id, last in _charged_by_other_periods(entry.id, made):
-            yield say(
-                "agreement {agreement_id} is charged up to {last} by the billing periods that {which} gave it: change its terms from a later day on instead",
-                agreement_id=agreement_id,
-                last=last,
-                which=which,
-            )
-        known = Projection.objects.filter(
-            device_id__in=made.get("assets_device", []), projected_version__gt=0
-        )
-        for serial in known.values_list("device__serial", flat=True):
-            yield say("the head end knows meter {serial} already: remove and scrap it instead", serial=serial)
-        for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
-            yield say(
-                "the remaining balance of account {account} was settled at {settled_at}: start a new agreement instead",
-                account=final.account_id,
-                settled_at=final.settled_at,
-            )
-        paid = ArrearPayment.objects.filter(arrear_id__in=made.get("billing_arrear", []))
-        for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
-            yield say(
-                "payments have been made towards bill {bill}, which {which} recorded: convert the supply to postpaid instead",
-                bill=bill,
-                which=which,
-            )
-        if mode_changes.is_over(entry.id):
-            yield say(
-                "{which} made mode change {order}, which has ended: undo the conversion that it made",
-                which=which,
-                order=entry.id,
-            )
-        confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
-        if confirmed.exists():
-            yield say(
-                "the address that {which} requested was confirmed: use correct_consumer again instead",
-                which=which,
-            )
-        for account_id in _accounts_without_agreement(made):
-            kept = settled_balances([account_id])[account_id] - _requested(entry, account_id)
-            if kept:
-                yield say(
-                    "account {account} has {amount} that {which} did not bring, and would have no agreement: refund it with refund_credit, or move it with adjust_balance first",
-                    account=account_id,
-                    amount=amount_text(kept),
-                    which=which,
-                )
-            maintenance = maintenance_of(account_id)
-            beside = [account_id] if maintenance is None else [account_id, maintenance.account_id]
-            if maintenance is not None and (maintenance.dues or settled_balances(beside)[beside[-1]]):
-                yield say(
-                    "maintenance was posted or paid beside account {account}: end the agreement with move_out instead",
-                    account=account_id,
-                )
-            if bank.undecided_claims(beside) or counter.unpaid_cheques(beside):
-                yield say(
-                    "account {account} has reported transfers or cheques that may be credited: decide_claim, clear_cheque or return_cheque come first",
-                    account=account_id,
-                )
-        posted = Instalment.objects.filter(plan_id__in=made.get("billing_instalment_plan", []))
-        if posted.exists():
-            yield say(
-                "instalments of the plan that {which} created are posted: end it with end_instalments instead",
-                which=which,
-            )
-        for order in orders.opened_by(entry.id):
-            if order.done:
-                yield say(
-                    "work order {order} ({kind}) of {which} is done: the work at the meter cannot be undone",
-                    order=order.id,
-                    kind=order.kind,
-                    which=which,
-                )
+        for faults in (_charge_faults, _outside_faults, _payment_faults, _account_faults):
+            yield from faults(entry, made, which)
 
     def carry_out(self, execution: Execution) -> None:
         entry = AuditEntry.objects.get(id=self.entry_id)
@@ -176,6 +101,97 @@ class Undo(undoing.Undo, UseCase):
                 )
         AuditEntry.objects.filter(id=entry.id).update(undone_by_id=execution.id)
         execution.outcome["undone"] = entry.id
+
+
+def _charge_faults(entry: AuditEntry, made: dict[str, list[int]], which: Sentence) -> Iterator[str]:
+    """Yield which agreements are charged by what the operation recorded."""
+    for agreement_id in charged_agreements(made.get("contracts_agreement", [])):
+        yield say(
+            "days of agreement {agreement_id} are charged already: end it with move_out instead",
+            agreement_id=agreement_id,
+        )
+    for agreement_id, last in _charged_by_other_periods(entry.id, made):
+        yield say(
+            "agreement {agreement_id} is charged up to {last} by the billing periods that {which} gave it: change its terms from a later day on instead",
+            agreement_id=agreement_id,
+            last=last,
+            which=which,
+        )
+
+
+def _payment_faults(entry: AuditEntry, made: dict[str, list[int]], which: Sentence) -> Iterator[str]:
+    """Yield which settlements and payments rest on what the operation recorded."""
+    for final in FinalSettlement.objects.filter(operation_id=entry.id, settled_at__isnull=False):
+        yield say(
+            "the remaining balance of account {account} was settled at {settled_at}: start a new agreement instead",
+            account=final.account_id,
+            settled_at=final.settled_at,
+        )
+    paid = ArrearPayment.objects.filter(arrear_id__in=made.get("billing_arrear", []))
+    for bill in sorted(set(paid.values_list("arrear__bill", flat=True))):
+        yield say(
+            "payments have been made towards bill {bill}, which {which} recorded: convert the supply to postpaid instead",
+            bill=bill,
+            which=which,
+        )
+    posted = Instalment.objects.filter(plan_id__in=made.get("billing_instalment_plan", []))
+    if posted.exists():
+        yield say(
+            "instalments of the plan that {which} created are posted: end it with end_instalments instead",
+            which=which,
+        )
+
+
+def _account_faults(entry: AuditEntry, made: dict[str, list[int]], which: Sentence) -> Iterator[str]:
+    """Yield which accounts would be left without an agreement, and with money or something that may bring some."""
+    for account_id in _accounts_without_agreement(made):
+        kept = settled_balances([account_id])[account_id] - _requested(entry, account_id)
+        if kept:
+            yield say(
+                "account {account} has {amount} that {which} did not bring, and would have no agreement: refund it with refund_credit, or move it with adjust_balance first",
+                account=account_id,
+                amount=amount_text(kept),
+                which=which,
+            )
+        maintenance = maintenance_of(account_id)
+        beside = [account_id] if maintenance is None else [account_id, maintenance.account_id]
+        if maintenance is not None and (maintenance.dues or settled_balances(beside)[beside[-1]]):
+            yield say(
+                "maintenance was posted or paid beside account {account}: end the agreement with move_out instead",
+                account=account_id,
+            )
+        if bank.undecided_claims(beside) or counter.unpaid_cheques(beside):
+            yield say(
+                "account {account} has reported transfers or cheques that may be credited: decide_claim, clear_cheque or return_cheque come first",
+                account=account_id,
+            )
+
+
+def _outside_faults(entry: AuditEntry, made: dict[str, list[int]], which: Sentence) -> Iterator[str]:
+    """Yield what went out into the world: meters that head ends know, conversions, confirmed addresses, work that is done."""
+    known = Projection.objects.filter(device_id__in=made.get("assets_device", []), projected_version__gt=0)
+    for serial in known.values_list("device__serial", flat=True):
+        yield say("the head end knows meter {serial} already: remove and scrap it instead", serial=serial)
+    if mode_changes.is_over(entry.id):
+        yield say(
+            "{which} made mode change {order}, which has ended: undo the conversion that it made",
+            which=which,
+            order=entry.id,
+        )
+    confirmed = AddressChange.objects.filter(operation_id=entry.id, state=AddressChangeState.DONE)
+    if confirmed.exists():
+        yield say(
+            "the address that {which} requested was confirmed: use correct_consumer again instead",
+            which=which,
+        )
+    for order in orders.opened_by(entry.id):
+        if order.done:
+            yield say(
+                "work order {order} ({kind}) of {which} is done: the work at the meter cannot be undone",
+                order=order.id,
+                kind=order.kind,
+                which=which,
+            )
 
 
 def _charged_by_other_periods(entry_id: int, made: dict[str, list[int]]) -> Iterator[tuple[int, date]]:

@@ -64,7 +64,7 @@ WATCHED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (
-        "apps/billing/*.py",
+        "apps/billing/**/*.py",
         (
             "tests/apps/books",
             "tests/pipeline/test_post.py",

@@ -265,7 +265,7 @@ def test_a_policy_that_asks_for_nothing_leaves_all_of_it_credit(house):
 
 
 def test_its_arithmetic_can_be_opened(house):
-    from urja.apps.billing.queries import RechargeShare, explain_entry
+    from urja.apps.billing.queries.ledger_entries import RechargeShare, explain_entry
 
     pay(house, 10_000)
     post(house)

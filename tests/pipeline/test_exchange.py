@@ -52,7 +52,7 @@ class House:
         }
 
     def whys(self, line="energy"):
-        from urja.apps.billing.queries import entries, explain_entry
+        from urja.apps.billing.queries.ledger_entries import entries, explain_entry
 
         account = self.home.account_id
         return [explain_entry(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == line]

@@ -92,7 +92,7 @@ class Exchange:
 
     def charged_wh(self):
         """The energy of all postings, by their own rows of arithmetic."""
-        from urja.apps.billing.queries import entries, explain_entry
+        from urja.apps.billing.queries.ledger_entries import entries, explain_entry
 
         account = self.home.account_id
         energies = [explain_entry(account, e.seq) for e in entries(account, 1000) if e.line == "energy"]

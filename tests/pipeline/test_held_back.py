@@ -70,10 +70,12 @@ def test_one_is_held_back_and_the_other_goes_on(place):
 
 
 def test_its_credit_is_posted_all_the_same(place):
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
 
     run(place, place.at(1, 9))
-    assert [entry.amount_minor for entry in queries.entries(place.houses[1].account_id, 10)] == [30_000]
+    assert [entry.amount_minor for entry in ledger_entries.entries(place.houses[1].account_id, 10)] == [
+        30_000
+    ]
 
 
 def test_its_recharge_is_confirmed_by_what_is_posted(place):

@@ -274,7 +274,7 @@ def test_the_plan_of_who_has_left_ends_while_the_next_one_has_a_plan(house):
 
 def test_its_arithmetic_can_be_opened(house):
     from urja.apps.billing.models import Instalment as Posted
-    from urja.apps.billing.queries import Instalment, explain_entry
+    from urja.apps.billing.queries.ledger_entries import Instalment, explain_entry
 
     agree(house, 2_500)
     close(house, 0)

@@ -323,7 +323,7 @@ def test_arrears_come_before_a_transfer(place):
 
 
 def test_its_arithmetic_can_be_opened(place):
-    from urja.apps.billing.queries import FinalShare, explain_entry
+    from urja.apps.billing.queries.ledger_entries import FinalShare, explain_entry
     from urja.apps.books.models import Account
 
     owes(place.first, *TWO_BILLS)

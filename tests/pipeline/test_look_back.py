@@ -102,7 +102,7 @@ def energy(town):
 
 
 def test_a_tariff_for_past_days_charges_no_period_before_the_limit(in_june):
-    from urja.apps.billing.queries import refused_charges
+    from urja.apps.billing.queries.refused_charges import refused_charges
 
     assert energy(in_june) == {MARCH: 13_000, APRIL: 8_000, MAY: 300, JUNE: 300}
     load("2", "2026-03-02", rate="4.00")
@@ -150,7 +150,7 @@ def test_a_refusal_ends_when_the_period_comes_to_less(in_june):
     assert energy(in_june)[MARCH] == 12_500
     assert [row[2:] for row in refused(in_june) if row[0] == MARCH][-1] == (0, {})
     assert all(in_june.laws().values())
-    from urja.apps.billing.queries import refused_charges, refused_totals
+    from urja.apps.billing.queries.refused_charges import refused_charges, refused_totals
 
     assert (refused_charges(in_june.adopted.account_id), refused_totals()) == ([], [])
 

@@ -163,7 +163,7 @@ class Town:
         return found
 
     def whys(self):
-        from urja.apps.billing.queries import entries, explain_entry
+        from urja.apps.billing.queries.ledger_entries import entries, explain_entry
 
         account = self.adopted.account_id
         return [explain_entry(account, entry.seq) for entry in reversed(entries(account, 1000))]

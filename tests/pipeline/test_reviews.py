@@ -80,7 +80,7 @@ def reviews(place):
 
 
 def review(place):
-    from urja.apps.billing.queries import newest_review
+    from urja.apps.billing.queries.charge_reviews import newest_review
 
     return newest_review(place.houses[0].account_id)
 
@@ -260,7 +260,7 @@ def test_a_review_that_ends_undecided_gives_back_what_is_above_the_usual(reviewe
     (_, charge, before, _, _) = reviews(reviewed)[0]
     a_day(reviewed, 5_000)
     a_day(reviewed, 5_000)
-    from urja.apps.billing.queries import overdue_reviews
+    from urja.apps.billing.queries.charge_reviews import overdue_reviews
     from urja.pipeline import post
 
     assert overdue_reviews(reviewed.at(7, 1)) == 1

@@ -57,7 +57,7 @@ def laws(place):  # noqa: F811
 
 
 def energy_whys(place):  # noqa: F811
-    from urja.apps.billing.queries import entries, explain_entry
+    from urja.apps.billing.queries.ledger_entries import entries, explain_entry
 
     account = place.first.account_id
     return [explain_entry(account, e.seq) for e in reversed(entries(account, 1000)) if e.line == "energy"]

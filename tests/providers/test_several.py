@@ -73,9 +73,9 @@ def orders(both):
 
 
 def credited(both):
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
 
-    return sorted(entry.amount_minor for entry in queries.entries(both[0], 100))
+    return sorted(entry.amount_minor for entry in ledger_entries.entries(both[0], 100))
 
 
 def test_one_account_pays_by_both_and_each_is_settled_by_its_own(both):

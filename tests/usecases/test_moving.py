@@ -306,7 +306,7 @@ class TestMovingOut:
 
 class TestWhatPeopleSee:
     def test_no_consumer_sees_anothers_history(self, vacant, connection):
-        from urja.apps.billing.queries import entries
+        from urja.apps.billing.queries.ledger_entries import entries
         from urja.apps.contracts import queries as contracts
         from urja.apps.identity.queries import accounts as identity
         from urja.apps.readings.queries import use_by_day

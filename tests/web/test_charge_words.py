@@ -59,7 +59,7 @@ REBATE = 'accrues = "rebate"\npercent = 3\non = ["energy"]\n'
 
 
 def told(text, *rows, head=HEAD):
-    from urja.apps.billing.queries import Row
+    from urja.apps.billing.queries.ledger_entries import Row
     from urja.web.shared.charge_words import sentences
 
     line = parse_tariff(head.replace('"LINE"', '"line"') + text).line("line")

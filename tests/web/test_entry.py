@@ -18,9 +18,9 @@ def shown(client, home, seq):
 
 
 def all_entries(home):
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
 
-    return queries.entries(home.account_id, 1000)
+    return ledger_entries.entries(home.account_id, 1000)
 
 
 @pytest.fixture
@@ -107,11 +107,11 @@ def test_the_arithmetic_speaks_hindi(home, browser):
 def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
     from dataclasses import replace
 
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
 
-    true_why = queries.explain_entry
+    true_why = ledger_entries.explain_entry
     monkeypatch.setattr(
-        queries, "explain_entry", lambda *key: replace(true_why(*key), rows=true_why(*key).rows[:1])
+        ledger_entries, "explain_entry", lambda *key: replace(true_why(*key), rows=true_why(*key).rows[:1])
     )
     entry = all_entries(home)[0]
     response = client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/")
@@ -121,23 +121,23 @@ def test_rows_that_do_not_add_up_are_said_not_to(home, client, monkeypatch):
 def test_a_fault_and_a_cause_are_said_in_both_languages(home, client, monkeypatch):
     from dataclasses import replace
 
-    from urja.apps.billing import queries
     from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
+    from urja.apps.billing.queries import ledger_entries
 
     entry = all_entries(home)[0]
     page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
     assert "These rows add up" in page
     assert "makes up the difference" not in page
-    true_why = queries.explain_entry
+    true_why = ledger_entries.explain_entry
     monkeypatch.setattr(
-        queries,
+        ledger_entries,
         "explain_entry",
         lambda *key: replace(true_why(*key), faults=(f"was calculated from 1, {NO_DETERMINANTS}",)),
     )
     page = text_of(client.get(f"/accounts/{home.account_id}/entries/{entry.seq}/"))
     assert "does not name the determinants that it was calculated from" in page
     monkeypatch.setattr(
-        queries,
+        ledger_entries,
         "explain_entry",
         lambda *key: replace(true_why(*key), faults=("comes to 1",), cause=Cause.BACKDATED_TARIFF),
     )

@@ -31,7 +31,7 @@ def exchanged(database):
 
 
 def test_both_meters_are_shown_and_the_sum_can_be_done_again(exchanged, browser):
-    from urja.apps.billing.queries import entries
+    from urja.apps.billing.queries.ledger_entries import entries
 
     energy, *_ = [e for e in entries(exchanged.account_id, 100) if e.line == "energy"]
     client = browser(user_id=exchanged.user_id)
@@ -67,7 +67,7 @@ def burnt(database):
 
 
 def test_a_last_register_without_a_read_is_shown_as_estimated(burnt, browser):
-    from urja.apps.billing.queries import entries
+    from urja.apps.billing.queries.ledger_entries import entries
 
     energy, *_ = [e for e in entries(burnt.account_id, 100) if e.line == "energy"]
     client = browser(user_id=burnt.user_id)

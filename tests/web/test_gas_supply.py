@@ -68,7 +68,7 @@ def words_of(page):
 @pytest.mark.parametrize("language", ["en", "hi"])
 def test_pages_of_a_consumer_have_cubic_metres(gas, browser, language):
     """Register 5.000 to 6.925 m³ on the first day, with 1.920 by its intervals; 0.960 on the second so far."""
-    from urja.apps.billing.queries import entries
+    from urja.apps.billing.queries.ledger_entries import entries
 
     client = browser(user_id=gas["user_id"], language=language)
     account = gas["account_id"]
@@ -166,7 +166,7 @@ def test_a_gas_meter_is_not_called_powered(gas):
 def test_answers_of_the_api_have_litres_and_no_energy(gas, browser):
     from types import SimpleNamespace
 
-    from urja.apps.billing.queries import entries
+    from urja.apps.billing.queries.ledger_entries import entries
     from urja.apps.contracts.queries import agreement_at
     from urja.web.api import ledger
 
@@ -257,7 +257,7 @@ SAID = {
 def test_the_calculation_of_a_charge_says_standard_volume_and_energy_with_their_factors(
     heated, browser, language
 ):
-    from urja.apps.billing.queries import entries
+    from urja.apps.billing.queries.ledger_entries import entries
 
     client = browser(user_id=heated["user_id"], language=language)
     (charge,) = [one for one in entries(heated["account_id"], 100) if one.line == "energy"]

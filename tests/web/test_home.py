@@ -102,10 +102,10 @@ def test_a_page_locks_no_other_days_than_it_shows(home, web_role):
 
 
 def test_the_last_days_are_whole_and_their_lines_lead_to_their_arithmetic(home, page):
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
     from urja.web.shared import formats
 
-    newest = queries.entries(home.account_id, 3)
+    newest = ledger_entries.entries(home.account_id, 3)
     assert (
         f"19 March 2026 {formats.money(sum(entry.amount_minor for entry in newest), signed=True)}"
         in text_of(page)
@@ -189,7 +189,7 @@ def test_an_account_without_readings_promises_nothing(home, browser):
 
 
 def test_the_passbook_pages_through_everything_once(home, browser):
-    from urja.apps.billing import queries
+    from urja.apps.billing.queries import ledger_entries
 
     client = browser(user_id=home.owner_id)
     address, seen = f"/accounts/{home.account_id}/entries/", []
@@ -198,7 +198,7 @@ def test_the_passbook_pages_through_everything_once(home, browser):
         body = client.get(address + query).content.decode()
         seen += [int(part.split('"')[0]) for part in body.split('id="entry-')[1:]]
         query = "?before=" + body.split('href="?before=')[1].split('"')[0] if "?before=" in body else None
-    assert sorted(seen) == sorted(entry.seq for entry in queries.entries(home.account_id, 1000))
+    assert sorted(seen) == sorted(entry.seq for entry in ledger_entries.entries(home.account_id, 1000))
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "1.5", "9" * 30, "٣"])

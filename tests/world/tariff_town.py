@@ -978,7 +978,7 @@ def _leaves(town: TariffTown) -> None:
 
 
 def _confirms(town: TariffTown) -> None:
-    from urja.apps.billing.queries import newest_review
+    from urja.apps.billing.queries.charge_reviews import newest_review
     from urja.usecases.operations import DecideReview
 
     review = newest_review(town.meters["spiky"].adopted.account_id)

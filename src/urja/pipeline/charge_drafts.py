@@ -8,6 +8,7 @@ from typing import Self
 from urja.apps.billing import queries
 from urja.apps.billing.common_shares import NamedShares
 from urja.apps.billing.evidence import Evidence
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.billing.targets import Rating
 from urja.apps.books import posting as books
 from urja.apps.contracts.kinds import Agreement
@@ -94,7 +95,7 @@ class DraftBuilder:
         is_claimed = False
         if line is None:
             assert last is not None, "a line that no version has was posted before"
-            contra, title = queries.contra_and_title(self.agreement.account_id, last.seq)
+            contra, title = ledger_entries.contra_and_title(self.agreement.account_id, last.seq)
         else:
             priced = self._priced(name)
             contra, title = f"{priced.book.value}:{name}", line.title

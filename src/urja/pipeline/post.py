@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from urja.apps.billing import queries as billing, reviews
+from urja.apps.billing import reviews
+from urja.apps.billing.queries import charge_reviews
 from urja.apps.journal.queries import failures
 from urja.apps.statements.queries import refused_statements
 from urja.pipeline import instalments, statements
@@ -42,7 +43,7 @@ def run_once(now: datetime, cutoff: timedelta = CUTOFF) -> Report:
     """Post all that is due at `now`; a second run at the same time posts nothing."""
     posted = post_due(now, cutoff)
     held = [*posted.closed.problems, *posted.refused]
-    return Report(posted.entries, detail=_overdue(billing.overdue_reviews(now)), held=held)
+    return Report(posted.entries, detail=_overdue(charge_reviews.overdue_reviews(now)), held=held)
 
 
 def _overdue(count: int) -> str:

@@ -115,9 +115,12 @@ class Till:
 
     def entries(self) -> list[tuple[str, int]]:
         """Lines and amounts of the account, oldest first."""
-        from urja.apps.billing import queries
+        from urja.apps.billing.queries import ledger_entries
 
-        return [(entry.line, entry.amount_minor) for entry in reversed(queries.entries(self.account_id, 100))]
+        return [
+            (entry.line, entry.amount_minor)
+            for entry in reversed(ledger_entries.entries(self.account_id, 100))
+        ]
 
     def state(self, order: Any) -> str:
         order.refresh_from_db()

@@ -18,7 +18,8 @@ type DebitRow = DebitRequest
 """A row of `books_debit_request`, for annotations outside this app."""
 
 
-def _next_ids(bucket: int, count: int) -> list[int]:
+def next_ids(bucket: int, count: int) -> list[int]:
+    """Return so many new numbers for rows of the ledger in a bucket."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('books_number') FROM generate_series(1, %s)", [count])
         return [compose_id(bucket, number) for (number,) in cursor.fetchall()]
@@ -29,7 +30,7 @@ def open_account(
 ) -> Account:
     """Create a consumer's account with a balance of zero minor units, in the bucket of its premise."""
     return Account.objects.create(
-        id=_next_ids(bucket, 1)[0],
+        id=next_ids(bucket, 1)[0],
         bucket=bucket,
         kind=kind,
         currency=currency,
@@ -139,7 +140,7 @@ def _recorded[Request: (CreditRequest, DebitRequest)](
     request: Request, content: dict[str, object]
 ) -> Request:
     """Return the request stored under this one's key: itself, or an earlier one with the same content."""
-    request.id = _next_ids(bucket_of(request.account_id), 1)[0]
+    request.id = next_ids(bucket_of(request.account_id), 1)[0]
     request.input_hash = content_hash(content)
     requests = type(request).objects
     with transaction.atomic():

@@ -11,7 +11,7 @@ from urja.apps.books.chain import HASHED, entry_hash, parse_json, plain_json, st
 from urja.apps.books.errors import IdempotencyError, LedgerError, UnknownAccountError
 from urja.apps.books.kinds import AccountKind
 from urja.apps.books.models import Account, CreditRequest, DebitRequest
-from urja.apps.books.operations import _next_ids
+from urja.apps.books.operations import next_ids
 from urja.base.ids import bucket_of
 from urja.base.untyped_values import JsonObject
 
@@ -180,7 +180,7 @@ def _open_contras(bucket: int, account_id: int, codes: list[str], opened_at: dat
         Account(
             id=id_, bucket=bucket, kind=AccountKind.CONTRA, code=code, currency=currency, opened_at=opened_at
         )
-        for id_, code in zip(_next_ids(bucket, len(missing)), missing, strict=True)
+        for id_, code in zip(next_ids(bucket, len(missing)), missing, strict=True)
     )
 
 

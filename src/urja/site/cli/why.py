@@ -12,7 +12,7 @@ from urja.site.cli.options import data_option
 from urja.site.command_errors import CommandError, Exit
 
 if TYPE_CHECKING:
-    from urja.apps.billing.queries import EntryExplanation
+    from urja.apps.billing.queries.ledger_entries import EntryExplanation
 
 
 @click.command()
@@ -25,7 +25,7 @@ def why(account: int, entry: int, as_json: bool, data: Path) -> None:
     from urja.site.admin import Administration
 
     Administration.of(data).setup_django()
-    from urja.apps.billing.queries import explain_entry
+    from urja.apps.billing.queries.ledger_entries import explain_entry
 
     found = explain_entry(account, entry)
     if found is None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import charge_reviews, refused_charges
 from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.overviews.queries import registry
@@ -112,7 +113,7 @@ def balance(ask: Ask) -> balance_answers.Balance:
                 recorded_at=local(one.recorded_at),
                 sentence=review_words.refused_sentence(one),
             )
-            for one in billing.refused_charges(agreement.account_id)
+            for one in refused_charges.refused_charges(agreement.account_id)
         ],
         standing=view.standing if view else None,
         sentence=view.text if view else None,
@@ -128,7 +129,7 @@ def _deposits(agreement: Agreement) -> balance_answers.SecurityDeposits:
 
 
 def _review(account_id: int, now: datetime) -> balance_answers.Review | None:
-    review = billing.newest_review(account_id)
+    review = charge_reviews.newest_review(account_id)
     if review is None:
         return None
     return balance_answers.Review(

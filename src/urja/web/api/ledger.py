@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.books.queries import currencies
 from urja.apps.overviews.queries import subsidy_claims
 from urja.apps.proofs import queries as proofs
@@ -22,14 +22,14 @@ from urja.web.shared.clock import zone
 
 def entries(ask: Ask) -> answers.Page[ledger_answers.Entry]:
     account_id = agreement_of_account(ask).account_id
-    found = billing.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
+    found = ledger_entries.entries(account_id, ask.query.limit + 1, lists.last_seen(ask, int))
     return lists.page_of(ask, found, lambda shown: [entry_of(one) for one in shown], lambda one: one.seq)
 
 
 def entry(ask: Ask) -> ledger_answers.EntryWithArithmetic:
     agreement, seq = agreement_of_account(ask), ask.parts["seq"]
     account_id, commodity = agreement.account_id, agreement.commodity
-    why = billing.explain_entry(account_id, seq)
+    why = ledger_entries.explain_entry(account_id, seq)
     if why is None:
         raise ask.missing(f"entry {seq} of account {account_id}")
     return ledger_answers.EntryWithArithmetic(
@@ -175,7 +175,7 @@ def _statement_of(one: statements.StatementSummary) -> ledger_answers.StatementO
     )
 
 
-def entry_of(one: billing.Entry) -> ledger_answers.Entry:
+def entry_of(one: ledger_entries.Entry) -> ledger_answers.Entry:
     return ledger_answers.Entry(
         account_id=one.account_id,
         seq=one.seq,
@@ -191,7 +191,7 @@ def entry_of(one: billing.Entry) -> ledger_answers.Entry:
     )
 
 
-def _read_of(read: billing.Read, commodity: str) -> ledger_answers.RegisterRead:
+def _read_of(read: ledger_entries.Read, commodity: str) -> ledger_answers.RegisterRead:
     return ledger_answers.RegisterRead(
         read_at=local(read.read_at),
         register_wh=wh(read.register_wh, commodity),

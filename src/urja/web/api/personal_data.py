@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth import get_user_model
 
-from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.identity.queries import personal_reads
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.maintenance.queries import account_beside
@@ -62,8 +62,8 @@ def _exported_account(held: AccessRow, person: PersonRow) -> personal_data_answe
             )
             for one in service_points.agreements_of_account(held.account_id)
         ],
-        entries=[entry_of(one) for one in reversed(billing.entries(held.account_id, _ALL))],
-        maintenance=[entry_of(one) for id_ in beside for one in reversed(billing.entries(id_, _ALL))],
+        entries=[entry_of(one) for one in reversed(ledger_entries.entries(held.account_id, _ALL))],
+        maintenance=[entry_of(one) for id_ in beside for one in reversed(ledger_entries.entries(id_, _ALL))],
         messages=[
             personal_data_answers.Message(
                 kind=one.kind,

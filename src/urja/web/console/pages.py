@@ -8,7 +8,7 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
-from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import charge_reviews
 from urja.apps.books import queries as books
 from urja.apps.commands.queries import releases
 from urja.apps.commissioning import queries as commissioning
@@ -325,7 +325,7 @@ def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
 
 def _overdue_reviews(now: datetime) -> list[str]:
     """Return an alarm if reviews of abnormal charges should have been decided by now."""
-    count = billing.overdue_reviews(now)
+    count = charge_reviews.overdue_reviews(now)
     said = ngettext(
         "%(count)s review of an abnormal charge is overdue: see Payments, Charge reviews.",
         "%(count)s reviews of abnormal charges are overdue: see Payments, Charge reviews.",

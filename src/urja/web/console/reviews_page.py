@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import RefusedCharge, ReviewRow
+from urja.apps.billing.queries import charge_reviews, refused_charges
 from urja.apps.contracts import queries as contracts
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import write_scope
@@ -60,8 +60,8 @@ class ReviewsPage:
 
 def reviews_page(caller: Caller, now: datetime) -> ReviewsPage:
     """Return the reviews and refused charges of the whole utility."""
-    running, ended = billing.running_reviews(), billing.ended_reviews(ENDED)
-    refused = billing.newest_refused_charges(REFUSED)
+    running, ended = charge_reviews.running_reviews(), charge_reviews.ended_reviews(ENDED)
+    refused = refused_charges.newest_refused_charges(REFUSED)
     reviewed = [one.agreement_id for one in (*running, *ended)]
     numbers = numbers_of_agreements([*reviewed, *(one.agreement_id for one in refused)])
     may_decide = caller.area(write_scope(DecideReview.kind())) is not None
@@ -71,7 +71,7 @@ def reviews_page(caller: Caller, now: datetime) -> ReviewsPage:
         refused=[_refused(one, numbers[one.agreement_id]) for one in refused],
         refused_totals=[
             f"{formats.money(minor, currency)} ({count})"
-            for currency, count, minor in billing.refused_totals()
+            for currency, count, minor in refused_charges.refused_totals()
         ],
     )
 

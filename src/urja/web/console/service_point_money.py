@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Every
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.books import queries as books
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.overviews.queries.registry import ServicePointRow
@@ -61,7 +62,7 @@ def money_view(place: ServicePointRow, agreement: Agreement, now: datetime) -> M
                 credit=entry.amount_minor > 0,
                 href=entry_address(place.consumer_number, entry.account_id, entry.seq),
             )
-            for entry in billing.entries(agreement.account_id, POSTINGS)
+            for entry in ledger_entries.entries(agreement.account_id, POSTINGS)
         ],
         statements=[
             (

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.translation import get_language, gettext as _
 
 from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import charge_reviews
 from urja.apps.contracts.kinds import PaymentMode
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries import tariffs
@@ -229,7 +230,7 @@ def _unconfirmed(until: datetime | None, now: datetime) -> str:
 
 
 def _review(card: AccountCard, now: datetime) -> str:
-    review = billing.newest_review(card.id)
+    review = charge_reviews.newest_review(card.id)
     return review_words.review_sentence(review, now) if review is not None and review.ended_at is None else ""
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import ledger_entries
 from urja.web.shared import formats, ledger_words
 from urja.web.shared.account_card import AccountCard
 
@@ -52,12 +52,12 @@ def passbook(card: AccountCard, before_seq: int | None) -> Postings:
 
 
 def _postings(card: AccountCard, limit: int, before_seq: int | None) -> Postings:
-    entries = billing.entries(card.id, limit + 1, before_seq)
+    entries = ledger_entries.entries(card.id, limit + 1, before_seq)
     shown = _whole_days(entries, limit)
     return Postings(card, _by_day(shown), shown[-1].seq if len(entries) > limit else None)
 
 
-def _whole_days(entries: Sequence[billing.Entry], limit: int) -> Sequence[billing.Entry]:
+def _whole_days(entries: Sequence[ledger_entries.Entry], limit: int) -> Sequence[ledger_entries.Entry]:
     """The first `limit` entries at most, without a day that the limit would cut; one day alone is cut."""
     if len(entries) <= limit:
         return entries
@@ -67,7 +67,7 @@ def _whole_days(entries: Sequence[billing.Entry], limit: int) -> Sequence[billin
     return entries[: whole or limit]
 
 
-def _by_day(entries: Iterable[billing.Entry]) -> list[EntryDay]:
+def _by_day(entries: Iterable[ledger_entries.Entry]) -> list[EntryDay]:
     days = []
     for day, group in groupby(entries, key=attrgetter("service_date")):
         members = sorted(group, key=attrgetter("seq"))
@@ -82,7 +82,7 @@ def _by_day(entries: Iterable[billing.Entry]) -> list[EntryDay]:
     return days
 
 
-def _line(entry: billing.Entry) -> EntryLine:
+def _line(entry: ledger_entries.Entry) -> EntryLine:
     return EntryLine(
         seq=entry.seq,
         title=ledger_words.title(entry.title),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from urja.apps.billing import queries as billing
+from urja.apps.billing.queries import charge_reviews, refused_charges
 from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.notices.queries import latest_messages
 from urja.apps.proofs import queries as proofs
@@ -94,10 +94,12 @@ def passbook(request: HttpRequest, account_id: int) -> HttpResponse:
     now = business_now()
     card = account_or_404(request, account_id, now)
     before = _sequence(request.GET.get("before"))
-    review = billing.newest_review(account_id)
+    review = charge_reviews.newest_review(account_id)
     context = {
         "review": review_words.review_sentence(review, now) if review is not None else "",
-        "refused": [review_words.refused_sentence(one) for one in billing.refused_charges(account_id)],
+        "refused": [
+            review_words.refused_sentence(one) for one in refused_charges.refused_charges(account_id)
+        ],
         "postings": postings.passbook(card, before),
         "before": before,
         "provable": bool(proofs.sealed_entries(account_id, before, limit=1)),

@@ -7,7 +7,8 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from urja.apps.billing.queries import Row, ShareOfPeriod
+from urja.apps.billing.queries import ShareOfPeriod
+from urja.apps.billing.queries.ledger_entries import Row
 from urja.core.rating.accruals import (
     BilledDemand,
     Demand,

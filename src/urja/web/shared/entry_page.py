@@ -10,8 +10,8 @@ from typing import Final, assert_never
 
 from django.utils.translation import gettext as _
 
-from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import NO_DETERMINANTS, Cause
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.contracts import queries as contracts
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.apps.rulebook.queries.tariffs import version_with_hash
@@ -96,7 +96,7 @@ class EntryPage:
 
 def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
     """One posting with its arithmetic; none where the account has no such posting."""
-    why = billing.explain_entry(card.id, seq)
+    why = ledger_entries.explain_entry(card.id, seq)
     if why is None:
         return None
     posted = why.entry
@@ -145,7 +145,7 @@ def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
     )
 
 
-def _told(why: billing.EntryExplanation) -> list[str]:
+def _told(why: ledger_entries.EntryExplanation) -> list[str]:
     if why.entry.origin != "engine" or not why.tariffs:
         return []
     try:
@@ -200,7 +200,7 @@ def cause_sentence(cause: Cause | None) -> str:
             assert_never(cause)
 
 
-def _ground(posted: billing.Entry, reference: str) -> str:
+def _ground(posted: ledger_entries.Entry, reference: str) -> str:
     """Return what a credit or debit that is no charge rests on; empty where its title says all."""
     said = (
         {
@@ -221,16 +221,16 @@ def _ground(posted: billing.Entry, reference: str) -> str:
     return _("%(said)s Reference: %(reference)s") % {"said": said, "reference": reference}
 
 
-def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
+def _share(found: ledger_entries.ArrearsSource, posted: ledger_entries.Entry) -> str:
     def money(minor: int) -> str:
         return formats.money(minor, posted.currency)
 
-    if isinstance(found, billing.FinalShare):
+    if isinstance(found, ledger_entries.FinalShare):
         return _(
             "The supply has ended with a remaining balance of %(amount)s. It pays old dues first, up to the "
             "%(owed)s owed. The oldest bill is paid first, its surcharge before its other charges."
         ) % {"amount": money(found.left_minor), "owed": money(found.owed_minor)}
-    if isinstance(found, billing.Instalment):
+    if isinstance(found, ledger_entries.Instalment):
         agreed = (
             _("An instalment of %(amount)s was agreed for each day, up to the %(owed)s owed.")
             if found.every == "day"
@@ -249,7 +249,7 @@ def _share(found: billing.ArrearsSource, posted: billing.Entry) -> str:
     ) % {"percent": found.percent, "amount": amount, "owed": money(found.owed_minor)}
 
 
-def row_view(row: billing.Row, currency: str) -> RowView:
+def row_view(row: ledger_entries.Row, currency: str) -> RowView:
     """Return a row of arithmetic in words, its amount with its sign."""
     return RowView(
         key=row.key,
@@ -260,7 +260,7 @@ def row_view(row: billing.Row, currency: str) -> RowView:
     )
 
 
-def _posted(posted: billing.Entry) -> str:
+def _posted(posted: ledger_entries.Entry) -> str:
     made_at = posted.posted_at.astimezone(zone())
     return _("Entry %(seq)d, posted on %(day)s at %(time)s.") % {
         "seq": posted.seq,
@@ -273,7 +273,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _read(read: billing.Read, commodity: str) -> ReadView:
+def _read(read: ledger_entries.Read, commodity: str) -> ReadView:
     at = read.read_at.astimezone(zone())
     return ReadView(
         at=_("%(day)s, %(time)s") % {"day": formats.short_day(at.date()), "time": formats.clock_time(at)},
@@ -282,7 +282,7 @@ def _read(read: billing.Read, commodity: str) -> ReadView:
     )
 
 
-def _meter(used: billing.MeterUse, commodity: str) -> MeterView:
+def _meter(used: ledger_entries.MeterUse, commodity: str) -> MeterView:
     """Counted is the difference of what the table shows; a ratio multiplies it."""
     counted = formats.billed_number(used.closing.register_wh - used.opening.register_wh, commodity)
     return MeterView(
@@ -294,7 +294,7 @@ def _meter(used: billing.MeterUse, commodity: str) -> MeterView:
     )
 
 
-def _notes(why: billing.EntryExplanation, commodity: str) -> list[str]:
+def _notes(why: ledger_entries.EntryExplanation, commodity: str) -> list[str]:
     """Remarks about this line alone, and what the intervals say beside the register."""
     notes = []
     for text in why.notes:
@@ -322,7 +322,7 @@ def _gas(card: AccountCard, day: date) -> list[str]:
     return gas_words.of_agreement(agreement.id, day) if agreement else []
 
 
-def _tariff(tariff: billing.TariffUsed) -> str:
+def _tariff(tariff: ledger_entries.TariffUsed) -> str:
     return _("%(title)s, version %(version)s, in force since %(day)s") % {
         "title": wording.title(tariff.title),
         "version": tariff.version,

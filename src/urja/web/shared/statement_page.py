@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from django.utils.translation import gettext as _
 
-from urja.apps.billing import queries as billing
 from urja.apps.billing.kinds import Cause
+from urja.apps.billing.queries import ledger_entries
 from urja.apps.statements.kinds import (
     AccountMovement,
     LateCharge,
@@ -157,7 +157,7 @@ def _remarks(found: Statement) -> Iterable[str]:
 def _line(line: StatementLine, currency: str) -> LineView:
     rows = [
         row_view(
-            billing.Row(
+            ledger_entries.Row(
                 row.label,
                 row.label,
                 Fraction(row.quantity),

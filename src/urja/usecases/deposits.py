@@ -7,7 +7,7 @@ nothing of a deposit is left in a prepaid balance.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from django.db.models import Q, Sum
@@ -48,6 +48,17 @@ def demand_faults(
         yield say("give a due date only with a security deposit, and not before the change")
     if instalments > 1 and not amount_minor:
         yield say("give instalments of a security deposit only with its amount")
+
+
+def hold(execution: Execution, agreement_id: int, amount_minor: int, taken_at: datetime) -> Deposit:
+    """Record a security deposit of an agreement that was taken at an instant, and return it."""
+    return Deposit.objects.create(
+        id=next_id(bucket_of(agreement_id)),
+        agreement_id=agreement_id,
+        amount_minor=amount_minor,
+        taken_at=taken_at,
+        **execution.stamp,
+    )
 
 
 def first_due_on(due_on: date | None, effective_on: date) -> date:
@@ -165,13 +176,7 @@ class ChargeDeposit(money.ChargeDeposit, UseCase):
         demanded = self._demand()
         assert demanded is not None, "its absence is a fault"
         agreement = demanded.agreement
-        deposit = Deposit.objects.create(
-            id=next_id(bucket_of(agreement.id)),
-            agreement=agreement,
-            amount_minor=demanded.amount_minor,
-            taken_at=execution.recorded_at,
-            **execution.stamp,
-        )
+        deposit = hold(execution, agreement.id, demanded.amount_minor, execution.recorded_at)
         execution.change(demanded, ended_at=execution.recorded_at, deposit=deposit)
         key = _debit_key(demanded.id)
         side_effects.debit(execution, agreement.account_id, deposit.amount_minor, DEPOSIT, DEPOSIT, key)

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from urja.apps.assets.kinds import DeviceRole, Stock
 from urja.apps.assets.models import Device
 from urja.apps.billing import opening_balances
-from urja.apps.billing.models import Arrear, ArrearPayment, Deposit
+from urja.apps.billing.models import Arrear, ArrearPayment
 from urja.apps.contracts.models import Agreement
 from urja.apps.identity.queries.identities import takes_first_address, users_of
 from urja.apps.journal.operation import Execution, UseCase, next_id
@@ -25,8 +25,8 @@ from urja.apps.network.models import Premise
 from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
-from urja.usecases import side_effects
-from urja.usecases.amounts import amount_text
+from urja.usecases import deposits, side_effects
+from urja.usecases.amounts import opening_faults
 from urja.usecases.connections import NewConnection
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.kinds.registers import known_register
@@ -271,16 +271,7 @@ class BringBalance(UseCase, kw_only=True):
     """A bill that is new, or whose dues differ from an earlier file."""
 
     def faults(self, execution: Execution) -> Iterator[str]:
-        if self.credit_minor < 0:
-            yield say(
-                "an opening credit cannot be negative: {credit_minor}",
-                credit_minor=amount_text(self.credit_minor),
-            )
-        if self.deposit_minor < 0:
-            yield say(
-                "a security deposit cannot be negative: {deposit_minor}",
-                deposit_minor=amount_text(self.deposit_minor),
-            )
+        yield from opening_faults(self.credit_minor, self.deposit_minor)
         if self.bill is not None:
             yield from dues_faults(self.bill)
             arrear = execution.find(arrears_of, (self.agreement, self.bill.bill))
@@ -293,12 +284,8 @@ class BringBalance(UseCase, kw_only=True):
             key = f"opening-credit:{agreement.id}"
             side_effects.credit(execution, agreement.account_id, self.credit_minor, "opening-credit", key)
         if self.deposit_minor:
-            Deposit.objects.create(
-                id=next_id(bucket_of(agreement.id)),
-                agreement=agreement,
-                amount_minor=self.deposit_minor,
-                taken_at=self.deposit_taken_at or agreement.valid_from,
-                **execution.stamp,
+            deposits.hold(
+                execution, agreement.id, self.deposit_minor, self.deposit_taken_at or agreement.valid_from
             )
         if self.bill is not None:
             self._owe(execution, agreement, self.bill)

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 
 from urja.apps.billing.kinds import FinalWay
-from urja.apps.billing.models import Deposit
-from urja.apps.contracts.kinds import OTHER_TERMS, MeteringMode, PaymentMode
+from urja.apps.contracts.kinds import MeteringMode, PaymentMode
 from urja.apps.contracts.models import Agreement
-from urja.apps.journal.operation import Execution, UseCase, next_id
+from urja.apps.journal.operation import Execution, UseCase
 from urja.apps.local_zone import local_zone
 from urja.apps.network.kinds import Purpose
 from urja.apps.network.models import ServicePoint
@@ -21,7 +20,7 @@ from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.calendar import local_day
 from urja.core.policy import VACANT
-from urja.usecases import side_effects
+from urja.usecases import deposits, side_effects
 from urja.usecases.agreement_lifecycle import (
     IncomingConsumer,
     agreement_split_faults,
@@ -38,13 +37,14 @@ from urja.usecases.agreement_lifecycle import (
     transfer_faults,
 )
 from urja.usecases.agreements_in_force import load_faults
-from urja.usecases.amounts import amount_text
+from urja.usecases.amounts import opening_faults
 from urja.usecases.kinds import agreements
 from urja.usecases.kinds.registers import register_of
 from urja.usecases.meter_installation import future_faults
 from urja.usecases.register_reads import split_faults, unit_faults
 from urja.usecases.service_points import no_service_point_fault, service_point_of, service_points_of
 from urja.usecases.terms import (
+    KEPT_TERMS,
     commodity_faults,
     common_area_faults,
     other_term_faults,
@@ -122,16 +122,7 @@ class MoveIn(agreements.MoveIn, IncomingConsumer):
                 choices=" or ".join(MeteringMode.values),
                 metering_mode=repr(self.metering_mode),
             )
-        if self.credit_minor < 0:
-            yield say(
-                "an opening credit cannot be negative: {credit_minor}",
-                credit_minor=amount_text(self.credit_minor),
-            )
-        if self.deposit_minor < 0:
-            yield say(
-                "a security deposit cannot be negative: {deposit_minor}",
-                deposit_minor=amount_text(self.deposit_minor),
-            )
+        yield from opening_faults(self.credit_minor, self.deposit_minor)
         if self.deposit_minor and self.payment_mode == PaymentMode.PREPAID:
             yield say(
                 "a prepaid supply needs no security deposit (Electricity Act 2003, section 47(5)): leave it out"
@@ -303,7 +294,7 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         before = newest_agreement(service_point)
         assert before is not None, "its absence is a fault"
         terms = before.terms_at(self.at)
-        kept = {name: getattr(terms, name) for name in _KEPT}
+        kept = {name: getattr(terms, name) for name in KEPT_TERMS}
         if self.policy is not None:
             kept["policy"] = self.policy
         record_boundary_read(execution, service_point, self.at, register_of(self))
@@ -327,18 +318,6 @@ class TransferOwnership(agreements.TransferOwnership, IncomingConsumer):
         _open_with(execution, agreement, self.at, self.credit_minor, self.deposit_minor)
 
 
-_KEPT = (
-    "tariff_code",
-    "sanctioned_load_w",
-    "category",
-    "policy",
-    "payment_mode",
-    "metering_mode",
-    "converted_at",
-    *OTHER_TERMS,
-)
-
-
 def _open_with(
     execution: Execution, agreement: Agreement, at: datetime, credit_minor: int, deposit_minor: int
 ) -> None:
@@ -346,11 +325,4 @@ def _open_with(
         key = f"opening-credit:{agreement.id}"
         side_effects.credit(execution, agreement.account_id, credit_minor, "opening-credit", key)
     if deposit_minor:
-        deposit = Deposit.objects.create(
-            id=next_id(bucket_of(agreement.id)),
-            agreement=agreement,
-            amount_minor=deposit_minor,
-            taken_at=at,
-            **execution.stamp,
-        )
-        execution.outcome["deposit_id"] = deposit.id
+        execution.outcome["deposit_id"] = deposits.hold(execution, agreement.id, deposit_minor, at).id

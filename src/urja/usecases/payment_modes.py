@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from urja.apps.billing.models import Arrear, Deposit
+from urja.apps.billing.models import Arrear
 from urja.apps.billing.queries import is_charged_before
 from urja.apps.books.kinds import SET_APART
 from urja.apps.books.models import Account
@@ -198,14 +198,10 @@ class ConvertToPostpaid(agreements.ConvertToPostpaid, Conversion):
         super().carry_out(execution)
         self._set_apart(execution, agreement.account)
         if self.deposit_minor:
-            deposit = Deposit.objects.create(
-                id=next_id(bucket_of(execution.outcome["agreement_id"])),
-                agreement_id=execution.outcome["agreement_id"],
-                amount_minor=self.deposit_minor,
-                taken_at=execution.recorded_at,
-                **execution.stamp,
+            held = deposits.hold(
+                execution, execution.outcome["agreement_id"], self.deposit_minor, execution.recorded_at
             )
-            execution.outcome["deposit_id"] = deposit.id
+            execution.outcome["deposit_id"] = held.id
         if self.deposit_due_minor:
             first = deposits.first_due_on(self.deposit_due_on, self.effective_on)
             deposits.demand(execution, agreement, self.deposit_due_minor, first, self.deposit_instalments)

@@ -32,6 +32,19 @@ from urja.usecases.agreements_in_force import load_faults
 from urja.usecases.kinds import agreements
 from urja.usecases.service_points import no_service_point_fault
 
+STATED_TERMS: Final = (
+    "tariff_code",
+    "sanctioned_load_w",
+    "category",
+    "policy",
+    "payment_mode",
+    "metering_mode",
+    *OTHER_TERMS,
+)
+"""Names of the terms that are agreed with a consumer."""
+KEPT_TERMS: Final = (*STATED_TERMS, "converted_at")
+"""Names of what further terms of an agreement, and those of the next owner, go on with."""
+
 
 class ChangeOfTerms(agreements.ChangeOfTerms, UseCase):
     def faults(self, execution: Execution) -> Iterator[str]:  # noqa: ARG002 - the signature is shared
@@ -392,19 +405,7 @@ def change_terms(execution: Execution, agreement: Agreement, at: datetime, value
         execution.change(current, **values)
     else:
         until = current.valid_to
-        kept = {
-            name: getattr(current, name)
-            for name in (
-                "tariff_code",
-                "sanctioned_load_w",
-                "category",
-                "policy",
-                "payment_mode",
-                "metering_mode",
-                "converted_at",
-                *OTHER_TERMS,
-            )
-        }
+        kept = {name: getattr(current, name) for name in KEPT_TERMS}
         execution.change(current, valid_to=at)
         current = AgreementTerms.objects.create(
             id=next_id(bucket_of(agreement.id)),

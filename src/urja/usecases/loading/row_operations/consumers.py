@@ -23,6 +23,7 @@ from urja.usecases.move_in_and_out import MoveIn
 from urja.usecases.network import MoveServicePoint, licensees_of
 from urja.usecases.premises import PutPremise, premises_of
 from urja.usecases.service_points import service_points_of
+from urja.usecases.terms import STATED_TERMS
 
 _PREMISE: Final = {
     "premise_kind": "kind",
@@ -45,15 +46,6 @@ _PERSON: Final = {
     "language": "language",
     "postal_address": "address",
 }
-_TERMS: Final = (
-    "tariff_code",
-    "sanctioned_load_w",
-    "category",
-    "policy",
-    "payment_mode",
-    "metering_mode",
-    *OTHER_TERMS,
-)
 
 
 def prefetch(load: Load, rows: Sequence[Row]) -> None:
@@ -335,7 +327,7 @@ def _move_in(load: Load, row: Row, person: Person | None) -> MoveIn | None:
         billing_day=row["billing_day"],
         bill_from=row["bill_from"],
         currency=load.currency,
-        **{name: load.value(row, name) for name in _TERMS},
+        **{name: load.value(row, name) for name in STATED_TERMS},
     )
 
 
@@ -375,7 +367,7 @@ def _check_terms(load: Load, row: Row, agreement: Agreement | None) -> None:
             "this cannot change: correct the day, or leave it empty",
         )
     terms = agreement.all_terms[-1]
-    for name in _TERMS:
+    for name in STATED_TERMS:
         if row[name] is not None and row[name] != getattr(terms, name):
             row.fault(
                 name,

@@ -141,7 +141,7 @@ def _credited(connection: Connection, payments: list[JsonObject]) -> Iterator[st
 
 
 def _debited(connection: Connection, payments: list[JsonObject]) -> Iterator[str]:
-    """Every posted debit counts, also one that Urja's own record of the refund does not lead to."""
+    """Yield payments that were not debited by what the gateway has paid back; every posted debit counts, however it is recorded."""
     returned: dict[str | None, int] = dict(
         connection.execute(
             "SELECT p.payment_id, sum(-e.amount_minor)::bigint FROM books_debit_request d "

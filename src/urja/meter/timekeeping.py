@@ -42,7 +42,7 @@ class MeterClock:
         self.offset_s = shown_s - true_s
 
     def drift(self, true_s: int, ppm: int) -> None:
-        """From `true_s` on run fast (or, negative, slow) by `ppm`, without a jump."""
+        """Let the clock run fast (or, negative, slow) by `ppm` from `true_s` on, without a jump."""
         self.set(true_s, self.shown(true_s))
         self.drift_ppm = ppm
 

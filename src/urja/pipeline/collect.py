@@ -126,7 +126,7 @@ class Collector:
         return sum(map(len, aside.values())), named
 
     def _webhook(self, row: InboxRow) -> tuple[str, str] | str:
-        """The object that a webhook names, or its verdict where it causes no query."""
+        """Return the object that a webhook names, or its verdict where it causes no query."""
         body = bytes(row.body)
         # A valid signature only causes a query: an attacker with the webhook secret cannot credit an account.
         if not self.gateway.genuine(row.headers, body):
@@ -143,7 +143,7 @@ class Collector:
         return event.about or "ignored"
 
     def _returned(self, row: InboxRow) -> tuple[str, str] | str:
-        """The order that a payer came back from, where the gateway has signed the return; otherwise a verdict."""
+        """Return the order that a payer came back from, where the gateway has signed the return; otherwise a verdict."""
         order = None if row.order_id is None else order_placement.order_of(row.provider, row.order_id)
         query = bytes(row.body).decode(errors="replace")
         if (

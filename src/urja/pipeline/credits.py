@@ -73,7 +73,7 @@ class _Apart:
         return sum(self._steps.run(requests, _account, post))
 
     def end(self) -> None:
-        """After all buckets: remove failures of accounts that have no request any more."""
+        """Remove failures of accounts that have no request any more; to be called after all buckets."""
         if self._all:
             self._steps.remove_idle()
 

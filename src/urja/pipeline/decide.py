@@ -377,7 +377,7 @@ def _turn(item: AccountDecision) -> tuple[bool, datetime, datetime, int]:
 def _put_off(
     item: AccountDecision, until: datetime, rule: str, key: str = "waits_for_window"
 ) -> AccountDecision:
-    """A decision to disconnect that waits for its turn behind its transformer, or for its meter to wake."""
+    """Return a decision to disconnect that waits for its turn behind its transformer, or for its meter to wake."""
     at = until.astimezone(item.known.facts.zone).isoformat(timespec="seconds")
     reason = Reason(rule, key, {"not_before_at": at}).of(item.known.facts.commodity)
     return item.waiting_until(until, reason)
@@ -421,7 +421,7 @@ def _came_to_nothing(command: SwitchCommand) -> bool:
 
 
 def _again_at(known: AccountSnapshot, kind: str, now: datetime) -> datetime | None:
-    """When a failed command may be repeated; None where it may be now."""
+    """Return when a failed command may be repeated; None where it may be now."""
     latest = known.latest
     if (
         latest is None

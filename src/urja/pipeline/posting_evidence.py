@@ -66,8 +66,7 @@ def register_reads(points: Sequence[Point]) -> dict[Point, dict[str, object]]:
 
 
 def meter_energies(energies: Sequence[PeriodEnergy]) -> dict[int, list[dict[str, object]]]:
-    """For agreements with several meters in their period, or one with a ratio: the energy of each meter, by
-    agreement.
+    """Return the energy of each meter of agreements with several in their period, or one with a ratio, by agreement.
 
     The energies are of one billing period, up to one instant. An agreement with one meter and no ratio is left out,
     because its register says it all.

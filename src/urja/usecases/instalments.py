@@ -132,7 +132,7 @@ class EndInstalments(money.EndInstalments, UseCase):
         execution.outcome |= {"account_id": plan.account_id, "instalment_plan_id": plan.id}
 
     def _plan(self) -> InstalmentPlan | None:
-        """The plan of the current agreement, or of the last one."""
+        """Return the plan of the current agreement, or of the last one."""
         newest = Agreement.objects.filter(service_point__consumer_number=self.consumer_number)
         accounts = newest.order_by("-valid_from").values_list("account_id", flat=True)[:1]
         return _holding(accounts, midnight(self.from_on, local_zone())).first()

@@ -45,7 +45,7 @@ class RecordLetter(connections.RecordLetter, UseCase):
         execution.outcome["account_id"] = agreement.account_id
 
     def _agreement(self, service_point: ServicePoint) -> Agreement | None:
-        """The agreement in force, if it was in force when the letter was posted."""
+        """Return the agreement in force, if it was in force when the letter was posted."""
         begun = Agreement.objects.filter(
             service_point=service_point, valid_to=None, valid_from__lte=self.posted_at
         )

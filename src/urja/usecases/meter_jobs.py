@@ -288,7 +288,7 @@ class ShowText(meter_jobs.ShowText, MeterJobRequest):
         return {position: fault for position, fault in found.items() if fault is not None}
 
     def _unfit(self, device: Device, types: Mapping[str, DeviceType]) -> Sentence | None:
-        """A meter whose type is no longer known here is judged by the head end."""
+        """Return why a display cannot show the text; one of a type that is no longer known here is judged by the head end."""
         known = types.get(device.device_type)
         if known is None:
             return None

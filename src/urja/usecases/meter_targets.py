@@ -114,7 +114,7 @@ def _target(
 
 
 def _once(rows: Iterable[Target]) -> Iterable[Target]:
-    """A meter that is named twice is addressed once; the fault of the second row names the first."""
+    """Yield the rows with each meter once: the fault of a second row names the first."""
     seen: dict[int, int] = {}
     for row in rows:
         if (

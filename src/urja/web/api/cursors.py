@@ -23,7 +23,7 @@ def _mark(path: str, filters: object) -> str:
 
 
 def encode(path: str, filters: object, last: int | str) -> str:
-    """After the row of the key `last`."""
+    """Return the cursor of a list that goes on after the row with the key `last`."""
     raw = msgspec.json.encode(_Cursor(_mark(path, filters), last))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 

@@ -52,7 +52,7 @@ class Limits:
         return 0 if granted else math.ceil((1 - left) / per_second)
 
     def _bucket(self, key: int, burst: int, monotonic: float) -> tuple[int, float, float]:
-        """Where a key's bucket is, and what was in it when; a full one in place of the oldest, where it has none."""
+        """Return where a key's bucket is, and what was in it when; a full one in place of the oldest, where it has none."""
         begins = key % self._sets * self._set_bytes
         oldest_at, oldest = begins, math.inf
         for at in range(begins, begins + self._set_bytes, _BUCKET.size):

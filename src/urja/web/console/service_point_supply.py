@@ -56,7 +56,7 @@ def supply_view(current: Agreement | None, place: ServicePointRow, now: datetime
 
 
 def _vacant(service_point_id: int, now: datetime) -> tuple[str, list[str]]:
-    """For a service point without an agreement: until when a disconnection waits, and its supply holds."""
+    """Return until when a disconnection waits, in words, and the holds of a service point without an agreement."""
     found = supply.vacancy(service_point_id, now)
     holds = [wording.hold(reason) for reason in found.holds]
     if found.waits_until is None:

@@ -164,7 +164,7 @@ def _state(balance: billing.Balance) -> str:
 
 
 def _owed(balance: billing.Balance) -> str:
-    """With the payment on its way, as in `_covered_minor`."""
+    """Return what is owed, in a sentence, the payment on its way included (`_covered_minor`)."""
     covered = _covered_minor(balance)
     if covered < 0:
         return _("You pay by bill. Used and not paid yet: %(amount)s.") % {

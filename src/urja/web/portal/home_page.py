@@ -235,7 +235,7 @@ def _review(card: AccountCard, now: datetime) -> str:
 
 
 def _fresh(card: AccountCard, now: datetime) -> billing.Balance | None:
-    """None where the account is held back, for no tariff says what its use costs."""
+    """Return the fresh balance; None where the account is held back, for no tariff says what its use costs."""
     try:
         return billing.fresh_balance(card.id, now, card.agreement)
     except UnknownTariffError:

@@ -129,7 +129,7 @@ def methods(by_method: Mapping[str, GatewayConfig], chosen: str) -> list[Method]
 
 
 def where(config: PaymentsConfig, by_method: Mapping[str, GatewayConfig]) -> str:
-    """On whose page one pays."""
+    """Return on whose page one pays, in a sentence."""
     if len(config.gateways) == 1 and by_method.keys() == {"upi", "card", "wallet"}:
         return _("You pay on the page of the payment service: by UPI, card or wallet.")
     return _("You pay on the page of the payment service.")

@@ -42,12 +42,12 @@ class Postings:
 
 
 def newest(card: AccountCard) -> Postings:
-    """As many as the first page has room for."""
+    """Return the newest postings, as many as the first page has room for."""
     return _postings(card, HOME_ENTRIES, None)
 
 
 def passbook(card: AccountCard, before_seq: int | None) -> Postings:
-    """Postings below `before_seq`."""
+    """Return the postings below `before_seq`, the newest first."""
     return _postings(card, PASSBOOK_ENTRIES, before_seq)
 
 

@@ -54,7 +54,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @private
 @login_required
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
-    """One account of several."""
+    """Show the home page of one account of several."""
     now = business_now()
     return _home_page(request, account_or_404(request, account_id, now), now, several=True)
 
@@ -119,7 +119,7 @@ def _sequence(text: str | None) -> int | None:
 @private
 @login_required
 def entry(request: HttpRequest, account_id: int, seq: int) -> HttpResponse:
-    """One posting and the arithmetic behind it."""
+    """Show one posting and the arithmetic behind it."""
     card = account_or_404(request, account_id, business_now())
     page = entry_page(card, seq)
     if page is None:

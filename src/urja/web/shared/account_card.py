@@ -42,7 +42,7 @@ class AccountCard:
     """What its supply is of; amounts that bill it are shown by `formats.billed`."""
 
     def ended_at(self, now: datetime) -> datetime | None:
-        """When its agreement ended; None while one is in force. What the meter says since is another consumer's."""
+        """Return when its agreement ended; None while one is in force. What the meter says since is another consumer's."""
         return self.agreement.valid_to if self.agreement and self.agreement.has_ended(now) else None
 
 
@@ -72,6 +72,6 @@ def accounts_of(user_id: int | None, now: datetime) -> list[AccountCard]:
 
 
 def account_of(user_id: int | None, account_id: int, now: datetime) -> AccountCard | None:
-    """One account, if the person has a role on it."""
+    """Return one account, or None where the person has no role on it."""
     found = accounts.accounts_of(user_id, now, account_id)
     return _card(found[0]) if found else None

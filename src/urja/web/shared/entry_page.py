@@ -95,7 +95,7 @@ class EntryPage:
 
 
 def entry_page(card: AccountCard, seq: int) -> EntryPage | None:
-    """One posting with its arithmetic; none where the account has no such posting."""
+    """Return one posting with its arithmetic; None where the account has no such posting."""
     why = ledger_entries.explain_entry(card.id, seq)
     if why is None:
         return None

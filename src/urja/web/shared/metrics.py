@@ -19,13 +19,13 @@ REFUSED = Counter("urja_web_access_refused", "Requests for an account that the p
 
 
 def observe(*, view: str, status: int, seconds: float) -> None:
-    """One answered request."""
+    """Count one answered request."""
     REQUESTS.labels(view, str(status)).inc()
     SECONDS.labels(view).observe(seconds)
 
 
 def exposition() -> bytes:
-    """All counters in the text format."""
+    """Return all counters in the text format."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()

@@ -59,7 +59,7 @@ def with_relay(meter: PowerAtMeter, relay: Opened | None) -> PowerState:
 
 
 def shown(power: PowerState, now: datetime, commodity: str = "electricity") -> PowerView:
-    """For a page: the state with the instant of its evidence."""
+    """Return the state for a page, with the instant of its evidence."""
     if commodity == "gas":
         return _of_gas(power, now)
     match power:

@@ -246,7 +246,7 @@ def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectVi
 
 
 def _effect_on_bill(known: AccountSnapshot, found: PaymentEffect, money: Callable[[int], str]) -> list[str]:
-    """Who pays by a bill owes what was used and is not paid; what is beyond it stays for the next one."""
+    """Return what a payment does for an account that pays by bill, in sentences; what is beyond the bill stays for the next one."""
     lines = []
     if found.to_arrears_minor:
         lines.append(_("%(amount)s goes to old dues.") % {"amount": money(found.to_arrears_minor)})

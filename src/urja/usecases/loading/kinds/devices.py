@@ -83,8 +83,9 @@ class Devices(Kind):
     )  # fmt: skip
 
     def place(self, said: Mapping[str, str | None]) -> int:
-        """In the order of time: a meter is installed at one service point after another, and a service point has one
-        after another.
+        """Return the place of a row in the order of time.
+
+        A meter is installed at one service point after another, and a service point has one after another.
         """
         at = said.get("installed_at")
         return 0 if at is None else int(datetime.fromisoformat(at).timestamp())

@@ -236,7 +236,7 @@ def _new_seals(row: Row, device: Device | None) -> tuple[str, ...]:
 
 
 def _check_period(row: Row, period: DevicePeriod) -> None:
-    """An existing installation is not changed by a file: charges depend on it."""
+    """Find columns that would change an existing installation: charges depend on it."""
     if str(period.service_point) != row["consumer_number"]:
         row.fault(
             "consumer_number",

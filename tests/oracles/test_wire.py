@@ -62,7 +62,7 @@ def test_streams_and_buckets(oracle):
         ingest_durable(half),
         *ingest_filters(half),
     ]
-    streams = {config.name: config.as_dict() for config in stream_configs(StreamSizes(), 1)}
+    streams = {config.name: config.as_dict() for config in stream_configs(StreamSizes())}
     oracle("stream/streams.json", as_json({"subjects": subjects, "streams": streams}))
 
 

@@ -169,8 +169,8 @@ async def peer_carry(self, gathered) -> None:
 
     from urja.cosem.replay_window import ReplayWindow
     from urja.headend import record_conversion
-    from urja.stream import Kind
     from urja.stream.records import BLOCK, Source
+    from urja.stream.subjects import Kind
 
     # Window objects are the fastest for a decoder that handles push by push.
     windows = self.__dict__.setdefault("peer_windows", {})
@@ -291,7 +291,8 @@ class Bench:
     def start_broker(self) -> tuple[subprocess.Popen, str]:
         """Start a new broker with every meter in the projection."""
         from urja.base.ports import free_port
-        from urja.stream import StreamSizes, User, server_config
+        from urja.stream.server import server_config
+        from urja.stream.subjects import StreamSizes, User
 
         sizes = StreamSizes(readings=STREAM_MB << 20)
         port = free_port()
@@ -310,9 +311,11 @@ class Bench:
     async def _prepare(self, url: str, sizes) -> None:
         from urja.base.ids import BUCKETS, compose_id
         from urja.cosem.security import wrap_key
-        from urja.stream import User, connect, ensure_streams
+        from urja.stream.broker import connect
+        from urja.stream.definitions import ensure_streams
         from urja.stream.devices import SignedDevice
         from urja.stream.messages import DeviceEntry
+        from urja.stream.subjects import User
 
         admin = await connect(url, User.ADMIN, PASSWORD, "bench")
         await ensure_streams(admin, sizes)

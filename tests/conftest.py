@@ -29,7 +29,8 @@ from urja.base.garbage import no_collections
 from urja.base.ports import free_port
 from urja.site.supervisor.broker_process import Server
 from urja.site.supervisor.postgres import Cluster, find_binaries
-from urja.stream import User, server_config
+from urja.stream.server import server_config
+from urja.stream.subjects import User
 
 pytest_plugins = ["tests.contracts.executed", "tests.minutes"]
 

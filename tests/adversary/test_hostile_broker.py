@@ -15,7 +15,9 @@ from tests.world import conftest as world_conftest
 from tests.world.world import CALM, MONDAY, World, _town
 
 from urja.meter.engine import Engine
-from urja.stream import User, connect, subjects
+from urja.stream import subjects
+from urja.stream.broker import connect
+from urja.stream.subjects import User
 
 town, ground, world_tmp = test_dispatch.town, world_conftest.ground, world_conftest.world_tmp
 

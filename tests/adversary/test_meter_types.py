@@ -140,7 +140,7 @@ async def test_a_thief_who_fills_the_bucket_stops_no_other_write(admin, pipeline
 
 
 async def test_a_head_end_writes_no_type(nats_server, admin, tmp_path):
-    from urja.stream import User
+    from urja.stream.subjects import User
 
     broker = await nats_server.connect(User.HEADEND)
     try:

@@ -19,8 +19,8 @@ from urja.base.restored import Restored
 from urja.cosem.association import ClientAssociation
 from urja.cosem.association_base import Association
 from urja.headend.invocation_counters import BLOCK, RESTORE_MARGIN
-from urja.stream import User
 from urja.stream.releases import OpenRelease
+from urja.stream.subjects import User
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend

@@ -22,10 +22,11 @@ from urja.headend.compiled_types import KnownTypes
 from urja.headend.new_keys import KeyGenerator
 from urja.headend.roster import WINDOW_GROUPS, Roster
 from urja.headend.sealed_state import Seal
-from urja.stream import Kind, messages
+from urja.stream import messages
 from urja.stream.codec import encode_batch
 from urja.stream.devices import SignedDevice
 from urja.stream.orders import Progress
+from urja.stream.subjects import Kind
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend, stored = conftest.start_headend, conftest.stored

@@ -18,10 +18,9 @@ from tests.headend.test_releases import Office
 
 from urja.base.ports import free_port
 from urja.headend import order_execution as carrying
-from urja.stream import User
 from urja.stream.orders import HELD_BY_CEILING, SignedOrder
 from urja.stream.releases import OpenRelease, ReleaseRequest
-from urja.stream.subjects import ORDERS
+from urja.stream.subjects import ORDERS, User
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend

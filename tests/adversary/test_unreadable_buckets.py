@@ -25,9 +25,10 @@ from urja.headend.invocation_counters import LOST_RESERVATION_MARGIN
 from urja.headend.roster import WINDOW_GROUPS, group_of
 from urja.site.admin import Administration
 from urja.site.cli.headend import headend
-from urja.stream import User, messages, subjects as names
+from urja.stream import messages, subjects as names
 from urja.stream.orders import Order, SignedOrder
 from urja.stream.releases import ReleaseRequest
+from urja.stream.subjects import User
 
 nats_server, admin, pipeline = conftest.nats_server, conftest.admin, conftest.pipeline
 start_headend = conftest.start_headend

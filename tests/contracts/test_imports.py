@@ -40,6 +40,7 @@ IMPORTS = [
     ("protocol-side", "urja.meter.planted", "urja.core.vee"),
     ("meter-without-broker", "urja.meter.planted", "urja.stream"),
     ("broker-in-one-place", "urja.pipeline.planted", "nats"),
+    ("commands-without-broker", "urja.usecases.planted", "urja.stream.broker"),
     ("web-without-meters", "urja.web.planted", "urja.cosem"),
     ("kinds", "urja.apps.work.kinds", "urja.apps.work.models"),
     ("web-door", "urja.web.planted", "urja.apps.billing.balances"),

@@ -20,10 +20,12 @@ from urja.base.process_secrets import HeadendSecrets
 from urja.base.restored import Restored
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
-from urja.stream import Broker, User, ensure_streams
+from urja.stream.broker import Broker
 from urja.stream.codec import Batch
+from urja.stream.definitions import ensure_streams
 from urja.stream.records import DTYPES
 from urja.stream.signing import public_key
+from urja.stream.subjects import User
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from urja.meter.meter import Meter
 from urja.meter.station import Station
 from urja.meter.surroundings import RelayOptions
 from urja.meter.truth import TruthRecord
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.devices import SignedDevice
 from urja.stream.messages import DeviceEntry
 from urja.stream.orders import Order, Progress, SignedOrder

@@ -22,9 +22,9 @@ from urja.headend.disconnection_limits import (
 )
 from urja.headend.sealed_state import Seal, SealedState, UnsealedError
 from urja.headend.state_losses import StateLosses
-from urja.stream import User
 from urja.stream.releases import OpenRelease, ReleaseOutcome
 from urja.stream.server import MAX_PAYLOAD
+from urja.stream.subjects import User
 
 HOUR = dt.timedelta(hours=1)
 HERE, THERE = SupplyLocation("T1", "section S1"), SupplyLocation("T2", "section S2")

@@ -19,9 +19,10 @@ from urja.base.ports import free_port
 from urja.headend import meter_identification, retries
 from urja.headend.order_execution import OrderExecutor
 from urja.headend.order_history import MAX_ENDED_ORDERS
-from urja.stream import Broker, User, connect
+from urja.stream.broker import Broker, connect
 from urja.stream.errors import NotPermittedError
 from urja.stream.orders import Progress, SignedOrder
+from urja.stream.subjects import User
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -509,7 +510,7 @@ from urja.base.clock import SteppedClock
 from urja.base.process_secrets import HeadendSecrets
 from urja.base.settings import HeadendSettings, Settings
 from urja.headend.process import HeadEnd
-from urja.stream import User
+from urja.stream.subjects import User
 from urja.stream.signing import public_key
 
 async def main():

@@ -23,9 +23,9 @@ from urja.headend.sealed_state import Seal
 from urja.meter.events import EventCode, Log
 from urja.meter.identity import seeded_identity
 from urja.meter.object_model import RefusedError
-from urja.stream import User
 from urja.stream.messages import NextKeys
 from urja.stream.signing import public_key
+from urja.stream.subjects import User
 
 MAKER = KeyGenerator(KekStore(KEK), Seal(KEK))
 

@@ -15,8 +15,8 @@ from tests.stream.servers import PASSWORDS
 from urja.site.admin import Administration
 from urja.site.cli.quarantine import quarantine
 from urja.site.command_errors import CommandError, Exit
-from urja.stream import User
 from urja.stream.quarantine import Quarantined
+from urja.stream.subjects import User
 
 
 @pytest.fixture

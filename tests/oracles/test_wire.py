@@ -10,15 +10,17 @@ from urja.base.ids import SHARDS
 from urja.headend.disconnection_counts import DisconnectionCounts
 from urja.headend.intake import ReplayAnswer
 from urja.headend.order_history import OrderHistory
-from urja.stream import User, codec, devices, meter_types, orders, quarantine, server_config
+from urja.stream import codec, devices, meter_types, orders, quarantine
 from urja.stream.bucket_contents import BucketContents
 from urja.stream.definitions import stream_configs
 from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.records import DTYPES, EARLIER
 from urja.stream.releases import HeldDisconnections, ReleaseRequests
+from urja.stream.server import server_config
 from urja.stream.subjects import (
     Kind,
     StreamSizes,
+    User,
     commands_subject,
     ingest_durable,
     ingest_filters,

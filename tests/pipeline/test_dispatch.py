@@ -19,9 +19,11 @@ from urja.headend.process import HeadEnd
 from urja.meter.inputs import Operate
 from urja.meter.relay import Order as Press
 from urja.meter.surroundings import RelayOptions
-from urja.stream import User, connect, ensure_streams
+from urja.stream.broker import connect
+from urja.stream.definitions import ensure_streams
 from urja.stream.errors import BrokerUnavailableError
 from urja.stream.signing import public_key
+from urja.stream.subjects import User
 
 HOUR = timedelta(hours=1)
 

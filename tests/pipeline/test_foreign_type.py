@@ -24,9 +24,10 @@ from urja.meter.station import Station
 from urja.site import admin
 from urja.site.cli import adopt as adopt_cli, meter_type as meter_type_cli
 from urja.site.command_errors import CommandError
-from urja.stream import User, connect, ensure_streams
+from urja.stream.broker import connect
+from urja.stream.definitions import ensure_streams
 from urja.stream.records import EventState
-from urja.stream.subjects import READINGS
+from urja.stream.subjects import READINGS, User
 
 ZONE = "Asia/Kolkata"
 HOUR = timedelta(hours=1)

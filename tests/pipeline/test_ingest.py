@@ -303,7 +303,8 @@ def home(database):
 async def test_the_stage_acknowledges_what_it_has_committed(
     home, ingester, connection, nats_server, stepped_clock
 ):
-    from urja.stream import broker as stream, ensure_streams
+    from urja.stream import broker as stream
+    from urja.stream.definitions import ensure_streams
     from urja.stream.subjects import READINGS, User
 
     stepped_clock.set(NOW)
@@ -326,7 +327,8 @@ async def test_what_cannot_be_stored_is_given_back_at_once(
     home, ingester, connection, nats_server, stepped_clock, monkeypatch
 ):
     """A database that was away a moment costs a moment, not the broker's half minute of waiting."""
-    from urja.stream import broker as stream, ensure_streams
+    from urja.stream import broker as stream
+    from urja.stream.definitions import ensure_streams
     from urja.stream.subjects import READINGS, User
 
     stepped_clock.set(NOW)

@@ -178,7 +178,8 @@ async def _said(town, command, made):  # noqa: F811
     """As if a head end had said so."""
     from tests.stream.servers import PASSWORDS  # noqa: F401
 
-    from urja.stream import User, connect
+    from urja.stream.broker import connect
+    from urja.stream.subjects import User
 
     headend = await connect(town.nats.url, User.HEADEND, town.nats.password, "test")
     evidence = {"new_keys": made if isinstance(made, dict) else msgspec.to_builtins(made)}

@@ -7,8 +7,9 @@ from tests.headend.conftest import until
 from tests.headend.ordering import SIGNING_KEY
 from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
 
-from urja.stream import User, connect, messages
-from urja.stream.subjects import DEVICES
+from urja.stream import messages
+from urja.stream.broker import connect
+from urja.stream.subjects import DEVICES, User
 
 
 async def test_what_is_purged_or_altered_is_written_again(town: Town, monkeypatch):  # noqa: F811

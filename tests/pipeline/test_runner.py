@@ -89,7 +89,8 @@ async def test_a_push_becomes_energy_and_a_meter_reaches_the_head_end(
     from django.db import connections
 
     from urja.pipeline.stages import PipelineContext
-    from urja.stream import broker as stream, ensure_streams
+    from urja.stream import broker as stream
+    from urja.stream.definitions import ensure_streams
 
     stepped_clock.set(NOW)
     connections["default"].settings_dict |= {"USER": "urja_pipeline"}

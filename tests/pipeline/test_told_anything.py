@@ -7,10 +7,12 @@ import random
 import pytest
 from tests.pipeline.test_dispatch import Town, town  # noqa: F401 - a fixture
 
-from urja.stream import User, connect, messages
+from urja.stream import messages
+from urja.stream.broker import connect
 from urja.stream.messages import ReadOutcome
 from urja.stream.orders import Progress
 from urja.stream.releases import HeldDisconnections, OpenRelease, ReleaseOutcome
+from urja.stream.subjects import User
 
 NUMBERS = [0, 1, -1, 2**31, 2**63 - 1, -(2**63)]
 TEXTS = ["", "x", "\u2400", "x" * 5000, "'; DROP TABLE x; --", "\U0001f600"]

@@ -30,7 +30,8 @@ from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import business_time, restored_data
 from urja.site.supervisor.installation import ExtraChild, Installation
 from urja.site.supervisor.secrets import Vault
-from urja.stream import User, connect
+from urja.stream.broker import connect
+from urja.stream.subjects import User
 
 
 async def urja(*arguments) -> tuple[int, str, str]:

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from urja.laws import database_catalogue
-from urja.stream import User, server_config
+from urja.stream.server import server_config
+from urja.stream.subjects import User
 
 TABLE = Path(__file__).parents[2] / "docs" / "rights.md"
 HOLDER = re.compile(r"^## .*`(?P<name>[\w ]+)`")

@@ -16,7 +16,8 @@ from urja.base.configuration import load
 from urja.site.backup import sections
 from urja.site.backup.sealed_file import RecoveryKey, SealedReader
 from urja.site.supervisor.installation import Installation
-from urja.stream import User, connect
+from urja.stream.broker import connect
+from urja.stream.subjects import User
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("urja-*.tar.xz"))
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from tests.stream.servers import SIZES, Server
 
-from urja.stream import Broker, User, ensure_streams
+from urja.stream.broker import Broker
+from urja.stream.definitions import ensure_streams
+from urja.stream.subjects import User
 
 
 @pytest.fixture

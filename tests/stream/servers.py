@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from urja.base.ports import free_port
-from urja.stream import Broker, StreamSizes, User, connect, server_config
+from urja.stream.broker import Broker, connect
+from urja.stream.server import server_config
+from urja.stream.subjects import StreamSizes, User
 
 SIZES = StreamSizes(
     readings=8 << 20,

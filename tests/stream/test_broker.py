@@ -9,8 +9,10 @@ import pytest
 from tests.headend.ordering import SIGNING_KEY, put_device
 from tests.stream.servers import SIZES
 
-from urja.stream import Broker, Kind, User, connect, ensure_streams, subjects as names
+from urja.stream import subjects as names
+from urja.stream.broker import Broker, connect
 from urja.stream.bucket_contents import BucketContents, digest_of, digests_of_parts
+from urja.stream.definitions import ensure_streams
 from urja.stream.devices import SignedDevice
 from urja.stream.errors import (
     BrokerRefusedError,
@@ -23,6 +25,7 @@ from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest, encode
 from urja.stream.quarantine import PER_SOURCE, Quarantined, Standing
 from urja.stream.records import BLOCK, EVENT
 from urja.stream.signing import public_key
+from urja.stream.subjects import Kind, User
 
 TITLE = bytes.fromhex("5552410000000001")
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)

@@ -6,10 +6,10 @@ import pytest
 from tests.stream.servers import SIZES, Server
 from tests.stream.test_broker import blocks
 
-from urja.stream import Broker, User
+from urja.stream.broker import Broker
 from urja.stream.errors import BrokerRefusedError
 from urja.stream.snapshots import StreamHead
-from urja.stream.subjects import Kind
+from urja.stream.subjects import Kind, User
 
 
 async def copied(admin: Broker, stream: str) -> tuple[StreamHead, list[bytes]]:

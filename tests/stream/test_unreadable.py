@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 from tests.stream.test_broker import blocks
 
-from urja.stream import Broker, Kind, messages
+from urja.stream import messages
+from urja.stream.broker import Broker
 from urja.stream.bucket_contents import BucketContents, digests_of_parts
 from urja.stream.codec import decode_batch, encode_batch
 from urja.stream.devices import SignedDevice
@@ -18,6 +19,7 @@ from urja.stream.messages import DeviceEntry, ReadOutcome, ReadRequest
 from urja.stream.meter_types import SignedType, TypeEntry
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.releases import HeldDisconnections, ReleaseRequests
+from urja.stream.subjects import Kind
 
 NOON = dt.datetime(2026, 4, 1, 12, tzinfo=dt.UTC)
 TITLE = bytes.fromhex("5552410000000001")

@@ -11,7 +11,8 @@ from tests.world.world import Ground
 
 from urja.base.ports import free_port
 from urja.site.supervisor.broker_process import Server
-from urja.stream import User, server_config
+from urja.stream.server import server_config
+from urja.stream.subjects import User
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from tests.world.world import CALM, MONDAY, Ground, World, _town
 from urja.headend import process
 from urja.laws.report import Findings
 from urja.meter.faults import FaultRates
-from urja.stream import Broker, User, connect, subjects
+from urja.stream import subjects
+from urja.stream.broker import Broker, connect
+from urja.stream.subjects import User
 
 AWAY_INTERVALS: Final = 2
 STOPPED_S: Final = (0.1, 0.4)

@@ -16,7 +16,8 @@ from urja.base.ports import free_port
 from urja.site.supervisor import health_probes
 from urja.site.supervisor.broker_process import Server
 from urja.site.supervisor.child import _HEALTH_EVERY_S, Health
-from urja.stream import User, server_config
+from urja.stream.server import server_config
+from urja.stream.subjects import User
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
 

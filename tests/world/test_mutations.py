@@ -18,9 +18,10 @@ from tests.pipeline import test_laws as books
 from tests.world.world import CALM, MONDAY, Trouble, World
 
 from urja.meter.faults import FaultRates
-from urja.stream import Broker, User
+from urja.stream.broker import Broker
 from urja.stream.errors import BrokerRefusedError
 from urja.stream.records import Source
+from urja.stream.subjects import User
 
 type Patch = pytest.MonkeyPatch
 

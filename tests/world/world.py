@@ -37,11 +37,13 @@ from urja.meter.station import Station
 from urja.meter.surroundings import Transformer
 from urja.meter.truth import read_truth
 from urja.site.supervisor.broker_process import Server
-from urja.stream import Broker, Kind, User, connect, ensure_streams
+from urja.stream.broker import Broker, connect
 from urja.stream.codec import Records
+from urja.stream.definitions import ensure_streams
 from urja.stream.errors import BrokerUnavailableError
 from urja.stream.records import Source
 from urja.stream.signing import public_key
+from urja.stream.subjects import Kind, User
 
 ZONE = ZoneInfo("Asia/Kolkata")
 KEK = bytes(range(16))

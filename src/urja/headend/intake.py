@@ -35,7 +35,7 @@ from urja.headend.quarantine_queue import QuarantineQueue
 from urja.headend.received_batch import CORRELATION_RANDOM_MASK, Origin, ReceivedBatch
 from urja.headend.rejections import IGNORED, Rejections, title_of
 from urja.headend.roster import PUSH_SAP, WINDOW_GROUPS, Meter, Roster
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import BrokerUnavailableError, StreamError, StreamFullError
 from urja.stream.quarantine import Quarantined
 

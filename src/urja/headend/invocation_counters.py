@@ -23,7 +23,7 @@ from urja.cosem.security import MAX_COUNTER
 from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.metrics import Metrics
 from urja.headend.sealed_state import Seal, UnsealedError
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import RevisionConflictError
 from urja.stream.subjects import COUNTERS
 

@@ -36,7 +36,7 @@ from urja.headend.session import (
 from urja.headend.shared_links import SharedLinks
 from urja.headend.state_losses import StateLosses
 from urja.headend.wrapper_port import MeterConnection, WrapperPort
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import StreamError
 
 log = structlog.get_logger()

@@ -44,7 +44,7 @@ from urja.headend.retries import RETRIES
 from urja.headend.roster import Meter, Roster
 from urja.headend.round_trips import RoundTrips
 from urja.headend.session import Session
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.consumer import Delivery, receive_endlessly
 from urja.stream.definitions import ORDER_ACK_S
 from urja.stream.errors import StreamError

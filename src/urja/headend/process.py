@@ -37,8 +37,9 @@ from urja.headend.roster import Roster
 from urja.headend.sealed_state import Seal, SealedState
 from urja.headend.state_losses import StateLosses
 from urja.headend.wrapper_port import WrapperPort
-from urja.stream import Broker, User, connect
+from urja.stream.broker import Broker, connect
 from urja.stream.quarantine import Quarantined
+from urja.stream.subjects import User
 
 log = structlog.get_logger()
 

@@ -36,11 +36,12 @@ from urja.headend.record_conversion import Measured, energy_pairs, set_provenanc
 from urja.headend.roster import Meter
 from urja.headend.session import Session
 from urja.quantities.channel_sets import ChannelSet
-from urja.stream import Broker, Kind
+from urja.stream.broker import Broker
 from urja.stream.codec import Records
 from urja.stream.messages import Profile
 from urja.stream.quarantine import Quarantined
 from urja.stream.records import OwnEvent, RegisterKind, Source
+from urja.stream.subjects import Kind
 
 log = structlog.get_logger()
 

@@ -29,9 +29,9 @@ from urja.headend.failures import FailureKind, SessionFailedError, from_cosem
 from urja.headend.record_conversion import EventFact, Mask, Measured
 from urja.headend.session import Session
 from urja.quantities.catalogue import Kind as QuantityKind
-from urja.stream import Kind
 from urja.stream.codec import Records
 from urja.stream.records import NULL, EventState, RegisterKind, block_dtype, register_dtype
+from urja.stream.subjects import Kind
 
 CLOCK: Final = CosemAttribute.of(8, "0.0.1.0.0.255", 2)
 EVENT_LOGS: Final = {

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.bucket_contents import BucketContents, digests_of_parts
 from urja.stream.errors import StreamError
 

@@ -16,9 +16,9 @@ from urja.headend.record_conversion import EventFact
 from urja.headend.rejections import Rejections
 from urja.headend.roster import Meter, Roster
 from urja.quantities.channel_sets import ChannelSet
-from urja.stream import Kind
 from urja.stream.codec import Records
 from urja.stream.records import RegisterKind, Source
+from urja.stream.subjects import Kind
 
 RECORDS_PER_MESSAGE: Final = 4096
 """Keeps a message of the widest record well below the broker's size limit."""

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from urja.headend.metrics import Metrics
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import BrokerRefusedError, BrokerUnavailableError
 from urja.stream.quarantine import PER_SOURCE, Quarantined
 

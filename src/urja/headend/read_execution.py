@@ -18,7 +18,7 @@ from urja.headend.meter_sessions import MeterSessions
 from urja.headend.metrics import Metrics
 from urja.headend.profile_pulls import ProfilePuller
 from urja.headend.roster import Roster
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.consumer import Delivery, receive_endlessly
 from urja.stream.errors import StreamError
 from urja.stream.messages import ReadOutcome, ReadRequest

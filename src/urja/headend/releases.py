@@ -25,7 +25,7 @@ from urja.base.settings import HeadendSettings
 from urja.headend.disconnection_counts import DisconnectionCounts
 from urja.headend.disconnection_limits import DisconnectionLimiter
 from urja.headend.metrics import Metrics
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import StreamError
 from urja.stream.releases import HeldDisconnections, OpenRelease, ReleaseOutcome, ReleaseRequest
 

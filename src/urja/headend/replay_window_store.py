@@ -16,7 +16,7 @@ from urja.cosem.errors import LocalError
 from urja.headend.intake import Intake
 from urja.headend.roster import WINDOW_GROUPS, Roster
 from urja.headend.sealed_state import Seal, UnsealedError
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import StreamError
 from urja.stream.subjects import WINDOWS
 

@@ -13,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.errors import PoisonMessageError
 from urja.stream.subjects import ORDERS
 

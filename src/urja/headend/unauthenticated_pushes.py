@@ -11,9 +11,9 @@ from urja.cosem.push_batch import PushGroup
 from urja.headend import record_conversion
 from urja.headend.roster import Roster
 from urja.quantities.channel_sets import ChannelSet
-from urja.stream import Kind
 from urja.stream.codec import Records
 from urja.stream.records import RegisterKind
+from urja.stream.subjects import Kind
 
 
 def records_of(group: PushGroup, roster: Roster) -> tuple[Kind, ChannelSet | None, Ints, Ints, Records]:

@@ -24,9 +24,11 @@ from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.supervisor import broker_process, business_time, postgres, restored_data
 from urja.site.supervisor.secrets import Vault
-from urja.stream import StreamSizes, User, connect, server_config
+from urja.stream.broker import connect
 from urja.stream.errors import StreamError
+from urja.stream.server import server_config
 from urja.stream.snapshots import StreamHead
+from urja.stream.subjects import StreamSizes, User
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -36,9 +36,10 @@ from urja.site.backup.sealed_file import (
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory, write_private
 from urja.site.supervisor import child_launcher, postgres
-from urja.stream import User, connect
+from urja.stream.broker import connect
 from urja.stream.errors import StreamError
 from urja.stream.snapshots import StreamHead
+from urja.stream.subjects import User
 
 SECRETS_SUFFIX: Final = ".secrets"
 """Follows the name of the file with the data in that of the file with the secrets."""

@@ -39,7 +39,8 @@ from urja.site.supervisor.port_checks import check_ports, resolve_ports
 from urja.site.supervisor.process import start_payload
 from urja.site.supervisor.secrets import Vault
 from urja.site.tls_certificate import CertificateError, CertificateFiles
-from urja.stream import StreamSizes, User, server_config
+from urja.stream.server import server_config
+from urja.stream.subjects import StreamSizes, User
 
 log = structlog.get_logger()
 

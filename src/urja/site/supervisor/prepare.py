@@ -16,7 +16,9 @@ from urja.site.django import options as django_options
 from urja.site.supervisor import restored_data
 from urja.site.supervisor.process import Start
 from urja.site.supervisor.secrets import Vault
-from urja.stream import StreamSizes, User, connect, ensure_streams
+from urja.stream.broker import connect
+from urja.stream.definitions import ensure_streams
+from urja.stream.subjects import StreamSizes, User
 
 log = structlog.get_logger()
 

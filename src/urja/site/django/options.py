@@ -1,5 +1,6 @@
 """Options of this process for Django, set before `urja.site.django.settings` is imported."""
 
+import gc
 import os
 import secrets
 from dataclasses import dataclass, field
@@ -95,3 +96,5 @@ def setup(options: DjangoOptions) -> None:
 
     with no_collections():
         django.setup()
+        # What is loaded stays: otherwise each search for garbage goes through it again.
+        gc.freeze()

@@ -1,5 +1,6 @@
 """A real server and a real browser. Debian's chromium, or the one that URJA_CHROMIUM names."""
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -183,12 +184,24 @@ def browsing() -> Iterator:
         browser.close()
 
 
-@pytest.fixture
-def chromium(site) -> Iterator:
-    """The browser for the site of this process.
+@pytest.fixture(scope="session")
+def started_browser() -> Iterator[tuple]:
+    """One browser for all tests of a worker, each of which has windows of its own; and the event loop of Playwright.
 
-    It starts after everything that talks to the database from this thread and ends before: while Playwright runs,
-    its event loop runs here, and Django refuses a thread that has one.
+    The loop runs in this thread as long as the browser is driven, and is hidden between tests: Django refuses a thread that has
+    one, and others start their own.
     """
     with browsing() as browser:
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture
+def chromium(started_browser) -> Iterator:
+    """The browser: asked for after everything that talks to the database from this thread, which ends after it."""
+    browser, loop = started_browser
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)

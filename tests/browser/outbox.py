@@ -5,11 +5,9 @@ import re
 
 def code_for(context, email: str) -> str:
     """The newest code to an address; empty where none came."""
-    outbox = context.new_page()
-    outbox.goto("/demo/outbox/")
-    shown = outbox.locator(f"article:has-text('{email}')")
-    found = re.search(r"\b\d{6}\b", shown.first.inner_text()) if shown.count() else None
-    outbox.close()
+    messages = re.findall(r"<article.*?</article>", context.request.get("/demo/outbox/").text(), re.DOTALL)
+    newest = next((message for message in messages if f">{email}<" in message), "")
+    found = re.search(r"\b\d{6}\b", newest)
     return found.group() if found else ""
 
 

@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import aside
 from tests.browser.running_console import as_colleague, running_console
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
+from tests.one_setup import with_one_setup
 from tests.web import console_staff, town_cast
 
 DEVICES = [
@@ -63,7 +64,7 @@ def test_from_a_misspelt_name_to_a_changed_load(open_page, site, device):  # noq
     assert_good(page, device)
 
 
-@pytest.mark.parametrize("device", DEVICES[1:], ids=lambda device: "-".join(map(str, device)))
+@with_one_setup("device", DEVICES[1:])
 def test_the_longest_menu_takes_one_row_and_shows_the_page_that_is_open(open_page, site, device):  # noqa: F811
     page = open_page(device)
     as_colleague(page, site, "control_room")

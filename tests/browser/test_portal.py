@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from tests.apps.payments import cast
 from tests.browser.conftest import aside
 from tests.browser.outbox import code_for, next_code_for
+from tests.one_setup import with_one_setup
 from tests.web import house
 from tests.web.test_statements import state_march
 
@@ -137,7 +138,7 @@ def sign_in(page, device: Device, email="asha@example.org", look=lambda page, de
     expect(page.locator(".balance h2")).to_have_text(words["balance"])
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+@with_one_setup("device", DEVICES)
 def test_from_the_door_to_the_arithmetic(open_page, site, device):
     words = WORDS[device.language]
     page = open_page(device)
@@ -243,8 +244,10 @@ def test_the_live_part_moves_by_itself_and_keeps_what_is_open(open_page, site):
     assert page.evaluate("document.activeElement.id") == focused
 
 
-@pytest.mark.parametrize("language", ["en", "hi"])
-def test_readings_that_nothing_has_confirmed_fit_a_phone(open_page, site, language):
+@pytest.fixture
+def unconfirmed(site):
+    """The site, where readings came that nothing has confirmed."""
+
     def tell():
         from django.db import connection
 
@@ -256,6 +259,10 @@ def test_readings_that_nothing_has_confirmed_fit_a_phone(open_page, site, langua
             )
 
     aside(tell, user="urja_pipeline")
+
+
+@with_one_setup("language", ["en", "hi"])
+def test_readings_that_nothing_has_confirmed_fit_a_phone(unconfirmed, open_page, language):
     device = Device(390, language, "light", True)
     page = open_page(device)
     sign_in(page, device)
@@ -305,15 +312,21 @@ def test_a_payer_comes_back_from_another_site_with_and_without_javascript(gatewa
         page.close()
 
 
-@pytest.mark.parametrize("device", [Device(390, "hi", "dark", False), Device(320, "en", "light", True)])
-def test_a_statement_of_account_fits_a_phone(open_page, site, postgres, device):
+@pytest.fixture
+def stated(site, postgres):
+    """The statement of March."""
+    found = []
+    aside(lambda: found.append(state_march(postgres, site.home.account_id)))
+    return found[0]
+
+
+@with_one_setup("device", [Device(390, "hi", "dark", False), Device(320, "en", "light", True)])
+def test_a_statement_of_account_fits_a_phone(stated, open_page, site, device):
     """With JavaScript by axe too, without it by its boxes."""
-    stated = []
-    aside(lambda: stated.append(state_march(postgres, site.home.account_id)))
     page = open_page(device)
     sign_in(page, device)
     page.goto(f"/accounts/{site.home.account_id}/statements/")
     assert_good(page, device)
     page.locator(".rows a").first.click()
-    expect(page.locator("#total")).to_have_attribute("data-minor", str(stated[0].content.total_minor))
+    expect(page.locator("#total")).to_have_attribute("data-minor", str(stated.content.total_minor))
     assert_good(page, device)

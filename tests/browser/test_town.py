@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import _Quiet, _Server
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - a fixture
+from tests.one_setup import with_one_setup
 from tests.web import town_cast
 from tests.web.fixtures import AS_THE_WEB_ASKS
 
@@ -63,9 +64,10 @@ def site(fake_town, town_books):
     of_connection.update(before)
 
 
-@pytest.mark.parametrize("device", DEVICES, ids=lambda device: "-".join(map(str, device)))
+@with_one_setup("device", DEVICES)
 def test_from_the_town_to_a_house_and_the_control_room(open_page, site, fake_town, device):  # noqa: F811
     words = WORDS[device.language]
+    fake_town.orders.clear()
     page = open_page(device)
     page.goto("/town/")
     assert_good(page, device)

@@ -18,7 +18,7 @@ from queue import Empty, Queue
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import CHROMIUM, browsing
+from tests.browser.conftest import CHROMIUM
 from tests.browser.test_portal import Device, assert_good, sign_in
 from tests.conftest import new_directory
 
@@ -88,26 +88,25 @@ def town(prepared) -> Iterator[Town]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_disconnected_house_pays_by_upi_and_sees_its_reconnection(town):
+def test_a_disconnected_house_pays_by_upi_and_sees_its_reconnection(town, chromium):
     standing = town.hear()
-    with browsing() as chromium:
-        one, other = standing["poor"]
-        watching = on_a_phone(chromium, PHONE, standing["url"])
-        sign_in(watching, PHONE, one["email"])
-        plain = on_a_phone(chromium, PLAIN_PHONE, standing["url"])
-        sign_in(plain, PLAIN_PHONE, other["email"])
-        town.hear()
+    one, other = standing["poor"]
+    watching = on_a_phone(chromium, PHONE, standing["url"])
+    sign_in(watching, PHONE, one["email"])
+    plain = on_a_phone(chromium, PLAIN_PHONE, standing["url"])
+    sign_in(plain, PLAIN_PHONE, other["email"])
+    town.hear()
 
-        pays_by_upi(watching, PHONE)
-        watching.evaluate("window.notReloaded = true")
-        sees_the_light(watching)
-        assert watching.evaluate("window.notReloaded"), "the page was loaded again"
-        assert_good(watching, PHONE)
-        the_meter_says_on(watching, one["serial"])
+    pays_by_upi(watching, PHONE)
+    watching.evaluate("window.notReloaded = true")
+    sees_the_light(watching)
+    assert watching.evaluate("window.notReloaded"), "the page was loaded again"
+    assert_good(watching, PHONE)
+    the_meter_says_on(watching, one["serial"])
 
-        pays_by_upi(plain, PLAIN_PHONE)
-        sees_the_light(plain)
-        the_meter_says_on(plain, other["serial"])
+    pays_by_upi(plain, PLAIN_PHONE)
+    sees_the_light(plain)
+    the_meter_says_on(plain, other["serial"])
 
 
 def on_a_phone(chromium, device, url):

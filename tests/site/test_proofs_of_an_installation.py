@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from tests.site.test_up import URJA, environment, running
+from tests.site.test_up import URJA, environment, known_of, running
 
 from urja.site.cli import status
 
@@ -31,7 +31,8 @@ def test_heads_are_exported_and_the_database_is_held_to_them(installation_dir, t
         [head] = until(lambda: list(heads.glob("*.json")))
         kept = tmp_path / head.name
         kept.write_bytes(head.read_bytes())
-        until(lambda: "laws hold" in urja("status", "--data", str(data)).stdout)
+        until(lambda: "laws hold" in status.render(known_of(data)))
+        assert "laws hold" in urja("status", "--data", str(data)).stdout
         said = urja("verify", "--data", str(data), "--against", str(kept), "--json")
         assert said.returncode == 0, said.stdout + said.stderr
         report = json.loads(said.stdout)

@@ -5,7 +5,7 @@ import structlog
 from urja.base.clock import Clock
 from urja.headend.metrics import Metrics
 from urja.headend.order_history import OrderHistories
-from urja.stream import Broker
+from urja.stream.broker import Broker
 from urja.stream.consumer import Delivery
 from urja.stream.orders import Order, Progress, SignedOrder
 from urja.stream.quarantine import Quarantined

@@ -127,6 +127,7 @@ def load_rules(society: Society, relay: Relay) -> None:
     society.urja("mail", "test", MANAGER)
     assert relay.to == [MANAGER]
     for kind, document in (("tariff", TARIFF), ("policy", POLICY)):
+        society.urja(kind, "template", f"{kind}.toml")
         (society.folder / f"{kind}.toml").write_text(document)
         society.urja(kind, "check", f"{kind}.toml")
         society.urja(kind, "load", f"{kind}.toml")
@@ -135,6 +136,7 @@ def load_rules(society: Society, relay: Relay) -> None:
 def load_flats(society: Society) -> None:
     """The society with its towers, then its own list of 200 flats: columns guessed, faults none, loaded twice."""
     society.urja("society", NAME, *("--tower", "A=101-1010"), *("--tower", "B=101-1010"), "--yes")
+    society.urja("sheet", "template", "members.xlsx")
     write_members(society.folder / "members.xlsx")
     given = ("--tariff", "neem", "--since", "2026-03-07")
     checked = society.urja("sheet", "check", "members.xlsx", "--society", NAME, *given)
@@ -177,6 +179,7 @@ def install_meters(society: Society, program: Program, line: dict) -> None:
         ],
     )
     serials = [meter["serial"] for meter in meters]
+    society.urja("import", "--example", "devices")
     society.urja("stock", "receive", "delivery.csv", "--delivery", "D-1", "--store", "Office")
     society.urja("stock", "test", *serials, "--passed", "--note", "T-1")
     society.urja("stock", "issue", *serials, "--fitter", "Ravi")

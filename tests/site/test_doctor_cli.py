@@ -20,7 +20,7 @@ from urja.apps.payments.config import GatewayConfig
 from urja.base.clock import Anchor, write_anchor
 from urja.base.ports import free_port
 from urja.core.policy import ChannelReach, bundled_policies
-from urja.site import public_address, readiness
+from urja.site import first_administrator, public_address, readiness
 from urja.site.admin import Administration
 from urja.site.cli.doctor import doctor
 from urja.site.data_directory import DataDirectory
@@ -372,10 +372,13 @@ def test_an_agreement_whose_tariff_is_not_loaded(registry):
 
 
 @pytest.fixture
-def running(database, monkeypatch):
+def running(database, monkeypatch, tmp_path):
     settings = SimpleNamespace(timezone="Asia/Kolkata", currency="INR")
     installation = SimpleNamespace(
-        setup_django=lambda: None, clock=SimpleNamespace(now=lambda: START), settings=settings
+        setup_django=lambda: None,
+        clock=SimpleNamespace(now=lambda: START),
+        settings=settings,
+        data=DataDirectory(tmp_path),
     )
     monkeypatch.setattr(Administration, "of", lambda _data: installation)
     return database
@@ -385,9 +388,20 @@ def test_of_a_running_installation(running, examine):
     assert ("administrator", "missing") in examine()
 
 
-def test_while_the_first_start_makes_the_tables(running, examine):
+@pytest.mark.parametrize("not_made_yet", ["identity_employment", "rulebook_policy_version"])
+def test_while_the_first_start_makes_the_tables(running, examine, not_made_yet):
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE identity_employment CASCADE")
-    assert ("administrator, tariffs, policies", "unchecked") in examine()
+        cursor.execute(f"DROP TABLE {not_made_yet} CASCADE")
+    found = examine()
+    assert ("administrator, tariffs, policies", "unchecked") in found
+    assert not {"administrator", "tariff", "policy"} & {topic for topic, _ in found}
+
+
+def test_before_the_first_start_has_employed_the_administrator(running, examine, tmp_path):
+    person = first_administrator.FirstAdministrator(name="Meera", email="meera@neem.example")
+    first_administrator.store(DataDirectory(tmp_path).first_administrator, person)
+    found = examine()
+    assert ("administrator, tariffs, policies", "unchecked") in found
+    assert "administrator" not in {topic for topic, _ in found}

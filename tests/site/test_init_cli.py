@@ -40,6 +40,7 @@ def test_a_file_and_the_next_commands(init, tmp_path):
     (tmp_path / "password").write_text("s3cret\n")
     said = init("--yes", *BASIC, *MAIL, "--mail-password-file", "password")
     administrator = "makes meera@neem.example administrator"
+    assert "No code can be sent yet" not in said
     assert said.index("  urja up") < said.index("  urja doctor") < said.index(administrator)
     settings = load(tmp_path / "urja.toml", {})
     assert settings.utility.name == 'Neem "A" Society'
@@ -81,6 +82,7 @@ def test_questions_where_no_option_is_given(init, tmp_path):
 def test_mail_may_come_later(init, tmp_path):
     said = init("--yes", *BASIC)
     assert load(tmp_path / "urja.toml", {}).mail == Settings().mail
+    assert "No code can be sent yet: fill in [mail] in urja.toml before the start." in said
     # Without an option the recovery key is printed, and only there.
     assert RecoveryKey.parse(said[said.index("URJA-RECOVERY-KEY") : said.index("This key opens")])
     assert [path.name for path in (tmp_path / "urja-data" / "secrets").iterdir()] == ["backup.json"]

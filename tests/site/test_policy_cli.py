@@ -17,6 +17,7 @@ from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.cli.policy import policy, replay_all
 from urja.site.cli.policy_replay import Happened, History, Posting, replay
+from urja.site.cli.tariff import tariff
 from urja.site.command_errors import CommandError
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -46,6 +47,20 @@ def test_check_says_all_that_is_wrong(tmp_path):
     assert len(wrong.stdout.splitlines()) == 2
     told = json.loads(urja_policy("check", "--json", str(bad)).stdout)["faults"][str(bad)]
     assert [fault["where"] for fault in told] == ["payments.at_most", "payments.at_least"]
+
+
+@pytest.mark.parametrize("group", [policy, tariff], ids=["policy", "tariff"])
+def test_a_document_to_begin_with_is_valid_and_overwrites_nothing(group, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(group, arguments)
+
+    assert run("template", "first.toml").output == "wrote first.toml\n"
+    checked = run("check", "first.toml")
+    assert (checked.exit_code, "first.toml: valid: " in checked.output) == (0, True)
+    assert "already exists" in str(run("template", "first.toml").exception)
+    assert "cannot be written" in str(run("template", "no/first.toml").exception)
 
 
 def test_check_says_what_the_channels_cannot_give(tmp_path):

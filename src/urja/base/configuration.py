@@ -338,12 +338,8 @@ def _allowed(kind: Any) -> str:
         return str(description)
     if kind is bool:
         return "true or false"
-    choices = getattr(kind, "__args__", ())
-    if getattr(kind, "__origin__", None) is Literal:
-        return ", ".join(str(choice) for choice in choices)
-    if getattr(kind, "__origin__", None) is tuple:
-        return "a list of texts"
-    return str(getattr(kind, "__name__", kind))
+    assert getattr(kind, "__origin__", None) is Literal, f"a setting of the type {kind} needs a description"
+    return ", ".join(str(choice) for choice in kind.__args__)
 
 
 def _no_check(_value: object) -> None:

@@ -142,7 +142,9 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meter_jobs_kept_days: Annotated[int, Meta(ge=31, le=36_500, description="days, 31..36500")] = 400
     """Days that meter jobs and their results are stored after the job's end."""
     status_port: Port = 9102
-    closing_status_ports: tuple[Port, ...] = ()
+    closing_status_ports: Annotated[
+        tuple[Port, ...], Meta(description="a list of port numbers, 0..65535; empty: no further process")
+    ] = ()
     """Status ports of further processes that close days beside the pipeline: one process for each port."""
 
 
@@ -159,9 +161,17 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     workers: Annotated[int, Meta(ge=1, le=64, description="1..64")] = 1
     threads: Annotated[int, Meta(ge=1, le=256, description="1..256")] = 8
     """Requests answered at once in each worker; clients that send slowly occupy none."""
-    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    hosts: Annotated[
+        tuple[str, ...], Meta(description="a list of host names, such as portal.example.org")
+    ] = (
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+    )
     """Host names under which the portal answers."""
-    trusted_origins: tuple[str, ...] = ()
+    trusted_origins: Annotated[
+        tuple[str, ...], Meta(description="a list of origins, such as https://portal.example.org")
+    ] = ()
     """Origins (https://…) whose forms are accepted, behind a proxy."""
     secure: bool = False
     """Whether the portal is reached over TLS: cookies then travel only over TLS."""
@@ -169,7 +179,9 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Certificate with its chain, for TLS without a reverse proxy; a renewed file is served from the next connection on."""
     tls_key: PemFile = ""
     """Key of the certificate, without a password."""
-    redirect_port: Port | None = None
+    redirect_port: Annotated[
+        Port | None, Meta(description="a port number, 0..65535; left out: plain requests are not redirected")
+    ] = None
     """Port at which plain requests are sent to `public_url`, where the web server ends TLS itself."""
     staff_second_factor: bool = True
     """Whether staff give a second factor at sign-in, and again before operations on money and supply."""
@@ -196,7 +208,7 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The relay for e-mail: sign-in codes, mails about a changed address, notices by the channel `smtp`."""
 
-    host: Host = "localhost"
+    host: Annotated[str, Meta(min_length=1, description="an address or host name")] = "localhost"
     port: Annotated[int, Meta(ge=1, le=65535, description="a port number, 1..65535")] = 25
     security: Literal["none", "starttls", "tls"] = "none"
     """`starttls` (usually port 587) and `tls` (usually 465) verify the relay's certificate against the system's

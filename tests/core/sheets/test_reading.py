@@ -19,6 +19,7 @@ from urja.core.sheets.cells import (
     read_text,
     text_of,
 )
+from urja.core.sheets.columns import meaning_of
 from urja.core.sheets.days import read_days
 from urja.core.sheets.grid import NO_VALUE, Grid, Merge, column_letters
 
@@ -249,6 +250,15 @@ def test_amounts(cell, minor):
             read_amount(cell, "credit")
     else:
         assert read_amount(cell, "credit") == minor
+
+
+@pytest.mark.parametrize(
+    ("heading", "meaning"),
+    [("Opening balance (Cr / Dr)", ""), ("प्रारंभिक शेष (जमा / नामे)", ""), ("Opening Bal", ""), ("Outstanding", "owed"),
+     ("Advance paid", "credit"), ("Balance (Dr)", "owed"), ("शेष (नामे)", "owed"), ("Dues / Advance", "")],
+)  # fmt: skip
+def test_a_heading_with_both_words_does_not_say_what_an_amount_is(heading, meaning):
+    assert meaning_of(heading) == meaning
 
 
 def test_an_amount_of_which_nothing_says_what_it_is_is_a_fault():

@@ -222,7 +222,7 @@ def test_a_manufacturers_own_columns_by_a_map(run, tmp_path):
         'kind = "devices"\ndelimiter = ";"\n[fields]\nserial = "Meter No"\nsystem_title = "Title"\nguek = "EK"\n'
         'gak = "AK"\ntype = { value = "urja-d1" }\n'
     )
-    assert receive(run, file, "--map", the_map) == "1 meters received into Store 4\n"
+    assert receive(run, file, "--map", the_map) == "1 meter received into Store 4\n"
     the_map.write_text(the_map.read_text() + 'consumer_number = "Meter No"\n')
     with pytest.raises(CommandError, match="a key file cannot have consumer_number"):
         receive(run, file, "--map", the_map)
@@ -232,8 +232,8 @@ def test_the_commands_of_a_store(run, tmp_path):
     file = tmp_path / "keys.csv"
     file.write_text(CSV)
     receive(run, file)
-    assert run("test", "M1", "M2", "--passed") == "2 meters: test_device\n"
-    assert run("issue", "M1", "--fitter", "Arun") == "1 meter: issue_device\n"
+    assert run("test", "M1", "M2", "--passed") == "2 meters tested: passed\n"
+    assert run("issue", "M1", "--fitter", "Arun") == "1 meter issued to Arun\n"
     with pytest.raises(CommandError, match="meter M2 is tested"):
         run("return", "M1", "M2", "--store", "Store 5")
     assert run("list").splitlines() == [

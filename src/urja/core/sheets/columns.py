@@ -258,10 +258,10 @@ def unit_of(heading: str) -> str:
 
 
 def meaning_of(heading: str) -> str:
-    """Return `owed` or `credit` where a heading of amounts says what they are, else an empty text."""
+    """Return `owed` or `credit` where a heading of amounts says which of both they are, else an empty text."""
     words = set(_words(heading))
-    if words & {"outstanding", "dues", "due", "arrears", "बकाया", "dr", "debit"}:
-        return "owed"
-    if words & {"advance", "credit", "prepaid", "cr", "जमा", "अग्रिम"}:
-        return "credit"
-    return ""
+    owed = bool(words & {"outstanding", "dues", "due", "arrears", "बकाया", "dr", "debit", "नामे"})
+    credit = bool(words & {"advance", "credit", "prepaid", "cr", "जमा", "अग्रिम"})
+    if owed == credit:
+        return ""
+    return "owed" if owed else "credit"

@@ -64,6 +64,16 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
             command=f"urja up --data {data}, then again: urja doctor --data {data}",
         )
         return
+    unfinished = Finding(
+        topic=_IN_THE_DATABASE,
+        state=State.UNCHECKED,
+        sentence="the start has not prepared the database yet",
+        command=f"wait until urja up says Urja is up, then again: urja doctor --data {data}",
+    )
+    # The first start deletes the file when it employs the person, after the last table.
+    if box.data.first_administrator.exists():
+        yield unfinished
+        return
     box.setup_django()
     from django.db import DatabaseError
 
@@ -72,22 +82,22 @@ def _of_the_database(data: Path, settings: Settings) -> Iterator[Finding]:
     reaches = [ChannelReach(channel.medium, channel.reports) for channel in channels_of(settings.messages)]
     zone = ZoneInfo(settings.utility.timezone)
     try:
-        yield from registry_readiness.findings(
-            box.clock.now(),
-            zone,
-            settings.utility.currency,
-            reaches,
-            has_gateway=bool(settings.payments.gateways),
-        )
+        # All or none: while tables are made, what is read first would look empty.
+        found = [
+            *registry_readiness.findings(
+                box.clock.now(),
+                zone,
+                settings.utility.currency,
+                reaches,
+                has_gateway=bool(settings.payments.gateways),
+            )
+        ]
     except DatabaseError as error:
         if not isinstance(error.__cause__, (UndefinedTable, InvalidSchemaName)):
             raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
-        yield Finding(
-            topic=_IN_THE_DATABASE,
-            state=State.UNCHECKED,
-            sentence="the first start has not made all tables yet",
-            command=f"wait until urja up says Urja is up, then again: urja doctor --data {data}",
-        )
+        yield unfinished
+        return
+    yield from found
 
 
 def render(found: Sequence[Finding], data: Path | None) -> str:

@@ -1,4 +1,4 @@
-"""What the commands `check` share: every fault of documents with its place, as text or JSON."""
+"""What the commands of documents share: `check` with every fault and its place, `template` with one to begin with."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,6 +15,20 @@ from urja.site.command_errors import CommandError, Exit
 documents_argument: Final = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
+
+template_argument: Final = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+def write_template(file: Path, text: str) -> None:
+    """Write a document to a new file. Raises CommandError for one that exists or cannot be written."""
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise CommandError(Exit.USAGE, f"{file} already exists: give another name") from None
+    except OSError as error:
+        raise CommandError(Exit.USAGE, f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {file}")
 
 
 @dataclass(frozen=True, slots=True)

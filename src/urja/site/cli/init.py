@@ -113,6 +113,8 @@ def init(data: Path, config_path: Path, *, yes: bool, mail_password_file: Path |
     ):
         click.echo(f"  {command}")
     click.echo(f"The first start makes {admin[1]} administrator, who then signs in with a code sent there.")
+    if "mail.host" not in settings:
+        click.echo(f"No code can be sent yet: fill in [mail] in {config_path} before the start.")
 
 
 def _key_file(answers: "_Answers", directory: DataDirectory) -> Path | None:

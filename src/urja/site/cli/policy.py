@@ -17,10 +17,25 @@ import psycopg
 
 from urja.apps.notices.config import channels_of
 from urja.core.calendar import Period
-from urja.core.policy import ChannelReach, Policy, PolicyError, obstacles, parse_policy, sentence
+from urja.core.policy import (
+    ChannelReach,
+    Policy,
+    PolicyError,
+    bundled_policies,
+    obstacles,
+    parse_policy,
+    sentence,
+)
 from urja.core.units import major_text
 from urja.laws.connections import Connection
-from urja.site.cli.document_check import Checked, check_file, documents_argument, end_check
+from urja.site.cli.document_check import (
+    Checked,
+    check_file,
+    documents_argument,
+    end_check,
+    template_argument,
+    write_template,
+)
 from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
 from urja.site.command_errors import CommandError, Exit
@@ -32,6 +47,13 @@ _day = click.DateTime(["%Y-%m-%d"])
 @click.group()
 def policy() -> None:
     """Check, replay, load and assign policy documents."""
+
+
+@policy.command()
+@template_argument
+def template(file: Path) -> None:
+    """Write a policy to begin with to FILE: the plain one of a society or a small utility."""
+    write_template(file, bundled_policies()["plain.toml"])
 
 
 def _parse(path: Path, text: str) -> Policy:

@@ -265,7 +265,7 @@ def _write_marked(
 
 
 def _result(report: "SheetReport", *, dry_run: bool, good_rows: bool) -> Iterator[str]:
-    would = "would be " if dry_run else ""
+    would = "would be " if dry_run or (report.faulty and not good_rows) else ""
     yield (
         f"{report.rows} rows: {report.new} new, {report.changed} {would}changed, {report.unchanged} unchanged, "
         f"{report.faulty} with faults"

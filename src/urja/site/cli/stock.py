@@ -77,7 +77,7 @@ def receive(
     except keyfiles.KeyFileError as bad:
         raise CommandError(Exit.USAGE, "\n  ".join([f"{file}: nothing was received:", *bad.faults])) from None
     _perform(box, ReceiveDevices(delivery=delivery, store=store, devices=tuple(devices)))
-    click.echo(f"{len(devices)} meters received into {store}")
+    click.echo(f"{_meters(len(devices))} received into {store}")
 
 
 def _opener(
@@ -138,7 +138,11 @@ def test(serials: tuple[str, ...], passed: bool, note: str, data: Path) -> None:
     from urja.usecases.operations import TestDevice
 
     now = box.clock.now()
-    _each(box, [TestDevice(serial=one, tested_at=now, passed=passed, note=note) for one in serials])
+    _each(
+        box,
+        f"tested: {'passed' if passed else 'failed'}",
+        [TestDevice(serial=one, tested_at=now, passed=passed, note=note) for one in serials],
+    )
 
 
 @stock.command()
@@ -150,7 +154,7 @@ def issue(serials: tuple[str, ...], fitter: str, data: Path) -> None:
     box = _box(data)
     from urja.usecases.operations import IssueDevice
 
-    _each(box, [IssueDevice(serial=one, fitter=fitter) for one in serials])
+    _each(box, f"issued to {fitter}", [IssueDevice(serial=one, fitter=fitter) for one in serials])
 
 
 @stock.command(name="return")
@@ -162,7 +166,7 @@ def return_(serials: tuple[str, ...], store: str, data: Path) -> None:
     box = _box(data)
     from urja.usecases.operations import ReturnDevice
 
-    _each(box, [ReturnDevice(serial=one, store=store) for one in serials])
+    _each(box, f"returned to {store}", [ReturnDevice(serial=one, store=store) for one in serials])
 
 
 @stock.command()
@@ -174,7 +178,7 @@ def scrap(serials: tuple[str, ...], reason: str, data: Path) -> None:
     box = _box(data)
     from urja.usecases.operations import ScrapDevice
 
-    _each(box, [ScrapDevice(serial=one, reason=reason) for one in serials])
+    _each(box, "scrapped", [ScrapDevice(serial=one, reason=reason) for one in serials])
 
 
 def _box(data: Path) -> "Administration":
@@ -185,14 +189,18 @@ def _box(data: Path) -> "Administration":
     return box
 
 
-def _each(box: "Administration", operations: Sequence["UseCase"]) -> None:
-    """Perform all operations or none, in one transaction."""
+def _each(box: "Administration", done: str, operations: Sequence["UseCase"]) -> None:
+    """Perform all operations or none, in one transaction, and say that they are `done`."""
     from django.db import transaction
 
     with transaction.atomic():
         for operation in operations:
             _perform(box, operation)
-    click.echo(f"{len(operations)} meter{'s' if len(operations) > 1 else ''}: {operations[0].kind()}")
+    click.echo(f"{_meters(len(operations))} {done}")
+
+
+def _meters(count: int) -> str:
+    return f"{count} meter{'' if count == 1 else 's'}"
 
 
 def _perform(box: "Administration", operation: "UseCase") -> None:

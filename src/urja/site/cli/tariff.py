@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,13 @@ from urja.core.rating import (
 from urja.core.units import exact_text, major_text
 from urja.site.cli.bill import Supply, calendar_versions, file_path, supply_options
 from urja.site.cli.bill_text import amount_as_text, lines_as_json, lines_as_text
-from urja.site.cli.document_check import check_file, documents_argument, end_check
+from urja.site.cli.document_check import (
+    check_file,
+    documents_argument,
+    end_check,
+    template_argument,
+    write_template,
+)
 from urja.site.cli.options import data_option, read_document
 from urja.site.cli.tariff_files import parse_file, tariff_versions
 from urja.site.command_errors import CommandError, Exit
@@ -41,6 +48,13 @@ if TYPE_CHECKING:
 @click.group()
 def tariff() -> None:
     """Check, explain, compare and load tariff documents; calculate a bill."""
+
+
+@tariff.command()
+@template_argument
+def template(file: Path) -> None:
+    """Write a tariff to begin with to FILE: slabs of energy and a fixed charge."""
+    write_template(file, resources.files("urja.core.desk").joinpath("template.toml").read_text("utf-8"))
 
 
 @tariff.command()

@@ -339,6 +339,27 @@ async def test_a_meter_without_an_answer_is_asked_once_until_it_is_back(links, s
         assert await asked_in_vain() == 3
 
 
+async def test_bytes_that_are_no_frame_are_named_where_no_answer_came(links, monkeypatch):
+    """A gateway that changes what passes: its meters answer, and no frame is whole."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while frame := await reader.read(512):
+            writer.write(frame[:-2] + bytes([frame[-2] ^ 1]) + frame[-1:])
+        writer.close()
+
+    wait_less(monkeypatch, 0.3)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    meter = parse_meter_address(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}?address={FIRST}")
+    async with server:
+        for _ in range(2):
+            with pytest.raises(SessionFailedError, match="no answer to a request") as failed:
+                async with links.turn(meter, urgent=False) as link, link.channel(meter, 1) as line:
+                    await Session(
+                        line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips()
+                    ).open()
+            assert "bytes came that are no frame: the frame check sequence is wrong" in str(failed.value)
+
+
 async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, town, monkeypatch):
     monkeypatch.setattr("urja.headend.shared_links.WAIT_S", 0.05)
     async with town.standing(), line_in_use(links, town):

@@ -17,7 +17,7 @@ from tests.headend.pushing import KEK, NINE, PushMeter
 
 from urja.base.ids import BUCKETS
 from urja.cosem.companion import load_device_type
-from urja.cosem.security import wrap_key
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED, wrap_key
 from urja.headend.received_batch import ReceivedBatch
 from urja.headend.wrapper_port import WrapperPortError
 from urja.stream.records import EventState, RegisterKind, Source
@@ -299,14 +299,21 @@ class TestQuarantined:
             await line.send(frame)
             assert len(await self.kept(admin, 2)) == 2
 
-    async def test_a_clock_that_names_no_moment(self, start_headend, pipeline, admin, monkeypatch):
-        meter = PushMeter(12)
-        await adopt(pipeline, None, meter)
+    @pytest.mark.parametrize(
+        ("control", "device_type", "standing"),
+        [(AUTHENTICATED_ENCRYPTED, "urja-d1", "proven"), (ENCRYPTED, "urja-d1-encrypted", "claimed")],
+        ids=["with a tag", "without a tag"],
+    )
+    async def test_a_clock_that_names_no_moment(
+        self, start_headend, pipeline, admin, monkeypatch, control, device_type, standing
+    ):
+        meter = PushMeter(12, control=control)
+        await put_device(pipeline, meter.entry(device_type=device_type))
         monkeypatch.setattr("tests.headend.pushing.meter_clock", lambda at: b"\xff" * 12)
         async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
             await line.send(meter.block())
             [item] = await self.kept(admin)
-        assert (item.reason, item.standing) == ("layout", "proven")
+        assert (item.reason, item.standing) == ("layout", standing)
         assert item.detail == "the clock has no valid time"
 
     @pytest.mark.parametrize(

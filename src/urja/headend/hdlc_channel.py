@@ -93,6 +93,18 @@ class LinkConnection(asyncio.Protocol):
         self.lost = True
         self._news.set()
 
+    @property
+    def discarded(self) -> int:
+        """The number of received bytes that belonged to no frame."""
+        return self._splitter.discarded
+
+    def noise_since(self, discarded: int) -> str:
+        """What came beside frames since `discarded` was so many bytes; empty where nothing did."""
+        count, error = self._splitter.discarded - discarded, self._splitter.last_error
+        if not count:
+            return ""
+        return f"; {count} bytes came that are no frame" + ("" if error is None else f": {error}")
+
     def write(self, data: bytes) -> None:
         """Send bytes. Raises SessionFailedError (cut) where the connection is lost."""
         if self.lost or self._transport is None or self._transport.is_closing():
@@ -150,6 +162,7 @@ class HdlcChannel:
         self._client_sap: int | None = None
         self._link: ClientLink | None = None
         self._now_s = asyncio.get_running_loop().time
+        self._discarded_before = connection.discarded
 
     async def __aenter__(self) -> Self:
         return self
@@ -221,6 +234,9 @@ class HdlcChannel:
                     self._arrived.append(apdu)
                 case LinkEnded(reason, why):
                     self.is_silent |= reason is EndReason.NO_ANSWER and not self._was_up
+                    if reason is EndReason.NO_ANSWER:
+                        # A wrong check sequence or baud rate looks like silence otherwise.
+                        why += self._connection.noise_since(self._discarded_before)
                     if not ending:
                         raise SessionFailedError(_FAILURES[reason], why)
                 case LinkConnected():

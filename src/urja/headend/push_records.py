@@ -17,6 +17,7 @@ from urja.headend.rejections import Rejections
 from urja.headend.roster import Meter, Roster
 from urja.quantities.channel_sets import ChannelSet
 from urja.stream.codec import Records
+from urja.stream.quarantine import Reason
 from urja.stream.records import RegisterKind, Source
 from urja.stream.subjects import Kind
 
@@ -26,6 +27,16 @@ RECORDS_PER_MESSAGE: Final = 4096
 
 type Placed = tuple[Kind, ChannelSet | None, Ints, Ints, Records]
 """Records of one kind and channel set (events have none), with the push and the slot of each."""
+
+
+def faults_of(group: PushGroup) -> Iterator[tuple[int, Reason, str]]:
+    """Yield each push without a valid time or with implausible values: its row, the reason and the reason in words."""
+    _, valid = group.decoded.column("clock")
+    for row in np.flatnonzero(~valid).tolist():
+        yield row, "layout", "the clock has no valid time"
+    if wrong := record_conversion.find_implausible(group.decoded):
+        for row in np.flatnonzero(wrong.rows & valid).tolist():
+            yield row, "implausible", wrong.describe(row)
 
 
 @dataclass(slots=True)
@@ -81,7 +92,11 @@ class PushRecords:
 
     def unauthenticated(self, received: ReceivedBatch, batch: PushBatch) -> list[Outgoing]:
         """Messages with the records of pushes without a tag; such pushes are never in flight."""
-        received.unauthenticated += sum(len(group.index) for group in batch.unauthenticated)
+        for group in batch.unauthenticated:
+            received.unauthenticated += len(group.index)
+            for row, reason, detail in faults_of(group):
+                received.unauthenticated -= 1
+                self._rejections.quarantine_unauthenticated(received, group, row, reason, detail)
         placed = [unauthenticated_pushes.records_of(group, self._roster) for group in batch.unauthenticated]
         none = np.zeros(0, np.int64)
         messages = self._stamped(received, placed, Source.PUSH_UNAUTHENTICATED)
@@ -127,17 +142,11 @@ class PushRecords:
         undo: dict[int, EswUndo],
         unchanged: list[tuple[int, int]],
     ) -> Placed:
-        clock, keep = group.decoded.column("clock")
-        for row in np.flatnonzero(~keep).tolist():
-            self._rejections.quarantine_decoded(
-                received, batch, group, row, "layout", "the clock has no valid time"
-            )
-        if wrong := record_conversion.find_implausible(group.decoded):
-            for row in np.flatnonzero(wrong.rows & keep).tolist():
-                self._rejections.quarantine_decoded(
-                    received, batch, group, row, "implausible", wrong.describe(row)
-                )
-            keep = keep & ~wrong.rows
+        clock, _ = group.decoded.column("clock")
+        keep = np.ones(len(group.index), np.bool_)
+        for row, reason, detail in faults_of(group):
+            keep[row] = False
+            self._rejections.quarantine_decoded(received, batch, group, row, reason, detail)
         compiled = self._roster.by_slot[int(group.refs[0])].compiled
         # In the usual case nothing is left out, and nothing is copied.
         kept: np.ndarray | slice = slice(None) if keep.all() else keep

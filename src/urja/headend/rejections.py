@@ -102,6 +102,18 @@ class Rejections:
         self._note_misfit(received, meter, index, reason)
         self._quarantine(received, index, reason, detail, meter.entry.system_title, proven=True)
 
+    def quarantine_unauthenticated(
+        self,
+        received: ReceivedBatch,
+        group: PushGroup,
+        row: int,
+        reason: stream_quarantine.Reason,
+        detail: str,
+    ) -> None:
+        """Quarantine a push without a tag that is wrong as decoded: whoever made it, its meter is only named."""
+        title = self._roster.by_slot[int(group.refs[row])].entry.system_title
+        self._quarantine(received, int(group.index[row]), reason, detail, title)
+
     def _note_misfit(
         self, received: ReceivedBatch, meter: Meter | None, index: int, reason: stream_quarantine.Reason
     ) -> None:

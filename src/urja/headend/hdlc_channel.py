@@ -235,7 +235,7 @@ class HdlcChannel:
                 case LinkEnded(reason, why):
                     self.is_silent |= reason is EndReason.NO_ANSWER and not self._was_up
                     if reason is EndReason.NO_ANSWER:
-                        # A wrong check sequence or baud rate looks like silence otherwise.
+                        # A wrong check sequence or baud rate looks like a meter that is not communicating otherwise.
                         why += self._connection.noise_since(self._discarded_before)
                     if not ending:
                         raise SessionFailedError(_FAILURES[reason], why)

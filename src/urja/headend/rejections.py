@@ -110,7 +110,7 @@ class Rejections:
         reason: stream_quarantine.Reason,
         detail: str,
     ) -> None:
-        """Quarantine a push without a tag that is wrong as decoded: anybody can have made it, so its meter is only named."""
+        """Quarantine a push without a tag that is wrong as decoded: it may be forged, so its meter is only named."""
         title = self._roster.by_slot[int(group.refs[row])].entry.system_title
         self._quarantine(received, int(group.index[row]), reason, detail, title)
 

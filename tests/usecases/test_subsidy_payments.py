@@ -5,8 +5,10 @@ from datetime import date
 import psycopg
 import pytest
 from tests.apps.approvals.office import MONEY, Person
-from tests.apps.counter_cast import ask
+from tests.apps.counter_cast import NOW, ask
 from tests.pipeline.test_subsidy_claims import MARCH_ENDS, claim, load, march, town  # noqa: F401 - fixtures
+
+from urja.core.units import MOST_MINOR
 
 MARCH = date(2026, 3, 1)
 
@@ -19,6 +21,10 @@ def officer(march):  # noqa: F811
 
 
 def paid(officer, **fields):
+    return ask(officer, payment(**fields))
+
+
+def payment(**fields):
     from urja.usecases.operations import RecordSubsidyPayment
 
     given = {
@@ -27,7 +33,7 @@ def paid(officer, **fields):
         "paid_on": date(2026, 3, 1),
         "payment_reference": "UTR1",
     }
-    return ask(officer, RecordSubsidyPayment(**(given | fields)))
+    return RecordSubsidyPayment(**(given | fields))
 
 
 def said(done):
@@ -47,6 +53,20 @@ def test_a_payment_is_beside_the_claim_until_it_is_taken_back(march, officer):  
     (found,) = claim(march, MARCH).sums
     assert (found.paid_minor, found.outstanding_minor) == (20_000, -2_000)
     assert [one.amount_minor for one in claim(march, MARCH).payments] == [20_000, -15_000, 15_000]
+    assert march.laws()["subsidy_payments"]
+
+
+def test_two_payments_near_the_bound_have_a_sum(march, officer):  # noqa: F811
+    from urja.usecases.operations import perform
+
+    refused = said(paid(officer, subsidy_paid_minor=9 * 10**18))
+    assert refused == "subsidy_paid_minor: the amount is beyond 90000000000.00, the largest that is taken"
+    for reference in ("UTR1", "UTR2"):
+        # As their approval performs them: amounts of this size take passkeys.
+        given = {"subsidy_paid_minor": MOST_MINOR, "payment_reference": reference}
+        perform(payment(**given), recorded_at=NOW, actor=officer.actor)
+    (found,) = claim(march, MARCH).sums
+    assert found.paid_minor == 2 * MOST_MINOR
     assert march.laws()["subsidy_payments"]
 
 

@@ -206,6 +206,60 @@ def test_every_operation_has_a_form_that_gives_back_what_was_typed(database_temp
         assert all(one.label for one in inputs(operation, {}, {}))
 
 
+def test_each_amount_of_each_operation_has_a_bound(database_template):
+    """What is beyond is refused by the field, with the largest amount in rupees, in both languages and beside the field."""
+    from django.utils.translation import override
+
+    from urja.apps.journal.errors import RefusedError
+    from urja.core.units import MOST_MINOR
+    from urja.usecases.kinds import ALL, BY_KIND
+    from urja.usecases.kinds.decoding import decode
+    from urja.web.api.examples import example_of
+    from urja.web.console.fields import parse_form
+    from urja.web.console.wording import sentence
+
+    checked = set()
+    for operation in ALL:
+        for holder, field, at in amounts(content := example_of(operation)):
+            for sign in (1, -1):
+                holder[field] = sign * MOST_MINOR
+                decode(operation.kind(), content, BY_KIND)
+                holder[field] = sign * (MOST_MINOR + 1)
+                if at in operation.sums:
+                    decode(operation.kind(), content, BY_KIND)
+                    continue
+                with pytest.raises(RefusedError) as refused:
+                    decode(operation.kind(), content, BY_KIND)
+                assert refused.value.faults == [
+                    f"{at}: the amount is beyond 90000000000.00, the largest that is taken"
+                ]
+            holder[field] = 1
+            checked.add(at)
+    assert {
+        "subsidy_paid_minor",
+        "bills[0].principal_minor",
+        "counts[0].value_minor",
+        "credit_minor",
+    } <= checked
+    [fault] = refused.value.faults
+    with override("hi"):
+        assert sentence(fault) == f"{at}: राशि 90000000000.00 से अधिक है, जो ली जाने वाली सबसे बड़ी राशि है"
+        _, errors = parse_form(BY_KIND["record_subsidy_payment"], {"subsidy_paid_minor": "90000000000.01"})
+        assert errors["subsidy_paid_minor"] == "सबसे बड़ी राशि ₹90,00,00,00,000.00 है।"
+    assert 1_000_000 * MOST_MINOR < 2**63
+
+
+def amounts(content, at=""):
+    """Each amount of money in plain values: what holds it, its key there, and its name."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in [*items]:
+        name = f"{at}[{key}]" if isinstance(key, int) else f"{at}.{key}" if at else key
+        if name.endswith("_minor"):
+            yield content, key, name
+        elif isinstance(value, dict | list):
+            yield from amounts(value, name)
+
+
 def test_in_hindi(colleague):
     client = colleague("clerk", "hi")
     _, page = dry_run_in_hindi(client)

@@ -20,31 +20,39 @@ def is_in_calendar(at: dt.date) -> bool:
     return at.year in YEARS
 
 
-def faults_of(value: object, at: str = "") -> Iterator[Sentence]:
+def faults_of(value: object) -> Iterator[Sentence]:
     """Yield a sentence for each text or date within a value that cannot be stored, with the name of its field.
 
-    Looks into structs, lists and objects; values of other types pass.
+    Values of other types pass.
     """
+    for field, leaf in leaves(value):
+        match leaf:
+            case str() if "\0" in leaf:
+                yield say("{field}: the character NUL cannot be kept; leave it out", field=field)
+            case dt.date() if not is_in_calendar(leaf):
+                yield say(
+                    "{field}: the year {year} is not taken; the years from {first} to {last} are",
+                    field=field,
+                    year=f"{leaf.year:04}",
+                    first=YEARS.start,
+                    last=YEARS.stop - 1,
+                )
+            case _:
+                pass
+
+
+def leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each value within structs, lists and objects with the name of its field, and the keys of objects."""
     match value:
-        case str() if "\0" in value:
-            yield say("{field}: the character NUL cannot be kept; leave it out", field=at)
-        case dt.date() if not is_in_calendar(value):
-            yield say(
-                "{field}: the year {year} is not taken; the years from {first} to {last} are",
-                field=at,
-                year=f"{value.year:04}",
-                first=YEARS.start,
-                last=YEARS.stop - 1,
-            )
         case msgspec.Struct():
             for name in value.__struct_fields__:
-                yield from faults_of(getattr(value, name), f"{at}.{name}" if at else name)
+                yield from leaves(getattr(value, name), f"{at}.{name}" if at else name)
         case dict():
             for key, inner in value.items():
-                yield from faults_of(key, at)
-                yield from faults_of(inner, f"{at}.{key}" if at else str(key))
+                yield at, key
+                yield from leaves(inner, f"{at}.{key}" if at else str(key))
         case list() | tuple():
             for number, inner in enumerate(value):
-                yield from faults_of(inner, f"{at}[{number}]")
+                yield from leaves(inner, f"{at}[{number}]")
         case _:
-            return
+            yield at, value

@@ -9,7 +9,13 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil, floor
-from typing import assert_never
+from typing import Final, assert_never
+
+MOST_MINOR: Final = 9 * 10**12
+"""Largest amount of money that is taken, above zero or below it: the sum of a million of them has 64 bits.
+
+In rupees it is ninety billion (9,000 crore), more than a government pays a utility at once.
+"""
 
 
 class RoundingMode(StrEnum):

@@ -19,8 +19,8 @@ from urja.apps.journal.operation import Execution, UseCase
 from urja.base.sentences import say
 from urja.core.arrears import total_owed
 from urja.usecases import side_effects
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
+from urja.usecases.kinds.amounts import amount_text
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 
 ADJUSTMENT: Final = "adjustment"

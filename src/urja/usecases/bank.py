@@ -22,9 +22,9 @@ from urja.apps.local_zone import local_zone
 from urja.apps.payments import differences
 from urja.base.sentences import say
 from urja.core.calendar import local_day
-from urja.usecases.amounts import amount_text
 from urja.usecases.execution_approval import approval_of
 from urja.usecases.kinds import bank
+from urja.usecases.kinds.amounts import amount_text
 from urja.usecases.maintenance import no_maintenance_fault, paid_account
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 

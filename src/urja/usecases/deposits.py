@@ -25,8 +25,8 @@ from urja.base.sentences import Sentence, say
 from urja.core.arrears import instalment_due_on
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
+from urja.usecases.kinds.amounts import amount_text
 
 MAX_DEPOSIT_MINOR: Final = 10**12
 MAX_INSTALMENTS: Final = 120

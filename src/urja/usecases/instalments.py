@@ -20,8 +20,8 @@ from urja.base.ids import bucket_of
 from urja.base.sentences import say
 from urja.core.arrears import instalment_due_on, total_owed
 from urja.core.calendar import ONE_DAY, local_day, midnight
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
+from urja.usecases.kinds.amounts import amount_text
 from urja.usecases.service_points import no_service_point_fault, service_point_of
 
 

@@ -26,9 +26,9 @@ from urja.apps.people.models import Person
 from urja.base.ids import BUCKETS, bucket_of
 from urja.base.sentences import say
 from urja.usecases import deposits, side_effects
-from urja.usecases.amounts import opening_faults
 from urja.usecases.connections import NewConnection
 from urja.usecases.kinds.agreements import Bill
+from urja.usecases.kinds.amounts import opening_faults
 from urja.usecases.kinds.registers import known_register
 from urja.usecases.kinds.stock import Delivered
 from urja.usecases.meter_installation import InstallMeter, record_installation

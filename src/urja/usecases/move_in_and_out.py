@@ -37,8 +37,8 @@ from urja.usecases.agreement_lifecycle import (
     transfer_faults,
 )
 from urja.usecases.agreements_in_force import load_faults
-from urja.usecases.amounts import opening_faults
 from urja.usecases.kinds import agreements
+from urja.usecases.kinds.amounts import opening_faults
 from urja.usecases.kinds.registers import register_of
 from urja.usecases.meter_installation import future_faults
 from urja.usecases.register_reads import split_faults, unit_faults

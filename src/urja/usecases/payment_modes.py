@@ -27,8 +27,8 @@ from urja.base.sentences import Sentence, say
 from urja.base.untyped_values import JsonObject
 from urja.core.calendar import local_day, midnight
 from urja.usecases import deposits, side_effects
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import agreements
+from urja.usecases.kinds.amounts import amount_text
 from urja.usecases.kinds.decoding import decode
 from urja.usecases.mode_change_figures import Figures, Manner, Target, summary
 from urja.usecases.terms import ChangeOfTerms, tariff_faults

@@ -12,8 +12,8 @@ from urja.apps.local_zone import local_zone
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
 from urja.base.sentences import say
 from urja.core.calendar import local_day
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import money
+from urja.usecases.kinds.amounts import amount_text
 
 REFERENCE_LENGTH: Final = 100
 

@@ -37,8 +37,8 @@ from urja.base.sentences import Sentence, say
 from urja.core.calendar import local_day
 from urja.usecases import side_effects
 from urja.usecases.address_changes import withdraw_address_changes_of
-from urja.usecases.amounts import amount_text
 from urja.usecases.kinds import BY_KIND, undoing
+from urja.usecases.kinds.amounts import amount_text
 from urja.usecases.operation_execution import RECORDED_TABLES
 
 TERMS_TABLE: Final = "contracts_agreement_terms"

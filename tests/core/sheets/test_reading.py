@@ -13,6 +13,7 @@ from urja.core.sheets.cells import (
     CellError,
     is_nothing,
     read_amount,
+    read_deposit,
     read_load,
     read_number,
     read_phone,
@@ -22,6 +23,7 @@ from urja.core.sheets.cells import (
 from urja.core.sheets.columns import meaning_of
 from urja.core.sheets.days import read_days
 from urja.core.sheets.grid import NO_VALUE, Grid, Merge, column_letters
+from urja.core.units import MOST_MINOR
 
 TODAY = date(2026, 11, 30)
 PLAIN = {"since": "2024-04-01", "tariff": "demo-domestic", "load_w": 3000, "amounts": "credit"}
@@ -276,6 +278,13 @@ def test_any_amount_with_commas_is_itself(minor, side, western):
     whole, paise = divmod(minor, 100)
     text = f"{whole:,}" if western else _lakhs(whole)
     assert read_amount(f"{text}.{paise:02} {side}", "") == (minor if side == "Cr" else -minor)
+
+
+def test_an_amount_has_a_bound():
+    assert read_amount(90_000_000_000, "credit") == read_deposit(90_000_000_000) == MOST_MINOR
+    for read in (lambda cell: read_amount(cell, "owed"), read_deposit):
+        with pytest.raises(CellError, match=r"beyond 90000000000\.00, the largest that is taken"):
+            read(90_000_000_000.01)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from urja.core.statements import StatementError, parse
 from urja.core.statements.fields import amount_minor, day
+from urja.core.units import MOST_MINOR
 
 CSV = """\ufeffNEEM RESIDENTS ASSOCIATION,,,,,,
 "Account No : 50100012345678",,,,,,
@@ -204,6 +205,13 @@ def test_what_is_no_amount(text):
         amount_minor(text)
 
 
+def test_an_amount_has_a_bound_and_as_many_zeros_as_a_bank_writes():
+    assert amount_minor("0" * 5000 + "90000000000.00") == MOST_MINOR
+    for text in ("90000000000.01", "-9,00,00,00,00,000"):
+        with pytest.raises(ValueError, match=r"beyond 90000000000\.00, the largest amount that is taken"):
+            amount_minor(text)
+
+
 def test_dates():
     assert {day(text) for text in ("31/01/2026", "31-01-26", "31.1.2026", "31-Jan-2026", "31 January 2026", "2026-01-31", "20260131", "31/01/2026 23:59:59")} == {
         date(2026, 1, 31)
@@ -247,7 +255,7 @@ def indian(minor):
 
 
 @settings(deadline=None)
-@given(st.integers(-(10**14), 10**14))
+@given(st.integers(-MOST_MINOR, MOST_MINOR))
 def test_money_comes_back_as_it_went(minor):
     assert amount_minor(indian(minor)) == minor
     sign = "Dr" if minor < 0 else "Cr"

@@ -396,6 +396,7 @@ def test_balances_are_credit_deposit_and_arrears_by_bill(loaded):
         ([{"consumer_number": "1001000001", "bill": "X", "due_on": "2026-01-01", "principal": "0.005"}],
          (2, "principal", "it has more decimals than can be stored")),
         ([{"consumer_number": "1001000001", "bill": "", "due_on": "2026-01-01"}], (2, "due_on", "the row has no bill")),
+        ([{"consumer_number": "1001000002", "deposit": "90000000000.01"}], (2, "deposit", "it is outside 0.01 to 90000000000")),
     ],
 )  # fmt: skip
 def test_what_a_balance_cannot_be(loaded, rows, fault):

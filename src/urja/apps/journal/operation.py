@@ -33,6 +33,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     needed_register: ClassVar[str] = ""
     """A register that is required, in one of its fields: `register` stands for `register_wh` and `register_l`."""
 
+    sums: ClassVar[frozenset[str]] = frozenset()
+    """Fields of money that are sums over many accounts; the bound of one amount (`MOST_MINOR`) is not theirs."""
+
     secret: ClassVar[frozenset[str]] = frozenset()
     """Fields that the audit does not store."""
 

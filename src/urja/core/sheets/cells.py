@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, assert_never
 from urja.base.email_addresses import can_be_mailed
 from urja.base.sentences import Sentence, say
 from urja.core.sheets.grid import NO_VALUE, Cell
+from urja.core.units import MOST_MINOR, major_text
 
 
 class CellError(Exception):
@@ -144,7 +145,7 @@ def read_amount(cell: Cell, positive: str) -> int | None:
     """Return an amount in minor units: above 0 what the resident has paid ahead, below 0 what is owed.
 
     `positive` says which of both an amount without a word is: `credit`, `owed`, or empty where it is not known. Raises
-    CellError for an amount that is neither, has more than two decimals, or is above 10¹² minor units.
+    CellError for an amount that is neither, has more than two decimals, or is beyond `MOST_MINOR`.
     """
     number = read_number(cell)
     if number is None or number.value == 0:
@@ -181,8 +182,11 @@ def _in_minor_units(value: Decimal) -> int:
     # A sum of doubles ends in 1e-10; anything larger was written.
     if abs(scaled - minor) > Decimal("0.0001"):
         raise CellError(say("it has more than two decimals"), say("round it to paise"))
-    if abs(minor) > 10**12:
-        raise CellError(say("the amount is not plausible"), say("correct it"))
+    if abs(minor) > MOST_MINOR:
+        most = major_text(MOST_MINOR, 2)
+        raise CellError(
+            say("the amount is beyond {most}, the largest that is taken", most=most), say("correct it")
+        )
     return minor
 
 

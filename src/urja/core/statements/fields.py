@@ -4,8 +4,7 @@ import re
 from datetime import date
 from typing import Final
 
-LARGEST_MINOR: Final = 10**15
-"""Ten trillion rupees in minor units: larger amounts are no amounts of a society."""
+from urja.core.units import MOST_MINOR, major_text
 
 _INDIAN: Final = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+")
 _EUROPEAN: Final = re.compile(r"\d{1,3}(?:\.\d{3})*,\d{1,2}|\d+,\d{1,2}")
@@ -54,12 +53,18 @@ def _unsigned(rest: str, text: str, decimals: int) -> int:
     whole, _, part = rest.replace(",", "").partition(".")
     if len(part) > decimals:
         raise ValueError(f"{text.strip()!r} has more than {decimals} decimals")
-    if len(whole) > len(str(LARGEST_MINOR)):
-        raise ValueError(f"{text.strip()!r} is too large to be an amount of this account")
+    whole = whole.lstrip("0")
+    if len(whole) > len(str(MOST_MINOR)):
+        raise _too_large(text, decimals)
     value: int = int(whole or "0") * 10**decimals + int(part.ljust(decimals, "0") or "0")
-    if value >= LARGEST_MINOR:
-        raise ValueError(f"{text.strip()!r} is too large to be an amount of this account")
+    if value > MOST_MINOR:
+        raise _too_large(text, decimals)
     return value
+
+
+def _too_large(text: str, decimals: int) -> ValueError:
+    most = major_text(MOST_MINOR, decimals)
+    return ValueError(f"{text.strip()!r} is beyond {most}, the largest amount that is taken")
 
 
 def day(text: str) -> date:

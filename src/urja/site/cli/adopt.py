@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 from urja.base.email_addresses import can_be_mailed
 from urja.base.meter_address import hdlc_link_address, parse_meter_address
 from urja.base.untyped_values import JsonObject
+from urja.core.units import MOST_MINOR
 from urja.cosem.companion import DeviceType
 from urja.cosem.security import KEY_LENGTH, SYSTEM_TITLE_LENGTH
 from urja.site.admin import Administration
@@ -223,7 +224,7 @@ def _faults(meter: Meter, number: int, count: int) -> Iterator[str]:
             yield f"{which}the {label} has {length} bytes, {2 * length} hexadecimal digits, not {len(value)} digits"
     for label, amount, least, most in (
         ("register", register_of(meter) or 0, 0, 10**14),
-        ("opening credit", meter.credit_minor, 0, 10**14),
+        ("opening credit", meter.credit_minor, 0, MOST_MINOR),
         ("sanctioned load", meter.sanctioned_load_w, 1, 10**9),
         ("largest power", meter.max_power_w, 1, 10**9),
     ):

@@ -1,15 +1,17 @@
 """Operations decoded from plain values: from recorded web requests and from the command line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Operation
-from urja.base.sentences import say
-from urja.base.storable import faults_of
+from urja.base.sentences import Sentence, say
+from urja.base.storable import faults_of, leaves
+from urja.core.units import MOST_MINOR
+from urja.usecases.kinds.amounts import amount_text
 
 
 def decode[Asked: Operation](kind: str, content: object, known: Mapping[str, type[Asked]]) -> Asked:
@@ -23,9 +25,21 @@ def decode[Asked: Operation](kind: str, content: object, known: Mapping[str, typ
         operation = msgspec.convert(content, known[kind])
     except msgspec.ValidationError as error:
         raise RefusedError([_fault(str(error))]) from error
-    if faults := list(faults_of(operation)):
+    if faults := [*faults_of(operation), *_too_large(operation)]:
         raise RefusedError(faults)
     return operation
+
+
+def _too_large(operation: Operation) -> Iterator[Sentence]:
+    """Yield a sentence for each amount of money beyond `MOST_MINOR`: two of them might have no sum of 64 bits."""
+    for field, value in leaves(operation):
+        is_amount = field.endswith("_minor") and field not in operation.sums
+        if is_amount and isinstance(value, int) and abs(value) > MOST_MINOR:
+            yield say(
+                "{field}: the amount is beyond {most}, the largest that is taken",
+                field=field,
+                most=amount_text(MOST_MINOR),
+            )
 
 
 _AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)

@@ -85,6 +85,7 @@ class SignOffOpeningBalances(Operation, kw_only=True):
 
     undoable: ClassVar[bool] = False
     instead: ClassVar[str] = say("load the corrected balances and sign them off again")
+    sums: ClassVar[frozenset[str]] = frozenset({"credit_minor", "deposit_minor", "dues_minor"})
 
     content_sha256: str
     """SHA-256 of the list as it was shown, in hexadecimal."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
+from urja.base.sentences import say
+from urja.core.units import MOST_MINOR
 from urja.usecases.loading.cell_formats import (
     CellFormat,
     ColumnFormat,
@@ -50,7 +52,11 @@ class Number(CellFormat):
                 )
             if not low <= whole <= high:
                 raise FieldValueError(
-                    f"it is outside {self._shown(low, ways)} to {self._shown(high, ways)}",
+                    say(
+                        "it is outside {low} to {high}",
+                        low=self._shown(low, ways),
+                        high=self._shown(high, ways),
+                    ),
                     f"write {self.expected(ways)}",
                 )
             return str(whole)
@@ -97,7 +103,7 @@ def volume() -> Number:
 
 def money(low: int = 0) -> Number:
     """Return the format of amounts: in the main unit unless the map says `unit = "minor"`."""
-    return Number(low, 10**14, {"major": 100, "minor": 1})
+    return Number(low, MOST_MINOR, {"major": 100, "minor": 1})
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from urja.apps.network.kinds import Commodity, PremiseKind, Purpose
 from urja.apps.people.kinds import ProtectionKind
 from urja.base.storable import is_in_calendar
 from urja.base.untyped_values import JsonObject
+from urja.core.units import MOST_MINOR
 from urja.usecases.kinds import Operation
 from urja.usecases.kinds.network import PHASES
 from urja.usecases.kinds.work_orders import BY_PEOPLE
@@ -161,6 +162,8 @@ def _decimal(field: Field, text: str) -> int:
         value = Decimal(text.replace(",", "")) * field.scale
     except InvalidOperation:
         raise FieldError(_("Enter a number such as 12.5.")) from None
+    if field.name.endswith("_minor") and value.is_finite() and abs(value) > MOST_MINOR:
+        raise FieldError(_("The largest amount is %(most)s.") % {"most": formats.money(MOST_MINOR)})
     if not value.is_finite() or abs(value) > 10**15 or value != value.to_integral_value():
         raise FieldError(_("Too many decimal places."))
     return int(value)

@@ -4,7 +4,6 @@ One cluster runs per xdist worker, a copy of the one that the first of them has 
 its own, copied from a migrated template.
 """
 
-import asyncio
 import gc
 import itertools
 import os
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -27,8 +27,11 @@ from tests.ordering import in_shares
 from urja.base.clock import SteppedClock
 from urja.base.garbage import no_collections
 from urja.base.ports import free_port
+from urja.base.settings import Settings
+from urja.site.data_directory import DataDirectory, write_private
 from urja.site.supervisor.broker_process import Server
-from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.postgres import SUPERUSER, Cluster, find_binaries
+from urja.site.supervisor.secrets import Vault
 from urja.stream.server import server_config
 from urja.stream.subjects import User
 
@@ -133,6 +136,8 @@ def migrated(cluster: Cluster) -> Iterator[Cluster]:
     if not cluster.exists:
         shutil.copytree(made, cluster.directory)
     cluster.start()
+    # A test that asks for no database of its own would change those of all others. Copies do not have the setting.
+    administer(cluster, f"ALTER DATABASE {_TEMPLATE} SET default_transaction_read_only = on")
     yield cluster
     if kept := _administrators.pop(cluster.directory, None):
         kept.close()
@@ -142,6 +147,7 @@ def migrated(cluster: Cluster) -> Iterator[Cluster]:
 def _migrate(cluster: Cluster) -> None:
     from django.db import connections
 
+    from urja.laws.database_catalogue import expectation_from_source
     from urja.site import database
 
     cluster.start()
@@ -150,9 +156,16 @@ def _migrate(cluster: Cluster) -> None:
     # A password that is quickly checked: a test opens half a dozen connections.
     database.create_roles(make_conninfo(admin, options="-c scram_iterations=1"), roles)
     database.create_database(admin, _TEMPLATE)
-    database.migrate(_set_django_up(cluster))
+    owner = _set_django_up(cluster)
+    database.migrate(owner)
+    catalogue_of(cluster).write_bytes(msgspec.json.encode(expectation_from_source(owner)))
     connections.close_all()
     cluster.stop()
+
+
+def catalogue_of(cluster: Cluster) -> Path:
+    """The catalogue of the migrated database, as a first start stores it."""
+    return cluster.directory / "catalogue.json"
 
 
 def _set_django_up(cluster: Cluster) -> str:
@@ -278,7 +291,7 @@ def administer(cluster: Cluster, statement: str) -> None:
 
 
 @pytest.fixture
-def prepared() -> Callable[[Path], Path]:
+def prepared(postgres: Cluster) -> Callable[[Path], Path]:
     """Makes a data directory whose database is migrated already: most of a first start's time is that."""
     made = made_once("data", _prepare)
 
@@ -289,20 +302,19 @@ def prepared() -> Callable[[Path], Path]:
 
 
 def _prepare(data: Path) -> None:
-    """Make a data directory with its secrets and its migrated database, and without any trace of a run."""
-    from tests.site.test_up import ANY_PORT
-
-    from urja.base.configuration import load
-    from urja.site.supervisor.installation import Installation
-
-    async def start_and_stop() -> None:
-        async with Installation(data, load(None, ANY_PORT), processes=[]):
-            pass
-
-    asyncio.run(start_and_stop())
-    for entry in data.iterdir():
-        if entry.name not in {"VERSION", "catalogue.json", "postgres", "secrets"}:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    """Make a data directory with its secrets and the migrated database, as a first start does (`tests.site.test_up`)."""
+    directory = DataDirectory(data)
+    directory.claim()
+    directory.release()
+    cluster = Cluster(find_binaries(), directory.postgres, PASSWORD, durable=False)
+    shutil.copytree(Path(os.environ[PLACE]) / "cluster", cluster.directory)
+    write_private(directory.catalogue_file, catalogue_of(cluster).read_bytes())
+    cluster.start()
+    password = Vault.open(directory.secrets).admin.superuser_password
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {_TEMPLATE} RENAME TO {Settings().database.name}")
+        admin.execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'")
+    cluster.stop()
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """The law of the catalogue: what differs from the source is found, by whichever role and way it was changed."""
 
 import pytest
+from tests.conftest import catalogue_of
 
 from urja.laws import database_catalogue
 from urja.site import database as site_database
 
 
 @pytest.fixture(scope="session")
-def expected(postgres, database_template):
-    """What the source makes, read from the template before any change."""
-    return database_catalogue.expectation_from_source(
-        postgres.conninfo(dbname=database_template, user="urja_owner", password="only-for-tests")
-    )
+def expected(postgres):
+    """What the source makes, read from the migrated database before any change."""
+    return database_catalogue.stored_expectation(catalogue_of(postgres))
 
 
 @pytest.fixture(autouse=True)

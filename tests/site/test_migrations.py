@@ -114,15 +114,18 @@ def first_database(postgres, database_template) -> str:
     """The name of a database as the first set made it, with the frozen rows; made once a worker."""
     from django.apps import apps
     from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
 
     database = Database(postgres, "first_set")
     site_database.create_database(postgres.conninfo(), database.name)
+    own = {config.label for config in apps.get_app_configs() if config.name.startswith("urja.")}
     with pointed_at(database):
-        for config in apps.get_app_configs():
-            if (Path(config.path) / "migrations").is_dir() and not config.name.startswith("urja."):
-                call_command("migrate", config.label, verbosity=0)
-        for label, migration in first_set().items():
-            call_command("migrate", label, migration, verbosity=0)
+        executor = MigrationExecutor(connection)
+        others = [node for node in executor.loader.graph.leaf_nodes() if node[0] not in own]
+        executor.migrate([*others, *first_set().items()])
+        # There is none left: it adds what Django keeps of all models.
+        call_command("migrate", *first_set().popitem(), verbosity=0)
     with database.connect("urja_admin") as admin:
         admin.execute("SELECT readings_make_days('2026-03-01', '2026-03-31')")
         rows.load(admin, ROWS.read_text())

@@ -224,16 +224,29 @@ def test_a_database_that_keeps_crashing(installation_dir, prepared):
 
 
 @root_only
-def test_as_an_ordinary_user_and_without_rights(installation_dir):
+def test_without_rights(installation_dir):
     installation_dir.chmod(0o755)
     done = run_up(installation_dir / "data", prefix=AS_NOBODY)
     assert done.returncode == Exit.NO_PERMISSION
     assert "--data" in done.stderr
-    os.chown(installation_dir, NOBODY, NOBODY)
-    with running(installation_dir / "data", prefix=AS_NOBODY):
-        assert (installation_dir / "data" / "postgres" / "data").stat().st_uid == NOBODY
-        done = run_up(installation_dir / "data" / "nats", prefix=())
-    assert done.returncode == Exit.USAGE
+
+
+def test_a_first_start_as_an_ordinary_user(installation_dir, prepared):
+    """From nothing; it leaves what other tests begin with."""
+    user, prefix = (NOBODY, AS_NOBODY) if os.geteuid() == 0 else (os.geteuid(), ())
+    installation_dir.chmod(0o755)
+    os.chown(installation_dir, user, -1)
+    data, begun = installation_dir / "data", prepared(installation_dir / "prepared")
+    with running(data, prefix=prefix):
+        assert (data / "postgres" / "data").stat().st_uid == user
+        done = run_up(data / "nats", prefix=())
+        assert done.returncode == Exit.USAGE
+    assert {entry.name for entry in begun.iterdir()} <= {entry.name for entry in data.iterdir()}
+    for name in ("VERSION", "catalogue.json"):
+        assert (begun / name).read_bytes() == (data / name).read_bytes()
+    assert [entry.name for entry in sorted((begun / "secrets").iterdir())] == [
+        entry.name for entry in sorted((data / "secrets").iterdir())
+    ]
 
 
 @pytest.fixture

@@ -242,19 +242,20 @@ The world asks the ledger's laws by one call: that it listens to them is shown b
 """
 
 
-async def two_days(ground, weather: Weather, patch: Patch, mutate: Callable[[Patch], None] = fine):
+async def a_day(ground, weather: Weather, patch: Patch, mutate: Callable[[Patch], None] = fine):
     """A world with the weather and the mutation; the findings at its end."""
     weather.befalls(patch)
     mutate(patch)
     async with World.raised(ground, seed=11, trouble=weather.trouble, start=MONDAY) as world:
-        await world.live(2, stride=weather.stride)
-        await world.come_to_rest(within=timedelta(hours=6))
+        await world.live(1, stride=weather.stride)
+        # Under each weather the right code is at rest within half an hour; what is wrong often never is.
+        await world.come_to_rest(within=timedelta(hours=2))
         return await world.examine()
 
 
 @pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS.keys())
 async def test_with_the_code_as_it_is_every_law_holds(ground, monkeypatch, weather):
-    findings = await two_days(ground, weather, monkeypatch)
+    findings = await a_day(ground, weather, monkeypatch)
     assert all(findings.laws.values()), findings.faults
     assert {law for _, _, *laws in MUTATIONS for law in laws} | ONLY_OF_THE_BOOKS == set(findings.laws), (
         "each law has its mutation"
@@ -270,5 +271,5 @@ async def test_wrong_code_breaks_its_law(ground, monkeypatch, mutation, weather,
     with ground.database.connect() as connection:
         for table in ("books_account", "books_entry"):
             connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    findings = await two_days(ground, weather, monkeypatch, mutation)
+    findings = await a_day(ground, weather, monkeypatch, mutation)
     assert not any(findings.laws[law] for law in laws), findings.laws

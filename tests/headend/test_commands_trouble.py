@@ -284,7 +284,7 @@ class TestStolenPassword:
     async def test_without_a_key_nothing_is_carried_out(self, start_headend, desk, house, monkeypatch):
         order = house.order("disconnect")
         async with start_headend() as headend, house.listening():
-            monkeypatch.setattr(headend.orders, "_key", b"")
+            monkeypatch.setattr(headend.orders._admission, "_key", b"")
             await desk.send(order)
             await until(lambda: value(headend, "orders_refused_total", why="forged") == 1)
         assert house.switch.closed

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import http.client
+import json
 
 import httpx
 import pytest
@@ -42,6 +44,18 @@ async def slow(port: int, beginning: bytes) -> None:
             await writer.wait_closed()
 
 
+def refused_after_all_is_sent(port: int) -> None:
+    """A client that reads nothing before it has sent all reads why it was refused, and that the body may be smaller."""
+    for sent in (bytes(LARGEST_BODY + (1 << 20)), iter([bytes(1 << 20)] * 18)):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("POST", "/api/v1/operations/move_in", sent)
+        answer = connection.getresponse()
+        problem = json.loads(answer.read())
+        connection.close()
+        assert (answer.status, problem["type"], problem["status"]) == (413, "/api/v1/#too-large", 413)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
 async def first_line(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
@@ -67,6 +81,7 @@ async def test_honest_pages_are_answered_beside_slow_clients(web):
         assert (await first_line(web, POST + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))).split()[
             1
         ] == b"413"
+        await asyncio.to_thread(refused_after_all_is_sent, web)
         assert sum(client.done() for client in clients) == 0, "they are still there"
     finally:
         for client in clients:
@@ -74,12 +89,12 @@ async def test_honest_pages_are_answered_beside_slow_clients(web):
         await asyncio.gather(*clients, return_exceptions=True)
 
 
-async def answered(application, *messages: dict, headers=()) -> list:
+async def answered(application, *messages: dict, headers=(), coming=None) -> list:
     """What a server would have sent for a request that comes in these messages."""
-    sent, coming = [], list(messages)
+    sent, coming = [], [*messages] if coming is None else coming
 
     async def receive():
-        return coming.pop(0)
+        return coming.pop(0) if coming else {"type": "http.disconnect"}
 
     async def send(message):
         sent.append(message)
@@ -109,6 +124,14 @@ async def test_what_comes_in_at_the_same_time_is_bounded(monkeypatch):
     assert (await answered(whole, many, many))[0]["status"] == 413
     announced = [(b"content-length", b"11")]
     assert (await answered(whole, headers=announced))[0]["status"] == 413
+
+    # What is still coming is read, to its end or up to a bound, and the next request is read as any other.
+    monkeypatch.setattr(request_buffer, "MOST_DISCARDED", 20)
+    for sent, read in (([many, many, many, last := many | {"more_body": False}, many], 4), ([many] * 9, 5)):
+        coming = list(sent)
+        assert (await answered(whole, coming=coming))[0]["status"] == 413
+        assert len(sent) - len(coming) == read
+    assert last["body"] == many["body"]
 
     waiting, gone = asyncio.Event(), asyncio.Event()
 

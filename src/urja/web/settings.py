@@ -18,6 +18,7 @@ _RELAY = "urja.apps.notices.mail.RelayBackend"
 
 MIDDLEWARE = [
     "urja.web.shared.client.believed",
+    "urja.web.shared.middleware.correlated",
     "urja.web.shared.middleware.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,10 +1,13 @@
 """Keys: what opens, what does not and why, and how often."""
 
+import logging
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from tests.web.api.conftest import as_owner
 
 
@@ -238,10 +241,52 @@ def test_what_is_no_address(api, path):
     assert (answer.status_code, problem(answer)[0]) == (404, "not-found")
 
 
+def test_what_is_no_api(api):
+    client = api("clerk").client
+    for path in ("/api/", "/api/v2/me"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+        assert answer.json()["instance"] == path
+    assert client.get("/apiary").headers["Content-Type"] == "text/html; charset=utf-8"
+
+
 def test_what_is_not_done_there(api):
     answer = api("clerk")("DELETE", "/service-points")
     assert (answer.status_code, problem(answer)[0]) == (405, "method-not-allowed")
     assert answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_what_is_not_done_with_the_description(api):
+    client = api("clerk").client
+    for path in ("/api/v1/", "/api/v1/openapi.json"):
+        answer = client.post(path, "{}", content_type="application/json")
+        assert (answer.status_code, problem(answer)[0]) == (405, "method-not-allowed")
+        assert answer.headers["Allow"] == "GET, HEAD"
+        assert client.head(path).status_code == 200
+
+
+def test_an_unexpected_error_is_a_problem_under_the_correlation_of_the_log(api, owner_of):
+    """A right of the web is missing in its database, which no part of it expects."""
+    logged = []
+
+    class Kept(logging.Handler):
+        def emit(self, record):
+            logged.append((record.getMessage(), structlog.contextvars.get_contextvars()["correlation"]))
+
+    owner_of.execute("REVOKE ALL ON work_order FROM urja_web")
+    program, kept = api("clerk"), Kept()
+    logging.getLogger("django.request").addHandler(kept)
+    try:
+        answers = [program.get("/work-orders") for _ in range(2)]
+    finally:
+        logging.getLogger("django.request").removeHandler(kept)
+    first, second = (answer.json()["correlation"] for answer in answers)
+    for answer in answers:
+        assert (answer.status_code, problem(answer)[0]) == (500, "internal-error")
+    assert logged == [("Internal Server Error: /api/v1/work-orders", one) for one in (first, second)]
+    assert first != second
+    assert re.fullmatch("[0-9a-hjkmnp-tv-z]{13}", first)
+    assert "correlation" not in program.get("/nothing").json()
 
 
 def test_when_the_database_is_away(api, monkeypatch):

@@ -59,5 +59,5 @@ urlpatterns = [
 
 handler400 = "urja.web.api.views.bad_request"
 handler403 = "urja.web.shared.errors.forbidden"
-handler404 = "urja.web.shared.errors.not_found"
-handler500 = "urja.web.shared.errors.server_error"
+handler404 = "urja.web.api.views.not_found"
+handler500 = "urja.web.api.views.server_error"

@@ -3,13 +3,21 @@
 The server's event loop reads from every client at the client's speed; only a complete request takes a thread.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+
+from urja.web.api.problems import BASE, ProblemError
 
 LARGEST_BODY: Final = 16 << 20
 """Largest request body in bytes; photographs and spreadsheets are the largest."""
 MOST_WAITING: Final = 256 << 20
 """Largest total of incomplete request bodies in bytes."""
+MOST_DISCARDED: Final = 64 << 20
+"""Most bytes of a refused body that are read and thrown away."""
+DISCARDED_FOR_S: Final = 30
+"""Longest time for which they are, in seconds."""
 
 type Message = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
@@ -20,7 +28,8 @@ type Application = Callable[[Message, Receive, Send], Awaitable[None]]
 class RequestBuffer:
     """ASGI middleware that buffers request bodies.
 
-    A request larger than `LARGEST_BODY` is answered with 413, one beyond `MOST_WAITING` buffered bytes with 503.
+    A request larger than `LARGEST_BODY` is answered with 413, one beyond `MOST_WAITING` buffered bytes with 503; what its
+    client still sends is read to its end, within bounds, and thrown away.
     """
 
     def __init__(self, application: Application) -> None:
@@ -32,34 +41,38 @@ class RequestBuffer:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        if _announced(scope) > LARGEST_BODY:
-            await _refuse(send, 413)
-            return
         body = bytearray()
-        try:
-            status = await self._read(body, receive)
-        finally:
-            self._waiting -= len(body)
+        status, more = 413, True
+        if _announced(scope) <= LARGEST_BODY:
+            try:
+                status, more = await self._read(body, receive)
+            finally:
+                self._waiting -= len(body)
         if status == _WHOLE:
             await self._application(scope, _replayed(bytes(body), receive), send)
         elif status:
-            await _refuse(send, status)
+            body.clear()
+            await _refuse(scope, send, status)
+            if more:
+                await _discard(receive)
 
-    async def _read(self, body: bytearray, receive: Receive) -> int:
-        """Read the body; return `_WHOLE`, the status to refuse it with, or 0 where the client disconnected."""
+    async def _read(self, body: bytearray, receive: Receive) -> tuple[int, bool]:
+        """Read the body; return `_WHOLE`, the status to refuse it with, or 0 where the client disconnected, and whether
+        more of it is coming.
+        """
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return 0
-            part = message.get("body", b"")
+                return 0, False
+            part, more = message.get("body", b""), message.get("more_body", False)
             body += part
             self._waiting += len(part)
             if len(body) > LARGEST_BODY:
-                return 413
+                return 413, more
             if self._waiting > MOST_WAITING:
-                return 503
-            if not message.get("more_body", False):
-                return _WHOLE
+                return 503, more
+            if not more:
+                return _WHOLE, False
 
 
 _WHOLE: Final = 200
@@ -87,8 +100,37 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return whole
 
 
-async def _refuse(send: Send, status: int) -> None:
+async def _refuse(scope: Message, send: Send, status: int) -> None:
     words = b"The request is too large.\n" if status == 413 else b"The server is busy. Try again later.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    path = scope.get("path", "")
+    if path.startswith(BASE):
+        problem = _PROBLEMS[status].response(path)
+        words = problem.content
+        headers = [(name.lower().encode(), value.encode()) for name, value in problem.items()]
+    headers += [(b"content-length", str(len(words)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": words})
+
+
+_PROBLEMS: Final = {
+    413: ProblemError(
+        "too-large", f"the body may have {LARGEST_BODY} bytes at most, and less for a single address"
+    ),
+    503: ProblemError("unavailable", "the server is busy", headers={"Retry-After": "15"}),
+}
+
+
+async def _discard(receive: Receive) -> None:
+    """Read what a client still sends, and throw it away.
+
+    A connection that is closed with unread bytes is reset, and its client never sees the answer.
+    """
+    discarded = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARDED_FOR_S):
+            while discarded < MOST_DISCARDED:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+                discarded += len(message.get("body", b""))

@@ -1,5 +1,6 @@
 """Problem documents of RFC 9457: each says what was wrong and what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ KINDS: Final = {
     "idempotency-key-reused": Kind(422, "Idempotency-Key reused", "use a new key for a new request"),
     "precondition-required": Kind(428, "Precondition required", "read the object and send its ETag as If-Match"),
     "too-many-requests": Kind(429, "Too many requests", "wait for the number of seconds in Retry-After"),
-    "internal-error": Kind(500, "Internal server error", "the error is in the server's log; repeating the request will probably not help"),
+    "internal-error": Kind(500, "Internal server error", "report the correlation, under which the server's log has the error; repeating the request will probably not help"),
     "unavailable": Kind(503, "Service unavailable", "try again after the number of seconds in Retry-After"),
 }  # fmt: skip
 
@@ -72,6 +73,7 @@ class ProblemError(Exception):
             remedy=KINDS[self.kind].remedy,
             faults=msgspec.UNSET if self.faults is None else self.faults,
             request_id=self.more.get("request_id", msgspec.UNSET),
+            correlation=self.more.get("correlation", msgspec.UNSET),
         )
 
     def response(self, instance: str) -> HttpResponse:
@@ -84,6 +86,14 @@ class ProblemError(Exception):
         if self.status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="urja"'
         return response
+
+
+def not_allowed(method: str | None, allowed: Iterable[str]) -> ProblemError:
+    """Return the refusal of a method, with those that an address has."""
+    named = ", ".join(sorted(allowed))
+    return ProblemError(
+        "method-not-allowed", f"{method} is not allowed here; use {named}", headers={"Allow": named}
+    )
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,3 +113,5 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
     """All faults of the request, a sentence each."""
     request_id: int | msgspec.UnsetType = msgspec.UNSET
     """Number of the refused request, for an operation."""
+    correlation: str | msgspec.UnsetType = msgspec.UNSET
+    """Under which the server's log has an internal error."""

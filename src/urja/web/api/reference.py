@@ -1,6 +1,8 @@
 """What the API says of itself: openapi.json, and the same as a page for people. Neither needs a key."""
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from html import escape
 
 import msgspec
@@ -9,19 +11,32 @@ from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
 from urja.apps.identity.queries.roles import TABLE, Role, may
 from urja.base.untyped_values import JsonObject
 from urja.web.api import openapi
-from urja.web.api.problems import KINDS
+from urja.web.api.problems import KINDS, not_allowed
 from urja.web.api.tags import tag_of
 
-_an_hour = cache_control(public=True, max_age=3600)
+type View = Callable[[HttpRequest], HttpResponse]
 
 
-@require_safe
-@_an_hour
+def _only_read(view: View) -> View:
+    """Let an answer be kept for an hour, and answer other methods than GET and HEAD with a problem."""
+    kept = cache_control(public=True, max_age=3600)(view)
+
+    @csrf_exempt
+    @wraps(view)
+    def answered(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return kept(request)
+        return not_allowed(request.method, ("GET", "HEAD")).response(request.path)
+
+    return answered
+
+
+@_only_read
 def document(request: HttpRequest) -> HttpResponse:
     """The OpenAPI description."""
     described = openapi.document()
@@ -36,8 +51,7 @@ def document(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_safe
-@_an_hour
+@_only_read
 def page(request: HttpRequest) -> HttpResponse:
     """The reference: every route with its parameters, body and answer; refusals; who may what."""
     described = openapi.document()

@@ -4,6 +4,7 @@ There are no cookies here, so that there is nothing to forge a request with: who
 their own account with it, and nothing else.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from urja.base.storable import faults_of
 from urja.base.untyped_values import JsonObject
 from urja.web.api import operating, parameters
 from urja.web.api.limits import Limits
-from urja.web.api.problems import BASE, ProblemError
+from urja.web.api.problems import BASE, ProblemError, not_allowed
 from urja.web.api.routes import Ask, Route
 from urja.web.api.tags import encoded, matches, tag_of
 from urja.web.shared import errors, metrics
@@ -60,13 +61,15 @@ def view_of(routes: Sequence[Route]) -> Callable[..., HttpResponse]:
         except ProblemError as problem:
             return problem.response(request.path)
         except (OperationalError, InterfaceError) as error:
-            log.warning("database away", path=request.path, error=str(error).strip())
-            away = {"Retry-After": str(RETRY_AFTER_S)}
-            return ProblemError("unavailable", "the database does not answer", headers=away).response(
-                request.path
-            )
+            return _away(request, error)
 
     return view
+
+
+def _away(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    log.warning("database away", path=request.path, error=str(error).strip())
+    away = {"Retry-After": str(RETRY_AFTER_S)}
+    return ProblemError("unavailable", "the database does not answer", headers=away).response(request.path)
 
 
 @csrf_exempt
@@ -74,6 +77,26 @@ def missing(request: HttpRequest, **_parts: object) -> HttpResponse:
     """Answer 404 for every unknown address below `/api/`."""
     return ProblemError(
         "not-found", f"{request.path} is not an address of this API; /api/v1/ describes all addresses"
+    ).response(request.path)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404 for an address that no part of the site has: a problem below `/api/`, else a page."""
+    return missing(request) if request.path.startswith("/api/") else errors.not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500, or 503 while the database is away: a problem below the API's base, else a page."""
+    if not request.path.startswith(BASE):
+        return errors.server_error(request)
+    error = sys.exception()
+    if errors.database_is_away(error):
+        return _away(request, error)
+    correlation = structlog.contextvars.get_contextvars()["correlation"]
+    return ProblemError(
+        "internal-error",
+        f"the server failed, and has logged why under {correlation}",
+        correlation=correlation,
     ).response(request.path)
 
 
@@ -89,12 +112,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def _route(by_method: dict[str, Route], request: HttpRequest) -> Route:
     route = by_method.get(request.method or "")
     if route is None:
-        allowed = ", ".join(sorted(by_method))
-        raise ProblemError(
-            "method-not-allowed",
-            f"{request.method} is not allowed here; use {allowed}",
-            headers={"Allow": allowed},
-        )
+        raise not_allowed(request.method, by_method)
     return route
 
 

@@ -49,14 +49,15 @@ def _refused(request: HttpRequest, page: str, status: int, again: str = "") -> H
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 with a clear page when what failed is the way to the database."""
-    if _database_is_away(sys.exception()):
+    if database_is_away(sys.exception()):
         response = render(request, "shared/errors/503.html", status=503)
         response["Retry-After"] = str(RETRY_AFTER_S)
         return response
     return render(request, "shared/errors/500.html", status=500)
 
 
-def _database_is_away(error: BaseException | None) -> bool:
+def database_is_away(error: BaseException | None) -> bool:
+    """Return whether an error is that of the way to the database, or follows from one."""
     while error is not None:
         if isinstance(error, OperationalError | InterfaceError):
             return True

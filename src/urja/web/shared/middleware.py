@@ -1,11 +1,14 @@
-"""What every request passes: a measurement, a header that gives up device rights, the session's user, the cookie against
+"""What every request passes: a correlation id, a measurement, a header that gives up device rights, the session's user, the cookie against
 forged forms.
 """
 
 import itertools
+import secrets
+import time
 from collections.abc import Callable
 from time import perf_counter
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
@@ -16,6 +19,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.functional import SimpleLazyObject
 
+from urja.base.ids import format_correlation, new_correlation
 from urja.web.shared import metrics, sign_in
 
 type Handler = Callable[[HttpRequest], HttpResponse]
@@ -23,6 +27,17 @@ type Handler = Callable[[HttpRequest], HttpResponse]
 _DEVICE_RIGHTS = ", ".join(
     f"{right}=()" for right in ("camera", "geolocation", "microphone", "payment", "usb")
 )
+
+
+def correlated(get_response: Handler) -> Handler:
+    """Give each request a correlation id, which all lines that are logged of it have."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        correlation = new_correlation(time.time_ns() // 1_000_000, secrets.randbits(21))
+        with structlog.contextvars.bound_contextvars(correlation=format_correlation(correlation)):
+            return get_response(request)
+
+    return handle
 
 
 def measured(get_response: Handler) -> Handler:

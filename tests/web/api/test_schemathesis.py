@@ -73,7 +73,23 @@ def test_an_instant_of_another_era_is_refused_in_a_parameter_and_in_a_body(api, 
     assert (answer.status_code, says in answer.content.decode()) == (HTTPStatus.UNPROCESSABLE_ENTITY, True)
 
 
+def test_months_and_numbers_that_no_calendar_and_no_table_has_are_refused(api, society):
+    clerk, auditor, flat = api("clerk"), api("auditor"), society.flats[0]
+    for month in ("0000-01", "1899-12", "9999-12"):
+        answer = clerk.get(f"/totals?premise={society.premises['society']}&month={month}")
+        assert answer.status_code == HTTPStatus.BAD_REQUEST
+        assert auditor.get(f"/subsidy-claims/{month}").status_code == HTTPStatus.NOT_FOUND
+    answer = clerk.get(f"/accounts/{flat.account_id}/proof?before={2**63}")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+
+
 def test_the_character_nul_is_refused_wherever_it_is(api):
+    from urja.web.api import cursors
+
+    node = api("clerk").get("/nodes").json()["items"][0]["id"]
+    path = f"/nodes/{node}/service-points"
+    cursor = cursors.encode(f"/api/v1{path}", {"valid_at": None, "known_at": None}, "a\0b")
+    assert api("clerk").get(f"{path}?cursor={cursor}").status_code == HTTPStatus.BAD_REQUEST
     assert api("clerk").get("/consumers?phone=a%00b").status_code == HTTPStatus.BAD_REQUEST
     assert api("clerk").get("/consumers/a%00b").status_code == HTTPStatus.NOT_FOUND
     assert (

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
+from urja.base.storable import faults_of
 from urja.web.api.problems import ProblemError
 
 
@@ -39,11 +40,15 @@ def decode[K](path: str, filters: object, text: str, key: type[K]) -> K | None:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found: _Cursor[K] = msgspec.json.decode(raw, type=_Cursor[key])  # type: ignore[valid-type]  # a type at run time
     except (binascii.Error, msgspec.MsgspecError, ValueError):
-        raise ProblemError(
-            "bad-request", f"{text!r} is not a cursor: use `next` of the previous page"
-        ) from None
+        raise _none(text) from None
+    if any(faults_of(found)):
+        raise _none(text)
     if found.list_ != _mark(path, filters):
         raise ProblemError(
             "bad-request", "the cursor belongs to another list or other filters: start without a cursor"
         )
     return found.last
+
+
+def _none(text: str) -> ProblemError:
+    return ProblemError("bad-request", f"{text!r} is not a cursor: use `next` of the previous page")

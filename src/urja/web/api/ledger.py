@@ -11,6 +11,7 @@ from urja.apps.books.queries import currencies
 from urja.apps.overviews.queries import subsidy_claims
 from urja.apps.proofs import queries as proofs
 from urja.apps.statements import queries as statements
+from urja.base.storable import is_in_calendar
 from urja.core.units import exact_text
 from urja.web.api import answers, ledger_answers, lists, tariff_answers
 from urja.web.api.billed_amounts import litres, wh
@@ -90,7 +91,9 @@ def entry(ask: Ask) -> ledger_answers.EntryWithArithmetic:
 class ProofQuery(Query, frozen=True, kw_only=True):
     """Of a statement that proves itself."""
 
-    before: Annotated[int, Meta(ge=0, description="only entries before this number; 0: the newest")] = 0
+    before: Annotated[
+        int, Meta(ge=0, le=2**63 - 1, description="only entries before this number; 0: the newest")
+    ] = 0
 
 
 def subsidy_claim(ask: Ask) -> ledger_answers.SubsidyClaim:
@@ -100,7 +103,7 @@ def subsidy_claim(ask: Ask) -> ledger_answers.SubsidyClaim:
         month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
     except ValueError:
         raise ask.missing(f"claim {text}") from None
-    if not ask.area.everywhere:
+    if not ask.area.everywhere or not is_in_calendar(month):
         raise ask.missing(f"claim {text}")
     found = subsidy_claims.to_json(subsidy_claims.claim(month, ask.now, zone()))
     return msgspec.convert(found, ledger_answers.SubsidyClaim)

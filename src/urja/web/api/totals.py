@@ -19,7 +19,9 @@ class TotalsQuery(Query, frozen=True, kw_only=True):
     premise: Annotated[
         Number, Meta(description="number of a society, complex, tower or flat; its parts are included")
     ]
-    month: Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="a local month: 2026-03")]
+    month: Annotated[
+        str, Meta(pattern=r"^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$", description="a local month: 2026-03")
+    ]
 
 
 def totals(ask: Ask) -> network_answers.Totals:

@@ -130,7 +130,7 @@ class Place:
         health = queries.health()
         for house in self.houses:
             for account in accounts_of(house.user_id, self.now, house.account_id):
-                seen = account.agreement and facts.of_agreement(account.agreement, self.now, health)
+                seen = account.agreement and facts.of_agreement(account.agreement, self.now)
                 known = facts.of_account(account.account_id, self.now, health)
                 assert (seen and (seen.facts, seen.balance)) == (known and (known.facts, known.balance))
 

@@ -54,3 +54,17 @@ async def test_a_resident_pays_for_the_supply_that_it_is_told_of():
     assert await account_of(1, choices) == "22"
     with pytest.raises(SignInRefusedError, match="supply 1"):
         await account_of(1, "<a href=/accounts/11/>a</a>")
+
+
+def test_a_resident_that_has_moved_out_recharges_no_more():
+    """No agreement of its account is in force, so that nothing is decided about it, whatever is owed."""
+    from urja.sandbox.residents.resident import Counts, Person, Resident
+
+    def pays(habit, **seen):
+        person = Person(email="a@street.example", habit=habit, means="upi", seed=1)
+        known = {"balance_minor": -500, "days_left": None, "supply": "off", "standing": "disconnected"}
+        return Resident(person, httpx.AsyncClient(), "", Counts())._time_to_pay({**known, **seen})
+
+    for habit in ("early", "warned", "disconnected"):
+        assert pays(habit)
+        assert not pays(habit, standing=None)

@@ -118,7 +118,12 @@ def test_no_line_ends_inside_a_product_or_a_percentage_and_minus_is_no_hyphen(dj
     )
     # A month is no negative number.
     assert label("2026-03, 2 of 31 days") == "2 of 31 days of the month"
-    assert note("energy: -3/8 kWh in no zone, calculated as normal").startswith("−3/8 kWh")
+    assert note("energy: -3/8 kWh in no zone, calculated as normal").startswith("−0.375 kWh")
+    assert note("energy: 918631/7750 kWh in no zone, calculated as normal").startswith("118.53 kWh")
+    assert note("power: mean power factor 48/49") == "The mean power factor of the billing period is 0.98."
+    assert note("energy of 15 of 31 days of 918631/7750 kWh rounded half-up to 119 kWh") == (
+        "The use of 15 of 31 days, 118.53 kWh, is rounded to 119 kWh."
+    )
     assert "−97.33 kWh is rounded to −98 kWh" in note(
         "energy: energy of -292/3 kWh rounded half-up to -98 kWh"
     )
@@ -142,6 +147,19 @@ def test_a_roof_sees_its_bank_before_the_first_close(database):
         ("Fixed charge", "₹4.00"),
         ("Electricity duty", "₹0.20"),
     ]
+
+
+def test_charges_so_far_end_with_the_last_posting_of_an_ended_agreement(flats):
+    from dataclasses import replace
+
+    from urja.apps.contracts.queries import agreement_at
+    from urja.pipeline import post
+    from urja.web.portal.charges import charges
+
+    ended = replace(agreement_at(flats.account_id, START), valid_to=START + 12 * HALF_HOUR)
+    assert charges(ended, TEN) is not None, "not posted yet"
+    post.run_once(START + timedelta(days=2))
+    assert charges(ended, TEN + timedelta(days=2)) is None
 
 
 def test_the_same_in_hindi(flats, in_hindi):

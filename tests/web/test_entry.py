@@ -79,12 +79,17 @@ def test_a_charge_by_the_day_shows_no_reads(home, client):
     assert "1 day × ₹2.00" in page.text
 
 
-def test_a_credit_needs_no_arithmetic(home, client):
+def test_a_credit_needs_no_arithmetic(home, client, browser):
     credit = all_entries(home)[-1]
     page = shown(client, home, credit.seq)
     assert "Opening credit" in page.text
     assert "+₹1,400.00" in page.text
     assert "How this amount is calculated" not in page.text
+    assert "The account began here with this credit." in page.text
+    assert (
+        "यहाँ खाता इस जमा राशि से शुरू हुआ।"
+        in shown(browser(user_id=home.owner_id, language="hi"), home, credit.seq).text
+    )
 
 
 def test_the_arithmetic_speaks_hindi(home, browser):
@@ -182,6 +187,7 @@ def test_the_wording_of_the_engine_is_known(in_hindi):
         "energy: width of slab 1 of 3000/31 kWh rounded half-up to 97 kWh",
         "energy: bound 2 of the use of 12000/31 kWh rounded half-up to 387 kWh",
         "energy: energy of 97.5 kWh rounded half-up to 98 kWh",
+        "energy of 15 of 31 days of 918631/7750 kWh rounded half-up to 119 kWh",
         "provisional: closed without the register read of its midnight",
         "correction of the period from 2026-02-01",
         "500 Wh of 2026-03-01 to 2026-03-03 split by days at a change of price: 1 days, 1 days",

@@ -201,6 +201,11 @@ def test_the_passbook_pages_through_everything_once(home, browser):
     assert sorted(seen) == sorted(entry.seq for entry in ledger_entries.entries(home.account_id, 1000))
 
 
+def test_no_heading_of_the_passbook_is_skipped(home, browser):
+    body = browser(user_id=home.owner_id).get(f"/accounts/{home.account_id}/entries/").content.decode()
+    assert re.findall("<h([1-6])", body)[:3] == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize("before", ["x", "-1", "1.5", "9" * 30, "٣"])
 def test_a_place_in_the_passbook_is_a_number(home, browser, before):
     response = browser(user_id=home.owner_id).get(f"/accounts/{home.account_id}/entries/", {"before": before})

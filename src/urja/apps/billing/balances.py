@@ -453,8 +453,8 @@ class ChargesSoFar(NamedTuple):
 def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
     """Return what the current billing period of an agreement costs up to the data watermark, line by line.
 
-    None before its first reading, and where its tariff needs no more than the billed energy or volume. Raises
-    UnknownTariffError.
+    None before its first reading, once the last day of an ended agreement is closed, and where its tariff needs no more
+    than the billed energy or volume. Raises UnknownTariffError.
     """
     with tariffs.cached_versions():
         basis = rating_basis.basis_for(agreement, current_period(agreement, now))
@@ -470,6 +470,8 @@ def charges_so_far(agreement: Agreement, now: datetime) -> ChargesSoFar | None:
         as_of = max(row.watermark_at for row in rows)
         through = last_day(as_of) + ONE_DAY
         closed = _is_closed(period.intersection(days_of(agreement)), closed_through)
+        if closed and agreement.has_ended(now):
+            return None
         asked = PeriodSoFar(agreement, period, rating_basis.basis_for(agreement, period), through)
         return ChargesSoFar(
             _OpenPeriod(rows[-1], asked, closed).rating(open_days.read([asked])).target, as_of

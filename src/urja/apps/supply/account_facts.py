@@ -89,6 +89,8 @@ class AccountFacts:
     """From when notices count: the last recharge, or when its credit was exhausted where that was earlier."""
     has_notices: bool
     """Whether there is any from then on."""
+    has_uncredited: bool
+    """Whether a gateway ever authorised a payment that is not credited."""
     holds: frozenset[str]
     """Open reasons to keep the supply off."""
     latest: SwitchCommand | None
@@ -127,6 +129,7 @@ SELECT given.account_id, given.service_point_id, m.device_id, coalesce(d.load_sw
         WHERE w.account_id = given.account_id AND w.state = 'waiting' AND c.spares_from_at <= %(now)s),
     noticed.since_at,
     EXISTS (SELECT FROM notices.notice n WHERE n.account_id = given.account_id AND n.requested_at >= noticed.since_at),
+    EXISTS (SELECT FROM payments.uncredited u WHERE u.account_id = given.account_id),
     array(SELECT h.reason::text FROM supply_hold h
         WHERE h.service_point_id = given.service_point_id AND h.released_at IS NULL),
     w.cause, w.ledger_seq, latest.*, executed.*
@@ -178,8 +181,8 @@ def _facts(row: SqlRow) -> AccountFacts:
     place, device, load_switch, recharged_minor, recharged_at = row[1:6]
     last_decision, (flags, flags_change_at, arrears_minor, plan) = row[6:12], row[12:16]
     reviewed_minor, review_ends_at = row[16:18]
-    awaits_sign_off, becomes_postpaid, noticed_since, has_notices = row[18:22]
-    (holds, cause, ledger_seq), latest, executed = row[22:25], row[25:33], row[33:]
+    awaits_sign_off, becomes_postpaid, noticed_since, has_notices, has_uncredited = row[18:23]
+    (holds, cause, ledger_seq), latest, executed = row[23:26], row[26:34], row[34:]
     return AccountFacts(
         service_point_id=place,
         device_id=device,
@@ -196,6 +199,7 @@ def _facts(row: SqlRow) -> AccountFacts:
         becomes_postpaid=becomes_postpaid,
         noticed_since=noticed_since,
         has_notices=has_notices,
+        has_uncredited=has_uncredited,
         holds=frozenset(holds),
         latest=SwitchCommand(*latest) if latest[0] is not None else None,
         latest_cause=cause or "",

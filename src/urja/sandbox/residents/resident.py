@@ -93,13 +93,16 @@ class Resident:
         return now + pause
 
     def _time_to_pay(self, seen: JsonObject) -> bool:
+        if seen["standing"] is None:
+            # The household has moved out: no agreement of the account is in force.
+            return False
         match self.person.habit:
             case "early":
                 return seen["balance_minor"] <= 0 or (
                     seen["days_left"] is not None and float(seen["days_left"]) < EARLY_DAYS
                 )
             case "warned":
-                return seen["standing"] not in (None, "fine")
+                return bool(seen["standing"] != "fine")
             case "disconnected":
                 return bool(seen["supply"] == "off")
             case "never":

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _, ngettext
 
 from urja.apps.billing import queries as billing
 from urja.core.policy.facts import CREDIT_HOLD
 from urja.core.power import Disconnected, NoPower, NotCommunicating, Powered, PowerState
+from urja.web.portal.charts import percent
 from urja.web.shared import formats
 from urja.web.shared.clock import zone
 
@@ -24,8 +26,8 @@ LONG_AMOUNT = 10
 class Cell(NamedTuple):
     """A day of the runway."""
 
-    x: str
-    width: str
+    x: SafeString
+    width: SafeString
     left: bool
 
 
@@ -193,7 +195,7 @@ def _runway(balance: billing.Balance) -> tuple[Cell, ...]:
     left = min(int(balance.days_left), RUNWAY_DAYS) if balance.balance_minor > 0 else 0
     width = 100 / RUNWAY_DAYS
     return tuple(
-        Cell(f"{width * day:.2f}%", f"{width - 1:.2f}%", left=day < left) for day in range(RUNWAY_DAYS)
+        Cell(percent(width * day), percent(width - 1), left=day < left) for day in range(RUNWAY_DAYS)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from urja.web.shared import formats
@@ -38,12 +39,12 @@ class Use:
 class Rect(NamedTuple):
     """A bar in the picture, or a part of one."""
 
-    kind: str
+    kind: SafeString
     """Its class in the style sheet."""
-    x: str
-    width: str
-    y: str
-    height: str
+    x: SafeString
+    width: SafeString
+    y: SafeString
+    height: SafeString
     text: str
     """The bar's label, value and unit."""
 
@@ -60,7 +61,7 @@ class Row(NamedTuple):
 class Tick(NamedTuple):
     """A label under the axis."""
 
-    x: str
+    x: SafeString
     label: str
 
 
@@ -111,19 +112,17 @@ def chart(uses: Sequence[Use], begun: range, commodity: str = "electricity") -> 
     rows = tuple(_row(use, commodity) for _, use in shown)
     rects: list[Rect] = []
     for (number, use), row in zip(shown, rows, strict=True):
-        x = f"{width * number + width * (1 - BAR_SHARE) / 2:.2f}%"
+        x = percent(width * number + width * (1 - BAR_SHARE) / 2)
         text = f"{row.label}: {row.value}" if use.amount is None else f"{row.label}: {row.value} {unit}"
         for kind, y, height in _parts(use, top, current=bool(begun) and number == begun[-1]):
-            rects.append(Rect(kind, x, f"{width * BAR_SHARE:.2f}%", y, height, text))
+            rects.append(Rect(SafeString(kind), x, percent(width * BAR_SHARE), y, height, text))
     return Chart(
         scale=plain_number(top, commodity),
         unit=unit,
         rects=tuple(rects),
         rows=rows,
         ticks=tuple(
-            Tick(f"{width * number + width / 2:.2f}%", use.tick)
-            for number, use in enumerate(uses)
-            if use.tick
+            Tick(percent(width * number + width / 2), use.tick) for number, use in enumerate(uses) if use.tick
         ),
         any_estimated=any(row.estimated for row in rows),
         any_missing=any(use.amount is None for _, use in shown),
@@ -135,10 +134,10 @@ def _row(use: Use, commodity: str) -> Row:
     return Row(use.label, value, bool(use.estimated))
 
 
-def _parts(use: Use, top: int, *, current: bool) -> list[tuple[str, str, str]]:
+def _parts(use: Use, top: int, *, current: bool) -> list[tuple[str, SafeString, SafeString]]:
     """What was measured, and on it what is estimated: each with its class, y and height."""
     if use.amount is None:
-        return [("missing", str(BASELINE_PX - MISSING_PX), str(MISSING_PX))]
+        return [("missing", SafeString(BASELINE_PX - MISSING_PX), SafeString(MISSING_PX))]
     height, estimated = use.amount * PLOT_PX / top, use.estimated * PLOT_PX / top
     parts = []
     if height > estimated or not use.amount:
@@ -148,6 +147,11 @@ def _parts(use: Use, top: int, *, current: bool) -> list[tuple[str, str, str]]:
     return parts
 
 
-def _part(kind: str, top: float, height: float) -> tuple[str, str, str]:
+def _part(kind: str, top: float, height: float) -> tuple[str, SafeString, SafeString]:
     top, height = round(top * 10) / 10, round(height * 10) / 10
-    return kind, f"{BASELINE_PX - top:.1f}", f"{height:.1f}"
+    return kind, SafeString(f"{BASELINE_PX - top:.1f}"), SafeString(f"{height:.1f}")
+
+
+def percent(share: float) -> SafeString:
+    """Return a position or a width. It is our own number: looking for markup in these was a part of each page's time."""
+    return SafeString(f"{share:.2f}%")

@@ -211,6 +211,7 @@ def _ground(posted: ledger_entries.Entry, reference: str) -> str:
             "bank-charge": _("The bank charged this for a returned cheque."),
             "reversal": _("A payment was taken back."),
             "recharge": _("A payment was received."),
+            "opening-credit": _("The account began here with this credit."),
         }.get(posted.line, "")
         if posted.origin == "credit"
         else ""

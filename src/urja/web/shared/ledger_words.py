@@ -275,16 +275,18 @@ def note(text: str) -> str:
     for pattern, say in _NOTES:
         match = pattern.fullmatch(text)
         if match:
-            return say(_found(match))
+            return say({name: _decimal(part) for name, part in _found(match).items()})
     return text
 
 
 def _decimal(text: str) -> str:
-    """A fraction as people read it, to two decimals."""
-    if "/" not in text:
+    """A fraction as people read it, to two decimals where it has no end; any other text as it is."""
+    if not re.fullmatch(r"−?\d+/\d+", text):
         return text
+    sign = formats.MINUS if text.startswith(formats.MINUS) else ""
     size = Fraction(text.removeprefix(formats.MINUS))
-    return f"{formats.MINUS if text.startswith(formats.MINUS) else ''}{round(size * 100) / 100:.2f}"
+    exact = formats.ratio(size)
+    return f"{sign}{size:.2f}" if "/" in exact else f"{sign}{exact}"
 
 
 _NOTES: list[tuple[re.Pattern[str], _Say]] = [
@@ -296,7 +298,7 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
             _(
                 "Slab %(number)s covers %(width)s %(unit)s: %(exact)s %(unit)s in proportion to the days, rounded."
             )
-            % {**found, "exact": _decimal(found["exact"])}
+            % found
         ),
     ),
     (
@@ -307,17 +309,23 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
             _(
                 "Limit %(number)s of the use is %(bound)s %(unit)s: %(exact)s %(unit)s in proportion to the days, rounded."
             )
-            % {**found, "exact": _decimal(found["exact"])}
+            % found
+        ),
+    ),
+    (
+        re.compile(
+            rf"energy of (?P<over>\d+) of (?P<days>\d+) days of (?P<exact>[\d./-]+) {_UNIT} rounded \S+ to (?P<rounded>[\d./-]+) (?P=unit)"
+        ),
+        lambda found: (
+            _("The use of %(over)s of %(days)s days, %(exact)s %(unit)s, is rounded to %(rounded)s %(unit)s.")
+            % found
         ),
     ),
     (
         re.compile(
             rf"\w+: energy of (?P<exact>[\d./-]+) {_UNIT} rounded \S+ to (?P<rounded>[\d./-]+) (?P=unit)"
         ),
-        lambda found: (
-            _("The use of %(exact)s %(unit)s is rounded to %(rounded)s %(unit)s.")
-            % {**found, "exact": _decimal(found["exact"])}
-        ),
+        lambda found: _("The use of %(exact)s %(unit)s is rounded to %(rounded)s %(unit)s.") % found,
     ),
     (
         re.compile(

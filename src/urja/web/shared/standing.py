@@ -8,7 +8,7 @@ from django.utils.translation import get_language, gettext as _, ngettext
 
 from urja.apps.billing import queries as billing
 from urja.apps.rulebook.errors import UnknownTariffError
-from urja.apps.supply.queries import facts as supply_facts, health
+from urja.apps.supply.queries import facts as supply_facts
 from urja.apps.supply.queries.facts import AccountSnapshot
 from urja.core.policy import (
     Outlook,
@@ -46,7 +46,7 @@ def known_of(card: AccountCard, now: datetime) -> AccountSnapshot | None:
     if card.agreement is None:
         return None
     try:
-        return supply_facts.of_agreement(card.agreement, now, health())
+        return supply_facts.of_agreement(card.agreement, now)
     except UnknownTariffError:
         return None
 

@@ -70,8 +70,8 @@ class PolicyBook:
 
 # Keyed by the hashes of all texts, so that a new version takes effect at once in every process, without any message.
 @lru_cache(maxsize=8)
-def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
-    """Return the parsed policies; cached by the hashes of all texts and the assignments."""
+def book_of(sha256s: str | None, assigned: str | None) -> PolicyBook:
+    """Return the parsed policies of a row of `rulebook.policies`; cached by it."""
     versions: dict[str, tuple[Policy, ...]] = {}
     for policy in map(_parsed, (sha256s or "").split()):
         versions[policy.code] = (*versions.get(policy.code, ()), policy)
@@ -81,8 +81,5 @@ def _book(sha256s: str | None, assigned: str | None) -> PolicyBook:
 def policy_book() -> PolicyBook:
     """Return the policies as stored now, by one short statement; parsing is cached."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT string_agg(sha256, ' ' ORDER BY valid_from, id) FROM rulebook_policy_version),"
-            " (SELECT jsonb_object_agg(category, code) FROM rulebook_policy_assignment)"
-        )
-        return _book(*cursor.fetchone())
+        cursor.execute("SELECT sha256s, assigned FROM rulebook.policies")
+        return book_of(*cursor.fetchone())

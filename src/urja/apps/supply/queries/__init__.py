@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from urja.apps.local_zone import local_zone
-from urja.apps.rulebook.queries.policies import policy_book
+from urja.apps.rulebook.queries.policies import PolicyBook, book_of, policy_book
 from urja.apps.supply.models import Hold, State
 from urja.apps.work.kinds import WorkOrderKind
 from urja.base.untyped_values import JsonObject, SqlRow
@@ -466,15 +466,22 @@ def vacancy(service_point_id: int, now: datetime) -> Vacancy:
 
 def health() -> Health:
     """Return the last assessment; before the first, everything counts as working."""
+    return policies_and_health()[1]
+
+
+def policies_and_health() -> tuple[PolicyBook, Health]:
+    """Return the policies as stored now, and the last assessment; before the first, everything counts as working."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT collection, payments, messaging, "
+            "SELECT b.sha256s, b.assigned, h.collection, h.payments, h.messaging, "
             "ARRAY(SELECT node_id FROM supply_area_health WHERE until_at IS NULL AND collection), "
             "ARRAY(SELECT node_id FROM supply_area_health WHERE until_at IS NULL AND NOT collection) "
-            "FROM supply_health ORDER BY at DESC, id DESC LIMIT 1"
+            "FROM rulebook.policies b LEFT JOIN LATERAL "
+            "(SELECT * FROM supply_health ORDER BY at DESC, id DESC LIMIT 1) h ON true"
         )
-        row = cursor.fetchone()
-    return Health() if row is None else Health(*row[:3], *map(frozenset, row[3:]))
+        sha256s, assigned, *services, well, ill = cursor.fetchone()
+    assessed = Health() if services[0] is None else Health(*services, frozenset(well), frozenset(ill))
+    return book_of(sha256s, assigned), assessed
 
 
 @dataclass(frozen=True, slots=True)

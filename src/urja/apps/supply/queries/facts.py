@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.apps import apps
 from django.db import connection
 
 from urja.apps.billing.balances import Balance, fresh_balances
@@ -21,11 +20,13 @@ from urja.apps.contracts import queries as contracts
 from urja.apps.contracts.kinds import Agreement, PaymentMode
 from urja.apps.local_zone import local_zone
 from urja.apps.notices.kinds import NoticeState
+from urja.apps.payments import queries as payments
 from urja.apps.rulebook.errors import UnknownPolicyError
 from urja.apps.rulebook.queries import tariffs
 from urja.apps.rulebook.queries.policies import PolicyBook, policy_book
 from urja.apps.supply import area_health
 from urja.apps.supply.account_facts import AccountFacts, LastDecision, SwitchCommand, account_facts
+from urja.apps.supply.queries import policies_and_health
 from urja.apps.work import queries as work
 from urja.apps.work.kinds import WorkOrderKind
 from urja.apps.work.queries import WorkOrderRow
@@ -125,11 +126,9 @@ def authorised_payments(
     Failed ones since the credit was exhausted are included, because the policy limits how many may delay a
     disconnection.
     """
-    if not account_ids or not apps.is_installed("urja.apps.payments"):
+    if not account_ids:
         return {}
-    from urja.apps.payments import queries
-
-    found = queries.authorised_of(account_ids, exhausted_since)
+    found = payments.authorised_of(account_ids, exhausted_since)
     return {
         account_id: tuple(AuthorisedPayment(one.amount_minor, one.since, one.failed) for one in payments)
         for account_id, payments in found.items()
@@ -144,9 +143,9 @@ def of_account(account_id: int, now: datetime, health: Health) -> AccountSnapsho
     return next(iter(load([account_id], now, health)), None)
 
 
-def of_agreement(agreement: Agreement, now: datetime, health: Health) -> AccountSnapshot | None:
-    """Return the same for a page that has the account's agreement and terms loaded."""
-    policies = policy_book()
+def of_agreement(agreement: Agreement, now: datetime) -> AccountSnapshot | None:
+    """Return the same for a page that has the account's agreement and terms loaded, with the last assessed health."""
+    policies, health = policies_and_health()
     if not policies or agreement.has_ended(now):
         return None
     agreements, own = _decided_about([agreement], now)
@@ -226,7 +225,7 @@ class _Loader:
             account_id: own.last_decision for account_id, own in self.own.items() if own.last_decision
         }
         self.authorised = authorised_payments(
-            accounts,
+            [account_id for account_id, own in self.own.items() if own.has_uncredited],
             {id_: last_decision.below_cut_since for id_, last_decision in self.last_decision.items()},
         )
         self.balances = fresh_balances(agreements, now)

@@ -479,9 +479,12 @@ def policies_and_health() -> tuple[PolicyBook, Health]:
             "FROM rulebook.policies b LEFT JOIN LATERAL "
             "(SELECT * FROM supply_health ORDER BY at DESC, id DESC LIMIT 1) h ON true"
         )
-        sha256s, assigned, *services, well, ill = cursor.fetchone()
-    assessed = Health() if services[0] is None else Health(*services, frozenset(well), frozenset(ill))
-    return book_of(sha256s, assigned), assessed
+        sha256s, assigned, collection, payments, messaging, well, ill = cursor.fetchone()
+    if collection is None:
+        return book_of(sha256s, assigned), Health()
+    return book_of(sha256s, assigned), Health(
+        collection, payments, messaging, frozenset(well), frozenset(ill)
+    )
 
 
 @dataclass(frozen=True, slots=True)

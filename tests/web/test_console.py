@@ -27,7 +27,9 @@ def test_one_page_shows_how_the_supply_stands(operator):
     assert section(page, "ages").startswith(
         "Newest interval of each supply today, 13:42 within the hour 5 within three hours 0"
     )
-    assert "Overdue intervals: 0. Exceptions so far, readings refused or contradicted: 0." in section(page, "ages")
+    assert "Overdue intervals: 0. Exceptions so far, readings refused or contradicted: 0." in section(
+        page, "ages"
+    )
     assert section(page, "standings") == "Accounts by state disconnected for credit 1 in credit 3 warned 1"
 
 

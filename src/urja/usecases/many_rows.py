@@ -23,15 +23,15 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """How many rows a request may have, and what it is told of them."""
+    """The largest number of rows of a request, and the refusals of one that has none or too many."""
 
     most: int
     either: Sentence
-    """To a request that gives no list and no node, or both."""
+    """The refusal of a request that gives no list and no node, or both."""
     too_many: Callable[[int, int], Sentence]
-    """To one with more rows than the most that it may have; of both numbers."""
+    """The refusal of one with more rows than `most`; of both numbers."""
     none_fit: Sentence
-    """To one whose rows all have a fault."""
+    """The refusal of one whose rows all have a fault."""
     more: Callable[[int], Sentence]
     """Behind the faults that are listed, where so many are not."""
 

@@ -38,7 +38,7 @@ from urja.stream.subjects import User
 pytest_plugins = ["tests.contracts.executed", "tests.minutes"]
 
 PASSWORD = "only-for-tests"
-_TEMPLATE = "urja_template"
+TEMPLATE = "urja_template"
 _ROOM_BYTES = 2 << 30
 _numbers = itertools.count(1)
 
@@ -137,7 +137,7 @@ def migrated(cluster: Cluster) -> Iterator[Cluster]:
         shutil.copytree(made, cluster.directory)
     cluster.start()
     # A test that asks for no database of its own would change those of all others. Copies do not have the setting.
-    administer(cluster, f"ALTER DATABASE {_TEMPLATE} SET default_transaction_read_only = on")
+    administer(cluster, f"ALTER DATABASE {TEMPLATE} SET default_transaction_read_only = on")
     yield cluster
     if kept := _administrators.pop(cluster.directory, None):
         kept.close()
@@ -155,7 +155,7 @@ def _migrate(cluster: Cluster) -> None:
     roles = dict.fromkeys(database.LOGIN_ROLES, PASSWORD)
     # A password that is quickly checked: a test opens half a dozen connections.
     database.create_roles(make_conninfo(admin, options="-c scram_iterations=1"), roles)
-    database.create_database(admin, _TEMPLATE)
+    database.create_database(admin, TEMPLATE)
     owner = _set_django_up(cluster)
     database.migrate(owner)
     catalogue_of(cluster).write_bytes(msgspec.json.encode(expectation_from_source(owner)))
@@ -172,7 +172,7 @@ def _set_django_up(cluster: Cluster) -> str:
     """How the owner of the migrated database connects, as Django does in this process from now on."""
     from urja.site.django import options as django_options
 
-    owner = cluster.conninfo(dbname=_TEMPLATE, user="urja_owner", password=PASSWORD)
+    owner = cluster.conninfo(dbname=TEMPLATE, user="urja_owner", password=PASSWORD)
     django_options.setup(
         django_options.DjangoOptions(conninfo=owner, timezone="Asia/Kolkata", connection_age_s=0)
     )
@@ -199,7 +199,7 @@ def database_template(postgres: Cluster) -> str:
     """The migrated database that tests' databases are copied from; Django is set up in this worker."""
     _set_django_up(postgres)
     _keep_for_good()
-    return _TEMPLATE
+    return TEMPLATE
 
 
 @pytest.fixture
@@ -290,7 +290,7 @@ def administer(cluster: Cluster, statement: str) -> None:
     connection.execute(statement)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prepared(postgres: Cluster) -> Callable[[Path], Path]:
     """Makes a data directory whose database is migrated already: most of a first start's time is that."""
     made = made_once("data", _prepare)
@@ -312,7 +312,7 @@ def _prepare(data: Path) -> None:
     cluster.start()
     password = Vault.open(directory.secrets).admin.superuser_password
     with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {_TEMPLATE} RENAME TO {Settings().database.name}")
+        admin.execute(f"ALTER DATABASE {TEMPLATE} RENAME TO {Settings().database.name}")
         admin.execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'")
     cluster.stop()
 

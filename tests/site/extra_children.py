@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,6 @@ async def steady(settings: Settings, arguments: dict[str, Any], clock: Clock) ->
 def hopeless(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
     """Die at once, saying why."""
     raise RuntimeError(f"no {arguments['what']} in the house")
-
-
-async def deaf(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
-    """Answer, and ignore SIGTERM."""
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
-    async with serving_status(list, port=arguments["port"]):
-        await asyncio.Event().wait()
 
 
 async def moody(_settings: Settings, arguments: dict[str, Any], _clock: Clock) -> None:
@@ -71,6 +65,8 @@ def posting(settings: Settings, arguments: dict[str, Any], _clock: Clock) -> Non
         )
         post_credit_requests(7, now.date(), now)
         noted.write_text(str(number))
+        # Without a pause the log of the database grows by megabytes a second, which are archived and restored again.
+        time.sleep(0.1)
         if days.exists() and int(days.read_text() or 0) > sealed:
             sealed += 1
             sealer.run_once(morning + timedelta(days=sealed))

@@ -1,12 +1,18 @@
 """The command line imports what a command needs, and no more."""
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.cosem.meter_types import write_type
+from tests.site.test_decode import AIDON
 
+import urja as urja_package
+from urja.site.cli.import_file import KIND_NAMES
 from urja.site.cli.main import COMMANDS, urja
 from urja.site.command_errors import CommandError
 
@@ -17,27 +23,38 @@ def test_help_lists_every_command_and_hides_the_supervisors():
         assert (f"  {name} " in shown) is not lazy.hidden
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_no_django_where_none_is_needed(tmp_path):
+    """All in one process, which cannot import it."""
+    documents = Path(urja_package.__path__[0])
+    tariff = str(documents / "apps/rulebook/documents/delhi-domestic-2022.toml")
+    period = ["--from", "2022-06-25", "--to", "2022-07-25", "--wh", "545000", "--load-w", "3000"]
+    folder = str(write_type(tmp_path / "m7"))
+    given = [
         ["--help"],
         ["config", "show"],
         ["status", "--help"],
-        ["decode", "--help"],
+        ["decode", AIDON],
+        ["decode", "--type", folder, AIDON],
         ["headend", "--help"],
         ["quarantine", "--help"],
         ["meter", "--help"],
         ["meter", "serve", "--help"],
-    ],
-)
-def test_no_django_where_none_is_needed(arguments):
+        ["meter-type", "check", folder],
+        ["policy", "check", str(documents / "core/policy/documents/plain.toml")],
+        ["policy", "replay", "--help"],
+        ["tariff", "check", tariff],
+        ["tariff", "rate", tariff, *period],
+        *(["import", "--example", kind, "--to", str(tmp_path)] for kind in KIND_NAMES),
+    ]
     code = (
-        "import sys; sys.modules['django'] = None\n"
+        "import json, sys; sys.modules['django'] = None\n"
         "from urja.site.cli.main import urja\n"
-        f"urja({arguments!r}, standalone_mode=False)\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    print(arguments, file=sys.stderr)\n"
+        "    assert not urja(arguments, standalone_mode=False)\n"
         "assert 'urja.site.supervisor.installation' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(given)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,8 +1,6 @@
 """`urja import` and `urja export` at the terminal: an example that loads, sentences, exit codes."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import pytest
@@ -50,18 +48,6 @@ def test_the_kinds_of_the_command_line_are_those_that_there_are():
     from urja.usecases.loading import KINDS
 
     assert tuple(KINDS) == KIND_NAMES
-
-
-def test_an_example_is_written_without_a_database_or_django(tmp_path):
-    program = (
-        "import sys; from urja.site.cli.import_file import import_file; "
-        "import_file(['--example', sys.argv[1], '--to', sys.argv[2]], standalone_mode=False); "
-        "from django.conf import settings; assert not settings.configured"
-    )
-    for kind in KIND_NAMES:
-        subprocess.run([sys.executable, "-c", program, kind, str(tmp_path)], check=True, capture_output=True)
-        assert (tmp_path / f"{kind}.csv").exists()
-        assert (tmp_path / f"{kind}.toml").exists()
 
 
 def test_examples_load_and_go_out_again(run, tmp_path):

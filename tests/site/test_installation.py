@@ -50,11 +50,12 @@ def steady(data: Path, port: int) -> ExtraChild:
     return ExtraChild("steady", "tests.site.extra_children:steady", arguments, ready_port=port)
 
 
-async def test_a_further_child_lives_with_the_installation(data):
+async def test_a_further_child_lives_with_the_installation_and_its_downtime_is_recorded(data):
     port = free_port()
     demo = settings(URJA_CLOCK_SPEED="60", URJA_CLOCK_START=MORNING.isoformat())
-    installation = Installation(data, demo, extra=[steady(data, port)], processes=[])
+    installation = Installation(data, demo, extra=[steady(data, port)], demo=True, processes=[])
     async with installation:
+        assert installation.restored is None
         told = await health_probes.http_json(port, "/status")
         assert told["zone"] == "Asia/Kolkata"
         assert told["speed"] == 60.0
@@ -67,11 +68,17 @@ async def test_a_further_child_lives_with_the_installation(data):
             "REQUESTS/sessions",
         }
 
-        first = installation.pid("steady")
+        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
+        killed_at, first = installation.clock.now(), installation.pid("steady")
         installation.kill("steady")
         await until(lambda: installation.pid("steady") not in {None, first})
         await until(lambda: installation.snapshot()["steady"]["state"] == "ready")
         assert installation.snapshot()["steady"]["restarts"] == 1
+        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
+        back_at = installation.clock.now()
+        [start, down] = read_downtimes(installation.data.outages, {"steady", "nats"}).spans
+        assert start[1] <= killed_at <= down[0] < down[1] <= back_at
+        assert read_downtimes(installation.data.outages, {"nats", "postgres"}).spans == ()
 
         await installation.stop_child("steady")
         assert (data / "farewell").read_text() == "stopped in order"
@@ -81,22 +88,8 @@ async def test_a_further_child_lives_with_the_installation(data):
         # Business time stood still between the two, but for what stop and start themselves take.
         passed_s = (again.clock.now() - stopped_at).total_seconds()
         assert 0 <= passed_s < 60 * (time.monotonic() - since)
-
-
-async def test_a_demonstration_records_when_a_child_was_down(data):
-    port = free_port()
-    async with Installation(
-        data, settings(), extra=[steady(data, port)], demo=True, processes=[]
-    ) as installation:
-        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
-        killed_at, first = installation.clock.now(), installation.pid("steady")
-        installation.kill("steady")
-        await until(lambda: installation.pid("steady") not in {None, first})
-        await until(lambda: installation.snapshot()["steady"]["health"] == "ok")
-        back_at = installation.clock.now()
-        [start, down] = read_downtimes(installation.data.outages, {"steady", "nats"}).spans
-        assert start[1] <= killed_at <= down[0] < down[1] <= back_at
-        assert read_downtimes(installation.data.outages, {"nats", "postgres"}).spans == ()
+        # It is the directory that it was, and no copy.
+        assert again.restored is None
 
 
 async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
@@ -128,33 +121,7 @@ async def test_a_child_that_is_slow_is_said_to_be_late(tmp_path):
     await child.stop()
 
 
-async def test_a_child_that_keeps_stopping_leaves_the_others_running(data):
-    port, mood = free_port(), data / "bad-mood"
-    limits = settings(URJA_SUPERVISOR_CRASH_LIMIT="2", URJA_SUPERVISOR_BACKOFF_CAP_S="0.5")
-    moody = ExtraChild(
-        "moody", "tests.site.extra_children:moody", {"port": port, "mood": str(mood)}, ready_port=port
-    )
-    async with Installation(data, limits, extra=[moody], processes=[]) as installation:
-        others = {name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"}
-        mood.touch()
-        installation.kill("moody")
-        failure = await asyncio.wait_for(installation.wait_failed(), 60)
-        assert "not in the mood" in str(failure)
-        assert failure.code is Exit.SOFTWARE
-        report = await status.gather(DataDirectory(data))
-        assert not report["well"]
-        assert "moody keeps stopping" in status.render(report)
-        assert {
-            name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"
-        } == others
-        assert installation.failing() is not None
-        # It is tried on: when the cause is gone it comes back by itself.
-        mood.unlink()
-        await until(lambda: installation.snapshot()["moody"]["state"] == "ready")
-        assert installation.failing() is None
-
-
-async def test_an_installation_that_is_stopped_while_a_child_keeps_stopping_says_so_by_its_exit_code(data):
+async def test_a_child_that_keeps_stopping_leaves_the_others_running_and_is_told_at_the_end(data):
     port, mood = free_port(), data / "bad-mood"
     limits = settings(URJA_SUPERVISOR_CRASH_LIMIT="2", URJA_SUPERVISOR_BACKOFF_CAP_S="0.5")
     moody = ExtraChild(
@@ -164,9 +131,26 @@ async def test_an_installation_that_is_stopped_while_a_child_keeps_stopping_says
     up = asyncio.Event()
     running = asyncio.create_task(supervisor.run(installation, lambda _installation: up.set()))
     await asyncio.wait_for(up.wait(), 60)
+    others = {name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"}
     mood.touch()
     installation.kill("moody")
-    await asyncio.wait_for(installation.wait_failed(), 60)
+    failure = await asyncio.wait_for(installation.wait_failed(), 60)
+    assert "not in the mood" in str(failure)
+    assert failure.code is Exit.SOFTWARE
+    report = await status.gather(DataDirectory(data))
+    assert not report["well"]
+    assert "moody keeps stopping" in status.render(report)
+    assert {
+        name: child["pid"] for name, child in installation.snapshot().items() if name != "moody"
+    } == others
+    assert installation.failing() is not None
+    # It is tried on: when the cause is gone it comes back by itself.
+    mood.unlink()
+    await until(lambda: installation.snapshot()["moody"]["state"] == "ready")
+    assert installation.failing() is None
+    # Stopped while a child keeps stopping, the installation says so by its exit code.
+    mood.touch()
+    installation.kill("moody")
     await until(lambda: installation.failing() is not None)
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(CommandError, match="moody keeps stopping") as refused:
@@ -174,26 +158,39 @@ async def test_an_installation_that_is_stopped_while_a_child_keeps_stopping_says
     assert refused.value.code is Exit.SOFTWARE
 
 
-async def test_a_deaf_child_is_killed_after_a_while(data):
-    port = free_port()
-    deaf = ExtraChild("deaf", "tests.site.extra_children:deaf", {"port": port}, ready_port=port)
-    installation = Installation(
-        data, settings(URJA_SUPERVISOR_STOP_TIMEOUT_S="0.5"), extra=[deaf], processes=[]
-    )
-    async with installation:
-        assert installation.pid("deaf")
-    assert installation.pid("deaf") is None
+async def refused(data: Path, *processes: str, **changes: str) -> CommandError:
+    """Why an installation is not started."""
+    with pytest.raises(CommandError) as no:
+        async with Installation(data, settings(**changes), processes=processes):
+            pass
+    return no.value
 
 
-async def test_the_web_server_comes_back_on_its_port(data):
-    async with Installation(data, settings(), processes=[WEB]) as installation:
-        port = installation.settings.web.port
-        assert (await health_probes.http_get(port, "/healthz"))[0] == 200
-        first = installation.pid(WEB)
-        installation.kill(WEB)
-        await until(lambda: installation.pid(WEB) not in {None, first})
-        await until(lambda: installation.snapshot()[WEB]["state"] == "ready")
-        assert (await health_probes.http_get(port, "/readyz"))[0] == 200
+@pytest.mark.parametrize(("setting", "processes"), [("BROKER_PORT", ()), ("WEB_PORT", (WEB,))])
+async def test_a_taken_port(tmp_path, setting, processes):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        no = await refused(tmp_path / "port", *processes, **{f"URJA_{setting}": port})
+    assert no.code is Exit.OS_ERROR
+    assert f"port {port} on 127.0.0.1 is taken" in str(no)
+    assert f"URJA_{setting}" in str(no)
+
+
+async def test_a_damaged_clock(data):
+    for name in ("clock.json", "heartbeat"):
+        (data / "clock.json").write_text('{"wall_s": 1.0, "business_s": 2.0, "speed": 3.0}')
+        (data / name).write_text("{")
+        no = await refused(data)
+        assert no.code is Exit.USAGE
+        assert str(data / name) in str(no)
+        (data / name).unlink()
+
+
+async def test_an_unreachable_database(tmp_path):
+    no = await refused(tmp_path / "dsn", URJA_DATABASE_DSN="postgresql://u:hunter2@127.0.0.1:1/x")
+    assert no.code is Exit.UNAVAILABLE
+    assert "u:***@127.0.0.1:1" in str(no)
+    assert "hunter2" not in str(no)
 
 
 def test_free_ports_are_all_different_and_given_ones_stay():

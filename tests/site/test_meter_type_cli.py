@@ -1,23 +1,14 @@
 """`urja meter-type check`, and what else takes a folder, as a person or a script calls it."""
 
 import json
-import subprocess
-import sys
 
 from tests.cosem.meter_types import TYPE, write_type
+from tests.site.commands import urja
 
 from urja.cosem import axdr
 from urja.cosem.apdu import DataNotification
 from urja.cosem.obis import Obis
 from urja.meter.device_types import find_device_type
-
-
-def urja(*arguments):
-    """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
 
 
 def test_check_says_all_that_is_wrong(tmp_path):

@@ -11,7 +11,7 @@ from django.test import override_settings
 from tests.apps import town
 from tests.conftest import Database, copied, copy_of, pointed_at
 from tests.site.first_set import rows
-from tests.site.test_up import run_up
+from tests.site.test_installation import refused
 
 from urja.laws.verify import examine
 from urja.site import database as site_database
@@ -259,7 +259,7 @@ def test_a_database_from_before_the_tables_began_again_is_refused_untouched(post
         assert rows.dump(connection) == before
 
 
-def test_a_start_says_so_before_it_changes_a_role(postgres, installation_dir):
+async def test_a_start_says_so_before_it_changes_a_role(postgres, installation_dir):
     """An outside database of an earlier Urja: one sentence, exit code 78, and the passwords of its roles as they were."""
     name = "earlier"
     with psycopg.connect(postgres.conninfo(), autocommit=True) as admin:
@@ -271,12 +271,11 @@ def test_a_start_says_so_before_it_changes_a_role(postgres, installation_dir):
     try:
         with psycopg.connect(postgres.conninfo()) as admin:
             roles = admin.execute("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1").fetchall()
-        done = run_up(
+        no = await refused(
             installation_dir / "new", URJA_DATABASE_DSN=postgres.conninfo(), URJA_DATABASE_NAME=name
         )
-        assert done.returncode == Exit.OTHER_VERSION, done.stderr
-        last = done.stderr.splitlines()[-1]
-        assert last.startswith(f"urja: the database {name} was written by an earlier Urja")
+        assert no.code is Exit.OTHER_VERSION
+        assert str(no).startswith(f"the database {name} was written by an earlier Urja")
         with psycopg.connect(postgres.conninfo()) as admin:
             assert admin.execute("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1").fetchall() == roles
     finally:

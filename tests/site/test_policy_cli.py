@@ -1,8 +1,6 @@
 """`urja policy check`, and the past under a document: thought through by hand, then from a real database."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -11,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 from tests.apps.town import adopt, protect
+from tests.site.commands import urja
 
-import urja.core.policy
+from urja.core import policy as policies
 from urja.core.calendar import Period, month_of
 from urja.core.policy import bundled_policies, parse_policy
 from urja.site.cli.policy import policy, replay_all
@@ -21,7 +20,7 @@ from urja.site.cli.tariff import tariff
 from urja.site.command_errors import CommandError
 
 IST = ZoneInfo("Asia/Kolkata")
-DOCUMENTS = f"{urja.core.policy.__path__[0]}/documents"
+DOCUMENTS = f"{policies.__path__[0]}/documents"
 PLAIN, UPPCL = (parse_policy(bundled_policies()[name]) for name in ("plain.toml", "uppcl-modelled.toml"))
 BEGIN = datetime(2026, 11, 2, tzinfo=IST)
 """A Monday."""
@@ -29,11 +28,7 @@ END = datetime(2026, 12, 1, tzinfo=IST)
 
 
 def urja_policy(*arguments):
-    """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, "policy", *arguments], capture_output=True, text=True, check=False
-    )
+    return urja("policy", *arguments)
 
 
 def test_check_says_all_that_is_wrong(tmp_path):

@@ -1,25 +1,60 @@
 """Our own cluster: found, created, run, killed, recovered."""
 
-import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.conftest import new_directory
 
 from urja.site.supervisor import postgres
 from urja.site.supervisor.postgres import Cluster, PostgresError, find_binaries
 
-_numbers = itertools.count(1)
+SECRET = "pass word'\"\\"
+
+
+@dataclass(frozen=True)
+class Created:
+    """A cluster that was created anew and runs, and a copy of its files from before it ran."""
+
+    cluster: Cluster
+    files: Path
+    parent: Path
+    parent_before: os.stat_result
+
+
+@pytest.fixture(scope="module")
+def created():
+    """Where an earlier creation was interrupted, below a directory of another's, on a path too long for a socket."""
+    place = new_directory()
+    parent = place / ("d" * 60)
+    parent.mkdir(mode=0o700)
+    before = parent.stat()
+    cluster = Cluster(find_binaries(), parent / ("e" * 60), SECRET, durable=False)
+    half = cluster.directory / "data.new"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    assert not cluster.exists
+    cluster.prepare()
+    shutil.copytree(cluster.directory, place / "files")
+    try:
+        cluster.start()
+        yield Created(cluster, place / "files", parent, before)
+    finally:
+        cluster.stop()
+        cluster.sockets.rmdir()
+        shutil.rmtree(place)
 
 
 @pytest.fixture
-def cluster(installation_dir):
-    made = Cluster(find_binaries(), installation_dir / f"own{next(_numbers)}", "pass word'\"\\")
+def cluster(created, installation_dir):
+    made = Cluster(find_binaries(), shutil.copytree(created.files, installation_dir / "own"), SECRET)
     yield made
     made.stop()
 
@@ -69,28 +104,15 @@ def test_it_survives_a_kill_and_refuses_strangers(cluster):
     cluster.stop()
 
 
-def test_an_interrupted_creation_is_begun_again(installation_dir):
-    cluster = Cluster(find_binaries(), installation_dir / "half", "x", durable=False)
-    half = cluster.directory / "data.new"
-    half.mkdir(parents=True)
-    (half / "PG_VERSION").write_text("18\n")
-    assert not cluster.exists
-    cluster.start()
-    cluster.stop()
-    assert not half.exists()
+def test_an_interrupted_creation_is_begun_again(created):
+    assert created.cluster.exists
+    assert not (created.cluster.directory / "data.new").exists()
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(installation_dir):
-    deep = installation_dir / ("d" * 60) / ("e" * 60)
-    cluster = Cluster(find_binaries(), deep, "x", durable=False)
-    try:
-        cluster.start()
-        assert len(os.fsencode(cluster.sockets)) < 90
-        assert cluster.sockets.stat().st_mode & 0o777 == 0o700
-        assert cluster.accepts()
-    finally:
-        cluster.stop()
-        cluster.sockets.rmdir()
+def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(created):
+    assert len(os.fsencode(created.cluster.sockets)) < 90
+    assert created.cluster.sockets.stat().st_mode & 0o777 == 0o700
+    assert created.cluster.accepts()
 
 
 def test_a_socket_directory_of_another_user_is_not_used(tmp_path, monkeypatch):
@@ -101,31 +123,23 @@ def test_a_socket_directory_of_another_user_is_not_used(tmp_path, monkeypatch):
 
 
 def test_a_damaged_cluster_says_why_it_does_not_start(cluster):
-    cluster.start()
-    cluster.stop()
     (cluster.data / "global" / "pg_control").write_bytes(b"\0" * 8192)
     with pytest.raises(PostgresError, match=r"stopped while starting: .*(FATAL|PANIC)"):
         cluster.start()
 
 
-def test_parents_keep_their_permissions(installation_dir):
-    parent = installation_dir / "parent"
-    parent.mkdir(mode=0o700)
-    before = parent.stat()
-    cluster = Cluster(find_binaries(), parent / "pg", "x", durable=False)
-    cluster.start()
-    cluster.stop()
-    after = parent.stat()
-    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
-    assert {path.stat().st_uid for path in cluster.data.iterdir()} == {os.geteuid()}
+def test_parents_keep_their_permissions(created):
+    after = created.parent.stat()
+    assert (after.st_mode, after.st_uid) == (created.parent_before.st_mode, created.parent_before.st_uid)
+    assert {path.stat().st_uid for path in created.cluster.data.iterdir()} == {os.geteuid()}
 
 
-def test_it_dies_with_its_parent(installation_dir):
-    directory = installation_dir / "orphan"
+def test_it_dies_with_its_parent(created, installation_dir):
+    directory = shutil.copytree(created.files, installation_dir / "orphan")
     code = (
         "import os, signal\nfrom pathlib import Path\n"
         "from urja.site.supervisor.postgres import Cluster, find_binaries\n"
-        f"cluster = Cluster(find_binaries(), Path({str(directory)!r}), 'x', durable=False)\n"
+        f"cluster = Cluster(find_binaries(), Path({str(directory)!r}), {SECRET!r}, durable=False)\n"
         "cluster.start()\nprint(cluster._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

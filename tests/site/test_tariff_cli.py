@@ -1,23 +1,18 @@
 """`urja tariff check` and `rate`, as a person or a script calls them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.site.commands import urja
 
-import urja.apps
+from urja import apps
 
-DELHI = f"{urja.apps.__path__[0]}/rulebook/documents/delhi-domestic-2022.toml"
+DELHI = f"{apps.__path__[0]}/rulebook/documents/delhi-domestic-2022.toml"
 
 
 def urja_tariff(*arguments):
-    """In a process of its own, with Django made unimportable."""
-    code = "import sys; sys.modules['django'] = None; from urja.site.cli.main import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, "tariff", *arguments], capture_output=True, text=True, check=False
-    )
+    return urja("tariff", *arguments)
 
 
 def test_a_bill_with_its_arithmetic():

@@ -4,11 +4,13 @@
 """
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.conftest import catalogue_of
 from tests.fixtures.installation import ENVIRONMENT, ledger
 from tests.site.test_backup import urja
 
@@ -36,7 +38,7 @@ async def messages(installation: Installation) -> int:
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.name.removesuffix(".tar.xz"))
-async def test_a_directory_of_an_earlier_version_is_upgraded(installation_dir, fixture):
+async def test_a_directory_of_an_earlier_version_is_upgraded(installation_dir, fixture, postgres):
     with tarfile.open(fixture) as archive:
         # The filter "data" would forget that PostgreSQL's directory is its owner's alone.
         archive.extractall(installation_dir, filter="tar")
@@ -44,6 +46,8 @@ async def test_a_directory_of_an_earlier_version_is_upgraded(installation_dir, f
     expected = json.loads((data / "fixture" / "expected.json").read_text())
     heads = {path.name: path.read_bytes() for path in (data / "proofs" / "heads").glob("*.json")}
     assert (len(heads), len(expected["entries"]) > 6) == (2, True)
+    # What a start finds out in a scratch database (`tests.site.test_up`), which the laws hold this one to.
+    shutil.copy(catalogue_of(postgres), data / "catalogue.json")
     async with Installation(data, load(None, ENVIRONMENT), processes=[]) as installation:
         login = installation.secrets.database_owner
         assert ledger(login, tuple(expected["columns"])) == expected["entries"]

@@ -49,78 +49,77 @@ def test_no_process_loads_or_changes_a_type(database, role, statement):
 TEN_TIMES = PROFILES.replace('scaler = -3, unit = "Wh"', 'scaler = -2, unit = "Wh"')
 
 
-@pytest.mark.parametrize(
-    "how", ["another key", "changed after", "unsigned", "another name", "older", "garbage"]
-)
+def false_types(folder, honest) -> dict[str, SignedType | None]:
+    """What the thief puts under the name of the honest type, by how it came by it; None: garbage."""
+    false = signed(write_type(folder / "false", profiles=TEN_TIMES))
+    entry = messages.decode(false.payload, TypeEntry)
+    text = (honest / "type.toml").read_text().replace("acme-m7-fw3", "acme-m8")
+    return {
+        "another key": SignedType.of(entry, bytes(reversed(SIGNING_KEY))),
+        "changed after": SignedType(payload=false.payload, signature=signed(honest).signature),
+        "unsigned": SignedType(payload=false.payload, signature=b""),
+        # Another type that the pipeline has signed, under this one's name.
+        "another name": signed(write_type(folder / "other", type=text, profiles=TEN_TIMES), written_us=3),
+        # It was in force once, such as a version that was loaded with a mistake.
+        "older": signed(write_type(folder / "old", profiles=TEN_TIMES), written_us=1),
+        "garbage": None,
+    }
+
+
 async def test_a_thief_of_the_brokers_password_changes_no_scaler(
-    how, start_headend, pipeline, stored, tmp_path
+    start_headend, pipeline, stored, tmp_path, subtests
 ):
     """The pipeline's password at the broker, without its signing key: the meters are read as before, and it is said."""
-    honest = write_type(tmp_path / "m7")
+    honest, name = write_type(tmp_path / "m7"), "acme-m7-fw3"
     meter = TypedMeter(honest)
     await given(pipeline, honest, written_us=2)
     await put_device(pipeline, meter.entry())
+    false = false_types(tmp_path, honest)
     async with start_headend() as headend:
         await until(lambda: meter.title in headend.roster.meters)
         await sent(headend, meter.block(import_wh=250))
-        false = signed(write_type(tmp_path / "false", profiles=TEN_TIMES))
-        name, put = "acme-m7-fw3", false
-        match how:
-            case "another key":
-                entry = messages.decode(false.payload, TypeEntry)
-                put = SignedType.of(entry, bytes(reversed(SIGNING_KEY)))
-            case "changed after":
-                put = SignedType(payload=false.payload, signature=signed(honest).signature)
-            case "unsigned":
-                put = SignedType(payload=false.payload, signature=b"")
-            case "another name":
-                # Another type that the pipeline has signed, under this one's name.
-                text = (honest / "type.toml").read_text().replace("acme-m7-fw3", "acme-m8")
-                put = signed(write_type(tmp_path / "other", type=text, profiles=TEN_TIMES), written_us=3)
-            case "older":
-                # It was in force once, such as a version that was loaded with a mistake.
-                put = signed(write_type(tmp_path / "old", profiles=TEN_TIMES), written_us=1)
-        if how == "garbage":
-            await pipeline._publish(f"$KV.types.{name}", b"{}")
-        else:
-            await pipeline.put_type(name, put)
-        await until(lambda: name in headend.types.unreadable)
-        assert name in headend.status()["unreadable_types"]
-        [said] = headend.attention()
-        assert said.startswith("1 meter types are refused")
-        await sent(headend, meter.block(import_wh=275))
-        # As the pipeline writes it now and then.
-        await given(pipeline, honest, written_us=2)
-        await until(lambda: not headend.attention())
-        await sent(headend, meter.block(import_wh=300))
+        for how, put in false.items():
+            with subtests.test(how=how):
+                if put is None:
+                    await pipeline._publish(f"$KV.types.{name}", b"{}")
+                else:
+                    await pipeline.put_type(name, put)
+                await until(lambda: name in headend.types.unreadable)
+                assert name in headend.status()["unreadable_types"]
+                [said] = headend.attention()
+                assert said.startswith("1 meter types are refused")
+                await sent(headend, meter.block(import_wh=275))
+                # As the pipeline writes it now and then.
+                await given(pipeline, honest, written_us=2)
+                await until(lambda: not headend.attention())
+                await sent(headend, meter.block(import_wh=300))
     await stored.take()
-    assert stored.records("block")["import_wh"].tolist() == [250, 275, 300]
+    assert stored.records("block")["import_wh"].tolist() == [250, *[275, 300] * len(false)]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [b"{}", b"", b"\xff" * 2000, b"[" * 100_000, msgspec.json.encode({"entry": "", "signature": ""})],
-)
 async def test_bytes_that_are_no_type_stop_its_meters_alone_from_the_next_start_on(
-    value, start_headend, admin, pipeline, stored, tmp_path
+    start_headend, admin, pipeline, stored, tmp_path, subtests
 ):
     typed, plain = TypedMeter(write_type(tmp_path / "m7")), TypedMeter(None, 2)
     await given(pipeline, tmp_path / "m7")
     for meter in (typed, plain):
         await put_device(pipeline, meter.entry())
-    async with start_headend() as headend:
-        await until(lambda: len(headend.roster.meters) == 2)
-        await admin.jetstream.publish("$KV.types.acme-m7-fw3", value)
-        await until(lambda: "acme-m7-fw3" in headend.types.unreadable)
-        assert "acme-m7-fw3" in headend.status()["unreadable_types"]
-        assert headend.waiting_for() == []
-        await sent(headend, plain.block(), typed.block())
-    # It starts with that, too.
-    async with start_headend() as headend:
-        assert list(headend.roster.meters) == [plain.title]
-        await sent(headend, plain.alert(NINE, 1))
-        await given(pipeline, tmp_path / "m7")
-        await until(lambda: typed.title in headend.roster.meters)
+    empty = msgspec.json.encode({"entry": "", "signature": ""})
+    for value in (b"{}", b"", b"\xff" * 2000, b"[" * 100_000, empty):
+        with subtests.test(value=value[:20]):
+            async with start_headend() as headend:
+                await until(lambda headend=headend: len(headend.roster.meters) == 2)
+                await admin.jetstream.publish("$KV.types.acme-m7-fw3", value)
+                await until(lambda headend=headend: "acme-m7-fw3" in headend.types.unreadable)
+                assert "acme-m7-fw3" in headend.status()["unreadable_types"]
+                assert headend.waiting_for() == []
+                await sent(headend, plain.block(), typed.block())
+            # It starts with that, too.
+            async with start_headend() as headend:
+                assert list(headend.roster.meters) == [plain.title]
+                await sent(headend, plain.alert(NINE, 1))
+                await given(pipeline, tmp_path / "m7")
+                await until(lambda headend=headend: typed.title in headend.roster.meters)
 
 
 async def fill(broker, size):

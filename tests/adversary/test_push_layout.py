@@ -75,18 +75,20 @@ async def test_a_push_of_another_layout_asks_for_a_person(start_headend, pipelin
     assert (event["device_id"], event["code"]) == (meter.device_id, OwnEvent.PUSH_MISFIT)
 
 
-@pytest.mark.parametrize(("vah", "taken"), [(41, True), (40, True), (39, True), (38, False), (0, False)])
-async def test_truncation_is_no_implausibility(start_headend, pipeline, admin, vah, taken):
+async def test_truncation_is_no_implausibility(start_headend, pipeline, admin, stored):
     """Registers are cut off to whole units, each by itself: one unit below is honest, two are not."""
-    meter = PushMeter(1)
-    await adopt(pipeline, None, meter)
+    meters = {vah: PushMeter(1 + vah) for vah in (41, 40, 39, 38, 0)}
+    await adopt(pipeline, None, *meters.values())
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
-        await line.send(meter.push("block", NINE, {"import_wh": 40, "import_vah": vah}))
-        if taken:
-            await until(lambda: accepted(headend) == 1)
-        else:
-            [item] = await kept(admin)
-            assert item.reason == "implausible"
+        for vah, meter in meters.items():
+            await line.send(meter.push("block", NINE, {"import_wh": 40, "import_vah": vah}))
+        await until(lambda: accepted(headend) == 3)
+        aside = await kept(admin, 2)
+    assert {(item.reason, item.title) for item in aside} == {
+        ("implausible", meters[vah].title.hex()) for vah in (38, 0)
+    }
+    await stored.take()
+    assert sorted(stored.records("block")["import_vah"].tolist()) == [39, 40, 41]
 
 
 async def test_the_counter_of_a_quarantined_push_is_not_used(start_headend, pipeline, admin):

@@ -4,11 +4,13 @@ What this attacker has not: the key that signs heads, and the copies.
 """
 
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 from tests.apps import town as town_rows
-from tests.pipeline.test_post import town  # noqa: F401 - a fixture
+from tests.pipeline.test_post import stand
 from tests.pipeline.test_seal import exported, leaves, new_sealer
 
 from urja.core import heads, merkle
@@ -16,24 +18,30 @@ from urja.core import heads, merkle
 MINUTES = timedelta(minutes=10)
 
 
-@pytest.fixture
-def sealed(town, database, tmp_path):  # noqa: F811
+def two_days(database):
     """Two days with charges, blocks and a recharge, sealed; the heads as they were copied elsewhere."""
-    town_rows.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
-    town.run(0)
-    town.blocks(1, 300, 200)
-    town.register(1, 18)
-    town.run(1)
-    sealer = new_sealer(tmp_path)
-    sealer.run_once(town.midnight(1) + MINUTES)
-    town.register(2, 23)
-    town.run(2)
-    sealer.run_once(town.midnight(2) + MINUTES)
-    sealer.run_once(town.midnight(3) + MINUTES)
-    with database.connect("urja_admin") as superuser:
+    with stand(database) as town, TemporaryDirectory() as folder:
+        town_rows.pay(town.adopted.account_id, 8_000, "pay_1", town.midnight(0))
+        town.run(0)
+        town.blocks(1, 300, 200)
+        town.register(1, 18)
+        town.run(1)
+        sealer = new_sealer(Path(folder))
+        sealer.run_once(town.midnight(1) + MINUTES)
+        town.register(2, 23)
+        town.run(2)
+        sealer.run_once(town.midnight(2) + MINUTES)
+        sealer.run_once(town.midnight(3) + MINUTES)
+        return exported(sealer)
+
+
+@pytest.fixture
+def sealed(lived):
+    """The books of two days, and who may change everything in them."""
+    with lived(two_days) as (database, kept), database.connect("urja_admin") as superuser:
         # As a superuser may: no trigger of ours runs, no foreign key is looked at.
         superuser.execute("SET session_replication_role = replica")
-        yield Books(superuser, exported(sealer))
+        yield Books(superuser, kept)
 
 
 class Books:

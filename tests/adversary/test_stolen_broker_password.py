@@ -6,6 +6,7 @@ may have answered must never be bytes of its own choice.
 
 import asyncio
 from dataclasses import dataclass
+from itertools import product
 
 import pytest
 from tests.headend import conftest
@@ -193,6 +194,8 @@ class Impostor(PushMeter):
 
 KNOWN = PushMeter(2)
 """The thief has this meter's keys."""
+FIRST = 11
+"""Number of the first meter that is attacked."""
 OTHER_LAYOUT = (PushObjectList("block", tuple(PushObject(3, f"1.0.{n}.8.0.255", 2) for n in (9, 1))),)
 FORGERIES = {
     "another's keys": {
@@ -213,28 +216,30 @@ def changed_after(entry) -> SignedDevice:
     return SignedDevice(payload=messages.encode(entry), signature=true.signature)
 
 
-@pytest.mark.parametrize("signed", [None, own_key, changed_after])
-@pytest.mark.parametrize("changes", FORGERIES.values(), ids=FORGERIES)
-async def test_no_meter_is_given_another_s_keys_layout_or_address(
-    changes, signed, pipeline, start_headend, admin, stored
-):
+async def test_no_meter_is_given_another_s_keys_layout_or_address(pipeline, start_headend, admin, stored):
     """The thief has one meter's keys too, and sees all entries; it has not the signing key."""
-    meter = PushMeter(1)
-    await adopt(pipeline, None, meter, KNOWN)
+    cases = list(product(FORGERIES.values(), (None, own_key, changed_after)))
+    meters = [PushMeter(number) for number in range(FIRST, FIRST + len(cases))]
+    await adopt(pipeline, None, KNOWN, *meters)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
-        before = headend.roster.meters[meter.title].entry
-        entry = meter.entry(**changes)
-        await overwrite(pipeline, meter, entry if signed is None else signed(entry))
-        await refused(headend, meter)
-        assert headend.roster.meters[meter.title].entry == before
-        await line.send(Impostor(1, keys_of=KNOWN).block(import_wh=9_000), meter.block(import_wh=250))
-        await until(lambda: accepted(headend) == 1)
-        await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == 1)
+        before = {meter.title: headend.roster.meters[meter.title].entry for meter in meters}
+        for meter, (changes, signed) in zip(meters, cases, strict=True):
+            entry = meter.entry(**changes)
+            await overwrite(pipeline, meter, entry if signed is None else signed(entry))
+        await refused(headend, *meters)
+        assert {title: headend.roster.meters[title].entry for title in before} == before
+        for meter in meters:
+            false = Impostor(meter.number, keys_of=KNOWN).block(import_wh=9_000)
+            await line.send(false, meter.block(import_wh=250))
+        await until(lambda: accepted(headend) == len(meters))
+        await until(lambda: value(headend, "quarantined_total", reason="wrong-key") == len(meters))
         # What the pipeline writes is taken, and nothing is left to say.
-        await adopt(pipeline, None, meter)
+        await adopt(pipeline, None, *meters)
         await until(lambda: headend.attention() == [])
     await stored.take()
-    assert stored.records("block")["import_wh"].tolist() == [250]
+    blocks = stored.records("block")
+    assert sorted(blocks["device_id"].tolist()) == [meter.device_id for meter in meters]
+    assert blocks["import_wh"].tolist() == [250] * len(meters)
 
 
 async def test_a_signed_entry_under_the_key_of_another_meter_is_refused(pipeline, start_headend):
@@ -281,13 +286,14 @@ async def overwrite(thief, meter, entry) -> None:
     await thief._publish(f"$KV.devices.{meter.title.hex()}", messages.encode(entry))
 
 
-async def refused(headend, meter) -> None:
-    """Once an entry of a meter was refused, which is counted and said."""
-    await until(lambda: meter.title.hex() in headend.roster.unreadable)
+async def refused(headend, *meters) -> None:
+    """Once an entry of each meter was refused, which is counted and said."""
+    titles = {meter.title.hex() for meter in meters}
+    await until(lambda: titles <= headend.roster.unreadable.keys())
     [said] = headend.attention()
-    assert said.startswith("1 entries of the registry's projection are refused")
-    assert meter.title.hex() in headend.status()["unreadable"]
-    await until(lambda: value(headend, "unreadable_entries") == 1)
+    assert said.startswith(f"{len(meters)} entries of the registry's projection are refused")
+    assert titles <= set(headend.status()["unreadable"])
+    await until(lambda: value(headend, "unreadable_entries") == len(meters))
 
 
 def counter_of(house) -> str:

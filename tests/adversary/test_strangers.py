@@ -6,7 +6,6 @@ They hold no key of any meter. The stranger opens connections; the thief writes 
 import asyncio
 import socket
 
-import pytest
 from tests.headend import conftest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.pushing import NINE, PushMeter
@@ -151,35 +150,38 @@ async def test_an_exception_while_one_connection_is_asked_ends_that_one_alone(
         second.close()
 
 
-@pytest.mark.parametrize("entry", [b"{}", b"", b"\xff\xfe", b"[]", b'{"bucket": 99999}'])
+UNREADABLE = (b"{}", b"", b"\xff\xfe", b"[]", b'{"bucket": 99999}')
+
+
 async def test_an_entry_that_cannot_be_read_stops_no_meter_that_is_known_and_keeps_its_window(
-    start_headend, pipeline, stored, entry
+    start_headend, pipeline, stored
 ):
     """The pipeline's broker password writes anything into the projection; replayed pushes stay replayed."""
-    meter, other = PushMeter(1), PushMeter(2)
-    await adopt(pipeline, None, meter, other)
-    frame = meter.block()
+    other, *meters = [PushMeter(number) for number in range(1, len(UNREADABLE) + 2)]
+    await adopt(pipeline, None, other, *meters)
+    frames = [meter.block() for meter in meters]
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
-        await line.send(frame)
-        await until(lambda: accepted(headend) == 1)
-        for key in (meter.title.hex(), "x", "00"):
-            await pipeline._publish(f"$KV.{subjects.DEVICES}.{key}", entry)
-        await until(lambda: len(headend.roster.unreadable) == 3)
+        await line.send(*frames)
+        await until(lambda: accepted(headend) == len(meters))
+        for meter, entry in zip(meters, UNREADABLE, strict=True):
+            for key in (meter.title.hex(), f"x{meter.number}", f"0{meter.number}"):
+                await pipeline._publish(f"$KV.{subjects.DEVICES}.{key}", entry)
+        await until(lambda: len(headend.roster.unreadable) == 3 * len(meters))
         [said] = headend.attention()
-        assert said.startswith("3 entries of the registry's projection are refused")
-        await line.send(meter.block(NINE + HALF_HOUR), other.block())
-        await until(lambda: accepted(headend) == 3)
+        assert said.startswith(f"{3 * len(meters)} entries of the registry's projection are refused")
+        await line.send(*(meter.block(NINE + HALF_HOUR) for meter in meters), other.block())
+        await until(lambda: accepted(headend) == 2 * len(meters) + 1)
         assert headend.waiting_for() == []
-    # A head end that restarts on such a projection works without the meter, and persists its window.
+    # A head end that restarts on such a projection works without the meters, and persists their windows.
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
-        assert len(headend.roster.unreadable) == 3
-        assert "is refused" in headend.roster.unusable[meter.title]
+        assert len(headend.roster.unreadable) == 3 * len(meters)
+        assert all("is refused" in headend.roster.unusable[meter.title] for meter in meters)
         await line.send(other.block(NINE + HALF_HOUR))
         await until(lambda: accepted(headend) == 1)
     async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
-        await adopt(pipeline, headend, meter)
-        await line.send(frame)
-        await until(lambda: value(headend, "duplicates_total") == 1)
+        await adopt(pipeline, headend, *meters)
+        await line.send(*frames)
+        await until(lambda: value(headend, "duplicates_total") == len(meters))
         assert accepted(headend) == 0
 
 

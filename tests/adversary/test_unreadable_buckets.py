@@ -37,11 +37,6 @@ COUNT = len(GARBAGE)
 """Meters of a test: each entry of theirs is another garbage, so that a broker is started once for all."""
 
 
-@pytest.fixture(params=GARBAGE)
-def garbage(request) -> bytes:
-    return GARBAGE[request.param]
-
-
 @pytest.fixture
 def losses(nats_server, monkeypatch, tmp_path, stepped_clock):
     """Runs `urja headend losses ...` with the administrator's access to this test's broker."""
@@ -184,34 +179,40 @@ async def test_what_was_lost_is_an_alarm_over_restarts_until_a_person_has_seen_i
     assert "Nothing was lost" in (await losses()).output
 
 
-async def test_a_list_of_losses_that_was_overwritten_is_a_loss(
-    start_headend, pipeline, admin, stepped_clock, garbage, losses
+async def test_a_list_of_losses_that_was_overwritten_is_a_loss(start_headend, admin, losses, subtests):
+    for name, garbage in GARBAGE.items():
+        with subtests.test(name):
+            await put(admin, names.ORDERS, "losses", garbage)
+            async with start_headend() as headend:
+                assert any("list of losses" in said for said in headend.attention())
+                await put(admin, names.ORDERS, "losses", garbage)
+                await headend.losses.refresh()
+                assert any("list of losses" in said for said in headend.attention())
+                assert (await losses("--acknowledge")).exit_code == 0
+                await until(lambda headend=headend: headend.attention() == [])
+
+
+async def test_the_count_of_cuts_is_a_full_one(
+    start_headend, pipeline, admin, stepped_clock, losses, subtests
 ):
-    await put(admin, names.ORDERS, "losses", garbage)
-    async with start_headend() as headend:
-        assert any("list of losses" in said for said in headend.attention())
-        await put(admin, names.ORDERS, "losses", garbage)
-        await headend.losses.refresh()
-        assert any("list of losses" in said for said in headend.attention())
-        assert (await losses("--acknowledge")).exit_code == 0
-        await until(lambda: headend.attention() == [])
-
-
-async def test_the_count_of_cuts_is_a_full_one(start_headend, pipeline, admin, stepped_clock, garbage):
-    house = House(stepped_clock, port=free_port())
-    await put_device(pipeline, house.entry())
-    await put(admin, names.ORDERS, "brake", garbage)
+    [house] = await houses_of(pipeline, stepped_clock, 1)
     desk = Desk(pipeline)
-    async with start_headend() as headend, house.listening():
-        cut = house.order("disconnect")
-        await desk.send(cut)
-        await until(lambda: headend.orders.cuts_held == 1)
-        assert house.switch.closed
-        assert any("count of cuts" in said for said in headend.attention())
-        back = house.order("connect")
-        await desk.send(back)
-        ends = {end.command_id: end.state for end in await desk.end_of(back)}
-        assert ends[back.command_id] == "confirmed"
+    for name, garbage in GARBAGE.items():
+        with subtests.test(name):
+            await put(admin, names.ORDERS, "brake", garbage)
+            async with start_headend() as headend, house.listening():
+                cut = house.order("disconnect")
+                await desk.send(cut)
+                await until(lambda headend=headend: headend.orders.cuts_held == 1)
+                assert house.switch.closed
+                assert any("count of cuts" in said for said in headend.attention())
+                back = house.order("connect")
+                await desk.send(back)
+                ends = [end.state for end in await desk.end_of(back, cut)]
+                assert ends == ["confirmed", "superseded"]
+                # Of the next garbage it has to be said again.
+                assert (await losses("--acknowledge")).exit_code == 0
+                await until(lambda headend=headend: headend.attention() == [])
 
 
 async def test_a_lease_that_is_no_head_end_s_stops_its_meter_alone_until_it_runs_out(
@@ -233,17 +234,21 @@ async def test_a_lease_that_is_no_head_end_s_stops_its_meter_alone_until_it_runs
         assert headend.waiting_for() == []
 
 
-async def test_releases_that_cannot_be_read_release_nothing(
-    start_headend, pipeline, admin, stepped_clock, garbage
-):
-    await put(admin, names.RELEASES, "asked", garbage)
-    async with start_headend() as headend:
-        if garbage.startswith(b"{"):
-            return  # an object without releases
-        await until(lambda: any("not a ReleaseRequests" in said for said in headend.attention()))
-        assert headend.waiting_for() == []
-        await pipeline.request_releases(list[ReleaseRequest]())
-        await until(lambda: headend.attention() == [])
+async def test_releases_that_cannot_be_read_release_nothing(start_headend, pipeline, admin, subtests):
+    for name, garbage in GARBAGE.items():
+        with subtests.test(name):
+            await put(admin, names.RELEASES, "asked", garbage)
+            async with start_headend() as headend:
+                if garbage.startswith(b"{"):
+                    continue  # an object without releases
+                await until(
+                    lambda headend=headend: any(
+                        "not a ReleaseRequests" in said for said in headend.attention()
+                    )
+                )
+                assert headend.waiting_for() == []
+                await pipeline.request_releases(list[ReleaseRequest]())
+                await until(lambda headend=headend: headend.attention() == [])
 
 
 async def test_meter_types(start_headend, pipeline, admin):

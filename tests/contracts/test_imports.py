@@ -62,12 +62,13 @@ PACKAGES = [("layers", "urja.planted"), ("apps", "urja.apps.planted"), ("stages"
 def with_import(importer, imported):
     planted = deepcopy(graph())
     planted.add_import(importer=importer, imported=imported)
+    assert planted.count_imports() == graph().count_imports() + 1
     return planted
 
 
 @pytest.mark.parametrize("contract", settings())
 def test_a_contract_is_kept(contract):
-    assert check(contract, graph()).kept, "see `lint-imports`"
+    assert check(contract, deepcopy(graph())).kept, "see `lint-imports`"
 
 
 def test_every_contract_has_a_planted_violation():
@@ -77,7 +78,6 @@ def test_every_contract_has_a_planted_violation():
 @pytest.mark.parametrize(("contract", "importer", "imported"), IMPORTS)
 def test_a_planted_import_breaks_its_contract(contract, importer, imported):
     planted = with_import(importer, imported)
-    assert planted.count_imports() == graph().count_imports() + 1
     broken = check(contract, planted)
     assert not broken.kept
     # Of a circle, any of its imports may be named.

@@ -106,43 +106,47 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("options", "purged"),
-    [
-        (["--source", "10.0.0.0/24"], {1, 2, 5}),
-        (["--source", "10.0.0.200"], {1, 2, 5}),
-        (["--source", "10.0.0.0/8"], {1, 2, 3, 5}),
-        (["--source", "2001:db8::9"], {4}),
-        (["--source", "poison"], {6}),
-        (["--title", PushMeter(5).title.hex()], {5}),
-        (["--reason", "unknown-meter"], {1, 2, 3}),
-        (["--before", "2026-03-03"], {1, 2}),
-        (["--before", "2026-03-03T12:00:01", "--source", "10.0.7.1"], {3}),
-        (["--source", "10.0.0.0/24", "--reason", "wrong-key"], {5}),
-        (["--all"], {1, 2, 3, 4, 5, 6}),
-    ],
-)
-async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp_path, options, purged):
-    for item in KEPT:
-        assert await admin.quarantine(item)
-    asked = await command("purge", *options)
-    assert isinstance(asked.exception, CommandError)
-    count = f"{len(purged)} frame{'' if len(purged) == 1 else 's'}"
-    assert f"{count} would be deleted permanently" in str(asked.exception)
-    assert len([one async for one in admin.quarantined()]) == len(KEPT)
-
-    done = await command("purge", *options, "--yes")
-    assert done.output.startswith(f"{count} deleted"), done.output
-    left = {one.item.frame[0] for one in [one async for one in admin.quarantined()]}
-    assert left == {item.frame[0] for item in KEPT} - purged
-    [line] = [json.loads(line) for line in (tmp_path / "logs" / "quarantine.log").read_text().splitlines()]
-    assert (line["event"], line["frames"]) == ("quarantine purged", len(purged))
-    assert line["by"]
-    assert "No frame with" in (await command("purge", *options, "--yes")).output
+PURGES = [
+    (["--source", "10.0.0.0/24"], {1, 2, 5}),
+    (["--source", "10.0.0.200"], {1, 2, 5}),
+    (["--source", "10.0.0.0/8"], {1, 2, 3, 5}),
+    (["--source", "2001:db8::9"], {4}),
+    (["--source", "poison"], {6}),
+    (["--title", PushMeter(5).title.hex()], {5}),
+    (["--reason", "unknown-meter"], {1, 2, 3}),
+    (["--before", "2026-03-03"], {1, 2}),
+    (["--before", "2026-03-03T12:00:01", "--source", "10.0.7.1"], {3}),
+    (["--source", "10.0.0.0/24", "--reason", "wrong-key"], {5}),
+    (["--all"], {1, 2, 3, 4, 5, 6}),
+]
 
 
-@pytest.mark.parametrize("options", [[], ["--all", "--reason", "garbage"]])
-async def test_a_purge_says_what_is_to_go(command, admin, options):
+async def test_what_is_purged_is_what_was_said_and_is_logged(command, admin, tmp_path, subtests):
+    log = tmp_path / "logs" / "quarantine.log"
+    for options, purged in PURGES:
+        with subtests.test(options=options):
+            for item in KEPT:
+                assert await admin.quarantine(item)
+            asked = await command("purge", *options)
+            assert isinstance(asked.exception, CommandError)
+            count = f"{len(purged)} frame{'' if len(purged) == 1 else 's'}"
+            assert f"{count} would be deleted permanently" in str(asked.exception)
+            assert len([one async for one in admin.quarantined()]) == len(KEPT)
+
+            done = await command("purge", *options, "--yes")
+            assert done.output.startswith(f"{count} deleted"), done.output
+            left = {one.item.frame[0] for one in [one async for one in admin.quarantined()]}
+            assert left == {item.frame[0] for item in KEPT} - purged
+            [line] = [json.loads(line) for line in log.read_text().splitlines()]
+            assert (line["event"], line["frames"]) == ("quarantine purged", len(purged))
+            assert line["by"]
+            assert "No frame with" in (await command("purge", *options, "--yes")).output
+        await command("purge", "--all", "--yes")
+        log.unlink()
+
+
+async def test_a_purge_says_what_is_to_go(command, admin):
     await admin.quarantine(KEPT[0])
-    assert isinstance((await command("purge", *options, "--yes")).exception, CommandError)
-    assert len([one async for one in admin.quarantined()]) == 1
+    for options in ([], ["--all", "--reason", "garbage"]):
+        assert isinstance((await command("purge", *options, "--yes")).exception, CommandError)
+        assert len([one async for one in admin.quarantined()]) == 1

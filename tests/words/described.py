@@ -11,7 +11,7 @@ command line are left out: their docstrings are their help, and each may end wit
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.words.texts import ROOT, spoken
@@ -71,13 +71,13 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
     return below(tree.body, "")
 
 
-def _own_statements(function: Function) -> Iterator[ast.AST]:
-    waiting: list[ast.AST] = list(function.body)
-    while waiting:
-        node = waiting.pop()
+def _statements(body: Iterable[ast.AST], *, into_definitions: bool) -> Iterator[ast.AST]:
+    """Statements with those in them; expressions, which are ten times as many, are not looked through."""
+    for node in body:
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            waiting.extend(ast.iter_child_nodes(node))
+        if into_definitions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for part in ("body", "orelse", "handlers", "finalbody", "cases"):
+                yield from _statements(getattr(node, part, ()), into_definitions=into_definitions)
 
 
 def _name(node: ast.expr | None) -> str:
@@ -95,7 +95,7 @@ def exceptions(trees: dict[Path, ast.Module]) -> dict[str, set[str]]:
     bases = {
         node.name: {_name(base) for base in node.bases}
         for tree in trees.values()
-        for node in ast.walk(tree)
+        for node in _statements(tree.body, into_definitions=True)
         if isinstance(node, ast.ClassDef)
     }
 
@@ -108,7 +108,8 @@ def exceptions(trees: dict[Path, ast.Module]) -> dict[str, set[str]]:
 def unnamed_errors(function: Function, ours: dict[str, set[str]]) -> list[str]:
     """The exception classes that a function raises itself and does not name."""
     text = ast.get_docstring(function) or ""
-    raised = {_name(node.exc) for node in _own_statements(function) if isinstance(node, ast.Raise)}
+    own = _statements(function.body, into_definitions=False)
+    raised = {_name(node.exc) for node in own if isinstance(node, ast.Raise)}
     return sorted(
         name
         for name in raised & ours.keys()

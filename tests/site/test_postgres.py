@@ -21,7 +21,7 @@ SECRET = "pass word'\"\\"
 
 @dataclass(frozen=True)
 class Created:
-    """A cluster that was created anew and runs, and a copy of its files from before it ran."""
+    """A new cluster that runs, and a copy of its files from before it ran."""
 
     cluster: Cluster
     files: Path

@@ -17,8 +17,14 @@ from urja.base.settings import GatewaySettings, PaymentsSettings
 
 NAMES = ("one", "two")
 SOURCE = Path(urja.__file__).parent
-MAY_NAME_ONE = ("apps/payments/providers/", "sandbox/", "demo/stand_ins.py", "site/supervisor/secrets.py")
-"""A provider's folder, its stand-in, the settings of the demonstration, and what an earlier version kept."""
+MAY_NAME_ONE = (
+    "apps/payments/providers/",
+    "sandbox/",
+    "site/supervisor/sandbox_gateway.py",
+    "demo/stand_ins.py",
+    "site/supervisor/secrets.py",
+)
+"""A provider's folder, its stand-in, what runs it, the settings of the demonstration, and what an earlier version kept."""
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ from urja.site.cli.main import urja as command
 from urja.site.command_errors import Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import business_time, restored_data
-from urja.site.supervisor.installation import ExtraChild, Installation
+from urja.site.supervisor.extra_child import ExtraChild
+from urja.site.supervisor.installation import Installation
 from urja.site.supervisor.secrets import Vault
 from urja.stream.broker import connect
 from urja.stream.subjects import User

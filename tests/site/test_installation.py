@@ -21,7 +21,8 @@ from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import health_probes, installation as supervisor
 from urja.site.supervisor.child import Child, ChildSpec, Health
-from urja.site.supervisor.installation import WEB, ExtraChild, Installation
+from urja.site.supervisor.extra_child import ExtraChild
+from urja.site.supervisor.installation import WEB, Installation
 from urja.site.supervisor.port_checks import check_ports, resolve_ports
 
 MORNING = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)

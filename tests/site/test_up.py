@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from nats.errors import Error as NatsError
@@ -25,6 +26,7 @@ from urja.site.cli import status
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor.postgres import Cluster, find_binaries
+from urja.site.supervisor.secrets import stored_services
 from urja.stream.broker import connect
 from urja.stream.errors import StreamError
 
@@ -126,15 +128,35 @@ def test_up_status_kill_restart_stop(installation_dir, prepared):
     assert status_of(data)["code"] == Exit.ALREADY_RUNNING
 
 
-def test_children_die_with_the_supervisor_and_the_next_start_works(installation_dir, prepared):
+def test_children_die_with_the_supervisor_and_a_sandbox_gateway_runs_until_real_money_comes(
+    installation_dir, prepared
+):
     data = prepared(installation_dir / "orphans")
     with running(data) as installation:
         pids = [process["pid"] for process in status_of(data)["processes"].values()]
         installation.kill()
         for pid in pids:
             wait_gone(pid)
-    with running(data):
-        assert status_of(data)["code"] == Exit.OK
+    with running(data, *ALONE, "--sandbox-gateway"):
+        report = status_of(data)
+        assert (report["code"], set(report["processes"])) == (Exit.OK, {"postgres", "nats", "gateway"})
+        installation = Administration.of(data)
+        [(name, sandbox)] = installation.settings.payments.gateways.items()
+        login = (sandbox.options["key_id"], stored_services(data / "secrets").gateways[name]["key_secret"])
+        orders = httpx.get(f"{sandbox.options['base_url']}/v1/orders", auth=login, trust_env=False)
+        assert orders.json()["items"] == []
+        with psycopg.connect(installation.secrets.database_owner) as owner:
+            owner.execute(
+                "INSERT INTO books_account (id, bucket, kind, code, currency, balance_minor, last_seq, last_hash, "
+                "last_batch, opened_at) VALUES (1, 0, 'consumer', '', 'INR', 0, 0, '\\x00', 0, now())"
+            )
+            owner.execute(
+                "INSERT INTO books_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, "
+                "input_hash, correlation, requested_at) VALUES (1, 1, 100, 'recharge', '', 'main:1', '\\x00', 0, now())"
+            )
+    refused = run_up(data, *ALONE, "--sandbox-gateway")
+    assert (refused.returncode, refused.stdout) == (Exit.USAGE, "")
+    assert "the sandbox gateway does not run here: the books have real payments (1)" in refused.stderr
 
 
 def test_a_data_directory_of_a_newer_version(installation_dir):

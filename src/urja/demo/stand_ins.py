@@ -12,13 +12,13 @@ import httpx
 import msgspec
 
 from urja.base.ports import free_port
-from urja.base.settings import ChannelSettings, GatewaySettings, Settings
+from urja.base.settings import ChannelSettings, Settings
 from urja.base.untyped_values import JsonObject
 from urja.demo.town import House
-from urja.site.supervisor.installation import ExtraChild
+from urja.site.supervisor import sandbox_gateway
+from urja.site.supervisor.extra_child import ExtraChild
 from urja.site.supervisor.secrets import Vault
 
-GATEWAY: Final = "gateway"
 SMS: Final = "sms"
 RESIDENTS: Final = "residents"
 PAYMENTS: Final = "razorpay"
@@ -66,11 +66,7 @@ class StandIns:
             settings,
             payments=replace(
                 settings.payments,
-                gateways={
-                    PAYMENTS: GatewaySettings(
-                        provider="razorpay", options={"base_url": self.gateway_url, "key_id": KEY_ID}
-                    )
-                },
+                gateways={PAYMENTS: sandbox_gateway.settings_of(self.gateway_port, KEY_ID)},
             ),
             messages=replace(
                 settings.messages,
@@ -82,18 +78,15 @@ class StandIns:
     def children(self, settings: Settings, vault: Vault, folder: Path, seed: int) -> list[ExtraChild]:
         """Return the two services, with their books in `folder`."""
         web = f"http://{settings.web.host}:{settings.web.port}"
-        secrets = vault.services.gateways[PAYMENTS]
-        gateway = {
-            "port": self.gateway_port,
-            "database": str(folder / "gateway.sqlite"),
-            "webhook_url": f"{web}/hooks/payments/{PAYMENTS}/",
-            "webhook_secret": secrets["webhook_secret"],
-            "key_id": KEY_ID,
-            "key_secret": secrets["key_secret"],
-            "seed": seed,
-            "webhooks": WEBHOOK_FAULTS,
-            "payments": PAYMENT_FAULTS,
-        }
+        gateway = sandbox_gateway.child_of(
+            PAYMENTS,
+            settings,
+            vault.services.gateways[PAYMENTS],
+            folder,
+            seed=seed,
+            webhooks=WEBHOOK_FAULTS,
+            payments=PAYMENT_FAULTS,
+        )
         channel = vault.services.channels[SMS]
         sms = {
             "port": self.sms_port,
@@ -105,10 +98,7 @@ class StandIns:
             "seed": seed,
             "messages": MESSAGE_FAULTS,
         }
-        return [
-            _child(GATEWAY, "urja.sandbox.gateway.process:run", gateway),
-            _child(SMS, "urja.sandbox.sms.process:run", sms),
-        ]
+        return [gateway, _child(SMS, "urja.sandbox.sms.process:run", sms)]
 
     def book(self, vault: Vault) -> list[JsonObject]:
         """Return every payment in the gateway's book. Raises httpx.HTTPError where it does not answer."""

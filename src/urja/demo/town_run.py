@@ -24,7 +24,7 @@ from urja.base.untyped_values import JsonObject
 from urja.demo import grid_failures, town_laws
 from urja.demo.clerks import TARIFF, Clerks, MeterState, file_request, meter_state, request_outcome
 from urja.demo.retrying import in_thread, unavailable_errors, until_answered
-from urja.demo.stand_ins import GATEWAY, KEY_ID, PAYMENTS, RESIDENTS, StandIns, residents
+from urja.demo.stand_ins import KEY_ID, PAYMENTS, RESIDENTS, StandIns, residents
 from urja.demo.town import CASHIER, OPERATOR, Town, build_town
 from urja.demo.town_control import Gateway, TownControl, keys_of_fleet
 from urja.laws import (
@@ -43,13 +43,14 @@ from urja.meter.journal import read_journal
 from urja.meter.relay import ControlState
 from urja.meter.truth import read_truth
 from urja.site.command_errors import CommandError, Exit
+from urja.site.supervisor import sandbox_gateway
+from urja.site.supervisor.extra_child import ExtraChild
 from urja.site.supervisor.installation import (
     HEADEND,
     NATS,
     PIPELINE,
     POSTGRES,
     WEB,
-    ExtraChild,
     Installation,
 )
 from urja.site.supervisor.postgres import make_private, socket_directory
@@ -72,7 +73,7 @@ _REPORTED: Final = timedelta(minutes=30)
 """Business time after which a settlement is known here: its report is fetched every quarter of an hour."""
 _SWITCHING: Final = frozenset({POSTGRES, NATS, PIPELINE, HEADEND, _FLEET})
 """Processes that must run for an order to reach a meter."""
-_PAYING: Final = _SWITCHING | {GATEWAY}
+_PAYING: Final = _SWITCHING | {sandbox_gateway.PROCESS}
 """Processes that must run for a payment to lead to reconnection."""
 _UNHEARD_S: Final = 180.0
 """Real seconds after its expiry by which the end of a command is known: the head end has two minutes to report it."""

@@ -2,7 +2,6 @@
 
 import base64
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -12,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from urja.base.ip_networks import is_this_machine
 from urja.base.untyped_values import JsonObject
 
 _BODY_LIMIT: Final = 64 * 1024
@@ -101,23 +101,11 @@ def loopback(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint for callers on this machine. It raises RefusedError (403) for others."""
 
     async def guarded(request: Request) -> Response:
-        if request.client is None or not is_loopback(request.client.host):
+        if request.client is None or not is_this_machine(request.client.host):
             raise RefusedError("only from this machine", status=403, reason="NA")
         return await endpoint(request)
 
     return guarded
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 async def body_of(request: Request) -> bytes:

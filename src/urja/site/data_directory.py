@@ -8,7 +8,7 @@ nats/        JetStream's store                           meters/      truth file
 proofs/      signed heads, to be copied elsewhere       outages.jsonl  when processes of a demo were down
 restored.json  each restore of the data from a copy    recovery.json  where the recovery key's copy is
 catalogue.json  the expected catalogue of the database    wal.json  what went wrong with the archive of its log
-first_administrator.json  from `urja init` until the first start
+first_administrator.json  from `urja init` until the first start    sandbox/  the sandbox gateway's book
 """
 
 import fcntl
@@ -94,6 +94,11 @@ class DataDirectory:
     @property
     def meters(self) -> Path:
         return self.path / "meters"
+
+    @property
+    def sandbox(self) -> Path:
+        """Return the directory with the book of the sandbox payment gateway (`urja up --sandbox-gateway`)."""
+        return self.path / "sandbox"
 
     @property
     def outages(self) -> Path:

@@ -23,6 +23,7 @@ from urja.core.calendar import local_day
 from urja.core.policy import ChannelReach, PolicyError, obstacles
 from urja.core.rating import TariffError, parse_tariff
 from urja.site.readiness import Finding, advice, missing, ready
+from urja.site.supervisor import sandbox_gateway
 
 _LOAD_TARIFF: Final = "urja tariff check FILE, then: urja tariff load FILE"
 _HEAT_VALUES_COME_WITHIN: Final = timedelta(days=40)
@@ -41,6 +42,7 @@ def findings(
     """Yield what the database shows, in the order in which to act. `now` is business time in UTC."""
     yield _administrator(now)
     yield _payments_without_a_gateway(now, has_gateway=has_gateway)
+    yield from _sandbox_payments()
     yield from _tariffs(now, zone, currency)
     yield from _heat_values(now, zone)
     yield from _policies(now, zone, currency, channels)
@@ -76,6 +78,22 @@ def _payments_without_a_gateway(now: datetime, *, has_gateway: bool) -> Finding:
         + ("" if has_gateway else ": with no gateway either, consumers cannot pay"),
         "urja staff add EMAIL --name NAME --role cashier, then: urja passkey invite EMAIL; or: urja bank account add NAME",
     )
+
+
+def _sandbox_payments() -> Iterator[Finding]:
+    """Yield how many payments of the sandbox gateway are in the books; nothing where there are none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM payments.order WHERE provider = %s AND credited_at IS NOT NULL",
+            [sandbox_gateway.NAME],
+        )
+        credited = cursor.fetchone()[0]
+    if credited:
+        yield missing(
+            "payments",
+            f"the books have payments of the sandbox gateway ({credited}), for which no money came",
+            "begin again with an empty data directory: urja init --data NEW, then urja up --data NEW",
+        )
 
 
 def _tariffs(now: datetime, zone: ZoneInfo, currency: str) -> Iterator[Finding]:

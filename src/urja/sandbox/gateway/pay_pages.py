@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from urja.base.ip_networks import is_this_machine
 from urja.base.upi import qr_inline, qr_svg
 from urja.sandbox.gateway import payments, upi
 from urja.sandbox.gateway.cards import CARDS, method_of
 from urja.sandbox.gateway.context import GatewayContext, find
 from urja.sandbox.gateway.payments import Method
 from urja.sandbox.gateway.texts import TEXTS
-from urja.sandbox.http import RefusedError, form_of, is_loopback
+from urja.sandbox.http import RefusedError, form_of
 from urja.sandbox.outbox import sign
 from urja.sandbox.page import LANGUAGES, html_page, language_of, rupees
 
@@ -138,7 +139,7 @@ def _back_to(context: GatewayContext, request: Request, url: str | None, name: s
         host = parts.hostname or ""
     except ValueError:
         raise RefusedError(f"{name} is not an address", field=name) from None
-    ours = is_loopback(host) or host == request.url.hostname
+    ours = is_this_machine(host) or host == request.url.hostname
     origin = f"{parts.scheme}://{parts.netloc}"
     allowed = ours or origin in {allowed.rstrip("/") for allowed in context.given.callback_origins}
     if parts.scheme not in {"http", "https"} or not _AUTHORITY.fullmatch(parts.netloc) or not allowed:

@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,13 +27,20 @@ from urja.base.configuration import mask_password
 from urja.base.process_secrets import AdminSecrets, NoSecrets
 from urja.base.restored import Restored
 from urja.base.settings import Settings
-from urja.base.untyped_values import JsonObject
 from urja.laws.downtime import DowntimeLog
 from urja.site.command_errors import CommandError, Exit, disk_full, refusal_for
 from urja.site.data_directory import DataDirectory, write_private
-from urja.site.supervisor import broker_process, business_time, health_probes, postgres, restored_data
+from urja.site.supervisor import (
+    broker_process,
+    business_time,
+    health_probes,
+    postgres,
+    restored_data,
+    sandbox_gateway,
+)
 from urja.site.supervisor.child import Child, ChildSpec, State
 from urja.site.supervisor.child_launcher import command as launch_command
+from urja.site.supervisor.extra_child import ExtraChild
 from urja.site.supervisor.port_checks import check_ports, resolve_ports
 from urja.site.supervisor.process import start_payload
 from urja.site.supervisor.secrets import Vault
@@ -57,26 +63,11 @@ _STOP_RANK: Final = {REDIRECT: 10, WEB: 20, HEADEND: 30, CLOSING: 35, PIPELINE: 
 """Order of stopping: producers before consumers; a demonstration's child (rank 10 by default) first."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraChild:
-    """A further child process: `target` is `module:function`, called as `(settings, arguments, clock)`.
-
-    It is treated as the others: it ends with the supervisor, is restarted, and logs to DATA/logs/NAME.log. Its
-    `/readyz` answers at `ready_port`; without one it is ready as soon as it runs.
-    """
-
-    name: str
-    target: str
-    arguments: JsonObject = field(default_factory=dict, repr=False)
-    ready_port: int | None = None
-    stop_rank: int = 10
-
-
 class Installation:
     """One installation on one machine.
 
     `processes` names which of the system's own processes run beside PostgreSQL and NATS, `configuration` the file that
-    the settings were read from. Use as an asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
+    the settings were read from; `sandbox` adds the sandbox payment gateway. Use as an asynchronous context manager, or `start` and `stop`; all from one event loop in the main thread.
     """
 
     def __init__(
@@ -86,6 +77,7 @@ class Installation:
         *,
         extra: Sequence[ExtraChild] = (),
         demo: bool = False,
+        sandbox: bool = False,
         processes: Sequence[str] = (HEADEND, PIPELINE, WEB),
         configuration: Path | None = None,
     ) -> None:
@@ -93,6 +85,7 @@ class Installation:
         self.settings = settings
         self._extra = list(extra)
         self._demo = demo
+        self._sandbox = sandbox
         self._wanted = tuple(processes)
         self._configuration = configuration
         self._children: dict[str, Child] = {}
@@ -190,6 +183,8 @@ class Installation:
         check_ports(self.settings, self._wanted)
         if WEB in self._wanted:
             _check_certificate(self.settings)
+        if self._sandbox:
+            self.settings = sandbox_gateway.with_sandbox(self.settings)
         self._vault = Vault.open(self.data.secrets).completed(self.settings)
         write_private(self.data.settings_file, msgspec.json.encode(self.settings))
         self._copy_configuration()
@@ -206,6 +201,8 @@ class Installation:
         self._heart = asyncio.create_task(self._write_heartbeats(), name="heartbeat")
         await self._prepare()
         log.info("business time", speed=anchor.speed, now=self.clock.now().isoformat())
+        if self._sandbox:
+            self._extra.append(self._sandbox_gateway())
         specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
         await self._start_together(specs)
 
@@ -448,6 +445,14 @@ class Installation:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700)
         return {"PROMETHEUS_MULTIPROC_DIR": str(directory)}
+
+    def _sandbox_gateway(self) -> ExtraChild:
+        """Return the sandbox gateway, once the books show that no real money is in them."""
+        assert self._vault is not None
+        sandbox_gateway.check_books(self.secrets.database_owner)
+        self.data.sandbox.mkdir(mode=0o700, exist_ok=True)
+        secrets = self._vault.services.gateways[sandbox_gateway.NAME]
+        return sandbox_gateway.child_of(sandbox_gateway.NAME, self.settings, secrets, self.data.sandbox)
 
     def _extra_spec(self, extra: ExtraChild) -> ChildSpec:
         return ChildSpec(

@@ -17,6 +17,7 @@ class Sent(msgspec.Struct):
     lines: list[Line]
     at: datetime
     extra: dict[str, str] = {}
+    number: int = 0
 
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -31,6 +32,11 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
         (
             Sent([Line("a"), Line("b", date(40, 1, 1))], NOW),
             ["lines[1].since: the year 0040 is not taken; the years from 1900 to 2199 are"],
+        ),
+        *((Sent([], NOW, number=number), []) for number in (2**63 - 1, -(2**63))),
+        *(
+            (Sent([], NOW, number=number), ["number: the number is too large to be stored"])
+            for number in (2**63, -(2**63) - 1, 10**30)
         ),
         (
             Sent([], NOW.replace(year=9999)),

@@ -249,6 +249,41 @@ def test_each_amount_of_each_operation_has_a_bound(database_template):
     assert 1_000_000 * MOST_MINOR < 2**63
 
 
+def test_no_number_of_any_operation_reaches_a_query_that_cannot_take_it(database_template):
+    """A cheque of receipt 10^30 was answered by an internal error, for its guard's query failed."""
+    from django.utils.translation import override
+
+    from urja.apps.journal.errors import RefusedError
+    from urja.usecases.kinds import ALL, BY_KIND
+    from urja.usecases.kinds.decoding import decode
+    from urja.web.api.examples import example_of
+    from urja.web.console.wording import sentence
+
+    checked = set()
+    for operation in ALL:
+        for holder, key, at in numbers(content := example_of(operation)):
+            before, holder[key] = holder[key], 10**30
+            with pytest.raises(RefusedError) as refused:
+                decode(operation.kind(), content, BY_KIND)
+            assert refused.value.faults == [f"{at}: the number is too large to be stored"]
+            holder[key] = before
+            checked.add(f"{operation.kind()}.{at}")
+    assert {"clear_cheque.receipt_id", "deposit_takings.receipt_ids[0]", "undo.entry_id"} <= checked
+    with override("hi"):
+        assert sentence(refused.value.faults[0]).endswith("संख्या इतनी बड़ी है कि रखी नहीं जा सकती")
+
+
+def numbers(content, at=""):
+    """Each whole number in plain values, as `amounts` yields money."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in [*items]:
+        name = f"{at}[{key}]" if isinstance(key, int) else f"{at}.{key}" if at else key
+        if type(value) is int:
+            yield content, key, name
+        elif isinstance(value, dict | list):
+            yield from numbers(value, name)
+
+
 def amounts(content, at=""):
     """Each amount of money in plain values: what holds it, its key there, and its name."""
     items = content.items() if isinstance(content, dict) else enumerate(content)

@@ -1,4 +1,5 @@
-"""Checks that received values can be stored: no NUL in a text, no date outside the accepted years.
+"""Checks that received values can be stored: no NUL in a text, no number beyond 64 bits, no date outside the accepted
+years.
 
 PostgreSQL refuses NUL in texts and JSON. Instants outside `YEARS` are typing errors, and near the ends of Python's
 and PostgreSQL's calendars neither can move them between time zones.
@@ -13,6 +14,8 @@ import msgspec
 from urja.base.sentences import Sentence, say
 
 YEARS: Final = range(1900, 2200)
+NUMBERS: Final = range(-(2**63), 2**63)
+"""What a `bigint` holds: PostgreSQL refuses a statement with a larger number."""
 
 
 def is_in_calendar(at: dt.date) -> bool:
@@ -21,7 +24,7 @@ def is_in_calendar(at: dt.date) -> bool:
 
 
 def faults_of(value: object) -> Iterator[Sentence]:
-    """Yield a sentence for each text or date within a value that cannot be stored, with the name of its field.
+    """Yield a sentence for each text, number or date within a value that cannot be stored, with the name of its field.
 
     Values of other types pass.
     """
@@ -29,6 +32,8 @@ def faults_of(value: object) -> Iterator[Sentence]:
         match leaf:
             case str() if "\0" in leaf:
                 yield say("{field}: the character NUL cannot be kept; leave it out", field=field)
+            case int() if leaf not in NUMBERS:
+                yield say("{field}: the number is too large to be stored", field=field)
             case dt.date() if not is_in_calendar(leaf):
                 yield say(
                     "{field}: the year {year} is not taken; the years from {first} to {last} are",

@@ -88,13 +88,12 @@ def execute(
     """Perform as `perform` does and return what was touched. Raises RefusedError, also for a used idempotency key."""
     with transaction.atomic():
         execution = Execution(next_number(), actor, recorded_at)
-        faults = list(operation.faults(execution))
-        if faults:
-            raise RefusedError(faults)
         try:
-            # A savepoint: a violated constraint aborts a transaction in PostgreSQL, and the caller still stores the
-            # refusal in this one.
+            # A savepoint: a violated constraint, or a number that a guard's query does not take, aborts a transaction in
+            # PostgreSQL, and the caller still stores the refusal in this one.
             with transaction.atomic():
+                if faults := list(operation.faults(execution)):
+                    raise RefusedError(faults)
                 entry = AuditEntry.objects.create(
                     id=execution.id,
                     kind=operation.kind(),

@@ -9,7 +9,7 @@ import msgspec
 from urja.apps.journal.errors import RefusedError
 from urja.apps.journal.operation import Operation
 from urja.base.sentences import Sentence, say
-from urja.base.storable import faults_of, leaves
+from urja.base.storable import NUMBERS, faults_of, leaves
 from urja.core.units import MOST_MINOR
 from urja.usecases.kinds.amounts import amount_text
 
@@ -34,7 +34,7 @@ def _too_large(operation: Operation) -> Iterator[Sentence]:
     """Yield a sentence for each amount of money beyond `MOST_MINOR`: two of them might have no sum of 64 bits."""
     for field, value in leaves(operation):
         is_amount = field.endswith("_minor") and field not in operation.sums
-        if is_amount and isinstance(value, int) and abs(value) > MOST_MINOR:
+        if is_amount and isinstance(value, int) and value in NUMBERS and abs(value) > MOST_MINOR:
             yield say(
                 "{field}: the amount is beyond {most}, the largest that is taken",
                 field=field,

@@ -10,9 +10,10 @@ import socket
 from tests.headend import conftest, test_pushes
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import put_device
-from tests.headend.pushing import NINE, PushMeter
+from tests.headend.pushing import NINE, TYPE, PushMeter
 from tests.headend.test_pushes import HALF_HOUR, Line, accepted
 
+from urja.cosem.push_object_list import PushObject, PushObjectList, head_of
 from urja.cosem.security import ENCRYPTED
 from urja.stream.records import Source
 
@@ -151,6 +152,41 @@ async def test_by_datagram_too(start_headend, pipeline):
         with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
             sender.sendto(meter.block(), ("127.0.0.1", headend.wrapper_port.port))
         await until(lambda: seen(headend) == 1)
+
+
+def exchanged(push):
+    """The objects of a push with Wh and VAh in each other's place."""
+    other = {"import_wh": "import_vah", "import_vah": "import_wh"}
+    columns = {column.key: column for column in push.columns}
+    for column in (*head_of(push), *(columns[other.get(key, key)] for key in columns)):
+        yield PushObject(column.class_id, column.obis, column.attribute)
+
+
+async def test_a_quarantined_push_is_replayed_once_its_layout_is_known_and_copies_of_it_are_not(
+    start_headend, pipeline, admin, stored
+):
+    """It ended as a duplicate until the head end was started again: the window had moved when it was quarantined."""
+    meter = tagless(9)
+    told = tuple(PushObjectList(key, tuple(exchanged(push))) for key, push in TYPE.pushes.items())
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
+        headend.roster.lose(0)
+        await put_device(pipeline, meter.entry(**ENTRY))
+        await until(lambda: meter.title in headend.roster.meters)
+        await line.send(meter.push("block", NINE, {"import_wh": 80, "import_vah": 40}))
+        [item] = await test_pushes.TestQuarantined().kept(admin)
+        assert (item.reason, item.standing) == ("implausible", "claimed")
+        assert b'"implausible"' in await admin.replay(item)
+        await line.send(item.frame)
+        await until(lambda: value(headend, "duplicates_total") == 1)
+        await put_device(pipeline, meter.entry(**ENTRY, pushes=told))
+        await until(lambda: headend.roster.meters[meter.title].entry.pushes == told)
+        assert b'"accepted"' in await admin.replay(item)
+        assert headend.roster.meters[meter.title].window_is_lost, "a push without a tag proves no counter"
+        await line.send(item.frame)
+        await until(lambda: value(headend, "duplicates_total") == 2)
+    await stored.take()
+    [row] = stored.records("block")
+    assert (row["import_wh"], row["import_vah"], row["source"]) == (40, 80, Source.PUSH_UNAUTHENTICATED)
 
 
 async def test_a_replay_by_an_operator_makes_no_proof_of_it(start_headend, pipeline, admin, stored):

@@ -28,6 +28,7 @@ from urja.cosem.apdu import GeneralGloCiphered, decode_apdu
 from urja.cosem.errors import DecodeError
 from urja.cosem.layout import Ints
 from urja.cosem.push_batch import PushBatch, Reason, decode_pushes
+from urja.cosem.security import ENCRYPTED
 from urja.cosem.wrapper import HEADER_LENGTH, Frame, decode_datagram
 from urja.headend.metrics import Metrics
 from urja.headend.push_records import EswUndo, Outgoing, PushRecords
@@ -90,6 +91,14 @@ def _says_more(under_next: Reason, before: Reason) -> bool:
     if before is Reason.WRONG_KEY:
         return under_next is not Reason.WRONG_KEY
     return under_next is Reason.UNDECODABLE or (before is Reason.TOO_OLD and under_next in IGNORED)
+
+
+def _is_vouched_for(reason: Reason, apdu: bytes) -> bool:
+    """Return whether a push that was rejected for its counter is taken when an operator replays it."""
+    if reason is not Reason.DUPLICATE:
+        return reason is Reason.TOO_OLD
+    push = decode_apdu(apdu)
+    return isinstance(push, GeneralGloCiphered) and push.control == ENCRYPTED
 
 
 class Intake:
@@ -403,7 +412,8 @@ class Intake:
         """Take a frame from quarantine as if it had just come, under its old correlation id. Raises StreamError.
 
         A frame that the replay window calls too old is taken all the same: it is authentic, an operator vouches that
-        it was quarantined and not accepted, and the ingest is the last judge of duplicates.
+        it was quarantined and not accepted, and the ingest is the last judge of duplicates. So is one without a tag
+        whose window calls it a duplicate: that window moved when it was quarantined, so that copies stay out.
         """
         try:
             frame = decode_datagram(item.frame)
@@ -423,16 +433,16 @@ class Intake:
         batch = decode_pushes(received.frames, self._roster.pushes, skip=HEADER_LENGTH)
         if (later := self._under_next_keys(received, batch)) is not None and not later[1].rejected:
             received, batch = later
-        if batch.rejected and batch.rejected[0].reason is Reason.TOO_OLD:
-            title = frame.apdu[2:10]
-            alone = self._roster.without_window(title)
+        if batch.rejected and _is_vouched_for(batch.rejected[0].reason, frame.apdu):
+            alone = self._roster.without_window(frame.apdu[2:10])
             batch = decode_pushes(received.frames, alone, skip=HEADER_LENGTH)
         try:
             await self._publish(received, batch)
         finally:
             batch.rollback()
-        if received.accepted or received.unauthenticated:
+        if received.accepted:
             self._vouched(frame.apdu)
+        if received.accepted or received.unauthenticated:
             return ReplayAnswer("accepted")
         if received.duplicates:
             return ReplayAnswer("duplicate", detail="it was accepted before")

@@ -5,12 +5,13 @@ import re
 import stat
 import subprocess
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from tests.site.test_up import ALONE, URJA, running, status_of
 
-from urja.base.configuration import commented_toml, load
+from urja.base.configuration import commented_toml, load, purposes_of
 from urja.base.settings import Settings
 from urja.site.backup import recovery_key
 from urja.site.backup.sealed_file import RecoveryKey
@@ -54,7 +55,10 @@ def test_a_file_and_the_next_commands(init, tmp_path):
     assert CliRunner().invoke(urja, ["config", "check"]).exit_code == 0
     text = (tmp_path / "urja.toml").read_text()
     assert "s3cret" not in text
-    assert "# reply_to: an e-mail address; empty: answers go to the sender" in text
+    assert (
+        "# Address to which people answer.\n# reply_to: an e-mail address; empty: answers go to the sender"
+        in text
+    )
     secrets = tmp_path / "urja-data" / "secrets" / "services.json"
     assert json.loads(secrets.read_text())["mail_password"] == "s3cret"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
@@ -133,6 +137,13 @@ def test_what_is_refused_writes_nothing(init, tmp_path, options, words):
     with pytest.raises(CommandError, match=words):
         init("--yes", *options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_setting_says_what_it_is_for():
+    for section in msgspec.structs.fields(Settings):
+        purposes = dict(purposes_of(section.type))
+        assert list(purposes) == list(section.type.__struct_fields__), section.name
+        assert all(text.endswith(".") and text.count(". ") <= 1 for text in purposes.values()), purposes
 
 
 def test_the_defaults_as_comments_are_the_defaults(tmp_path):

@@ -4,12 +4,15 @@ All faults are reported at once, each with its value, what is allowed and where 
 `[web] port`.
 """
 
+import ast
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -151,7 +154,7 @@ def variables_beyond(file: Path | None, settings: Settings) -> Iterator[str]:
 def commented_toml(given: JsonMapping) -> str:
     """Return a configuration file with the given values; every other setting is a comment with its default.
 
-    `given` is by key, such as `utility.name`. The comments are what each section and setting says of itself.
+    `given` is by key, such as `utility.name`. The comments are what each section and setting is for, and what is allowed.
     """
     lines: list[str] = []
     for section in msgspec.structs.fields(Settings):
@@ -161,9 +164,11 @@ def commented_toml(given: JsonMapping) -> str:
             f"[{section.encode_name}]",
         ]
         tables: list[str] = []
+        purposes = dict(purposes_of(section.type))
         for item in msgspec.structs.fields(section.type):
             value = given.get(f"{section.encode_name}.{item.encode_name}")
             default = item.default_factory() if item.default is msgspec.NODEFAULT else item.default
+            lines += ["", *(f"# {line}" for line in purposes[item.name].splitlines())]
             lines.append(f"# {item.encode_name}: {_allowed(item.type)}")
             if isinstance(default, dict):
                 # A table ends the keys of its section, so it follows them.
@@ -174,6 +179,16 @@ def commented_toml(given: JsonMapping) -> str:
                 lines.append(f"# {item.encode_name} = {_toml_value(default)}")
         lines += tables
     return "\n".join(lines[1:]) + "\n"
+
+
+def purposes_of(section: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting of a section and what it is for: the text below the field, in the source."""
+    [definition] = ast.parse(inspect.getsource(section)).body
+    assert isinstance(definition, ast.ClassDef)
+    for pair in pairwise(definition.body):
+        match pair:
+            case (ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text)))):
+                yield name, inspect.cleandoc(text)
 
 
 def _table(name: str, entries: Mapping[str, JsonMapping]) -> Iterator[str]:

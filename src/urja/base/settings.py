@@ -1,4 +1,4 @@
-"""The settings: each section is a struct, and each field says what it allows.
+"""The settings: each section is a struct; each field says what it allows and, below it, what it is for.
 
 `urja.base.configuration` walks them, so that a field added here is read, checked, shown and explained without further
 code.
@@ -22,10 +22,13 @@ class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The utility that this installation serves."""
 
     name: Annotated[str, Meta(min_length=1, max_length=80, description="a name of 1..80 characters")] = "Urja"
+    """Name of the utility or society on pages, bills and messages."""
     timezone: Annotated[str, Meta(description="a zone of the IANA database, such as Asia/Kolkata")] = (
         "Asia/Kolkata"
     )
+    """Zone by which days begin and end, bills run and times are shown."""
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="an ISO 4217 code, such as INR")] = "INR"
+    """Currency of accounts, tariffs and payments."""
     languages: Annotated[
         tuple[Literal["en", "hi"], ...],
         Meta(min_length=1, description="a list of en and hi; en is always one of them"),
@@ -43,13 +46,16 @@ class UtilitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[float, ...],
         Meta(description="the area it supplies: degrees south, west, north, east; left out: anywhere"),
     ] = ()
+    """Area outside of which coordinates of a premise are reported as wrong."""
 
 
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What processes write to their logs in DATA/logs."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important lines that are written."""
     format: Literal["json", "text"] = "json"
+    """Form of a line: `json` for programs, `text` for people."""
 
 
 class ClockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,10 +64,12 @@ class ClockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     speed: Annotated[
         float, Meta(gt=0, le=100_000, description="business seconds per second, more than 0, at most 100000")
     ] = 1.0
+    """How fast business time runs: 1 is real time, more is for simulations."""
     start: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
         Meta(description="a date and time with an offset; left out: the wall's time"),
     ] = None
+    """Business time of the first start."""
 
 
 class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,22 +79,29 @@ class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str | None,
         Meta(description="postgresql://… of a role that may create roles and databases; left out: our own"),
     ] = None
+    """Address of a PostgreSQL that runs elsewhere."""
     name: Annotated[
         str, Meta(pattern="^[a-z_][a-z0-9_]{0,62}$", description="a database name: a-z, 0-9, _")
     ] = "urja"
+    """Name of the database with all tables."""
     binaries: Annotated[
         str | None,
         Meta(description="a directory with initdb and postgres; left out: the wheel's or the system's"),
     ] = None
+    """Where the programs of the own PostgreSQL are."""
     max_connections: Annotated[int, Meta(ge=20, le=10_000, description="20..10000")] = 60
+    """Connections that the own PostgreSQL accepts at once."""
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """NATS with JetStream, on this machine's loopback interface."""
 
     host: Host = "127.0.0.1"
+    """Address at which NATS listens for the other processes."""
     port: Port = 4222
+    """Port at which the other processes reach NATS."""
     monitor_port: Port = 8222
+    """Port at which NATS reports its health and its queues."""
     readings_mb: Megabytes = 1024
     """Limit of the stream of readings; when it is full the head end pushes back on its meters."""
 
@@ -97,10 +112,13 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     hosts: Annotated[
         tuple[Host, ...], Meta(min_length=1, description="a list of at least one address to listen on")
     ] = ("0.0.0.0", "::")  # noqa: S104 - meters dial in from other machines
+    """Addresses at which it listens for meters."""
     port: Port = 4059
+    """Port that meters are configured to call."""
     udp: bool = True
+    """Whether it also takes pushes by UDP at that port."""
     connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
-    """At once. A head end raises its limit of open files for them as far as the system allows."""
+    """Connections of meters at once; its limit of open files is raised for them as far as the system allows."""
     unknown_connections: Annotated[int, Meta(ge=1, le=1_000_000, description="1..1000000")] = 20_000
     """How many of them may be of meters that have not pushed yet; above it the oldest such connection is closed."""
     unknown_share_percent: Annotated[int, Meta(ge=1, le=100, description="1..100")] = 50
@@ -116,6 +134,7 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cuts_per_minute: Annotated[int, Meta(ge=1, le=100_000, description="1..100000")] = 120
     """How many supplies the head ends disconnect in any business minute, whatever the origin of the orders."""
     cuts_per_transformer_per_minute: Annotated[int, Meta(ge=1, le=10_000, description="1..10000")] = 10
+    """How many of them may be behind one transformer."""
     cuts_per_hour: Cuts = 600
     """Ceiling: disconnections above it in any business hour are held until approvers release them (docs/commands.md)."""
     cuts_per_day: Cuts = 2_000
@@ -123,11 +142,13 @@ class HeadendSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cuts_per_area_per_hour: Cuts = 120
     """Ceiling in one area of the administration, such as a section."""
     cuts_per_area_per_day: Cuts = 400
+    """Ceiling in one such area in any 24 business hours."""
     release_delay_s: Annotated[
         int, Meta(ge=600, le=604_800, description="business seconds, 600..604800 (a week)")
     ] = 43_200
     """A release by the only installed approver takes effect after this time, and can be cancelled until then."""
     status_port: Port = 9101
+    """Port on the loopback interface for its health and its figures."""
 
 
 class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,6 +163,7 @@ class PipelineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     meter_jobs_kept_days: Annotated[int, Meta(ge=31, le=36_500, description="days, 31..36500")] = 400
     """Days that meter jobs and their results are stored after the job's end."""
     status_port: Port = 9102
+    """Port on the loopback interface for its health and its figures."""
     closing_status_ports: Annotated[
         tuple[Port, ...], Meta(description="a list of port numbers, 0..65535; empty: no further process")
     ] = ()
@@ -157,8 +179,11 @@ class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The web server of the portal."""
 
     host: Host = "127.0.0.1"
+    """Address at which the portal and the console are served."""
     port: Port = 8000
+    """Port at which they are served."""
     workers: Annotated[int, Meta(ge=1, le=64, description="1..64")] = 1
+    """Number of processes that answer requests."""
     threads: Annotated[int, Meta(ge=1, le=256, description="1..256")] = 8
     """Requests answered at once in each worker; clients that send slowly occupy none."""
     hosts: Annotated[
@@ -209,13 +234,15 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The relay for e-mail: sign-in codes, mails about a changed address, notices by the channel `smtp`."""
 
     host: Annotated[str, Meta(min_length=1, description="an address or host name")] = "localhost"
+    """Mail relay through which everything is sent."""
     port: Annotated[int, Meta(ge=1, le=65535, description="a port number, 1..65535")] = 25
+    """Port of the relay."""
     security: Literal["none", "starttls", "tls"] = "none"
     """`starttls` (usually port 587) and `tls` (usually 465) verify the relay's certificate against the system's
     authorities.
     """
     username: Annotated[str, Meta(max_length=200, description="at most 200 characters; empty: no login")] = ""
-    """Login of the pipeline; the password is `mail_password` in DATA/secrets/services.json."""
+    """Login at the relay; the password is `mail_password` in DATA/secrets/services.json."""
     sender: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")] = (
         "urja@localhost"
     )
@@ -226,7 +253,9 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             pattern=r"^([^@\s]+@[^@\s]+)?$", description="an e-mail address; empty: answers go to the sender"
         ),
     ] = ""
+    """Address to which people answer."""
     timeout_s: Annotated[int, Meta(ge=1, le=600, description="seconds, 1..600")] = 20
+    """How long the relay may take to answer."""
 
 
 ServiceName = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$")]
@@ -253,7 +282,7 @@ class MessagesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "[messages.channels.NAME.options] where they are needed"
         ),
     ] = {}
-    """In the order of preference."""
+    """The channels of notices, in the order of preference."""
     recharge_at: Annotated[
         str, Meta(max_length=80, description="at most 80 characters: an address, an office")
     ] = ""
@@ -284,7 +313,7 @@ class PaymentsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "card, wallet) and [payments.gateways.NAME.options] where they are needed"
         ),
     ] = {}
-    """In order: the first gateway that offers a method takes the payment."""
+    """The gateways in their order: the first that offers a method takes the payment."""
     least_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 1000
     """Smallest recharge."""
     most_minor: Annotated[int, Meta(ge=100, le=10**9, description="minor units, 100..1000000000")] = 2_500_000
@@ -307,8 +336,11 @@ class SupervisorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     ready_timeout_s: Seconds = 60.0
     """How long a child may take to be ready, not counting the time without a free processor."""
     stop_timeout_s: Seconds = 20.0
+    """How long a child may take to stop before it is killed."""
     backoff_first_s: Seconds = 0.2
+    """First pause before a child that stopped is started again; it doubles each time."""
     backoff_cap_s: Seconds = 30.0
+    """Longest of these pauses."""
     stable_after_s: Seconds = 30.0
     """A child that ran this long counts as healthy: its back-off begins again."""
     crash_limit: Annotated[int, Meta(ge=1, le=1000, description="1..1000")] = 8
@@ -319,6 +351,7 @@ class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Free space on the file systems of the data directory, below which a warning is reported."""
 
     warning_mb: Megabytes = 2048
+    """Free space below which `urja status` warns."""
     critical_mb: Megabytes = 512
     """Below it the installation is unhealthy: PostgreSQL and the broker stop on a full disk."""
 
@@ -330,6 +363,7 @@ class BackupSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Annotated[str, Meta(pattern="^/")] | None,
         Meta(description="an existing directory on another disk, /…; left out: the log is not archived"),
     ] = None
+    """Where the archive is written."""
     wal_interval_s: Annotated[int, Meta(ge=5, le=86_400, description="seconds, 5..86400")] = 300
     """Longest time for which what was entered is in no archive."""
     wal_days: Annotated[int, Meta(ge=1, le=3_650, description="days, 1..3650")] = 14

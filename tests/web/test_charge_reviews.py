@@ -61,7 +61,9 @@ def test_who_may_decide_sees_the_list_and_fills_in_the_operation(reviewed, colle
 
 def test_the_control_room_is_told_of_what_is_overdue(reviewed, colleague):
     room = colleague("control_room")
-    assert "1 review of an abnormal charge is overdue" in text_of(room.get("/console/"))
+    page = room.get("/console/")
+    assert "1 review of an abnormal charge is overdue" in text_of(page)
+    assert '<p class="notice wide" role="alert"><a href="/console/charge-reviews/">' in page.content.decode()
     page = room.get(PAGE)
     assert "decide_review" not in page.content.decode(), "it decides none"
 

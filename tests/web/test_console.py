@@ -9,6 +9,8 @@ from tests.web import town_cast
 from tests.web.conftest import connected_as
 from tests.web.reading import text_of
 
+from urja.apps.readings.kinds import Reason
+
 
 @pytest.fixture
 def operator(someone, at_noon):
@@ -31,6 +33,33 @@ def test_one_page_shows_how_the_supply_stands(operator):
         page, "ages"
     )
     assert section(page, "standings") == "Accounts by state disconnected for credit 1 in credit 3 warned 1"
+
+
+def test_exceptions_lead_to_the_supply_or_the_meter(operator, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        [(installed, serial, number)] = owner.execute(
+            "SELECT d.id, d.serial, s.consumer_number FROM assets_device d "
+            "JOIN assets_device_period p ON p.device_id = d.id JOIN network_service_point s ON s.id = p.service_point_id "
+            "WHERE s.purpose = 'consumer' ORDER BY d.id LIMIT 1"
+        ).fetchall()
+        for device, reason, detail in [
+            (installed, Reason.RUNS_BACK, "1"),
+            (installed, Reason.RUNS_BACK, "2"),
+            (1, Reason.NO_DEVICE_PERIOD, "3"),
+        ]:
+            owner.execute(
+                "INSERT INTO readings_exception (device_id, kind, at, reason, detail, correlation, received_at, recorded_at) "
+                "VALUES (%s, 'register', %s, %s, %s, 0, %s, %s)",
+                [device, town_cast.NOW, reason, detail, town_cast.NOW, town_cast.NOW],
+            )
+    page = operator.get("/console/")
+    ages = section(page, "ages")
+    assert "Exceptions so far, readings refused or contradicted: 3. The last exceptions, by meter" in ages
+    assert f"{serial} the register runs back today, 13:42 · 2 readings" in ages
+    assert "unknown meter no meter was installed at a service point then today, 13:42 · 1 reading" in ages
+    assert (
+        f'<a href="/console/connections/{number}/">' in page.content.decode().split("exceptions, by meter")[1]
+    )
 
 
 def test_an_account_whose_agreement_has_ended_is_not_counted(someone, at_noon, database_of_town):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
@@ -19,8 +20,10 @@ from urja.apps.proofs import queries as proofs
 from urja.apps.readings import queries as readings
 from urja.apps.readings.queries.overview import (
     LOSS_LIMIT_PERCENT,
+    MeterExceptions,
     NodeBalance,
     fleet_by_age,
+    newest_exceptions,
     transformer_balance,
 )
 from urja.apps.supply import queries as supply
@@ -37,10 +40,20 @@ from urja.web.shared.clock import zone
 BALANCE_OVER: Final = timedelta(days=1)
 SETTLEMENTS: Final = 5
 """Number of settlements shown, newest first; `urja settlement show` lists all."""
+EXCEPTIONS: Final = 10
+"""Meters with exceptions that are shown, the last one first."""
 ROWS: Final = 100
+"""Rows shown of a list; the count above it is complete."""
 _AREAS_NAMED: Final = 10
 """Areas without readings that one alarm names."""
-"""Rows shown of a list; the count above it is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What is wrong, and where it is dealt with."""
+
+    sentence: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A supply that waits for reconnection, or a task that needs a site visit."""
+    """A supply that waits for reconnection, a task that needs a site visit, or a meter with exceptions."""
 
     place: str
     number: str
@@ -87,7 +100,7 @@ class Waiting:
     since: str
     detail: str
     href: str = ""
-    """Address of the service point or work order; empty without one."""
+    """Address of the service point, the work order or the meter; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +169,7 @@ class Unpowered:
 @dataclass(frozen=True, slots=True)
 class Console:
     now: str
-    alarms: list[str]
+    alarms: list[Alarm]
     called: list[str]
     """That new meters are being commissioned, while they are."""
     total: int
@@ -181,6 +194,7 @@ class Console:
     loss_limit: int
     open_gaps: int
     exceptions: int
+    newest_exceptions: list[Waiting]
     laws: str
     """Result of the last daily ledger checks."""
 
@@ -202,7 +216,7 @@ def console(now: datetime) -> Console:
             *_broken_laws(proven),
             *_overdue_reviews(now),
             *_held_back(),
-            *map(wording.sentence, readings.alarms()),
+            *(Alarm(wording.sentence(one)) for one in readings.alarms()),
         ],
         called=wording.called_meters(commissioning.called_meters()),
         total=sum(share.count for share in ages),
@@ -231,8 +245,30 @@ def console(now: datetime) -> Console:
         loss_limit=LOSS_LIMIT_PERCENT,
         open_gaps=missing.open_gaps,
         exceptions=missing.exceptions,
+        newest_exceptions=_exceptions(now) if missing.exceptions else [],
         laws=_laws(proven),
     )
+
+
+def _exceptions(now: datetime) -> list[Waiting]:
+    """Return meters whose readings were refused or contradicted, with the page of their supply or the meter's own."""
+    return [
+        Waiting(
+            place=wording.service_point_name(one.premise, one.consumer_number) or one.serial or _("unknown meter"),
+            number=one.serial,
+            what=wording.exception(one.reason),
+            since=_moment(one.last_at, now),
+            detail=ngettext("%(count)s reading", "%(count)s readings", one.count) % {"count": one.count},
+            href=_page_of_meter(one),
+        )
+        for one in newest_exceptions(EXCEPTIONS)
+    ]
+
+
+def _page_of_meter(one: MeterExceptions) -> str:
+    if one.consumer_number:
+        return address_of(one.consumer_number)
+    return f"{reverse('console:search')}?{urlencode({'q': one.serial})}" if one.serial else ""
 
 
 def _owed(planned: Sequence[PlannedCut]) -> str:
@@ -243,7 +279,7 @@ def _owed(planned: Sequence[PlannedCut]) -> str:
     return wording.by_commodity({commodity: formats.money(minor) for commodity, minor in found.items()})
 
 
-def _held_disconnections() -> list[str]:
+def _held_disconnections() -> list[Alarm]:
     """Return an alarm if head ends hold disconnections above their limits."""
     count = sum(one.cuts for one in releases.held_cuts_reports())
     said = ngettext(
@@ -251,10 +287,10 @@ def _held_disconnections() -> list[str]:
         "%(count)s disconnections are held by the head end's limits: see Held disconnections.",
         count,
     )
-    return [said % {"count": count}] if count else []
+    return [Alarm(said % {"count": count}, reverse("console:held-cuts"))] if count else []
 
 
-def _held_back() -> list[str]:
+def _held_back() -> list[Alarm]:
     """Return an alarm if a step of the pipeline fails for accounts, with the first of them."""
     found = failures()
     said = ngettext(
@@ -263,10 +299,10 @@ def _held_back() -> list[str]:
         len(found),
     )
     first = ", ".join(str(one.subject_id) for one in found[:ROWS])
-    return [said % {"count": len(found), "first": first}] if found else []
+    return [Alarm(said % {"count": len(found), "first": first})] if found else []
 
 
-def _unhealthy() -> list[str]:
+def _unhealthy() -> list[Alarm]:
     """Return alarms about failing collection, payments or notices, each with its consequence."""
     health = supply.health()
     said = [
@@ -277,22 +313,25 @@ def _unhealthy() -> list[str]:
             )
             if health.well_areas
             else _("Readings are not arriving as they should: no supply is disconnected for credit."),
+            "#ages-title",
         ),
         (
             health.payments,
             _(
                 "Payments are failing: no supply is disconnected for credit while consumers may be unable to pay."
             ),
+            reverse("console:payments"),
         ),
         (
             health.messaging,
             _("Notices are not being delivered: no supply is disconnected for credit without a warning."),
+            "",
         ),
     ]
-    return [*(sentence for well, sentence in said if not well), *_ill_areas(health)]
+    return [*(Alarm(sentence, href) for well, sentence, href in said if not well), *_ill_areas(health)]
 
 
-def _ill_areas(health: Health) -> list[str]:
+def _ill_areas(health: Health) -> list[Alarm]:
     """Return one alarm about the areas whose readings do not arrive; none where no area is judged to be well."""
     found = supply.ill_areas() if health.ill_areas and (health.well_areas or health.collection) else []
     if not found:
@@ -309,21 +348,27 @@ def _ill_areas(health: Health) -> list[str]:
     if len(found) > _AREAS_NAMED:
         named.append(_("and %(count)d more") % {"count": len(found) - _AREAS_NAMED})
     return [
-        _("Readings are not arriving here, so no supply is disconnected for credit: %(areas)s")
-        % {"areas": ", ".join(named)}
+        Alarm(
+            _("Readings are not arriving here, so no supply is disconnected for credit: %(areas)s")
+            % {"areas": ", ".join(named)},
+            reverse("console:trees"),
+        )
     ]
 
 
-def _broken_laws(proven: proofs.LawRun | None) -> list[str]:
+def _broken_laws(proven: proofs.LawRun | None) -> list[Alarm]:
     if proven is None or proven.holds:
         return []
     return [
-        _("Ledger checks failed on %(day)s: %(laws)s. Run urja verify.")
-        % {"day": formats.short_day(proven.day), "laws": ", ".join(proven.broken)}
+        Alarm(
+            _("Ledger checks failed on %(day)s: %(laws)s. Run urja verify.")
+            % {"day": formats.short_day(proven.day), "laws": ", ".join(proven.broken)},
+            "#laws",
+        )
     ]
 
 
-def _overdue_reviews(now: datetime) -> list[str]:
+def _overdue_reviews(now: datetime) -> list[Alarm]:
     """Return an alarm if reviews of abnormal charges should have been decided by now."""
     count = charge_reviews.overdue_reviews(now)
     said = ngettext(
@@ -331,7 +376,7 @@ def _overdue_reviews(now: datetime) -> list[str]:
         "%(count)s reviews of abnormal charges are overdue: see Payments, Charge reviews.",
         count,
     )
-    return [said % {"count": count}] if count else []
+    return [Alarm(said % {"count": count}, reverse("console:charge-reviews"))] if count else []
 
 
 def _laws(proven: proofs.LawRun | None) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import get_language, gettext, gettext_lazy as _, n
 
 from urja.apps.meter_types.queries import bit_of
 from urja.apps.network.kinds import Commodity
+from urja.apps.readings.kinds import Reason as ReadingReason
 from urja.base.sentences import translated
 from urja.core.policy import Reason, sentence_at, sentence_then
 from urja.web.shared.formats import MINUS, money
@@ -394,6 +395,27 @@ LEVELS: Final[dict[str, Promise]] = {
     "transformer": _("Transformer"),
     "pole": _("Pole"),
 }
+
+
+EXCEPTIONS: Final[dict[str, Promise]] = {
+    ReadingReason.NO_DEVICE_PERIOD: _("no meter was installed at a service point then"),
+    ReadingReason.FUTURE: _("dated in the future"),
+    ReadingReason.IMPLAUSIBLE: _("more than the meter can carry, or less than nothing"),
+    ReadingReason.NO_ENERGY: _("without a value of what is billed"),
+    ReadingReason.NO_CHANNEL_SET: _("of a meter type that is not loaded"),
+    ReadingReason.OTHER_COMMODITY: _("of another commodity than the service point supplies"),
+    ReadingReason.MISALIGNED: _("not on the meter's intervals"),
+    ReadingReason.RUNS_BACK: _("the register runs back"),
+    ReadingReason.CHANGED: _("changed after it was stored; the newer values count"),
+    ReadingReason.PUSH_DIFFERS: _("a push without a tag said otherwise"),
+    ReadingReason.EDIT_STANDS: _("differs from what a person has edited; the edit counts"),
+    ReadingReason.CHANGED_TOO_OFTEN: _("changed too often; the newest version counts"),
+}
+
+
+def exception(reason: str) -> str:
+    """Return why readings were refused or contradicted, in words."""
+    return words_for(EXCEPTIONS.get(reason), reason)
 
 
 def service_point_name(premise: str, number: str) -> str:

@@ -32,6 +32,51 @@ NOT_COMMUNICATING_AFTER: Final = timedelta(days=1)
 """A meter without new data for this long is listed as not communicating."""
 
 
+EXCEPTIONS_READ: Final = 1_000
+"""The newest exceptions are grouped by meter and reason; older ones are only counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterExceptions:
+    """Readings of a meter that were refused or contradicted for one reason, among the newest exceptions."""
+
+    serial: str
+    """Empty for a device that is not known."""
+    consumer_number: str
+    """Of the service point where it is installed, or was last; empty without one."""
+    premise: str
+    reason: str
+    """A value of `readings.kinds.Reason`."""
+    count: int
+    last_at: datetime
+    """When the last one was recorded."""
+
+
+def newest_exceptions(limit: int) -> list[MeterExceptions]:
+    """Return the newest exceptions by meter and reason, the last one first, at most `limit` groups."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_EXCEPTIONS, {"read": EXCEPTIONS_READ, "limit": limit})
+        return [MeterExceptions(*row) for row in cursor.fetchall()]
+
+
+_NEWEST_EXCEPTIONS: Final = """
+    SELECT coalesce(d.serial, ''), coalesce(s.consumer_number, ''), coalesce(h.name, ''), x.reason, x.count, x.last_at
+    FROM (
+        SELECT device_id, reason, count(*) AS count, max(recorded_at) AS last_at, max(id) AS newest
+        FROM (SELECT id, device_id, reason, recorded_at FROM readings_exception ORDER BY id DESC LIMIT %(read)s) e
+        GROUP BY device_id, reason ORDER BY newest DESC LIMIT %(limit)s
+    ) x
+    LEFT JOIN assets.device d ON d.id = x.device_id
+    LEFT JOIN LATERAL (
+        SELECT p.service_point_id FROM assets.device_period p
+        WHERE p.device_id = x.device_id ORDER BY p.valid_from DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN network.service_point s ON s.id = p.service_point_id
+    LEFT JOIN network.premise h ON h.id = s.premise_id
+    ORDER BY x.newest DESC
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeBalance:
     """Energy measured by the meter of a transformer or feeder and by the meters behind it, over the same intervals.

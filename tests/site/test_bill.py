@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from tests.core.test_quantity_bills import MAHARASHTRA_HT, line, one_price
-from tests.core.test_quantity_tariffs import document
+from tests.core.test_quantity_tariffs import document, head
 
 import urja.core.calendars
 from urja.core.calendars import parse_calendar, zone_numbers
@@ -61,7 +61,8 @@ def by_zones(calendar, zone, first, end, minutes, wh):
 def bill(tmp_path, tariff, usage, *options, as_json=True):
     """The result of the command; each text becomes a file."""
     arguments = ["bill", *options, *(["--json"] if as_json else [])]
-    for option, texts in (("--tariff", [tariff]), ("--usage", usage)):
+    tariffs = [tariff] if isinstance(tariff, str) else tariff
+    for option, texts in (("--tariff", tariffs), ("--usage", usage)):
         for n, text in enumerate(texts):
             path = tmp_path / f"{option[2:]}{n}"
             path.write_text(text)
@@ -174,6 +175,28 @@ def test_registers_from_month_to_month_and_a_period_so_far(tmp_path):
     assert one["total_minor"] == 130_000
     (behind,) = bill(tmp_path, ONE_PRICE, [reads], "--to", "2026-05-01", "--ratio", "40/1")["bills"]
     assert behind["total_minor"] == 4_000_000
+
+
+def test_rows_that_a_version_of_the_tariff_splits_name_their_days(tmp_path):
+    """Two rows read alike but for their price, and nothing said which days had which."""
+    fixed = line("fixed", "month", "rate = 30")
+    old, new = (
+        head(version, valid_from) + line("energy", "slabs", one_price(rate)) + fixed
+        for version, valid_from, rate in (("1", date(2020, 1, 1), '"5"'), ("2", date(2026, 4, 11), '"6"'))
+    )
+    reads = "at,import_wh\n2026-04-01,0\n2026-04-11,10000\n2026-05-01,30000\n"
+    told = bill(tmp_path, [old, new], [reads], as_json=False)
+    rows = [row.strip() for row in told.splitlines() if row.startswith("    ")]
+    assert rows[:2] == [
+        "all energy, 2026-04-01 to 2026-04-10: 10 kWh x 5 = 50",
+        "all energy, 2026-04-11 to 2026-04-30: 20 kWh x 6 = 120",
+    ]
+    assert rows[2].startswith("2026-04, 30 of 30 days: "), "one price, whatever the version"
+    energy = bill(tmp_path, [old, new], [reads])["bills"][0]["lines"][0]["rows"]
+    assert [(row["from"], row["to"]) for row in energy] == [
+        ("2026-04-01", "2026-04-11"),
+        ("2026-04-11", "2026-05-01"),
+    ]
 
 
 def test_a_missing_interval_is_what_the_registers_leave(tmp_path):

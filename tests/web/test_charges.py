@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.template.loader import render_to_string
 from tests.apps.town import HALF_HOUR, START, ZONE, adopt
-from tests.demo_documents import load_town_tariffs
+from tests.demo_documents import load_town_tariffs, town_document
 from tests.pipeline.test_channel_sets import AnySet, batch
 
 from urja.quantities.channel_sets import channel_set
@@ -94,6 +94,22 @@ def test_the_page_says_what_each_figure_covers(flats, database):
         "The use of today and of the month is shown up to today, 07:00. What came after today, 06:00 is charged "
         "with the next reading."
     )
+
+
+def test_rows_that_a_version_of_the_tariff_splits_name_their_days(flats, database):
+    from urja.apps.rulebook.operations import load_tariff
+
+    text = town_document("town-flats").replace('"6.00"', '"7.00"')
+    load_tariff(text.replace("2024-01-01", "2026-03-03").replace("2024-1", "2026-1"), START)
+    later = [(100, 0)] * 38
+    arrives(database, flats, batch(Kind.BLOCK, BLOCK, flats.device_id, START + 12 * HALF_HOUR, *later))
+    found = shown(flats, TEN + timedelta(days=1))
+    energy, _generator, fixed, *_ = found.lines
+    assert [(part.label, part.product.replace(NO_BREAK, " ")) for part in energy.parts] == [
+        ("All energy, 2 March 2026", "15.6 kWh × ₹6.00"),
+        ("All energy, 3 March 2026", "0.2 kWh × ₹7.00"),
+    ]
+    assert "March" not in fixed.parts[0].label
 
 
 def test_an_average_without_an_end_is_shown_to_the_paisa(django):

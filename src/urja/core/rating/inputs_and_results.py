@@ -180,6 +180,13 @@ class LinePart:
     zone: str = ""
     """The time zone whose quantity it prices; empty where it goes by none."""
 
+    @property
+    def days(self) -> Period | None:
+        """From its first day to its last; None where it spreads over none."""
+        if not self.weights:
+            return None
+        return Period(min(days.first for days, _ in self.weights), max(days.end for days, _ in self.weights))
+
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
@@ -189,6 +196,11 @@ class RatedLine:
     title: str
     amount_minor: int
     parts: tuple[LinePart, ...]
+
+    @property
+    def is_split(self) -> bool:
+        """Whether another version of the tariff splits its parts, so that each is for its own days."""
+        return len({part.key.partition(f"/{self.name}/")[0] for part in self.parts}) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
+from urja.core.calendar import ONE_DAY, Period
 from urja.core.rating import ROUNDING, RatedLine
 from urja.core.units import exact_text, major_text
 
 
 def lines_as_json(lines: Sequence[RatedLine]) -> list[dict[str, object]]:
-    """Return charge lines for JSON: amounts in minor units, quantities and rates as exact text."""
+    """Return charge lines for JSON: amounts in minor units, quantities and rates as exact text.
+
+    `to` of a row is the day after its last.
+    """
     return [
         {
             "name": line.name,
@@ -18,6 +22,8 @@ def lines_as_json(lines: Sequence[RatedLine]) -> list[dict[str, object]]:
                 {
                     "key": part.key,
                     "label": part.label,
+                    "from": part.days and part.days.first.isoformat(),
+                    "to": part.days and part.days.end.isoformat(),
                     "quantity": exact_text(part.quantity),
                     "unit": part.unit,
                     "rate_minor": exact_text(part.rate),
@@ -31,14 +37,22 @@ def lines_as_json(lines: Sequence[RatedLine]) -> list[dict[str, object]]:
 
 
 def lines_as_text(lines: Sequence[RatedLine], exponent: int) -> list[str]:
-    """Return the rows of charge lines, each with its arithmetic below it; a currency has `exponent` decimals."""
+    """Return the rows of charge lines, each with its arithmetic below it; a currency has `exponent` decimals.
+
+    A row of a line that another version of the tariff splits names its days.
+    """
     out = []
     for line in lines:
         out.append(amount_as_text(line.title, line.amount_minor, exponent))
         for part in line.parts:
+            days = _days(part.days) if line.is_split and part.days else ""
             product = _product(part.quantity, part.unit, part.rate, exponent)
-            out.append(f"    {part.label}: {product} = {exact_text(part.amount / 10**exponent)}")
+            out.append(f"    {part.label}{days}: {product} = {exact_text(part.amount / 10**exponent)}")
     return out
+
+
+def _days(days: Period) -> str:
+    return f", {days.first} to {days.end - ONE_DAY}"
 
 
 def amount_as_text(title: str, amount_minor: int, exponent: int) -> str:

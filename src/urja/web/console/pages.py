@@ -254,7 +254,9 @@ def _exceptions(now: datetime) -> list[Waiting]:
     """Return meters whose readings were refused or contradicted, with the page of their supply or the meter's own."""
     return [
         Waiting(
-            place=wording.service_point_name(one.premise, one.consumer_number) or one.serial or _("unknown meter"),
+            place=wording.service_point_name(one.premise, one.consumer_number)
+            or one.serial
+            or _("unknown meter"),
             number=one.serial,
             what=wording.exception(one.reason),
             since=_moment(one.last_at, now),

@@ -11,7 +11,7 @@ from urja.apps.billing import queries as billing
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.readings.queries.channel_values import NewestInterval, newest_interval
 from urja.apps.rulebook.errors import UnknownTariffError
-from urja.core.rating import RatedLine, RatedPeriod, Tariff
+from urja.core.rating import LinePart, RatedLine, RatedPeriod, Tariff
 from urja.core.rating.zone_prices import flat_rate
 from urja.web.shared import formats, ledger_words, unit_words
 from urja.web.shared.clock import zone
@@ -115,13 +115,19 @@ def _line(line: RatedLine, currency: str) -> LineView:
         amount=formats.money(line.amount_minor, currency),
         parts=[
             PartView(
-                ledger_words.label(part.label),
+                _label(part, of_days=line.is_split),
                 ledger_words.product(part.quantity, part.unit, part.rate, currency),
             )
             for part in line.parts
             if part.unit != "line"
         ],
     )
+
+
+def _label(part: LinePart, *, of_days: bool) -> str:
+    """Return what a row is for, and its days where another version of the tariff splits the line."""
+    label = ledger_words.label(part.label)
+    return f"{label}, {formats.billing_period(part.days)}" if of_days and part.days else label
 
 
 def _zone_title(tariff: Tariff, number: int) -> str:

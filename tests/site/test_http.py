@@ -1,12 +1,14 @@
 """The loopback endpoint of processes without a web server."""
 
 import asyncio
+import logging
 
 import pytest
 import uvloop
 from prometheus_client import CollectorRegistry, Counter
+from starlette.responses import PlainTextResponse
 
-from urja.base.http import serving_status
+from urja.base.http import listening, serving_status
 from urja.site.supervisor import health_probes
 from urja.site.supervisor.child import Health
 
@@ -27,6 +29,15 @@ async def test_readiness_follows_what_is_waited_for(endpoint):
     assert await health_probes.readyz(port)() is Health.NOT_READY
     waiting.clear()
     assert await health_probes.readyz(port)() is Health.OK
+
+
+async def test_questions_of_the_supervisor_are_not_logged_and_those_to_a_service_beside_are(endpoint, caplog):
+    caplog.set_level(logging.INFO)
+    async with listening(PlainTextResponse("ok"), "127.0.0.1", 0) as service:
+        for port in (endpoint[0], service):
+            await health_probes.http_get(port, "/readyz")
+    [line] = [one.getMessage() for one in caplog.records if one.name == "uvicorn.access"]
+    assert '"GET /readyz HTTP/1.0" 200' in line
 
 
 @pytest.mark.parametrize(

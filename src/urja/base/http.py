@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _GRACE_S: Final = 2
 """Seconds that open requests may take to end when the server stops."""
@@ -70,6 +71,14 @@ def _json(document: Mapping[str, object], status: int = HTTPStatus.OK) -> Respon
     return Response(json.dumps(document, default=str) + "\n", status, media_type="application/json")
 
 
+class _WithoutAccessLog(H11Protocol):
+    """A connection whose requests are not logged. uvicorn's own setting is one for all servers of the process."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.access_log = False
+
+
 class _Server(uvicorn.Server):
     """uvicorn within an event loop that handles the signals itself."""
 
@@ -94,7 +103,7 @@ async def listening(app: ASGIApp, host: str, port: int, *, access_log: bool = Tr
     listener = socket.create_server((host, port), family=family)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http="h11" if access_log else _WithoutAccessLog,
         ws="none",
         lifespan="off",
         # The log is set up by urja.base.log; uvicorn's lines, access included, go through it.
@@ -102,8 +111,6 @@ async def listening(app: ASGIApp, host: str, port: int, *, access_log: bool = Tr
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # The constructor's argument would change the access log of every server in the process.
-    config.access_log = access_log
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="web")
     waiting = asyncio.create_task(server.listening.wait())

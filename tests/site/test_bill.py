@@ -179,7 +179,7 @@ def test_registers_from_month_to_month_and_a_period_so_far(tmp_path):
 
 def test_rows_that_a_version_of_the_tariff_splits_name_their_days(tmp_path):
     """Two rows read alike but for their price, and nothing said which days had which."""
-    fixed = line("fixed", "month", "rate = 30")
+    fixed = line("fixed", "per-month", "rate = 30")
     old, new = (
         head(version, valid_from) + line("energy", "slabs", one_price(rate)) + fixed
         for version, valid_from, rate in (("1", date(2020, 1, 1), '"5"'), ("2", date(2026, 4, 11), '"6"'))

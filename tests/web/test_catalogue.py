@@ -14,11 +14,14 @@ from babel.messages.pofile import denormalize, normalize, read_po
 from django.utils.translation.template import templatize
 
 import urja.apps
+import urja.base
 import urja.core.sheets
 import urja.usecases
 import urja.web
 
-GUARDED = [Path(package.__file__).parent for package in (urja.apps, urja.core.sheets, urja.usecases)]
+GUARDED = [
+    Path(package.__file__).parent for package in (urja.apps, urja.base, urja.core.sheets, urja.usecases)
+]
 WEB = Path(urja.web.__file__).parent
 CATALOGUES = sorted(WEB.rglob("locale/hi/LC_MESSAGES/django.po"))
 """The portal's, and one of each app that has words of its own."""

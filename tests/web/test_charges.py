@@ -29,12 +29,12 @@ def flats(database):
     return adopted
 
 
-def arrives(database, adopted, one):
+def arrives(database, adopted, one, now=START + timedelta(hours=9)):
     from urja.pipeline.ingest import Ingester
     from urja.pipeline.stage import StageConnection
 
     session = StageConnection(database.conninfo("urja_pipeline"))
-    Ingester(session, ZONE, lambda _: AnySet()).apply([one], START + timedelta(hours=9))
+    Ingester(session, ZONE, lambda _: AnySet()).apply([one], now)
     session.close()
 
 
@@ -101,13 +101,15 @@ def test_rows_that_a_version_of_the_tariff_splits_name_their_days(flats, databas
 
     text = town_document("town-flats").replace('"6.00"', '"7.00"')
     load_tariff(text.replace("2024-01-01", "2026-03-03").replace("2024-1", "2026-1"), START)
-    later = [(100, 0)] * 38
-    arrives(database, flats, batch(Kind.BLOCK, BLOCK, flats.device_id, START + 12 * HALF_HOUR, *later))
-    found = shown(flats, TEN + timedelta(days=1))
+    now, later = TEN + timedelta(days=1), [(100, 0)] * 38
+    arrives(
+        database, flats, batch(Kind.BLOCK, BLOCK, flats.device_id, START + 12 * HALF_HOUR, *later), now=now
+    )
+    found = shown(flats, now)
     energy, _generator, fixed, *_ = found.lines
     assert [(part.label, part.product.replace(NO_BREAK, " ")) for part in energy.parts] == [
-        ("All energy, 2 March 2026", "15.6 kWh × ₹6.00"),
-        ("All energy, 3 March 2026", "0.2 kWh × ₹7.00"),
+        ("all energy, 2 March 2026", "15.6 kWh × ₹6.00"),
+        ("all energy, 3 March 2026", "0.2 kWh × ₹7.00"),
     ]
     assert "March" not in fixed.parts[0].label
 

@@ -1,6 +1,6 @@
 """The sandbox gateway credits what anyone pays with a test card: beside real money it would be free energy.
 
-Its thief is whoever reaches the portal or the gateway, or has taken over either. So it runs only where this machine
+Its thief is a person who reaches the portal or the gateway, or has taken over either. So it runs only where this machine
 alone reaches them and no real money is in the books, and it is given nothing but its own two secrets.
 """
 

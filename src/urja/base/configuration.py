@@ -189,6 +189,8 @@ def purposes_of(section: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
         match pair:
             case (ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text)))):
                 yield name, inspect.cleandoc(text)
+            case _:
+                pass
 
 
 def _table(name: str, entries: Mapping[str, JsonMapping]) -> Iterator[str]:

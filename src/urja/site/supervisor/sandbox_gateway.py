@@ -79,7 +79,7 @@ def with_sandbox(settings: Settings) -> Settings:
     reached = [name for name in (web.host, *web.hosts) if not is_this_machine(name)]
     if web.public_url or reached:
         raise _refused(
-            f"others can reach the portal ({web.public_url or reached[0]}), and whoever reaches it pays nothing: leave "
+            f"others can reach the portal ({web.public_url or reached[0]}), and a test card pays there: leave "
             "web.host, web.hosts and web.public_url at their defaults"
         )
     sandbox = {NAME: settings_of(free_port(), "rzp_test_sandbox")}

@@ -73,22 +73,18 @@ def main() -> None:
     # A process for each size: Django's database is set up once, and the memory of one size is not that of the next.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as sizes:
         found = list(sizes.map(partial(at_size, options), options.accounts))
-    if len(found) == 1:
-        print(json.dumps(found[0], indent=2))
-        return
-    rates = [size["accounts_per_s"] for size in found]
-    flat = round(min(rates) / max(rates), 3)
-    print(
-        json.dumps(
-            {
-                "benchmark": "close",
-                "slowest_to_fastest": flat,
-                "goal_slowest_to_fastest": GOAL_FLAT,
-                "sizes": found,
-            },
-            indent=2,
-        )
-    )
+    print(json.dumps(found[0] if len(found) == 1 else compared(found), indent=2))
+
+
+def compared(sizes: list[dict]) -> dict:
+    """Return the figures of several sizes with the rate of the slowest by that of the fastest."""
+    rates = [size["accounts_per_s"] for size in sizes]
+    return {
+        "benchmark": "close",
+        "slowest_to_fastest": round(min(rates) / max(rates), 3),
+        "goal_slowest_to_fastest": GOAL_FLAT,
+        "sizes": sizes,
+    }
 
 
 def at_size(options: argparse.Namespace, accounts: int) -> dict:

@@ -1,5 +1,6 @@
 """Each benchmark runs, in a small size, and prints one JSON object. No figure is held to anything here."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from urja.site.supervisor.postgres import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
-    "close": ["--accounts", "10", "20", "--days", "1", "--recharges", "1", "--processes", "1"],
+    "close": ["--accounts", "10", "--days", "1", "--recharges", "1", "--processes", "1"],
     "decide": ["--meters", "1000", "--rounds", "1"],
     "decode": ["--meters", "200", "--batch", "100", "--repeats", "1", "--no-peer"],
     "headend": ["--connections", "100", "--repeats", "1", "--no-peer"],
@@ -69,6 +70,18 @@ def test_a_benchmark_runs_and_prints_one_object(run, bench):
         # A share, whatever the machine: the limit is part of what was measured.
         assert 0 < printed["share_of_limit"] < 1.2, printed
         assert printed["goal_share_of_limit"] == SHARES[bench]
+
+
+def test_sizes_of_the_close_are_compared(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "bench")
+    close = importlib.import_module("close")
+    sizes = [{"accounts": 10, "accounts_per_s": 400}, {"accounts": 20, "accounts_per_s": 500}]
+    assert close.compared(sizes) == {
+        "benchmark": "close",
+        "slowest_to_fastest": 0.8,
+        "goal_slowest_to_fastest": close.GOAL_FLAT,
+        "sizes": sizes,
+    }
 
 
 def test_a_stored_row_of_three_phases_is_measured(run):

@@ -1,13 +1,12 @@
 """Other people's packages, each in an environment of its own: Urja cannot be imported there, nor they here."""
 
-import atexit
 import json
 import os
+import re
 import select
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.made_once import made_once
 
 HERE = Path(__file__).parent
 
@@ -32,24 +32,26 @@ ANSWER_S = 20
 
 @cache
 def python_with(requirement: str, imported: str) -> list[str]:
-    """The command of a Python that has `requirement`, in an environment that is made once.
+    """The command of a Python that has `requirement`, in an environment that is made once a run.
 
     Where the environment cannot be made the tests are skipped with the reason; in CI they fail.
     """
     if shutil.which("uv") is None:
         _cannot("uv is not there to make the environment")
-    environment = Path(tempfile.mkdtemp(prefix="urja-foreign-"))
-    atexit.register(shutil.rmtree, environment, ignore_errors=True)
-    python = str(environment / "bin" / "python")
-    for command in (
-        ["uv", "venv", "--quiet", "--clear", str(environment)],
-        ["uv", "pip", "install", "--quiet", "--python", python, requirement],
-        [python, "-c", f"import {imported}"],
-    ):
-        made = subprocess.run(command, capture_output=True, text=True, timeout=180)
-        if made.returncode:
-            _cannot(f"the environment of {requirement} cannot be made: {made.stderr[-300:]}")
-    return [python]
+
+    def make(environment: Path) -> None:
+        python = str(environment / "bin" / "python")
+        for command in (
+            ["uv", "venv", "--quiet", "--relocatable", str(environment)],
+            ["uv", "pip", "install", "--quiet", "--python", python, requirement],
+            [python, "-c", f"import {imported}"],
+        ):
+            made = subprocess.run(command, capture_output=True, text=True, timeout=180)
+            if made.returncode:
+                _cannot(f"the environment of {requirement} cannot be made: {made.stderr[-300:]}")
+
+    name = re.sub(r"\W+", "-", requirement)
+    return [str(made_once(name, make) / "bin" / "python")]
 
 
 def _cannot(reason: str) -> None:

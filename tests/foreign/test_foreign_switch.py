@@ -162,6 +162,11 @@ async def test_a_foreign_meter_is_cut_and_connected_again(carry_out, foreign, pi
     assert [said.state for said in desk.heard] == ["acknowledged", "confirmed"] * 2
 
 
+over_wrapper = pytest.mark.parametrize("hdlc", ["wrapper"], indirect=True)
+"""The link makes no difference where it has carried a session before (the test above)."""
+
+
+@over_wrapper
 async def test_a_head_end_restarted_goes_on_with_a_foreign_meter(carry_out, foreign, pipeline):  # noqa: F811
     """Counters are reserved durably: the second head end asks for none, and neither side refuses its session."""
     await put_device(pipeline, foreign.entry())
@@ -172,6 +177,8 @@ async def test_a_head_end_restarted_goes_on_with_a_foreign_meter(carry_out, fore
     assert after["orders"] == [1, 2]
 
 
+@over_wrapper
+@pytest.mark.parametrize("foreign", [gurux], indirect=True, ids=["gurux-dlms"])
 async def test_an_order_that_is_not_signed_by_us_never_reaches_it(
     start_headend,  # noqa: F811
     desk,
@@ -192,6 +199,7 @@ async def test_an_order_that_is_not_signed_by_us_never_reaches_it(
     assert (await foreign.itself())["orders"] == []
 
 
+@over_wrapper
 async def test_with_the_wrong_key_it_is_not_moved(carry_out, foreign, pipeline):  # noqa: F811
     await put_device(pipeline, foreign.entry(guek=bytes(16)))
     [(end, after)] = await carry_out("disconnect")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.mutation import survey
 from tests.mutation.mutants import count, mutant
-from tests.mutation.reached import reached
+from tests.mutation.reached import Reached, reached
 
 COUNT, BAR = 300, 0.85
 
@@ -26,26 +26,25 @@ PACKAGE = {
 HALF, ODD = "test_half.py::test_half", "test_odd.py::test_odd"
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("package")
     for name, text in PACKAGE.items():
-        (tmp_path / name).write_text(text)
-    (tmp_path / "tests").symlink_to(survey.ROOT / "tests")
-    return tmp_path
+        (place / name).write_text(text)
+    (place / "tests").symlink_to(survey.ROOT / "tests")
+    return place
 
 
-def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(
-    package, tmp_path_factory
-):
+@pytest.fixture(scope="module")
+def found(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Reached:
+    return reached(package, ["test_half.py", "test_odd.py"], 2, tmp_path_factory.mktemp("kept") / "measured")
+
+
+def test_a_mutant_is_killed_by_the_tests_that_run_its_line_and_a_harmless_one_survives(package, found):
     """The survey itself, on a package of two functions: in forks, and in a process of its own for what is done at import."""
     source = PACKAGE["half.py"]
     drawn = [survey.Drawn("half.py", number, mutant(source, number)) for number in range(count(source))]
-    lived = survey.outlive(
-        package,
-        drawn,
-        reached(package, ["test_half.py", "test_odd.py"], 2, tmp_path_factory.mktemp("measured")),
-        2,
-    )
+    lived = survey.outlive(package, drawn, found, 2)
     assert len(drawn) == 8
     assert [one.partition(" (")[0] for one in lived] == ["half.py:9: 2 -> 3"]
     assert (package / "half.py").read_text() == source
@@ -63,9 +62,7 @@ def test_a_mutant_is_met_also_where_only_a_test_itself_imports_its_file(package,
     assert survey.outlive(package, drawn, found, 1) == []
 
 
-def test_the_tests_of_a_line_are_those_that_run_it(package, tmp_path_factory):
-    where = tmp_path_factory.mktemp("kept") / "measured"
-    found = reached(package, ["test_half.py", "test_odd.py"], 1, where)
+def test_the_tests_of_a_line_are_those_that_run_it(found):
     assert found.tests_of("half.py", range(5, 6)) == [HALF]
     assert found.tests_of("half.py", range(9, 10)) == [ODD]
     assert set(found.tests_of("half.py", None)) == {HALF, ODD}, "a constant may matter to either"

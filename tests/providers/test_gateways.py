@@ -58,8 +58,8 @@ def gateway(bench, django):
 
 
 @pytest.fixture
-def django(database):
-    """Models can be imported."""
+def django(database_template):
+    """Models can be imported; the database of all is not written to."""
 
 
 def package(bench: Bench) -> str:

@@ -85,7 +85,7 @@ def bench(tmp_path):
 
 
 @pytest.mark.parametrize(("plant", "test", "more"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
-def test_a_fault_is_seen(database, bench, monkeypatch, plant, test, more):
+def test_a_fault_is_seen(database_template, bench, monkeypatch, plant, test, more):
     with test_gateways.configured(bench) as gateway:
         given = {"bench": bench, "gateway": gateway, "monkeypatch": monkeypatch, **more}
         plant(monkeypatch)

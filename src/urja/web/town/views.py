@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from urja.web.shared.clock import business_now
 from urja.web.shared.health_views import is_local
 from urja.web.shared.recent import Recent
-from urja.web.town import control, pages
+from urja.web.town import control, house_page, town_page
 from urja.web.town.actions import ACTIONS, Action, of_scope
 
 _DRAWN_FOR_S: Final = 1.0
@@ -50,12 +50,12 @@ def demo_only(view: View) -> View:
 def town(request: HttpRequest) -> HttpResponse:
     """Show the whole town; with `every` the page reloads itself, for browsers without JavaScript."""
     html, tag = _render_once(
-        "town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request
+        "town", lambda: ("town/live.html", {"page": town_page.town(business_now())}), request
     )
     context = {
         "live": html,
         "tag": tag,
-        "feeders": pages.feeder_names(business_now()),
+        "feeders": town_page.feeder_names(business_now()),
         "of_feeder": of_scope("feeder"),
         "of_town": of_scope("town"),
         "done": _done(request),
@@ -71,7 +71,7 @@ def live(request: HttpRequest) -> HttpResponse:
     """Return the live part of the town, or 304 if it has not changed."""
     return _live_response(
         request,
-        *_render_once("town", lambda: ("town/live.html", {"page": pages.town(business_now())}), request),
+        *_render_once("town", lambda: ("town/live.html", {"page": town_page.town(business_now())}), request),
         "town/live_frame.html",
         reverse("town:live"),
     )
@@ -81,7 +81,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def house(request: HttpRequest, serial: str) -> HttpResponse:
     """Show a house: its meter's display, history and buttons."""
-    head = pages.house_head(serial, business_now())
+    head = house_page.house_head(serial, business_now())
     if head is None:
         raise Http404
     html, tag = _render_once(serial, lambda: _house_part(serial), request)
@@ -89,7 +89,7 @@ def house(request: HttpRequest, serial: str) -> HttpResponse:
         "head": head,
         "live": html,
         "tag": tag,
-        "display": pages.display(serial, _turn()),
+        "display": house_page.display(serial, _turn()),
         "of_house": of_scope("house", relay=head.load_switch, kind=head.kind),
         "done": _done(request),
         "refresh_s": _refresh_s(request),
@@ -109,7 +109,7 @@ def house_live(request: HttpRequest, serial: str) -> HttpResponse:
 
 
 def _house_part(serial: str) -> tuple[str, dict[str, object]]:
-    page = pages.house(serial, business_now())
+    page = house_page.house(serial, business_now())
     if page is None:
         raise Http404
     return "town/house_live.html", {"page": page}
@@ -119,7 +119,9 @@ def _house_part(serial: str) -> tuple[str, dict[str, object]]:
 @require_safe
 def house_display(request: HttpRequest, serial: str) -> HttpResponse:
     """Return the meter's display, on its current page."""
-    return render(request, "town/display.html", {"display": pages.display(serial, _turn()), "serial": serial})
+    return render(
+        request, "town/display.html", {"display": house_page.display(serial, _turn()), "serial": serial}
+    )
 
 
 def _turn() -> int:
@@ -146,7 +148,7 @@ def _of_a_house(action: Action, target: str) -> bool:
     """Whether the button belongs to a house. Raises Http404 if the house is unknown."""
     if action.scope != "house":
         return False
-    if pages.house_head(target, business_now()) is None:
+    if house_page.house_head(target, business_now()) is None:
         raise Http404
     return True
 

@@ -71,11 +71,7 @@ def test_a_manual_hold_is_a_work_order_too_and_ends_with_it(big_house):
     assert big_house.commands() == []
 
 
-@pytest.mark.parametrize(
-    ("service", "rule"),
-    [("collection", "health.collection"), ("payments", "health.payments"), ("messaging", "health.messaging")],
-)
-def test_a_person_is_called_back_while_a_service_is_ill_and_sent_again(big_house, service, rule, monkeypatch):
+def test_a_person_is_called_back_while_a_service_is_ill_and_sent_again(big_house, monkeypatch):
     """As a command would be, at once: no supply is disconnected while payments, messages or collection fail.
 
     The work order once stayed open until its window had ended, and was withdrawn then.
@@ -84,17 +80,18 @@ def test_a_person_is_called_back_while_a_service_is_ill_and_sent_again(big_house
     from urja.apps.work.models import WorkOrder
 
     well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
-
+    sent, withdrawn = ("switch_off_by_hand", "open"), ("switch_off_by_hand", "withdrawn")
     used_up(big_house)
     big_house.go(big_house.at(1, 10, 1))
-    assert work_orders(big_house) == [("switch_off_by_hand", "open")]
-    monkeypatch.setattr(health, "_judge", lambda *_: {**well, service: False})
-    big_house.go(big_house.at(1, 10, 20))
-    assert (work_orders(big_house), big_house.holds()) == ([("switch_off_by_hand", "withdrawn")], [])
-    assert WorkOrder.objects.get().result == {"withdrawn": rule}
-    monkeypatch.setattr(health, "_judge", lambda *_: well)
-    big_house.until(big_house.at(1, 11))
-    assert work_orders(big_house) == [("switch_off_by_hand", "withdrawn"), ("switch_off_by_hand", "open")]
+    for n, service in enumerate(("collection", "payments", "messaging")):
+        assert work_orders(big_house) == [withdrawn] * n + [sent]
+        monkeypatch.setattr(health, "_judge", lambda *_, ill=service: {**well, ill: False})
+        big_house.go(big_house.at(1, 10 + n, 20))
+        assert (work_orders(big_house), big_house.holds()) == ([withdrawn] * (n + 1), [])
+        assert WorkOrder.objects.latest("id").result == {"withdrawn": f"health.{service}"}
+        monkeypatch.setattr(health, "_judge", lambda *_: well)
+        big_house.until(big_house.at(1, 11 + n))
+    assert work_orders(big_house) == [withdrawn] * 3 + [sent]
 
 
 def test_a_payment_does_not_switch_on_what_is_held(big_house):

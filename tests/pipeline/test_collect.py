@@ -13,6 +13,7 @@ import pytest
 from tests.apps.payments.cast import KEYS, START, sign
 from tests.apps.payments.till import as_role, opened_till  # noqa: F401 - a fixture
 from tests.logs import logged
+from tests.one_setup import with_one_setup
 
 CREDITED = [("recharge", 20_000)]
 
@@ -316,16 +317,15 @@ def test_an_order_of_the_gateways_that_does_not_carry_our_receipt_credits_nothin
     assert till.reasons() == ["other_receipt"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"[]", b'{"event": 1}', b'{"event": "x", "payload": {"payment": {"entity": {"id": ""}}}}'],
-)
-def test_an_unreadable_message_is_quarantined_and_stops_nothing(till, paid, body):
+def test_an_unreadable_message_is_quarantined_and_stops_nothing(till, paid):
     not_by_schedule()
-    till.hook(body)
+    for body in (
+        b"", b"{", b"[]", b'{"event": 1}', b'{"event": "x", "payload": {"payment": {"entity": {"id": ""}}}}',
+    ):  # fmt: skip
+        till.hook(body)
     till.hook(*webhooks(till, paid, "payment.captured"))
     till.collect()
-    assert inbox() == ["unreadable", "asked"]
+    assert inbox() == ["unreadable"] * 5 + ["asked"]
     assert till.entries() == CREDITED
 
 
@@ -440,8 +440,8 @@ def test_an_order_is_given_up_where_the_gateway_never_answers(till):
     assert orders_at_the_gateway(till) == []
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "says"),
+@with_one_setup(
+    "column, value, says",
     [
         ("currency", "VND", "the account's currency is INR, not VND"),
         ("amount_minor", 1, "the amount is not between"),
@@ -486,12 +486,12 @@ def test_a_return_from_the_page_makes_the_gateway_be_asked(till, paid):
     assert till.entries() == CREDITED
 
 
-@pytest.mark.parametrize("changes", [{"razorpay_signature": "0" * 64}, {"razorpay_order_id": "order_other"}])
-def test_a_return_that_is_not_signed_causes_no_question(till, paid, changes):
+def test_a_return_that_is_not_signed_causes_no_question(till, paid):
     not_by_schedule()
-    came_back(till, paid, **changes)
-    till.collect()
-    assert inbox() == ["forged"]
+    for n, changes in enumerate(({"razorpay_signature": "0" * 64}, {"razorpay_order_id": "order_other"}), 1):
+        came_back(till, paid, **changes)
+        till.collect()
+        assert inbox() == ["forged"] * n
     assert till.entries() == []
 
 

@@ -525,22 +525,21 @@ def test_a_payment_under_way_holds_off_the_cut_for_a_day(house):
     assert house.commands() == [("disconnect", "queued")]
 
 
-@pytest.mark.parametrize("service", ["collection", "payments", "messaging"])
-def test_no_supply_is_disconnected_while_a_service_is_ill(house, monkeypatch, service):
+def test_no_supply_is_disconnected_while_a_service_is_ill(house, monkeypatch):
     from urja.apps.supply import health
 
     well = {"collection": True, "payments": True, "messaging": True, "figures": {}}
-    ill = {**well, service: False}
     used_up(house)
     house.go(house.at(1, 10, 1))
-    assert house.commands() == [("disconnect", "queued")]
-    monkeypatch.setattr(health, "_judge", lambda *_: ill)
-    house.go(house.at(1, 10, 20))
-    assert house.commands() == [("disconnect", "superseded")]
-    assert house.where() == ("suspended", f"{service}_ill")
-    monkeypatch.setattr(health, "_judge", lambda *_: well)
-    house.until(house.at(1, 11))
-    assert house.commands()[-1] == ("disconnect", "queued")
+    for hour, service in enumerate(("collection", "payments", "messaging"), 10):
+        assert house.commands()[-1] == ("disconnect", "queued")
+        monkeypatch.setattr(health, "_judge", lambda *_, ill=service: {**well, ill: False})
+        house.go(house.at(1, hour, 20))
+        assert house.commands()[-1] == ("disconnect", "superseded")
+        assert house.where() == ("suspended", f"{service}_ill")
+        monkeypatch.setattr(health, "_judge", lambda *_: well)
+        house.until(house.at(1, hour + 1))
+    assert house.commands() == [("disconnect", "superseded")] * 3 + [("disconnect", "queued")]
 
 
 def test_health_is_judged_by_stated_rules(database):

@@ -1,12 +1,14 @@
 """Evidence of charges: made again from what entries name, with its cause, and every falsehood in it a fault."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import seconds
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_post import CUT, Town, load, stand, town  # noqa: F401
 
 from urja.base.ids import bucket_of
@@ -57,6 +59,18 @@ def falsify(town, change, line="energy", day=3):  # noqa: F811
     town.connection.commit()
 
 
+@contextmanager
+def falsified(town, change):  # noqa: F811
+    """The inputs of the third day's energy are changed, and at the end again as they were."""
+    energy = "line = 'energy' AND service_date = '2026-03-03'"
+    ((kept,),) = town.connection.execute(f"SELECT inputs::text FROM books_entry WHERE {energy}").fetchall()
+    falsify(town, change)
+    try:
+        yield
+    finally:
+        town.connection.execute(f"UPDATE books_entry SET inputs = %s WHERE {energy}", [kept])
+
+
 def test_one_entry_of_a_posting_has_the_calculation_of_all(charged):
     rows = charged.connection.execute(
         "SELECT line, inputs FROM books_entry WHERE service_date = '2026-03-03' ORDER BY seq"
@@ -102,8 +116,8 @@ def test_a_posting_with_other_terms_has_a_whole_calculation(charged):
     assert broken(charged) == set()
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
+@with_one_setup(
+    "change, fault",
     [
         (
             """jsonb_set(inputs, '{calculation,like}', '1')""",
@@ -131,14 +145,16 @@ def test_a_posting_with_other_terms_has_a_whole_calculation(charged):
     ],
 )
 def test_a_falsehood_is_a_fault_and_breaks_the_law(charged, change, fault):
-    falsify(charged, change)
-    found = why(charged, "energy", 3)
-    if fault == "comes to 4500":
-        # One Wh less: still the same amount to the paisa would be no proof of its energy, the determinants are.
-        assert any("were calculated" in one or "determinants" in one for one in found.faults), found.faults
-    else:
-        assert any(fault in one for one in found.faults), found.faults
-    assert broken(charged) == {"evidence", "chains"}
+    with falsified(charged, change):
+        found = why(charged, "energy", 3)
+        if fault == "comes to 4500":
+            # One Wh less: still the same amount to the paisa would be no proof of its energy, the determinants are.
+            assert any("were calculated" in one or "determinants" in one for one in found.faults), (
+                found.faults
+            )
+        else:
+            assert any(fault in one for one in found.faults), found.faults
+        assert broken(charged) == {"evidence", "chains"}
 
 
 def test_what_postings_share_is_a_fault_of_each(charged):

@@ -239,30 +239,38 @@ def told_as(reconciler, monkeypatch, **changes):
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason", "amount"),
-    [
-        ({"amount_minor": 19_999, "fee_minor": 0, "tax_minor": 0, "credit_minor": 19_999}, "settled_other_amount", 19_999),
-        ({"currency": "USD"}, "settled_other_amount", 20_000),
-        ({"credit_minor": 1}, "settled_wrong_sum", 20_000),
-        ({"fee_minor": 0, "tax_minor": 1, "credit_minor": 20_000}, "settled_wrong_sum", 20_000),
-        ({"kind": "adjustment"}, "settled_other_kind", 20_000),
-        ({"entity_id": "pay_of_nobody"}, "settled_unknown", 20_000),
-    ],
-)  # fmt: skip
-def test_a_row_that_does_not_fit_is_kept_for_a_clerk(
-    till, run, reconciler, monkeypatch, changes, reason, amount
-):
-    [payment] = pay(till, 20_000)
-    past_midnight(till)
-    told_as(reconciler, monkeypatch, **changes)
-    run()
-    run()
-    assert kept() == [(changes.get("entity_id", payment), reason, amount)]
-    assert [settled.matched for settled in settlements()] == [0]
+MISFITS = [
+    ({"amount_minor": 19_999, "fee_minor": 0, "tax_minor": 0, "credit_minor": 19_999}, "settled_other_amount", 19_999),
+    ({"currency": "USD"}, "settled_other_amount", 20_000),
+    ({"credit_minor": 1}, "settled_wrong_sum", 20_000),
+    ({"fee_minor": 0, "tax_minor": 1, "credit_minor": 20_000}, "settled_wrong_sum", 20_000),
+    ({"kind": "adjustment"}, "settled_other_kind", 20_000),
+    ({"entity_id": "pay_of_nobody"}, "settled_unknown", 20_000),
+]  # fmt: skip
+
+
+def test_a_row_that_does_not_fit_is_kept_for_a_clerk(till, run, reconciler, monkeypatch):
+    """Six payments of one settlement, of which each is told otherwise than the gateway's book has it."""
     from urja.apps.payments import queries
 
-    assert queries.in_transit().payments == 1
+    paid = pay(till, *[20_000] * len(MISFITS))
+    past_midnight(till)
+    told = dict(zip(paid, MISFITS, strict=True))
+    real = reconciler.gateway.client.settled_on
+    monkeypatch.setattr(
+        reconciler.gateway.client,
+        "settled_on",
+        lambda day: [replace(fact, **told[fact.entity_id][0]) for fact in real(day)],
+    )
+    run()
+    run()
+    assert sorted(kept()) == sorted(
+        (changes.get("entity_id", payment), reason, amount)
+        for payment, (changes, reason, amount) in told.items()
+    )
+    # What is told in another currency is a settlement of its own.
+    assert sorted((settled.rows, settled.matched) for settled in settlements()) == [(1, 0), (5, 0)]
+    assert queries.in_transit().payments == 6
 
 
 def test_a_payment_that_was_settled_and_credited_to_no_account(till, run):

@@ -201,17 +201,21 @@ def switches():
     return Command.objects.filter(kind="read_object").order_by("id")
 
 
-def told(house, value):
+def told(place, value, house=0):
     """The meter says how its switch stands."""
-    switches().filter(state="queued").update(
-        state="confirmed", ended_at=house.now, ended_wall_ms=0, evidence={"value": value}
+    switches().filter(device_id=place.houses[house].device_id, state="queued").update(
+        state="confirmed", ended_at=place.now, ended_wall_ms=0, evidence={"value": value}
     )
 
 
 def inspections():
+    return [order.asked["switch_found"] for order in inspected()]
+
+
+def inspected():
     from urja.apps.work.models import WorkOrder
 
-    return [order.asked["switch_found"] for order in WorkOrder.objects.filter(kind="inspect").order_by("id")]
+    return WorkOrder.objects.filter(kind="inspect").order_by("id")
 
 
 def relays_read():
@@ -220,21 +224,25 @@ def relays_read():
     return Recovery.objects.exclude(relays_read_at=None).count()
 
 
-@pytest.mark.parametrize(
-    ("found", "work"), [(True, []), (False, ["off"]), ("no switch", []), (5, []), (None, [])]
-)
-def test_a_switch_is_asked_once_and_one_that_differs_is_looked_at(house, found, work):
-    restore(house.now)
-    house.go()
-    house.go(house.now + MINUTE)
-    [asked] = switches()
-    assert asked.arguments == {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
+def test_a_switch_is_asked_once_and_one_that_differs_is_looked_at(database):
+    """Of five meters one says that it is off; what is no answer is no difference."""
+    said = (True, False, "no switch", 5, None)
+    place = Place(database, [adopt(n, credit_minor=10_000, bucket=n) for n, _ in enumerate(said, 1)])
+    restore(place.now)
+    place.go()
+    place.go(place.now + MINUTE)
+    assert [asked.device_id for asked in switches()] == [house.device_id for house in place.houses]
+    for asked in switches():
+        assert asked.arguments == {"obis": "0.0.96.3.10.255", "class_id": 70, "attribute": 2}
     assert (inspections(), relays_read()) == ([], 0)
-    told(house, found)
+    for house, value in enumerate(said):
+        told(place, value, house)
     for _ in range(2):
-        house.go(house.now + MINUTE)
-    assert (inspections(), relays_read()) == (work, 1)
-    assert supply(house) == []
+        place.go(place.now + MINUTE)
+    assert (inspections(), relays_read()) == (["off"], 1)
+    assert inspected().get().device_id == place.houses[1].device_id
+    assert [place.command(house).kind for house in range(5)] == ["read_object"] * 5
+    place.connection.close()
 
 
 def test_a_switch_that_was_off_at_the_copy_and_is_on_is_looked_at(house):

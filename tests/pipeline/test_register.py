@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START, adopt, remove
+from tests.one_setup import with_one_setup
 
 LATER = START + timedelta(days=1)
 
@@ -27,6 +28,12 @@ def _clerks(database):
         Employment.objects.create(
             id=user.pk, user=user, role="clerk", valid_from=START, recorded_at=START, actor="test"
         )
+
+
+@pytest.fixture
+def adopted(database):
+    """A meter that a request names."""
+    return adopt(1)
 
 
 def removal(number=1, at=LATER):
@@ -94,8 +101,8 @@ def test_what_a_guard_refuses_is_told_in_sentences(database):
     assert (answered(request).state, request.faults) == ("refused", ["meter URJ00000001 is not installed"])
 
 
-@pytest.mark.parametrize(
-    ("kind", "content", "says"),
+@with_one_setup(
+    "kind, content, says",
     [
         ("make_coffee", {}, "there is no operation 'make_coffee'"),
         ("remove_meter", {"serial": "URJ00000001"}, "removed_at"),
@@ -108,15 +115,16 @@ def test_what_a_guard_refuses_is_told_in_sentences(database):
 def test_content_that_is_none_is_refused_by_its_field(database, kind, content, says):
     from urja.apps.journal.models import Request
 
-    request = Request.objects.create(id=1, kind=kind, content=content, actor=CLERK, requested_at=LATER)
+    number = Request.objects.count() + 1
+    request = Request.objects.create(id=number, kind=kind, content=content, actor=CLERK, requested_at=LATER)
     run()
     assert answered(request).state == "refused"
     (fault,) = request.faults
     assert says in fault
 
 
-@pytest.mark.parametrize(
-    ("actor", "says"),
+@with_one_setup(
+    "actor, says",
     [
         ("user 901 token 7", "is not, or no longer, known here"),
         ("the web itself", "the web itself is not, or no longer, known here"),
@@ -124,8 +132,7 @@ def test_content_that_is_none_is_refused_by_its_field(database, kind, content, s
         ("user 904", "write:remove_meter needs one of the roles clerk, field_engineer; you have no role"),
     ],
 )
-def test_who_may_not_is_refused_here_too(database, actor, says):
-    adopt(1)
+def test_who_may_not_is_refused_here_too(adopted, actor, says):
     request = ask(actor=actor)
     run()
     assert (answered(request).state, operations()) == ("refused", [])

@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 from tests.apps import town
 from tests.apps.town import START, adopt
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_decide import HOUR, MINUTE, POLICY, Place
 
 RULES = """
@@ -406,7 +407,7 @@ def test_an_abnormal_charge_without_a_review_breaks_the_law(house, monkeypatch):
     assert book_laws(house) == {"reviews"}
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "change",
     [
         "charge_minor = 20000",
@@ -419,9 +420,9 @@ def test_an_abnormal_charge_without_a_review_breaks_the_law(house, monkeypatch):
     ],
 )
 def test_a_review_that_is_not_by_the_rule_breaks_the_law(reviewed, change):
-    reviewed.connection.execute(f"UPDATE billing_review SET {change}")
-    reviewed.connection.commit()
-    assert book_laws(reviewed) == {"reviews"}
+    with reviewed.connection.transaction(force_rollback=True):
+        reviewed.connection.execute(f"UPDATE billing_review SET {change}")
+        assert book_laws(reviewed) == {"reviews"}
 
 
 def test_an_ended_review_is_never_changed(reviewed):

@@ -14,12 +14,17 @@ from tests.usecases.test_terms import day
 NOW = START + 9 * HOUR
 
 
+def two_houses(database):
+    return Place(database, [adopt(n, credit_minor=10_000) for n in (1, 2)]).left()
+
+
 @pytest.fixture
-def place(database):
+def place(lived):
     """Two houses with 100 rupees each; each uses 1 kWh."""
-    place = Place(database, [adopt(n, credit_minor=10_000) for n in (1, 2)])
-    yield place
-    place.connection.close()
+    with lived(two_houses) as (database, kept):
+        place = Place.resumed(database, kept)
+        yield place
+        place.connection.close()
 
 
 def plant(place, table, of, when="INSERT"):

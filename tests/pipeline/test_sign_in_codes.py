@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.one_setup import with_one_setup
 from tests.providers.relay import LOGIN, issued_in, mailers, open_relay
 
 ASHA = "asha@example.org"
@@ -194,13 +195,14 @@ def test_what_ended_a_day_ago_is_deleted(asha, provider, stage):
     assert rows() == [("222222", "")]
 
 
-@pytest.mark.parametrize("stored", ["ravi..k@gmail.com", "ravi.@x.in", "रवि@x.org", "a@x..in"])
+@with_one_setup("stored", ["ravi..k@gmail.com", "ravi.@x.in", "रवि@x.org", "a@x..in"])
 def test_a_stored_address_that_cannot_be_mailed_ends_its_code_and_no_other(asha, provider, stage, stored):
     from django.contrib.auth import get_user_model
 
-    request(get_user_model().objects.create_user("ravi", stored))
+    provider.to.clear()
+    request(get_user_model().objects.create_user(stored, stored))
     request(asha, "654321")
     assert not stage().ill
     assert not fails()
-    assert rows() == [("", "refused"), ("", "sent")]
+    assert rows()[-2:] == [("", "refused"), ("", "sent")]
     assert provider.to == [ASHA]

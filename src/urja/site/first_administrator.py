@@ -30,14 +30,15 @@ def employ_stored(path: Path, now: datetime) -> None:
 
     Needs Django to be set up as the owner. `now` is business time in UTC. Raises DamagedFileError.
     """
-    from urja.apps.identity.queries.staff import staff_at
-    from urja.apps.journal.errors import RefusedError
-    from urja.usecases.operations import employ
-
     try:
         person = read_json(path, FirstAdministrator, "delete it, and use urja staff add")
     except FileNotFoundError:
         return
+    # Almost every start has none; to load what employs takes a quarter of a second.
+    from urja.apps.identity.queries.staff import staff_at
+    from urja.apps.journal.errors import RefusedError
+    from urja.usecases.operations import employ
+
     # Only an installation without staff: a file that is written later makes no second administrator unnoticed.
     if not staff_at(None):
         try:

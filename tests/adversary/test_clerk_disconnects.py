@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import adopt, protect
+from tests.one_setup import with_one_setup
 from tests.pipeline.test_decide import HOUR, MINUTE, Place
 from tests.pipeline.test_kept_off import load_words, post_letter, used_up_without_a_telephone
 from tests.usecases.life import do
@@ -18,41 +19,52 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def house(database):
-    place = Place(database, [adopt(credit_minor=10_000)])
+    house = place(database, 1)
+    yield house
+    house.connection.close()
+
+
+def place(database, houses):
+    found = Place(database, [adopt(number, credit_minor=10_000) for number in range(1, houses + 1)])
     load_words("2")
-    place.go()
-    yield place
-    place.connection.close()
+    found.go()
+    return found
 
 
-def order(house, reason):
+def order(house, reason, number=1):
     from urja.usecases.operations import DisconnectTemporarily
 
     return do(
-        DisconnectTemporarily(consumer_number="URJ00000001", reason=reason, note="the clerk says so"),
+        DisconnectTemporarily(consumer_number=f"URJ{number:08}", reason=reason, note="the clerk says so"),
         house.now,
     )
 
 
-@pytest.mark.parametrize("reason", ["dispute", "credit", "ended", "Safety", ""])
+@with_one_setup("reason", ["dispute", "credit", "ended", "Safety", ""])
 def test_no_other_word_is_a_reason(house, reason):
     with pytest.raises(RefusedError):
         order(house, reason)
 
 
-@pytest.mark.parametrize("reason", ["overload", "tamper", "vacant"])
-def test_no_order_darkens_a_night_or_a_sunday(house, reason):
-    house.now = house.at(6, 16, 1)  # Saturday, when the window has closed
-    order(house, reason)
-    house.until(house.at(8, 9, 50), step=3 * HOUR)
-    assert house.commands() == []
+REASONS = ("overload", "tamper", "vacant")
 
 
-@pytest.mark.parametrize("reason", ["overload", "tamper", "vacant"])
-def test_no_order_darkens_a_protected_home(house, reason):
+def test_no_order_darkens_a_night_or_a_sunday(database):
+    """Three houses, each with an order for another reason."""
+    town = place(database, len(REASONS))
+    town.now = town.at(6, 16, 1)  # Saturday, when the window has closed
+    for number, reason in enumerate(REASONS, 1):
+        order(town, reason, number)
+    town.until(town.at(8, 9, 50), step=3 * HOUR)
+    assert [town.commands(house) for house in range(len(REASONS))] == [[]] * len(REASONS)
+    town.connection.close()
+
+
+def test_no_order_darkens_a_protected_home(house):
     protect(1, at=house.now)
-    with pytest.raises(RefusedError):
-        order(house, reason)
+    for reason in REASONS:
+        with pytest.raises(RefusedError):
+            order(house, reason)
 
 
 def test_a_false_letter_disconnects_no_account_in_credit(house):

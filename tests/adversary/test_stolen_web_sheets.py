@@ -127,7 +127,7 @@ def _empty(home):
         cursor.execute("ALTER TABLE contracts_agreement ENABLE TRIGGER USER")
 
 
-@pytest.mark.parametrize(
+@with_one_setup(
     "the_map",
     [{}, {"columns": {"keys": "x"}}, {"columns": {"flat": 3}}, {"x": 1}, [], {"columns": {"flat": "No"}}],
 )

@@ -1,13 +1,14 @@
 """The Saturday of docs/install.md: from an empty directory to a society that lives on Urja.
 
 Everything is real: the commands, the processes of `urja up`, a mail relay that demands a login, meters behind a line. Only
-the business clock is moved on, and the meters follow it.
+the business clock is moved on, and the meters follow it. The database is migrated already: first starts are in
+tests/site/test_up.py.
 """
 
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -76,9 +77,10 @@ def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
         yield provider
 
 
-def test_a_society_goes_live(installation_dir: Path, relay: Relay) -> None:
+def test_a_society_goes_live(installation_dir: Path, relay: Relay, prepared: Callable[[Path], Path]) -> None:
     society = Society(installation_dir / "neem", {**ANY_PORT, "URJA_CLOCK_START": SATURDAY.isoformat()})
     society.folder.mkdir()
+    (prepared(society.data) / "secrets" / "services.json").unlink()
     configure(society, relay)
     with society.running("up"):
         load_rules(society, relay)

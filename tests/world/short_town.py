@@ -19,7 +19,7 @@ from urja.demo.command import demo_settings
 from urja.demo.town_run import Plan, TownRun
 
 SPEED = 600.0
-METERS, SECONDS = 10, 25.0
+METERS, SECONDS = 10, 12.0
 PATIENCE_S = 300.0
 
 

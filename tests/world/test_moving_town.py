@@ -21,4 +21,5 @@ async def test_a_day_of_a_town_in_which_much_changes(ground):
     story = "\n".join([*town.happened, *findings.faults, str(findings.figures)])
     assert town.settled, f"does not come to rest: {town.awaited}\n{story}"
     assert [law for law, holds in findings.laws.items() if not holds] == [], story
+    assert findings.figures["recharges_paid"] == findings.figures["recharges_credited"] >= 1, story
     assert limits == {town.clerks.fates.grows: LOAD_W}

@@ -1,7 +1,7 @@
 """Each law of the town is seen to fail in the stepped town: production code is made wrong, a day is lived with it.
 
-Several changes share a day where none touches another's law; what each must break is named beside it. The same days
-with the code as it is keep every law (the first test).
+Several changes share a day where none touches another's law; what each must break is named beside it. The same town
+with the code as it is keeps every law (test_town_world.py).
 """
 
 import itertools
@@ -33,7 +33,13 @@ MANIPULATIONS = [
 OUT_OF_REACH = Manipulation(HOUR / 4, 3, Silence(FOR_EVER_S))
 """The account of this meter is never disconnected."""
 
-AFTERNOON, EVENING, MORNING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (7, 13, 24.5, 30.5))
+SUNDAY_AFTERNOON, SUNDAY_NIGHT = (MONDAY - hours * HOUR for hours in (18.5, 9.5))
+MORNING, AFTERNOON, EVENING, NEXT_AFTERNOON = (MONDAY + hours * HOUR for hours in (1.5, 7, 13, 30.5))
+SILENT_BY_NIGHT = (
+    OUT_OF_REACH,
+    # Its credit is used up by then; when the window opens, what is known of it is older than the policy allows.
+    Manipulation(HOUR * 3.2, 6, Silence(FOR_EVER_S)),
+)
 
 
 def town() -> Town:
@@ -45,10 +51,11 @@ def town() -> Town:
 
 
 async def contradictions(
-    ground, until, manipulations: Iterable[Manipulation] = MANIPULATIONS
+    ground, start: datetime, until: datetime, manipulations: Iterable[Manipulation]
 ) -> dict[str, tuple[str, ...]]:
     """What contradicts each law when the town has lived up to an instant; nothing is corrected before."""
-    async with TownWorld.opened(ground, seed=SEED, town=town(), manipulations=list(manipulations)) as world:
+    lived = TownWorld.opened(ground, seed=SEED, town=town(), manipulations=list(manipulations), start=start)
+    async with lived as world:
         await world.live_until(until)
         return await world.town_laws()
 
@@ -188,6 +195,7 @@ class Wrong:
 
     changes: tuple[Callable[[Patch], None], ...]
     broken: tuple[tuple[str, str], ...]
+    start: datetime = MONDAY
     until: datetime = AFTERNOON
     manipulations: tuple[Manipulation, ...] = tuple(MANIPULATIONS)
 
@@ -209,11 +217,13 @@ WRONGS = {
         (reads_before_the_cut_count, lines_lose_nothing, hours_without_reports, data_never_age),
         (
             (FLAGS, INVENTED.format("weld_or_bypass")),
-            (FLAGS, f"T1 is {INVENTED.format('loss')}"),
+            (FLAGS, f"T2 is {INVENTED.format('loss')}"),
             (FLAGS, INVENTED.format("not_communicating")),
             ("cut_on_fresh_data", "rests on readings up to"),
         ),
+        start=SUNDAY_NIGHT,
         until=MORNING,
+        manipulations=SILENT_BY_NIGHT,
     ),
     "money and the wrong method": Wrong(
         (credits_each_word, keeps_what_went_back, a_cut_is_not_read_back),
@@ -247,22 +257,18 @@ WRONGS = {
             ("due_is_cut", "was to be disconnected between"),
             (FLAGS, MISSED.format("not_communicating")),
         ),
-        until=NEXT_AFTERNOON,
-        manipulations=(*MANIPULATIONS[:-1], OUT_OF_REACH),
+        start=SUNDAY_AFTERNOON,
+        until=AFTERNOON - HOUR,
+        manipulations=(OUT_OF_REACH,),
     ),
 }
-
-
-async def test_with_the_code_as_it_is_every_law_holds(ground):
-    found = await contradictions(ground, NEXT_AFTERNOON, [*MANIPULATIONS, OUT_OF_REACH])
-    assert not any(found.values()), found
 
 
 @pytest.mark.parametrize("wrong", WRONGS.values(), ids=WRONGS.keys())
 async def test_wrong_code_breaks_its_law(ground, monkeypatch, wrong):
     for change in wrong.changes:
         change(monkeypatch)
-    found = await contradictions(ground, wrong.until, wrong.manipulations)
+    found = await contradictions(ground, wrong.start, wrong.until, wrong.manipulations)
     for law, words in wrong.broken:
         assert any(re.search(words, said) for said in found[law]), (
             f"{law} is not contradicted by {words!r}: {found[law]}"

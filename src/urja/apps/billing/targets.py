@@ -29,8 +29,6 @@ from urja.core.rating import (
     RatingInputs,
     calculation_of,
     past_from_json,
-    rate_period,
-    reserve_so_far,
     uses_between,
 )
 
@@ -45,38 +43,26 @@ class Rating:
     measured: Measured
 
     @property
+    def inputs(self) -> RatingInputs:
+        """What the target was calculated from, as the engine takes it."""
+        basis = self.basis
+        return RatingInputs(
+            basis.terms, self.uses, basis.billed, self.target.through, basis.by_day_from, self.measured
+        )
+
+    @property
     def reserve(self) -> tuple[RatedLine, ...]:
         """What lines that settle at close would add, in minor units, if the period ended now: an estimate, and no charge.
 
         None of a tariff without such lines. The caller knows that the period is not closed.
         """
-        if not self.basis.settles_at_close:
-            return ()
-        basis = self.basis
-        return reserve_so_far(
-            basis.terms,
-            self.uses,
-            billed=basis.billed,
-            through=self.target.through,
-            by_day_from=basis.by_day_from,
-            measured=self.measured,
-            closed=False,
-        )
+        return self.inputs.reserve() if self.basis.settles_at_close else ()
 
     def settled_at_close(self) -> dict[str, int]:
         """Return how much of each line is due only because the period is closed, in minor units; what is zero is left out."""
-        basis = self.basis
-        if not basis.settles_at_close or self.target.through < basis.billed.end:
+        if not self.basis.settles_at_close or self.target.through < self.basis.billed.end:
             return {}
-        open_ = rate_period(
-            basis.terms,
-            self.uses,
-            billed=basis.billed,
-            through=self.target.through,
-            by_day_from=basis.by_day_from,
-            measured=self.measured,
-            closed=False,
-        )
+        open_ = self.inputs.rate(closed=False)
         settled = {line.name: line.amount_minor - open_.amount(line.name) for line in self.target.lines}
         return {name: minor for name, minor in settled.items() if minor}
 

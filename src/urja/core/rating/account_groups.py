@@ -26,7 +26,7 @@ from urja.core.rating.accruals import (
     Zones,
 )
 from urja.core.rating.bills import ChargeSpan, bills_of
-from urja.core.rating.engine import rate_period
+from urja.core.rating.engine import rate_period, reserve_so_far
 from urja.core.rating.exact_columns import BeyondBoundsError, Column, Integers, sum_of
 from urja.core.rating.inputs_and_results import (
     NOTHING_MEASURED,
@@ -73,6 +73,18 @@ class RatingInputs:
             by_day_from=self.by_day_from,
             measured=self.measured,
             closed=closed,
+        )
+
+    def reserve(self) -> tuple[RatedLine, ...]:
+        """Return what lines that settle at close would add, while the period is open (`reserve_so_far`)."""
+        return reserve_so_far(
+            self.terms,
+            self.uses,
+            billed=self.billed,
+            through=self.through,
+            by_day_from=self.by_day_from,
+            measured=self.measured,
+            closed=False,
         )
 
     @property

@@ -14,7 +14,7 @@ import click
 from urja.core.calendars import Calendar, CalendarError, edges_inside_intervals, parse_calendar
 from urja.core.calendars.zones import MINUTES, DayTable, clock_text
 from urja.core.table_reader import Fault
-from urja.site.cli.document_check import check_file, documents_argument, end_check
+from urja.site.cli.document_check import check_file, documents_argument, end_check, load_all
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
 
@@ -74,27 +74,20 @@ def load(files: Sequence[Path], lengths_min: Sequence[str], data: Path) -> None:
 
     box = Administration.of(data)
     box.setup_django()
-    from django.db import DatabaseError, transaction
-
     from urja.apps.rulebook.errors import CalendarConflictError
     from urja.usecases.calendars import UnfitCalendarError, load_calendar
 
-    try:
-        with transaction.atomic():
-            for path, text in texts.items():
-                try:
-                    stored = load_calendar(
-                        text,
-                        zone=ZoneInfo(box.settings.utility.timezone),
-                        interval_lengths_s=[int(length) * 60 for length in lengths_min],
-                        recorded_at=box.clock.now(),
-                        actor="urja calendar load",
-                    )
-                except (CalendarError, CalendarConflictError, UnfitCalendarError) as error:
-                    raise CommandError(Exit.USAGE, f"{path}: {error}; nothing was loaded") from None
-                click.echo(f"{stored.code} {stored.version} is in force from {stored.valid_from}")
-    except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    def store(text: str) -> str:
+        stored = load_calendar(
+            text,
+            zone=ZoneInfo(box.settings.utility.timezone),
+            interval_lengths_s=[int(length) * 60 for length in lengths_min],
+            recorded_at=box.clock.now(),
+            actor="urja calendar load",
+        )
+        return f"{stored.code} {stored.version} is in force from {stored.valid_from}"
+
+    load_all(texts, store, (CalendarError, CalendarConflictError, UnfitCalendarError))
 
 
 @calendar.command()

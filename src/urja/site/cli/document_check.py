@@ -1,4 +1,6 @@
-"""What the commands of documents share: `check` with every fault and its place, `template` with one to begin with."""
+"""What the commands of documents share: `check` with every fault and its place, `template` with one to begin with, and
+`load` of several, all or none.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,6 +31,26 @@ def write_template(file: Path, text: str) -> None:
     except OSError as error:
         raise CommandError(Exit.USAGE, f"{file} cannot be written: {error.strerror}") from None
     click.echo(f"wrote {file}")
+
+
+def load_all(
+    texts: Mapping[Path, str], store: Callable[[str], str], refused: tuple[type[Exception], ...]
+) -> None:
+    """Store the texts of files in one transaction, and print what `store` says of each. Django is set up.
+
+    Raises CommandError with the file where `store` raises one of `refused`, and where the database refuses.
+    """
+    from django.db import DatabaseError, transaction
+
+    try:
+        with transaction.atomic():
+            for path, text in texts.items():
+                try:
+                    click.echo(store(text))
+                except refused as error:
+                    raise CommandError(Exit.USAGE, f"{path}: {error}; nothing was loaded") from None
+    except DatabaseError as error:
+        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import click
 
 from urja.core.gas import conditions_text
 from urja.core.heat_values import HeatValues, HeatValuesError, HeatZone, in_force, parse_heat_values
-from urja.site.cli.document_check import check_file, documents_argument, end_check
+from urja.site.cli.document_check import check_file, documents_argument, end_check, load_all
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
 
@@ -44,25 +44,14 @@ def load(files: Sequence[Path], data: Path) -> None:
 
     box = Administration.of(data)
     box.setup_django()
-    from django.db import DatabaseError, transaction
-
     from urja.apps.rulebook.errors import HeatValuesConflictError
     from urja.usecases.heat_values import UnknownAreaError, load_heat_values
 
-    try:
-        with transaction.atomic():
-            for path, text in texts.items():
-                try:
-                    stored = load_heat_values(
-                        text,
-                        recorded_at=box.clock.now(),
-                        actor=f"urja heat-values load ({getpass.getuser()})"[:100],
-                    )
-                except (HeatValuesError, HeatValuesConflictError, UnknownAreaError) as error:
-                    raise CommandError(Exit.USAGE, f"{path}: {error}; nothing was loaded") from None
-                click.echo(f"{_title(stored)} is loaded")
-    except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+    def store(text: str) -> str:
+        actor = f"urja heat-values load ({getpass.getuser()})"[:100]
+        return f"{_title(load_heat_values(text, recorded_at=box.clock.now(), actor=actor))} is loaded"
+
+    load_all(texts, store, (HeatValuesError, HeatValuesConflictError, UnknownAreaError))
 
 
 @heat_values.command()

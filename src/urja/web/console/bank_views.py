@@ -12,15 +12,15 @@ from urja.apps.bank import queries as bank
 from urja.apps.bank.errors import BankError
 from urja.apps.bank.queries import ClaimRow
 from urja.apps.identity.queries.access import Caller
-from urja.apps.journal import requests
 from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.base.sentences import say
 from urja.core.statements import LARGEST_BYTES
 from urja.usecases.kinds.bank import DecideClaim, LoadStatement, ReverseClaim
-from urja.web.console import bank_page as pages, operation_page, reconciliation_page
+from urja.web.console import bank_page as pages, reconciliation_page
 from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page, sees_settlements
-from urja.web.console.operation_page import named_request, own_request
+from urja.web.console.operation_page import own_request
+from urja.web.console.own_requests import Outcome, back_with, outcome_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -84,8 +84,7 @@ def _uploaded(request: HttpRequest, caller: Caller) -> HttpResponse:
         except BankError as error:
             asked = [error.args[0]]
     if isinstance(asked, Requested):
-        requests.wait_for(asked.id, operation_page.WAIT_S)
-        return redirect(f"{reverse('console:bank')}?request={asked.id}")
+        return back_with(asked, reverse("console:bank"))
     page = pages.bank_page(caller, now, opening=opening, faults=asked)
     return render_page(request, caller, BANK, {"page": page}, status=422)
 
@@ -119,17 +118,16 @@ def claim(request: HttpRequest, caller: Caller, claim_id: int) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         return _decided(request, caller, found)
-    asked = named_request(request.GET.get("request", ""), caller, "claim_id", found.id)
-    if asked is not None and asked.state == RequestState.APPROVAL:
-        return redirect("console:approval", asked.id)
-    stands = asked if asked is not None and asked.state == RequestState.REFUSED else None
+    outcome = outcome_of(request, caller, "claim_id", found.id)
+    if not isinstance(outcome, Outcome):
+        return outcome
     page = pages.claim_page(
         found,
         caller,
         business_now(),
-        reason=str(stands.content.get("reason", "")) if stands else "",
-        faults=stands.faults if stands else (),
-        waiting=asked is not None and asked.state == RequestState.WAITING,
+        reason=str(outcome.refused.content.get("reason", "")) if outcome.refused else "",
+        faults=outcome.faults,
+        waiting=outcome.waiting,
     )
     return render_page(request, caller, CLAIM, {"page": page})
 
@@ -144,7 +142,6 @@ def _decided(request: HttpRequest, caller: Caller, found: ClaimRow) -> HttpRespo
     now, form = business_now(), request.POST.dict()
     asked = pages.request_decision(found, {name: str(value) for name, value in form.items()}, caller, now)
     if isinstance(asked, Requested):
-        requests.wait_for(asked.id, operation_page.WAIT_S)
-        return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
+        return back_with(asked, pages.address_of(found.id))
     page = pages.claim_page(found, caller, now, reason=str(form.get("reason", "")), faults=asked)
     return render_page(request, caller, CLAIM, {"page": page}, status=422)

@@ -1,18 +1,15 @@
 """Views of payments: open differences, and one difference to note and close."""
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from urja.apps.identity.queries.access import Caller
-from urja.apps.journal import requests
-from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.payments import queries as payments
-from urja.web.console import operation_page, payments_page as pages
+from urja.web.console import payments_page as pages
 from urja.web.console.access import for_staff, fresh_factor_redirect, refusal, render_page, sees_settlements
 from urja.web.console.opening_page import may_sign_off
-from urja.web.console.operation_page import named_request
+from urja.web.console.own_requests import Outcome, back_with, outcome_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -38,18 +35,16 @@ def difference(request: HttpRequest, caller: Caller, difference_id: int) -> Http
         raise Http404
     if request.method == "POST":
         return _said(request, caller, found)
-    asked = named_request(request.GET.get("request", ""), caller, "difference_id", found.id)
-    if asked is not None and asked.state == RequestState.APPROVAL:
-        return redirect("console:approval", asked.id)
-    waiting = asked is not None and asked.state == RequestState.WAITING
-    stands = asked if asked is not None and asked.state == RequestState.REFUSED else None
+    outcome = outcome_of(request, caller, "difference_id", found.id)
+    if not isinstance(outcome, Outcome):
+        return outcome
     page = pages.difference_page(
         found,
         caller,
         business_now(),
-        text=pages.typed_of(stands) if stands else "",
-        faults=stands.faults if stands else (),
-        waiting=waiting,
+        text=pages.typed_of(outcome.refused) if outcome.refused else "",
+        faults=outcome.faults,
+        waiting=outcome.waiting,
     )
     return render_page(request, caller, TEMPLATE, {"page": page})
 
@@ -64,7 +59,6 @@ def _said(request: HttpRequest, caller: Caller, found: payments.DifferenceRow) -
         raise refusal(request)
     asked = pages.request_change(found, text, caller, now, closing="close" in request.POST)
     if isinstance(asked, Requested):
-        requests.wait_for(asked.id, operation_page.WAIT_S)
-        return redirect(f"{pages.address_of(found.id)}?request={asked.id}")
+        return back_with(asked, pages.address_of(found.id))
     page = pages.difference_page(found, caller, now, text=text, faults=asked)
     return render_page(request, caller, TEMPLATE, {"page": page}, status=422)

@@ -7,14 +7,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from urja.apps.identity.queries.access import Caller
 from urja.apps.identity.queries.roles import Read
-from urja.apps.journal import requests
-from urja.apps.journal.kinds import RequestState
 from urja.apps.journal.queries import Requested
 from urja.apps.overviews.queries.registry import WorkOrderRow
 from urja.apps.work import queries as orders
-from urja.web.console import operation_page, work_page as pages
+from urja.web.console import work_page as pages
 from urja.web.console.access import refusal, render_page, requires
-from urja.web.console.operation_page import named_request
+from urja.web.console.own_requests import Outcome, back_with, outcome_of
 from urja.web.console.views import private
 from urja.web.shared.clock import business_now
 
@@ -36,12 +34,11 @@ def order(request: HttpRequest, caller: Caller, order_id: int) -> HttpResponse:
     found = _order(request, caller, order_id)
     if request.method == "POST":
         return _close(request, caller, found)
-    asked = named_request(request.GET.get("request", ""), caller, "work_order_id", found.id)
-    if asked is not None and asked.state == RequestState.APPROVAL:
-        return redirect("console:approval", asked.id)
-    typed = pages.refused_form(asked) if asked and asked.state == RequestState.REFUSED else None
-    waiting = asked is not None and asked.state == RequestState.WAITING
-    page = pages.order_page(found, caller, business_now(), typed, waiting=waiting)
+    outcome = outcome_of(request, caller, "work_order_id", found.id)
+    if not isinstance(outcome, Outcome):
+        return outcome
+    typed = pages.refused_form(outcome.refused) if outcome.refused else None
+    page = pages.order_page(found, caller, business_now(), typed, waiting=outcome.waiting)
     return render_page(request, caller, "console/order.html", {"page": page})
 
 
@@ -90,7 +87,6 @@ def _close(request: HttpRequest, caller: Caller, found: WorkOrderRow) -> HttpRes
         found, request.POST.dict(), request.POST.getlist("removed_seals"), faults, caller, now
     )
     if isinstance(asked, Requested):
-        requests.wait_for(asked.id, operation_page.WAIT_S)
-        return redirect(f"{reverse('console:work-order', args=[found.id])}?request={asked.id}")
+        return back_with(asked, reverse("console:work-order", args=[found.id]))
     page = pages.order_page(found, caller, now, asked)
     return render_page(request, caller, "console/order.html", {"page": page}, status=422)

@@ -4,6 +4,7 @@ The thief may insert what the web may insert and read what it may read.
 """
 
 import hashlib
+from copy import deepcopy
 from datetime import timedelta
 
 import psycopg
@@ -16,9 +17,25 @@ from tests.providers.relay import mailers, open_relay
 FORGED = csv_of(upi(9_000_00))
 
 
-@pytest.fixture
-def installation(database):
+def with_a_society(_database):
     return society()
+
+
+@pytest.fixture
+def begun(lived):
+    """A copy of the database of a society, and what a test may change of it."""
+    with lived(with_a_society) as (database, told):
+        yield database, deepcopy(told)
+
+
+@pytest.fixture
+def database(begun):
+    return begun[0]
+
+
+@pytest.fixture
+def installation(begun):
+    return begun[1]
 
 
 @pytest.fixture

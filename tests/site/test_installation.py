@@ -42,7 +42,7 @@ async def until(condition, within_s: float = 60.0):
     deadline = time.monotonic() + within_s
     while not (value := condition()):
         assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
     return value
 
 

@@ -211,13 +211,33 @@ def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
 
 @contextmanager
 def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
-    """A copy of a database without connections; Django's default connection moves to the copy."""
-    database = copied(cluster, template)
+    """A copy of a database without connections: a new one, or one in which the tests before it have written nothing.
+
+    Django's default connection moves to it.
+    """
+    database = _unwritten.pop((cluster.directory, template), None) or copied(cluster, template)
+    begun = _next_transaction(cluster)
     try:
         with pointed_at(database):
             yield database
     finally:
-        administer(cluster, f"DROP DATABASE {database.name} WITH (FORCE)")
+        if _next_transaction(cluster) == begun + 1:
+            administer(
+                cluster,
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database.name}'",
+            )
+            _unwritten[cluster.directory, template] = database
+        else:
+            administer(cluster, f"DROP DATABASE {database.name} WITH (FORCE)")
+
+
+_unwritten: dict[tuple[Path, str], Database] = {}
+"""By template, a copy without connections that is as its template: half of the tests only read."""
+
+
+def _next_transaction(cluster: Cluster) -> int:
+    """The number of a new transaction: each that writes takes one, in whatever database, also one that is rolled back."""
+    return administer(cluster, "SELECT pg_current_xact_id()::text::bigint").fetchone()[0]
 
 
 def copied(cluster: Cluster, template: str) -> Database:
@@ -256,6 +276,22 @@ def lived(postgres: Cluster, database_template: str) -> Lived:
     return copy
 
 
+def begun_with(story: Callable[[Database], object]) -> tuple[Callable, Callable]:
+    """Two fixtures of a module: `database`, a copy in which a story was lived, and what the story returned."""
+    returned = {}
+
+    @pytest.fixture
+    def database(lived: Lived) -> Iterator[Database]:
+        with lived(story) as (database, returned["keys"]):
+            yield database
+
+    @pytest.fixture
+    def keys(database: Database) -> object:
+        return returned["keys"]
+
+    return database, keys
+
+
 @contextmanager
 def pointed_at(database: Database) -> Iterator[None]:
     """Django's default connection goes to another database, which may be another cluster's."""
@@ -275,19 +311,17 @@ def pointed_at(database: Database) -> Iterator[None]:
 _administrators: dict[Path, psycopg.Connection] = {}
 
 
-def administer(cluster: Cluster, statement: str) -> None:
+def administer(cluster: Cluster, statement: str) -> psycopg.Cursor:
     """Execute as the superuser, on a connection that is kept: a new one costs as much as a quarter of a copy."""
     if kept := _administrators.get(cluster.directory):
         try:
-            kept.execute(statement)
+            return kept.execute(statement)
         except psycopg.OperationalError:
             if not kept.closed:
                 raise
             # A test has stopped the server meanwhile.
-        else:
-            return
     connection = _administrators[cluster.directory] = psycopg.connect(cluster.conninfo(), autocommit=True)
-    connection.execute(statement)
+    return connection.execute(statement)
 
 
 @pytest.fixture(scope="session")

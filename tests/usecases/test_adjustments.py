@@ -2,18 +2,20 @@
 
 from datetime import timedelta
 
-import pytest
 from tests.apps.approvals.office import NOW, Person, home, state_of, work
 from tests.apps.counter_cast import ask, balance
 from tests.apps.town import START, pay
+from tests.conftest import begun_with
 
 NUMBER = "URJ00000001"
 
 
-@pytest.fixture
-def officer(database):
+def with_officer(database):
     home(credit_minor=0)
     return Person("asha", "revenue_officer", enrolled=False)
+
+
+database, officer = begun_with(with_officer)
 
 
 def request(officer, kind, **fields):

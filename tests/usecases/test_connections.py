@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from tests.apps.town import START
 from tests.apps.work.test_work import JPEG
+from tests.conftest import begun_with
 from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 
-@pytest.fixture
-def trees(database):
+def with_trees(database):
     from urja.apps.network.models import Node
     from urja.usecases.operations import add_transformer
 
@@ -17,6 +17,9 @@ def trees(database):
     Node.objects.create(
         id=900, tree="administration", level="section", code="North-2", recorded_at=START, actor="test"
     )
+
+
+database, trees = begun_with(with_trees)
 
 
 def refused(says, **more):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.apps import town
 from tests.apps.town import adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_arrears import owes
 from tests.usecases.test_payment_modes import to_postpaid
 from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal
@@ -13,13 +14,15 @@ TODAY = 21
 """Of the agreement's days, at `NOW`."""
 
 
-@pytest.fixture
-def house(database):
+def owing(database):
     """83 rupees are owed beside a prepaid balance."""
     load_tariff("demo")
     adopted = adopt()
     owes(adopted, ("B-2", "2026-02-15", 6000, 0), ("B-1", "2026-01-15", 2000, 300))
     return adopted
+
+
+database, house = begun_with(owing)
 
 
 def agree(n=TODAY, amount=1_000, every="day", number="URJ00000001", reason="agreed"):

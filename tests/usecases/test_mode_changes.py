@@ -3,18 +3,21 @@
 import pytest
 from msgspec.structs import replace
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_common_areas import Society
 from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
 
 TODAY = 21
 
 
-@pytest.fixture
-def houses(database):
+def three_houses(database):
     for code in ("demo", "bills"):
         load_tariff(code)
     load_tariff("dollars", currency="USD")
     return [adopt(n, credit_minor=10_000) for n in (1, 2, 3)]
+
+
+database, houses = begun_with(three_houses)
 
 
 def change(*numbers, mode="postpaid", on=TODAY, **more):

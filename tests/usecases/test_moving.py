@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.apps import town
 from tests.apps.town import HALF_HOUR, START, adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_post import load
 from tests.usecases.life import DAY, HOUR, commissioned, connect, do, install_meter, stock
 
@@ -15,25 +16,22 @@ COMMISSIONED = START + 2 * HOUR
 
 
 @pytest.fixture
-def database(database):
-    load()
-    return database
-
-
-@pytest.fixture
 def connection(database):
     with database.connect() as connection:
         yield connection
 
 
-@pytest.fixture
-def vacant(connection):
+def without_a_consumer(database):
     """A new service point with a meter in service, where no consumer has supply yet."""
+    load()
     connect()
     stock(1)
     install_meter(1, START + HOUR)
     commissioned(1, COMMISSIONED)
     return "C-1"
+
+
+database, vacant = begun_with(without_a_consumer)
 
 
 def moving_in(**more):
@@ -184,19 +182,23 @@ class TestMovingIn:
         refused(moving_in(**change), says)
 
     def test_a_meter_that_is_not_in_service_supplies_no_consumer(self, database):
-        connect()
-        refused(moving_in(), "no billing meter is installed at C-1: install_meter, then commission")
-        stock(1)
-        install_meter(1)
-        refused(moving_in(), "meter URJ00000001 is not in service: commission it first")
+        connect("C-2")
+        asked = moving_in(consumer_number="C-2")
+        refused(asked, "no billing meter is installed at C-2: install_meter, then commission")
+        stock(2)
+        install_meter(2, place="C-2")
+        refused(asked, "meter URJ00000002 is not in service: commission it first")
 
     def test_a_forward_only_meter_is_no_net_meter(self, database):
-        connect()
-        stock(1, forward_only=True)
-        install_meter(1)
-        commissioned(1, COMMISSIONED)
-        refused(moving_in(metering_mode="net"), "net-metered and needs a bidirectional meter")
-        do(moving_in(), NOON)
+        connect("C-2")
+        stock(2, forward_only=True)
+        install_meter(2, place="C-2")
+        commissioned(2, COMMISSIONED)
+        refused(
+            moving_in(consumer_number="C-2", metering_mode="net"),
+            "net-metered and needs a bidirectional meter",
+        )
+        do(moving_in(consumer_number="C-2"), NOON)
 
     def test_no_person_moves_into_an_occupied_or_closed_supply(self, vacant):
         do(moving_in(), NOON)

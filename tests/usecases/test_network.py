@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START
+from tests.conftest import begun_with
 from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 from tests.usecases.test_undoing import state
 
 MOVED = START + 2 * HOUR
 
 
-@pytest.fixture
-def trees(database):
+def with_trees(database):
     """Two substations, two transformers on feeders, a pole, two divisions, two sections; a connection at the pole."""
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, NodePeriod
@@ -44,6 +44,9 @@ def trees(database):
     stock(1)
     connect(administration="section S1", grid="pole P1", phase="R")
     install_meter()
+
+
+database, trees = begun_with(with_trees)
 
 
 def move_node(node, placed_under, at=MOVED, now=START + DAY):

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from tests.apps.town import START, adopt, closed
+from tests.conftest import begun_with
 from tests.usecases.life import HOUR, commissioned, connect, install_meter, stock
 from tests.usecases.test_moving import COMMISSIONED, moving_in
 from tests.usecases.test_terms import NOW, change_load, day, do, load_tariff, refusal
@@ -23,14 +24,16 @@ def load_policy(code, **changes):
     load_policy(text, recorded_at=START, actor="test")
 
 
-@pytest.fixture
-def loaded(database):
+def with_policies(database):
     for code in ("demo", "shop"):
         load_tariff(code)
     load_policy("plain")
     load_policy("gentle")
     load_policy("later", valid_from="2026-06-01")
     load_policy("dollars", currency='"USD"')
+
+
+database, loaded = begun_with(with_policies)
 
 
 @pytest.fixture

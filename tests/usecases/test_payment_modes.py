@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 from tests.apps import town
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_post import Town
 from tests.usecases.test_terms import NOW, day, do, load_tariff, refusal, terms, wished
 
@@ -15,8 +16,7 @@ TODAY = 21
 """Of the agreement's days, at `NOW`."""
 
 
-@pytest.fixture
-def house(database):
+def billed_house(database):
     """A supply that is paid for by bills; 100 rupees were posted and are owed."""
     from urja.apps.contracts.models import AgreementTerms
 
@@ -27,8 +27,17 @@ def house(database):
     with database.connect() as connection:
         house = Town(connection, adopted)
         charged(house, 10_000, "used")
-        town.closed(adopted, day(TODAY))
-        yield house
+    town.closed(adopted, day(TODAY))
+    return adopted
+
+
+database, adopted = begun_with(billed_house)
+
+
+@pytest.fixture
+def house(database, adopted):
+    with database.connect() as connection:
+        yield Town(connection, adopted)
 
 
 def charged(house, minor, key):

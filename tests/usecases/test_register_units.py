@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START, in_stock
+from tests.conftest import begun_with
 from tests.pipeline.test_post import TARIFF
 from tests.usecases.life import DAY, HOUR, connect, do, stock
 
 
-@pytest.fixture
-def place(database):
+def with_gas_in_stock(database):
     """A place of gas with a gas meter in the store, and one of electricity."""
     from urja.usecases.tariffs import load_tariffs
 
@@ -19,6 +19,9 @@ def place(database):
     connect("E-1", premise_name="Elm House")
     stock(9)
     return in_stock(1, device_type="urja-g1", commodity="gas", interval_s=1800, load_switch=True)
+
+
+database, place = begun_with(with_gas_in_stock)
 
 
 def refused(operation, says, at=START + DAY):

@@ -1,7 +1,7 @@
 """A supply is disconnected temporarily, reconnected, disconnected permanently, and reopened."""
 
-import pytest
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_post import load
 from tests.usecases.life import DAY, HOUR, commissioned, do, install_meter
 from tests.usecases.test_moving import moving_in, orders, refused
@@ -10,10 +10,12 @@ NOON = START + 12 * HOUR
 NUMBER = "URJ00000001"
 
 
-@pytest.fixture
-def home(database):
+def adopted(database):
     load()
     return adopt(1)
+
+
+database, home = begun_with(adopted)
 
 
 def cut(reason="overload", note="three times the sanctioned load"):

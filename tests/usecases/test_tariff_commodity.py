@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 from tests.pipeline.test_post import TARIFF, load as load_tariff
 from tests.usecases.life import DAY, HOUR, connect, do
 from tests.usecases.loading.filing import Loader
@@ -21,10 +22,12 @@ def load_gas(code="piped"):
     return load_tariffs([text], START)
 
 
-@pytest.fixture
-def tariffs(database):
+def with_tariffs(database):
     load_tariff()
     load_gas()
+
+
+database, tariffs = begun_with(with_tariffs)
 
 
 def told(operation, at=START + DAY):

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from tests.apps import town
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 
 MARCH = date(2026, 3, 2)
 """The local day that `START` begins."""
@@ -30,11 +31,13 @@ def load_tariff(code, *, currency="INR", starts_on=1):
     load_tariff(TARIFF.format(code=code, currency=currency, starts_on=starts_on), START)
 
 
-@pytest.fixture
-def house(database):
+def adopted(database):
     for code in ("demo", "shop"):
         load_tariff(code)
     return adopt()
+
+
+database, house = begun_with(adopted)
 
 
 def day(n):
@@ -219,14 +222,19 @@ def net(version="1", zones="{normal = 1, solar = 2, peak = 3}"):
     load_tariff(NET.format(version=version, zones=zones), START)
 
 
-@pytest.fixture
-def roof(database):
+def adopted_with_a_roof(database):
     from tests.apps.determinants.test_rows import load_tariff as load_calendar
 
     load_calendar("demo-tod")
     load_tariff("shop")
     net()
     return adopt(tariff_code="net")
+
+
+@pytest.fixture
+def roof(lived):
+    with lived(adopted_with_a_roof) as (_database, adopted):
+        yield adopted
 
 
 def test_a_change_that_leaves_banked_units_behind_is_refused(roof):

@@ -7,6 +7,7 @@ import pytest
 from tests.apps import town
 from tests.apps.maintenance_cast import dues
 from tests.apps.town import START, adopt, by_hand
+from tests.conftest import begun_with
 from tests.pipeline.test_post import CUT, load as load_tariff
 from tests.usecases.test_tariff_commodity import load_gas, told
 
@@ -15,8 +16,7 @@ PERSON = {"person_name": "Ravi", "email": "ravi@example.org"}
 OWED = {"bill": "2026-02", "due_on": START.date(), "principal_minor": 90_00, "surcharge_minor": 0}
 
 
-@pytest.fixture
-def home(database):
+def flat_with_both(database):
     """A flat of the society GP with both supplies; the account of each, with old dues of 90."""
     from urja.apps.billing.models import Arrear
     from urja.apps.journal.operation import next_id
@@ -34,6 +34,9 @@ def home(database):
         for one in (electric, gas):
             Arrear.objects.create(id=next_id(7), account_id=one.account_id, **OWED, **stamp)
     return electric, gas
+
+
+database, home = begun_with(flat_with_both)
 
 
 def balances(*homes):

@@ -5,14 +5,17 @@ from datetime import timedelta
 import pytest
 from tests.apps.town import START, adopt
 from tests.apps.work.test_work import JPEG
+from tests.conftest import begun_with
 
 HOUR = timedelta(hours=1)
 NOON = START + 12 * HOUR
 
 
-@pytest.fixture
-def home(database):
+def adopted(database):
     return adopt(1)
+
+
+database, home = begun_with(adopted)
 
 
 def do(operation, at=NOON, actor="clerk"):

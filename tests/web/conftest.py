@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.conftest import PASSWORD
-from tests.web import console_staff, house, town_cast
+from tests.web import console_staff, house, signed_in, town_cast
 from tests.web.fixtures import (  # noqa: F401 - fixtures
     AS_THE_WEB_ASKS,
     database_of,
@@ -117,7 +117,6 @@ def web_role(django):
 @pytest.fixture
 def browser(web_role, standing_clock):
     """Makes clients; `language` is what the browser asks for, `user` is signed in without further ado."""
-    from django.contrib.auth import get_user_model
     from django.test import Client
 
     def make(*, language: str = "en", user_id: int | None = None, checks: bool = False) -> Client:
@@ -127,7 +126,7 @@ def browser(web_role, standing_clock):
             headers={"host": "localhost", "accept-language": language},
         )
         if user_id is not None:
-            client.force_login(get_user_model().objects.get(pk=user_id))
+            signed_in.sign_in(client, user_id)
         return client
 
     return make
@@ -151,13 +150,12 @@ def at_noon(town_books, tmp_path):  # noqa: F811 - asks for the fixture
 @pytest.fixture
 def someone(at_noon, web_role):
     """Makes browsers of people, in the rights of the web."""
-    from django.contrib.auth import get_user_model
     from django.test import Client
 
     def make(user_id=None, language="en"):
         client = Client(headers={"host": "localhost", "accept-language": language})
         if user_id is not None:
-            client.force_login(get_user_model().objects.get(pk=user_id))
+            signed_in.sign_in(client, user_id)
         return client
 
     return make

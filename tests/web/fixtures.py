@@ -1,14 +1,15 @@
 """Fixtures that the portal's tests with and without a browser share."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
-from tests.conftest import PASSWORD, copied, copy_of, pointed_at
-from tests.web import console_staff, house, town_cast
+from tests.conftest import PASSWORD, Database, copied, copy_of, pointed_at
+from tests.web import console_staff, house, signed_in, town_cast
 
 from urja.base.clock import Anchor, write_anchor
+from urja.site.supervisor.postgres import Cluster
 
 AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
 """Prepared from the first time on (`DjangoOptions.prepared`), so that the tests see each statement so."""
@@ -16,12 +17,19 @@ AS_THE_WEB_ASKS = {"server_side_binding": True, "prepare_threshold": 0}
 _numbers = itertools.count(1)
 
 
+def built[T](cluster: Cluster, template: str, build: Callable[[Database], T]) -> tuple[str, T]:
+    """The name of a copy in which something is built and everybody is signed in, and the keys of the rows made."""
+    made = copied(cluster, template)
+    with pointed_at(made):
+        keys = build(made)
+        signed_in.open_sessions()
+    return made.name, keys
+
+
 @pytest.fixture(scope="session")
 def house_template(postgres, database_template) -> tuple[str, house.House]:
     """A database with the house in it, built once a worker; its name, and the keys of the rows made."""
-    made = copied(postgres, database_template)
-    with pointed_at(made):
-        return made.name, house.build(made.connect)
+    return built(postgres, database_template, lambda made: house.build(made.connect))
 
 
 @pytest.fixture
@@ -48,18 +56,14 @@ def database_of(postgres, home):
 @pytest.fixture(scope="session")
 def town_template(postgres, database_template) -> tuple[str, town_cast.Cast]:
     """A database with the town in it, built once a worker; its name, and the keys of the rows made."""
-    made = copied(postgres, database_template)
-    with pointed_at(made):
-        return made.name, town_cast.build(made.connect)
+    return built(postgres, database_template, lambda made: town_cast.build(made.connect))
 
 
 @pytest.fixture(scope="session")
 def staffed_template(postgres, town_template) -> tuple[str, console_staff.Staff]:
     """The town's database with colleagues of every role, built once a worker; its name, and their users."""
     template, cast = town_template
-    made = copied(postgres, template)
-    with pointed_at(made):
-        return made.name, console_staff.hire(cast)
+    return built(postgres, template, lambda _made: console_staff.hire(cast))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.template.loader import render_to_string
-from tests.apps.determinants.test_rows import connection, home, run  # noqa: F401 - fixtures
+from tests.apps.determinants.test_rows import connection, database, home, run  # noqa: F401 - fixtures
 from tests.apps.town import HALF_HOUR, START, ZONE
 from tests.pipeline.test_channel_sets import AnySet, batch
 

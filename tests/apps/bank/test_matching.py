@@ -16,11 +16,14 @@ from tests.apps.bank.cast import (
     state,
     upi,
 )
+from tests.conftest import begun_with
 
 
-@pytest.fixture
-def installation(database):
+def with_society(database):
     return society()
+
+
+database, installation = begun_with(with_society)
 
 
 def differences():

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 
 from urja.base.ids import bucket_of
 from urja.stream.orders import Progress
@@ -13,9 +14,11 @@ from urja.stream.orders import Progress
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def home(database):
+def adopted(database):
     return adopt(1, bucket=300)
+
+
+database, home = begun_with(adopted)
 
 
 def issue(home, kind="disconnect", **changes):

@@ -7,6 +7,7 @@ from tests.apps.determinants.test_rows import law, run, stored
 from tests.apps.rulebook.areas import section
 from tests.apps.rulebook.test_heat_values import load
 from tests.apps.town import HALF_HOUR, START, ZONE, adopt, by_hand
+from tests.conftest import begun_with
 from tests.core.test_heat_values import changed
 from tests.pipeline.test_channel_sets import AnySet, batch
 from tests.usecases.test_tariff_commodity import load_gas
@@ -38,10 +39,12 @@ def connection(database):
         yield connection
 
 
-@pytest.fixture
-def home(database):
+def adopted_gas(database):
     load_gas()
     return adopt(register_wh=5_000, device_type="urja-g1", tariff_code="piped")
+
+
+database, home = begun_with(adopted_gas)
 
 
 def gas_of(database, home, days=1, intervals=48):

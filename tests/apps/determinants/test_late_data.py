@@ -6,6 +6,7 @@ import pytest
 from tests.apps import town as town_rows
 from tests.apps.determinants.test_rows import CUT, DAY, day_of_blocks, law, load_tariff, run, stored
 from tests.apps.town import HALF_HOUR, START, adopt, registers
+from tests.conftest import begun_with
 
 METERS = 6
 NOW = START + 2 * DAY + timedelta(hours=2)
@@ -21,18 +22,21 @@ def connection(database):
         yield connection
 
 
-@pytest.fixture
-def homes(database, connection):
+def two_days(database):
     """Two days of some homes; the third home lacks two hours of the first day. Their determinants are stored."""
     load_tariff()
     found = [adopt(number, credit_minor=50_000) for number in range(1, METERS + 1)]
-    for number, home in enumerate(found):
-        for day in (0, 1):
-            without = range(20, 24) if (number, day) == (2, 0) else ()
-            town_rows.store_blocks(connection, day_of_blocks(home, day, without=without), NOW)
+    with database.connect() as connection:
+        for number, home in enumerate(found):
+            for day in (0, 1):
+                without = range(20, 24) if (number, day) == (2, 0) else ()
+                town_rows.store_blocks(connection, day_of_blocks(home, day, without=without), NOW)
     run(START + DAY + timedelta(hours=2))
     run(NOW)
     return found
+
+
+database, homes = begun_with(two_days)
 
 
 def pending(connection):

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from tests.apps.determinants.test_rows import ZONE, law, load_tariff, stored
 from tests.apps.town import adopt, passed
+from tests.conftest import begun_with
 from tests.pipeline.test_billing_reads import billing_row
 
 from urja.core.determinants import Origin
@@ -33,10 +34,12 @@ def ingest(database):
     session.close()
 
 
-@pytest.fixture
-def workshop(database):
+def adopted_workshop(database):
     load_tariff("demo-tod")
     return adopt(device_type="urja-d2", register_wh=0, valid_from=MARCH - DAY, credit_minor=50_000_000)
+
+
+database, workshop = begun_with(adopted_workshop)
 
 
 def april(workshop, wh=100):

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from tests.apps import town as town_rows
 from tests.apps.town import HALF_HOUR, START, ZONE, adopt, blocks, registers
+from tests.conftest import begun_with
 from tests.pipeline.test_post import TARIFF
 
 from urja.core.determinants import Origin
@@ -37,10 +38,12 @@ def load_tariff(calendar="", code="demo"):
     operations.load_tariff(text, START)
 
 
-@pytest.fixture
-def home(database):
+def adopted_with_calendar(database):
     load_tariff("demo-tod")
     return adopt(credit_minor=50_000)
+
+
+database, home = begun_with(adopted_with_calendar)
 
 
 @pytest.fixture

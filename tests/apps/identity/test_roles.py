@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START, adopt, by_hand
+from tests.conftest import begun_with
 
 LATER = START + timedelta(days=10)
 STAMP = {"recorded_at": START, "actor": "test"}
@@ -58,8 +59,7 @@ def test_a_scope_covers_itself_or_all_of_a_kind(database):
     assert not scope_covers("read:dev", "read:device")
 
 
-@pytest.fixture
-def trees(database):
+def two_sections(database):
     """A division with a section, another section elsewhere; three supplies, one of them in a society."""
     from urja.apps.network.kinds import Tree
     from urja.apps.network.models import Node, NodePeriod, Placement, Premise
@@ -83,6 +83,9 @@ def trees(database):
     with by_hand():
         Premise.objects.filter(id=made[2].premise_id).update(parent=tower)
     return made
+
+
+database, trees = begun_with(two_sections)
 
 
 def employed(area, role="clerk", at=START):

@@ -7,15 +7,18 @@ import pytest
 from django.test import override_settings
 from tests.apps.notices.cast import sms_channel
 from tests.apps.town import HALF_HOUR, START, adopt, blocks, by_hand, store_blocks
+from tests.conftest import begun_with
 from tests.pipeline.test_post import load as load_tariff
 
 NOW = START + timedelta(hours=9)
 
 
-@pytest.fixture
-def account(database):
+def adopted_with_number(database):
     load_tariff()
     return adopt(phone="+9990000001")
+
+
+database, account = begun_with(adopted_with_number)
 
 
 def kinds():

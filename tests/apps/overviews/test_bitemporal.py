@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START
+from tests.conftest import begun_with
 from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 LEARNED = START + DAY
@@ -20,8 +21,7 @@ def moment(valid_at, known_at):
     return AsOf(valid_at, known_at)
 
 
-@pytest.fixture
-def moved(database):
+def moved_and_taken_back(database):
     """A connection that was moved in the past, which was learned a day later and taken back on the next."""
     from urja.apps.network.models import ServicePoint
     from urja.usecases.operations import MoveServicePoint, Undo, add_transformer
@@ -34,6 +34,9 @@ def moved(database):
     entry = do(MoveServicePoint(consumer_number="C-1", grid="transformer T2", moved_at=MOVED), LEARNED)
     do(Undo(entry_id=entry.id, reason="another house"), UNDONE)
     return ServicePoint.objects.get(consumer_number="C-1").id
+
+
+database, moved = begun_with(moved_and_taken_back)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START
+from tests.conftest import begun_with
 from tests.usecases.life import DAY, HOUR, connect, do, install_meter, stock
 
 PLACES = 6
@@ -35,8 +36,7 @@ def seen(trees):
     return {f"{node.level} {node.code}": under(node) for node in trees.roots()}
 
 
-@pytest.fixture
-def grid(database):
+def three_transformers(database):
     """Three transformers on two feeders, with connections on the first."""
     from urja.usecases.operations import add_transformer
 
@@ -46,6 +46,9 @@ def grid(database):
         stock(number)
         connect(f"C-{number}", grid="transformer T1", phase="R")
         install_meter(number, place=f"C-{number}")
+
+
+database, grid = begun_with(three_transformers)
 
 
 def transformer(code):

@@ -2,13 +2,13 @@
 
 import pytest
 from tests.apps.town import START
+from tests.conftest import begun_with
 from tests.usecases.life import connect
 
 from urja.apps.identity.queries.roles import Role
 
 
-@pytest.fixture
-def societies(database):
+def two_societies(database):
     """Two societies with a tower and two flats each, a complex with a shop, and a section of the first society's."""
     from urja.apps.network.models import Node
 
@@ -28,6 +28,9 @@ def societies(database):
             )  # fmt: skip
     connect("CM-0", premise_name="Canal Market", premise_code="CM", premise_kind="complex", purpose="bulk")
     connect("CM-7", premise_name="Shop 7", premise_code="CM/7", premise_kind="shop", part_of="CM")
+
+
+database, societies = begun_with(two_societies)
 
 
 def found(text, limit=20, **area):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.apps import town
 from tests.apps.town import HALF_HOUR, START
+from tests.conftest import begun_with
 
 from urja.apps.network.kinds import Level
 from urja.apps.readings.kinds import Status
@@ -23,8 +24,7 @@ class Post:
     agreement_id: int = 0
 
 
-@pytest.fixture
-def grid(database):
+def metered_grid(database):
     """Two houses on T1, which is metered; one house on T2, which is not."""
     from urja.usecases.operations import InstallNetworkMeter, add_transformer, install_network_meter
 
@@ -49,6 +49,9 @@ def grid(database):
         actor="test",
     )
     return houses, Post(meter.service_point_id, meter.device_id)
+
+
+database, grid = begun_with(metered_grid)
 
 
 def store(database, place, *energies_wh, version=None, export_wh=(), length=HALF_HOUR):

@@ -3,16 +3,15 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-import pytest
 from tests.apps import town
 from tests.apps.town import HALF_HOUR, START, adopt, blocks, registers
+from tests.conftest import begun_with
 
 from urja.apps.readings.kinds import Status
 from urja.core.calendar import month_of
 
 
-@pytest.fixture
-def home(database):
+def with_a_day(database):
     made = adopt()
     rows = blocks(made, *((START + n * HALF_HOUR, 10 + n) for n in range(48) if n not in (4, 5, 7)))
     rows["status"][2] = Status.ESTIMATED
@@ -20,6 +19,9 @@ def home(database):
         town.store_blocks(connection, rows)
         town.store_registers(connection, registers(made, (START + timedelta(days=1), 12_000)))
     return made
+
+
+database, home = begun_with(with_a_day)
 
 
 def agreement_of(made):

@@ -5,8 +5,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from tests.apps import town
-from tests.apps.readings.test_overview import HOUR, feeder, grid, store  # noqa: F401 - fixtures
+from tests.apps.readings.test_overview import HOUR, feeder, metered_grid, store  # noqa: F401 - a fixture
 from tests.apps.town import HALF_HOUR, START
+from tests.conftest import begun_with
 
 from urja.apps.readings import staging
 from urja.stream.records import EVENT, EventState, OwnEvent, Source
@@ -14,9 +15,13 @@ from urja.stream.records import EVENT, EventState, OwnEvent, Source
 DAY = timedelta(days=1)
 
 
+database, grid = begun_with(metered_grid)
+
+
 @pytest.fixture
-def house(database):
-    return town.adopt(1)
+def house(grid):
+    houses, _post = grid
+    return houses[0]
 
 
 def told(database, house, code, at, received_at=None, source=Source.PUSH):
@@ -133,7 +138,7 @@ def test_a_tamper_without_power_that_the_first_push_reported_is_the_same_one_in_
     assert look(START + 5 * HOUR) == work_orders
 
 
-def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(database, grid):  # noqa: F811
+def test_a_transformer_that_loses_beyond_both_limits_twice_in_a_row_is_flagged(database, grid):
     (first, second, third), post = grid
     store(database, first, 100, 100, 100, 100, 100)
     store(database, second, 50, 50, 50, 50, 50)
@@ -164,7 +169,7 @@ def test_a_feeder_that_loses_before_its_transformers_is_flagged(database, grid, 
     assert flags(until - HALF_HOUR) == []
 
 
-def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what_came(database, grid):  # noqa: F811
+def test_a_meter_of_which_nothing_came_for_a_day_is_flagged_with_the_end_of_what_came(database, grid):
     (first, second, third), post = grid
     heard = START + 2 * HALF_HOUR
     for place in (first, second, post):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 
 from urja.core.power import LastMessage, NoPower, NotCommunicating, Powered, outage_since, power_at_meter
 
@@ -13,13 +14,15 @@ NOW = START + timedelta(hours=12)
 ON = (("T1", "North"), ("T1", "North"), ("T1", "North"), ("T2", "North"), ("T2", "North"), ("T3", "South"))
 
 
-@pytest.fixture
-def town(database):
+def with_feeders(database):
     from urja.usecases.operations import add_transformer
 
     for code, feeder in sorted(set(ON)):
         add_transformer(code, feeder=feeder, recorded_at=START, actor="test")
     return [adopt(number, transformer=code) for number, (code, _) in enumerate(ON, 1)]
+
+
+database, town = begun_with(with_feeders)
 
 
 def hear(database, town, heard):

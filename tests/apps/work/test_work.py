@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from tests.apps.town import START, adopt
+from tests.conftest import begun_with
 
 HOUR = timedelta(hours=1)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20) + b"\xff\xd9"
@@ -27,9 +28,11 @@ def png(side=1):
     )
 
 
-@pytest.fixture
-def home(database):
+def adopted(database):
     return adopt(1)
+
+
+database, home = begun_with(adopted)
 
 
 def weld(home, **asked):

@@ -11,15 +11,6 @@ MIDNIGHT = datetime(2026, 2, 28, 18, 30, tzinfo=UTC)
 KINDS = ("premises", "networks", "consumers", "placements", "devices", "balances")
 
 
-@pytest.fixture
-def loaded(load):
-    """All examples, one on the other."""
-    for kind in KINDS:
-        report = load(kind, example(kind))
-        assert (report.faulty, report.written) == (0, True), report.first
-    return load
-
-
 def told(report):
     return [(one.n, one.field, one.sentence) for one in report.first]
 

@@ -1,17 +1,9 @@
 """An export equals the loaded file byte for byte, and loading it again changes nothing."""
 
 import pytest
-from tests.usecases.loading.filing import KEYS, example, read, write
+from tests.usecases.loading.filing import KEYS, read, write
 
 from urja.usecases.loading import KINDS, MappingFileError, as_toml, canonical, parse
-
-
-@pytest.fixture
-def loaded(load):
-    for kind in KINDS:
-        report = load(kind, example(kind))
-        assert report.faulty == 0, report.first
-    return load
 
 
 def export(loaded, the_map, path):

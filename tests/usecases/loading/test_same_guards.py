@@ -4,21 +4,18 @@ from datetime import timedelta
 
 import pytest
 from tests.apps.town import START
-from tests.usecases.loading.filing import example
 from tests.usecases.loading.test_consumers import row
-from tests.usecases.loading.test_other_kinds import KINDS, installation_cells, meter
+from tests.usecases.loading.test_other_kinds import installation_cells, meter
 
 FIRST, SECOND, VACANT = "1001000001", "1001000002", "1001000003"
 
 
 @pytest.fixture
-def loaded(load):
+def loaded(loaded):
     from urja.usecases.operations import employ
 
-    for kind in KINDS:
-        assert load(kind, example(kind)).faulty == 0
     employ("clerk@utility.example", "Clerk", "clerk", recorded_at=START, actor="test")
-    return load
+    return loaded
 
 
 def connect(**asked):

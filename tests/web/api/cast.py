@@ -31,6 +31,8 @@ class Society:
     people: dict = field(default_factory=dict)
     """Numbers of persons by name."""
     work_order: int = 0
+    keys: dict = field(default_factory=dict)
+    """Tokens of persons by who they are, with every scope."""
 
 
 def build(connect):
@@ -63,6 +65,7 @@ def build(connect):
         [first, second], third, {"society": 901, "tower": 902}, common, bulk, spare.device_id, people()
     )
     made.work_order = order(first)
+    made.keys = keys()
     return made
 
 
@@ -169,6 +172,17 @@ def order(made):
 
 
 EMAILS = {"consumer": "asha@example.org", "member": "meena@example.org", "outsider": "chetan@example.org"}
+
+
+def keys():
+    """Tokens by whose they are. Their next uses are noted already: else each test would write one."""
+    from django.db.models import F
+
+    from urja.apps.identity.models import Token
+
+    made = {who: key(who) for who in (*EMAILS, *NORTH, "secretary")}
+    Token.objects.update(last_used_at=F("expires_at"))
+    return made
 
 
 def key(who, *, scopes=("read:*", "write:*"), per_minute=100_000, expires_at=None, area=None, role=None):

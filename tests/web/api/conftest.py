@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 
 import psycopg
 import pytest
-from tests.conftest import PASSWORD, copied, copy_of, pointed_at
+from tests.conftest import PASSWORD, copy_of
 from tests.web import house
 from tests.web.api import cast
+from tests.web.fixtures import built
 
 
 @pytest.fixture(scope="session")
 def society_template(postgres, database_template):
     """A database with the society in it, built once a worker; its name, and the keys of the rows made."""
-    made = copied(postgres, database_template)
-    with pointed_at(made):
-        return made.name, cast.build(made.connect)
+    return built(postgres, database_template, lambda made: cast.build(made.connect))
 
 
 @pytest.fixture
@@ -70,12 +69,13 @@ class Api:
 
 @pytest.fixture
 def api(society, web_role, standing_clock):
-    """Makes programs of what a key is for: a role of the cast, or a user."""
+    """Makes programs of what a key is for, a role of the cast or a user: with the one of the cast, or a new one."""
     from django.test import Client
 
     def make(who, **changes):
         client = Client(raise_request_exception=False, headers={"host": "localhost"})
-        return Api(as_owner(lambda: cast.key(who, **changes)), client)
+        of_the_cast = None if changes else society.keys.get(who)
+        return Api(of_the_cast or as_owner(lambda: cast.key(who, **changes)), client)
 
     return make
 

@@ -7,8 +7,6 @@ import pytest
 import schemathesis
 from django.core.wsgi import WSGIHandler
 from hypothesis import HealthCheck, Phase, given, settings
-from tests.web.api import cast
-from tests.web.api.conftest import as_owner
 
 ODD = settings(
     max_examples=6,
@@ -35,7 +33,7 @@ def test_no_request_is_the_server_s_fault(society, web_role, standing_clock, mon
     schema = schemathesis.openapi.from_wsgi(
         "/api/v1/openapi.json", WSGIHandler(), base_url="http://localhost/"
     )
-    keys = [as_owner(lambda who=who: cast.key(who)) for who in ASKERS]
+    keys = [society.keys[who] for who in ASKERS]
     may, faults, statuses = {}, {}, Counter()
 
     def ask(case):

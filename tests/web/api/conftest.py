@@ -69,12 +69,12 @@ class Api:
 
 @pytest.fixture
 def api(society, web_role, standing_clock):
-    """Makes programs of what a key is for, a role of the cast or a user: with the one of the cast, or a new one."""
+    """Makes programs of what a key is for, a role of the cast or a user: with the one of the cast, or one of its own."""
     from django.test import Client
 
-    def make(who, **changes):
+    def make(who, *, own=False, **changes):
         client = Client(raise_request_exception=False, headers={"host": "localhost"})
-        of_the_cast = None if changes else society.keys.get(who)
+        of_the_cast = None if own or changes else society.keys.get(who)
         return Api(of_the_cast or as_owner(lambda: cast.key(who, **changes)), client)
 
     return make

@@ -120,7 +120,7 @@ def test_a_programs_key_has_a_role_in_an_area(api, society):
 def test_when_it_was_used_last_is_kept(api):
     from urja.apps.identity.models import Token
 
-    program = api("clerk", scopes=["read:*"])
+    program = api("clerk", own=True)
     program.get("/me")
     used = as_owner(lambda: Token.objects.latest("id").last_used_at)
     assert datetime.now(UTC) - used < timedelta(minutes=5)

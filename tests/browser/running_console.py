@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from wsgiref.simple_server import make_server
 
 from tests.browser.conftest import _Quiet, _Server
-from tests.web import town_cast
+from tests.web import signed_in, town_cast
 from tests.web.fixtures import AS_THE_WEB_ASKS
 
 from urja.base.clock import Anchor, write_anchor
@@ -21,7 +21,6 @@ class Site:
 
 @contextmanager
 def running_console(staff, tmp_path):
-    from django.contrib.auth import get_user_model
     from django.db import connections
     from django.test import Client, override_settings
 
@@ -30,7 +29,7 @@ def running_console(staff, tmp_path):
     cookies = {}
     for role, user_id in staff.users.items():
         client = Client()
-        client.force_login(get_user_model().objects.get(pk=user_id))
+        signed_in.sign_in(client, user_id)
         cookies[role] = client.cookies["sessionid"].value
     connections.close_all()
     of_connection = connections["default"].settings_dict

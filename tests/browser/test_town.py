@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import _Quiet, _Server
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - a fixture
 from tests.one_setup import with_one_setup
-from tests.web import town_cast
+from tests.web import signed_in, town_cast
 from tests.web.fixtures import AS_THE_WEB_ASKS
 
 DEVICES = [
@@ -41,7 +41,6 @@ class Site:
 @pytest.fixture
 def site(fake_town, town_books):
     """The site on a port of its own, in the rights of the web; a cookie of a control room operator."""
-    from django.contrib.auth import get_user_model
     from django.db import connections
     from django.test import Client
 
@@ -50,7 +49,7 @@ def site(fake_town, town_books):
     before = {name: of_connection[name] for name in ("USER", "OPTIONS")}
     of_connection.update(USER="urja_web", OPTIONS={**before["OPTIONS"], **AS_THE_WEB_ASKS})
     client = Client()
-    client.force_login(get_user_model().objects.get(pk=town_books.operator_id))
+    signed_in.sign_in(client, town_books.operator_id)
     connections.close_all()
     from urja.site.django.wsgi import application
 

@@ -14,8 +14,7 @@ def broken(database):
         return list(approval_law.examine(connection, ZONE))
 
 
-@pytest.fixture
-def approved(database):
+def three_amounts(_database):
     """A small amount, one that its actor has approved, and one that two people have approved."""
     anita, bharat = Person("anita"), Person("bharat")
     for number, amount in enumerate((100_00, MONEY, 10 * MONEY), 1):
@@ -27,17 +26,22 @@ def approved(database):
             bharat.approve(request)
             work()
         assert state_of(request) == "done"
-    return request
 
 
-def test_it_holds(database, approved):
-    assert broken(database) == []
+@pytest.fixture
+def approved(lived):
+    with lived(three_amounts) as (database, _):
+        yield database
 
 
-def test_it_is_a_law_of_the_books(database, approved):
+def test_it_holds(approved):
+    assert broken(approved) == []
+
+
+def test_it_is_a_law_of_the_books(approved):
     from urja.laws.verify import laws
 
-    with database.connect() as connection:
+    with approved.connect() as connection:
         assert laws(connection, zone=ZONE)["approvals"] is True
 
 
@@ -68,11 +72,11 @@ def test_it_is_a_law_of_the_books(database, approved):
         ),
     ],
 )
-def test_a_changed_row_breaks_it(database, approved, statement, says):
-    with database.connect() as owner:
+def test_a_changed_row_breaks_it(approved, statement, says):
+    with approved.connect() as owner:
         for one in statement.split("; "):
             owner.execute(one)
-    assert any(says in sentence for sentence in broken(database)), broken(database)
+    assert any(says in sentence for sentence in broken(approved)), broken(approved)
 
 
 def test_a_gate_that_lets_through_breaks_it(database, monkeypatch):

@@ -139,7 +139,9 @@ class History:
         ("Europe/Berlin", date(2026, 3, 25)),
     ],
 )
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))]
+)
 def test_each_row_is_the_one_that_all_readings_make(connection, made_by_day, seed, zone, first):
     history = History(connection, seed, ZoneInfo(zone), first)
     for n in range(7):

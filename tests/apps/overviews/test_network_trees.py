@@ -152,7 +152,7 @@ def test_of_an_area_alone(grid):
     assert trees.counts([node], []) == {}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
 def test_the_past_is_what_was_seen_then(grid, seed):
     """Moves of the past and of the moment, and undone ones; after each the trees are looked at, now and of a past
     instant. All that is seen again in the end, from what is known by then of what was known.

@@ -138,6 +138,8 @@ def migrated(cluster: Cluster) -> Iterator[Cluster]:
     cluster.start()
     # A test that asks for no database of its own would change those of all others. Copies do not have the setting.
     administer(cluster, f"ALTER DATABASE {TEMPLATE} SET default_transaction_read_only = on")
+    # The first session writes a file of what each session needs of the catalogue. With it in the template, copies have it.
+    psycopg.connect(cluster.conninfo(dbname=TEMPLATE)).close()
     yield cluster
     if kept := _administrators.pop(cluster.directory, None):
         kept.close()

@@ -205,10 +205,16 @@ def database_template(postgres: Cluster) -> str:
 
 
 @pytest.fixture
-def database(postgres: Cluster, database_template: str) -> Iterator[Database]:
+def empty_database(postgres: Cluster, database_template: str) -> Iterator[Database]:
     """A fresh migrated database; Django's default connection is the owner's."""
     with copy_of(postgres, database_template) as database:
         yield database
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """As `empty_database`, or with the story of a module in it (`begun_with`)."""
+    return empty_database
 
 
 @contextmanager

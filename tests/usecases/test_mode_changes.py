@@ -62,10 +62,10 @@ def test_what_is_refused(houses, operation, says):
     assert says in told(operation())
 
 
-def test_a_tariff_by_area_takes_only_supplies_with_an_area_and_a_share(database):
+def test_a_tariff_by_area_takes_only_supplies_with_an_area_and_a_share(empty_database):
     from urja.usecases.operations import ConvertToPostpaid
 
-    with database.connect() as connection:
+    with empty_database.connect() as connection:
         Society(connection, "area")
     adopt(4, tariff_code="area")
     for number in (1, 4):

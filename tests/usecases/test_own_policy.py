@@ -234,13 +234,13 @@ def _forget_the_column(database):
         owner.execute("ALTER TABLE journal_history ENABLE TRIGGER USER")
 
 
-def test_no_money_moves(database):
+def test_no_money_moves(empty_database):
     """Days that are charged are charged as they were; the dry run says so."""
     from tests.pipeline.test_effects import NOW, Town
 
     from urja.usecases.dry_run import dry_run_effects
 
-    with database.connect() as connection:
+    with empty_database.connect() as connection:
         Town(connection)
         load_policy("gentle")
         found = dry_run_effects(change_policy("gentle", 3), recorded_at=NOW, actor="clerk")

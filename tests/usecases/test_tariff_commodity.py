@@ -92,7 +92,7 @@ def test_the_database_refuses_it(database, tariffs):
         connection.execute("UPDATE contracts_agreement_terms SET tariff_code = 'piped'")
 
 
-def test_a_tariff_is_not_loaded_where_agreements_of_another_commodity_name_it(database):
+def test_a_tariff_is_not_loaded_where_agreements_of_another_commodity_name_it(empty_database):
     from urja.site import registry_readiness
     from urja.usecases.errors import OtherCommodityError
 
@@ -100,7 +100,7 @@ def test_a_tariff_is_not_loaded_where_agreements_of_another_commodity_name_it(da
     with pytest.raises(OtherCommodityError, match="service point URJ00000001, which supplies electricity"):
         load_gas("demo")
     # Terms stored before the rule, as an upgrade leaves them.
-    with database.connect() as connection:
+    with empty_database.connect() as connection:
         connection.execute(
             "INSERT INTO rulebook_tariff_version (code, version, valid_from, commodity, text, sha256, loaded_at) "
             "VALUES ('demo', '1', '2024-01-01', 'gas', %s, 'x', now())",

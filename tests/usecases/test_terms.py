@@ -100,7 +100,7 @@ def test_load_and_tariff_change_on_one_day(house):
     assert terms() == ["02 Mar 00:00: demo 5000 ", "11 Mar 00:00: shop 7000 shop"]
 
 
-def test_what_was_agreed_from_the_beginning_was_wrong(database):
+def test_what_was_agreed_from_the_beginning_was_wrong(empty_database):
     load_tariff("demo")
     load_tariff("shop")
     adopt(valid_from=START + timedelta(hours=14, minutes=20))
@@ -180,7 +180,7 @@ def test_what_stands_against_a_change(house, change, sentence):
     assert terms() == ["02 Mar 00:00: demo 5000 "]
 
 
-def test_an_agreement_with_its_own_calendar_takes_a_tariff_of_any(database):
+def test_an_agreement_with_its_own_calendar_takes_a_tariff_of_any(empty_database):
     for code, starts_on in (("demo", 1), ("mill", 15)):
         load_tariff(code, starts_on=starts_on)
     adopt(billing_day=7)

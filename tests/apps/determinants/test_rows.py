@@ -119,15 +119,16 @@ def test_each_closed_day_has_the_determinants_of_its_period_so_far(connection, h
     assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(970,)]
 
 
-def test_an_installation_read_within_a_second_is_the_opening(database, connection):
+def test_an_installation_read_within_a_second_is_the_opening(empty_database):
     load_tariff()
     home = adopt(credit_minor=50_000, valid_from=START + timedelta(seconds=93, milliseconds=580))
-    town_rows.store_blocks(connection, day_of_blocks(home, 0))
-    # 60 Wh were not counted by any interval: only the register knows them.
-    read(connection, home, 1, 10_000 + 480 + 60)
-    assert new_rows(START + DAY + timedelta(minutes=20)) == 1
-    assert stored(home)[0].value("import_wh") == 540
-    assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(540,)]
+    with empty_database.connect() as connection:
+        town_rows.store_blocks(connection, day_of_blocks(home, 0))
+        # 60 Wh were not counted by any interval: only the register knows them.
+        read(connection, home, 1, 10_000 + 480 + 60)
+        assert new_rows(START + DAY + timedelta(minutes=20)) == 1
+        assert stored(home)[0].value("import_wh") == 540
+        assert connection.execute("SELECT billed_value FROM readings_accrual").fetchall() == [(540,)]
 
 
 def test_late_data_make_the_next_version_by_difference(connection, home):

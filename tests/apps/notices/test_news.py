@@ -124,7 +124,7 @@ def test_who_has_a_number_is_written_to_owners_first(account, role):
     assert person == (owner if role == "owner" else other)
 
 
-def test_a_number_is_kept_without_the_spaces_that_people_write(database):
+def test_a_number_is_kept_without_the_spaces_that_people_write(empty_database):
     from urja.apps.people.models import Person
 
     adopt(phone="+999 00000-00001")

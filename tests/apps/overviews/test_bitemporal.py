@@ -65,7 +65,7 @@ def test_a_service_point_that_was_not_recorded_yet(moved):
     assert bitemporal.placed_service_point(moved, moment(MOVED, START - HOUR)) is None
 
 
-def test_what_an_undoing_took_away_and_what_it_put_back(database):
+def test_what_an_undoing_took_away_and_what_it_put_back(empty_database):
     from urja.apps.network.models import ServicePoint
     from urja.apps.overviews.queries import bitemporal
     from urja.usecases.operations import Undo
@@ -81,7 +81,7 @@ def test_what_an_undoing_took_away_and_what_it_put_back(database):
     assert bitemporal.placed_service_point(place, moment(START, LEARNED)) is None
 
 
-def test_a_row_that_was_away_for_a_while(database):
+def test_a_row_that_was_away_for_a_while(empty_database):
     """An undoing puts back what an operation has deleted: meanwhile it was not recorded."""
     from django.db import connection
 

@@ -69,14 +69,14 @@ def test_the_accrual_and_the_energy_until_a_days_end(home):
     assert queries.accrued(home.agreement_id, date(2026, 2, 1)) is None
 
 
-def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(database):
+def test_days_that_the_register_does_not_speak_for_are_the_sum_of_their_blocks(empty_database):
     """The midnights of the 2nd to the 5th and of the 7th are read: the 5th to the 7th are left to the blocks."""
     from urja.apps.readings import queries
 
     made = adopt()
     rows = blocks(made, *((START + n * HALF_HOUR, 10) for n in range(6 * 48)))
     rows["status"][[50, 200]] = Status.ESTIMATED  # on the 3rd, which is counted, and on the 6th
-    with database.connect("urja_pipeline") as connection:
+    with empty_database.connect("urja_pipeline") as connection:
         town.store_blocks(connection, rows)
         reads = [(START + timedelta(days=n), 10_000 + 500 * n) for n in (1, 2, 3, 5)]
         town.store_registers(connection, registers(made, *reads))

@@ -1,4 +1,6 @@
-"""Paths, modules and names of code that documents quote exist, and so do the pages and headings that they link to."""
+"""Paths, modules and names of code that documents quote exist, and so do the tests that acceptance pages name, and the
+pages and headings that documents link to.
+"""
 
 import re
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ DOCUMENTS = sorted(
     if "acceptance" not in file.parts and "adr" not in file.parts
 )
 """Pages of today; decisions and acceptance pages name the code of their day."""
+ACCEPTANCE = sorted((ROOT / "docs" / "acceptance").glob("*.md"))
 
 _QUOTED = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"(?<![\w/.<-])(?:src|tests|bench|docs)/[\w/.*-]*[\w*]")
@@ -27,6 +30,7 @@ _NOT_CODE = re.compile(
     r"urja\.(toml\b|(commands|outcomes|progress|quarantine|readings|replay|requests)\b)|(demo|site)\.\w+$"
 )
 """The settings file, subjects of the broker, and settings."""
+_TEST = re.compile(r"(tests/[\w/]+\.py)((?:::\w+)*)(\.\.\.)?")
 _LINK = re.compile(r"\]\(([^)#\s:]*)(?:#([\w-]+))?\)")
 
 
@@ -64,6 +68,16 @@ def dead_links(file: Path, text: str) -> Iterator[str]:
             yield f"{path}#{anchor}"
 
 
+def unknown_tests(text: str) -> Iterator[str]:
+    """Yield tests that are named and not there; `...` shortens a name."""
+    for path, names, shortened in _TEST.findall(text):
+        source = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+        end = "" if shortened else r"\b"
+        parts = names.split("::")[1:]
+        if not source or not all(re.search(rf"\b(?:def|class) {name}{end}", source) for name in parts):
+            yield path + names
+
+
 def _anchors(file: Path) -> set[str]:
     headings = re.findall(
         r"^#+ (.+)$",
@@ -76,6 +90,11 @@ def _anchors(file: Path) -> set[str]:
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
 def test_quoted_code_exists(file):
     assert list(unknown_names(file.read_text())) == []
+
+
+@pytest.mark.parametrize("file", ACCEPTANCE, ids=lambda file: file.name)
+def test_the_tests_of_an_acceptance_page_exist(file):
+    assert list(unknown_tests(file.read_text())) == []
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,15 @@ def test_links_lead_to_a_page_and_its_heading(file):
 )
 def test_an_unknown_name_is_found(text):
     assert len(list(unknown_names(text))) == 1
+
+
+def test_an_unknown_test_is_found():
+    here = "tests/words/test_docs_names.py"
+    assert list(unknown_tests(f"`{here}::test_a_dead...`, `{here}`")) == []
+    assert list(unknown_tests(f"`{here}::test_a_dead`, `tests/nowhere.py`")) == [
+        f"{here}::test_a_dead",
+        "tests/nowhere.py",
+    ]
 
 
 def test_a_dead_link_is_found():

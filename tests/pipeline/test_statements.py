@@ -524,6 +524,33 @@ def qualified(change):
         yield f"{name} := {re.sub(rf'(?<!\w)({columns})(?!\w)', r'NEW.\1', value)}"
 
 
+def test_the_checks_of_a_statement_read_no_table_of_statements_as_a_whole(march):
+    """Of a table that is known to be small the database would: the plan stays when the table has grown."""
+
+    def scans():
+        asked = (
+            "SELECT seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'statements_statement'"
+        )
+        return connection.execute(asked).fetchone()
+
+    connection = march.connection
+    connection.execute("ANALYZE statements_statement")
+    (row,) = connection.execute("SELECT s::text FROM statements_statement s").fetchone()
+    whole, by_index = scans()
+    connection.rollback()
+    with connection.transaction(force_rollback=True):
+        for check, refused in (
+            ("series", "leaves a gap"),
+            ("the_amounts", "days that an earlier one states"),
+        ):
+            with pytest.raises(psycopg.IntegrityError, match=refused), connection.transaction():
+                connection.execute(
+                    "INSERT INTO statements_statement SELECT (%s::statements_statement).*", [row]
+                )
+            connection.execute(f"ALTER TABLE statements_statement DISABLE TRIGGER statements_check_{check}")
+        assert scans() == (whole, by_index + 2)
+
+
 def test_a_statement_is_never_changed(march):
     for statement in (
         "UPDATE statements_statement SET total_minor = 0",

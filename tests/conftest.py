@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 from tests.logs import show_plain_tracebacks
 from tests.made_once import PLACE, made_once
@@ -36,6 +37,10 @@ from urja.stream.server import server_config
 from urja.stream.subjects import User
 
 pytest_plugins = ["tests.contracts.executed", "tests.minutes"]
+
+# A slow example on a shared machine is no failure; the suite's time-out is.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 PASSWORD = "only-for-tests"
 TEMPLATE = "urja_template"

@@ -90,7 +90,7 @@ def charged(result):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(groups())
 def test_arrays_and_the_engine_agree_to_the_last_fraction(accounts):
     expected = [by_engine(one) for one in accounts]
@@ -229,7 +229,7 @@ OPERATIONS = {
 }  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(numbers, min_size=3, max_size=3),
     st.integers(1, 1000),

@@ -107,7 +107,7 @@ def test_half_hour_offsets_and_holidays():
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_zones_are_those_of_the_wall_clock_in_any_zone(data):
     zone = ZoneInfo(
         data.draw(

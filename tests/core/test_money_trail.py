@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from urja.core.money_trail import (
     BankEntry,
@@ -161,7 +161,6 @@ entries = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(
     entries,
     st.lists(amounts, max_size=3),

@@ -613,7 +613,7 @@ def of_the_second(agreed, uses, rest, closing=None):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(situations(), st.data())
 def test_both_raters_agree_on_every_day_and_on_the_reserve(situation, data):
     used, agreed = situation
@@ -635,7 +635,7 @@ def settled_at_close(text):
     return "\n".join(f'{line}\nsettles = "at-close"' if line.startswith("name") else line for line in lines)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(situations(), st.data())
 def test_what_settles_at_close_is_no_charge_before_it(situation, data):
     """Lines of any kind, each at the close: nothing is charged on any day but the last."""
@@ -647,7 +647,7 @@ def test_what_settles_at_close_is_no_charge_before_it(situation, data):
         assert result.total_minor == 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(situations(), st.data())
 def test_zones_at_one_price_are_no_zones(situation, data):
     used, _ = situation
@@ -672,7 +672,7 @@ def test_zones_at_one_price_are_no_zones(situation, data):
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(documents(), st.integers(0, 1 << 32), st.data())
 def test_the_order_of_days_and_of_rows_changes_nothing(text, seed, data):
     """Without a price that changes on a day, a period has one amount, whatever day its quantities were used on."""
@@ -1113,7 +1113,7 @@ def test_periods(period, starts_on, day, first, end):
     assert (str(found.first), str(found.end)) == (first, end)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.dates(date(2024, 1, 1), date(2030, 1, 1)),
     st.sampled_from(
@@ -1193,7 +1193,7 @@ def test_days_are_the_differences_of_rows():
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(situations())
 def test_rows_and_days_are_rated_alike(situation):
     """What is added up to rows and taken apart again is rated as the days are, where one bill sees the whole period."""
@@ -1211,7 +1211,7 @@ def test_rows_and_days_are_rated_alike(situation):
     assert rate_period(terms, uses, **rest | {"measured": measured}) == rate_period(terms, uses, **rest)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(situations(), st.data())
 def test_postings_of_any_steps_sum_to_the_period(situation, data):
     """Close the days in any steps: what is posted adds up to the amounts of the period, and rows to their posting."""

@@ -188,7 +188,7 @@ def compute(energies, agreed, passed, by_day_from=FIRST):
     return rate_period(terms, uses, billed=billed, through=elapsed.end, by_day_from=by_day_from), uses
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(situations(), st.data())
 def test_both_raters_agree_on_every_day(situation, data):
     energies, agreed = situation
@@ -205,7 +205,7 @@ def test_both_raters_agree_on_every_day(situation, data):
     assert len(set(keys)) == len(keys)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(situations(), st.data())
 def test_differences_sum_to_the_target_and_rows_to_their_difference(situation, data):
     """Close the days in any steps, and change terms in the past meanwhile: what is posted adds up, and each posting's

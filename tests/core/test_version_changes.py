@@ -253,7 +253,7 @@ def said(result, names):
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(changed_once('on_change = "continue"'), st.data())
 def test_continue_leaves_what_has_not_changed_exactly_as_it_was(situation, data):
     energies, old, new, _ = situation
@@ -263,7 +263,7 @@ def test_continue_leaves_what_has_not_changed_exactly_as_it_was(situation, data)
     assert said(rated(energies, [old, new], passed), names) == said(rated(energies, [old], passed), names)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(changed_once('on_change = "continue"'), st.data())
 def test_continue_keeps_what_had_come_to_before_the_change(situation, data):
     """Before its first day a version shows nowhere; from it on each line that has changed adds to what it was."""
@@ -286,7 +286,7 @@ def test_continue_keeps_what_had_come_to_before_the_change(situation, data):
             assert shown(now.parts[: len(line.parts)]) == shown(line.parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changed_once('on_change = "continue"'), st.data())
 def test_continue_prices_each_kwh_once(situation, data):
     energies, old, new, _ = situation
@@ -305,7 +305,7 @@ def test_continue_prices_each_kwh_once(situation, data):
             assert sum(slabs) == Fraction(sum(energies[:passed]), 1000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changed_once('on_change = "by-days"\nround_units = {to = 1}'), st.data())
 def test_by_days_does_not_ask_when_energy_was_used(situation, data):
     """The same energy in any order of days; and it is two bills, whose units are whole but for the last one's."""
@@ -331,7 +331,7 @@ def test_by_days_does_not_ask_when_energy_was_used(situation, data):
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(changed_once('on_change = "by-reads"'))
 def test_by_reads_is_two_bills(situation):
     energies, old, new, change = situation
@@ -352,7 +352,7 @@ def test_by_reads_is_two_bills(situation):
     assert {line.name: line.amount_minor for line in rated(energies, [old, new]).lines} == together
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     documents(),
     st.lists(days.filter(lambda day: day > FIRST), min_size=1, max_size=3, unique=True),

@@ -8,7 +8,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from urja.cosem.axdr import Limits
 from urja.cosem.errors import DecodeError, LocalError
@@ -138,7 +138,6 @@ parameters = st.builds(
     parameters,
     parameters,
 )
-@settings(deadline=None)
 def test_all_octets_arrive_in_order_or_the_link_ends_with_a_reason(apdus, fates, proposed, offered):
     line = Line(fates, proposed=proposed, offered=offered)
     for apdu in apdus:

@@ -314,7 +314,7 @@ VALUES = st.sampled_from(
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_folder_says_is_a_type_or_told_in_sentences(data):
     """A value or a part of one file is replaced: a type that the head end can compile, or a CompanionError."""
     files = {"type.toml": TYPE, "profiles.toml": PROFILES, "events.toml": EVENTS}

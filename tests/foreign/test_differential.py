@@ -15,7 +15,7 @@ from urja.cosem.security import SecurityControl, SuiteKeys
 from urja.cosem.wrapper import Frame, Splitter
 from urja.site.cli.decode import decode
 
-drawn = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+drawn = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 BOTH = SecurityControl()
 
 

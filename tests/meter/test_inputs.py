@@ -83,7 +83,7 @@ def state(meter):
 
 
 @given(st.lists(st.tuples(st.integers(1, 7200), INPUTS), max_size=25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_living_again_leads_to_the_same_state_and_truth(happenings):
     truth, entries = [], []
     meter = new_meter(truth, entries.append)

@@ -58,7 +58,7 @@ def test_without_losses_it_is_the_sum_of_its_houses():
         max_size=12,
     )
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_gates_move_and_the_sum_holds(moves):
     """Whatever is switched when, the transformer sees the houses' sum; asked late or at each move, it is one."""
     supplies, late = town()
@@ -93,7 +93,7 @@ def toggle(supply, what):
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=20))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_losses_do_not_depend_on_the_step(steps):
     _, whole = town(LOSSY)
     _, stepped = town(LOSSY)

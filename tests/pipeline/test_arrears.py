@@ -415,7 +415,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     bills=st.lists(st.tuples(minor, minor), max_size=3),
     percent=st.integers(0, 99),

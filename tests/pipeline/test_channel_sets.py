@@ -102,7 +102,7 @@ def test_blocks_of_any_set_come_out_as_they_went_in(ingester, connection):
     }
     used = iter(range(10_000))
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
     @given(st.data(), channel_sets(most=24), channel_sets(most=8))
     def run(data, wide, narrow):
         begin = START + HALF_HOUR * next(used) * 4

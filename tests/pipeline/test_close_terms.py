@@ -224,7 +224,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CHANGES)
 def test_whenever_terms_change_every_days_books_are_right(postgres, database_template, changes):
     """Changes on some days, known on others: after each close the second rater says the same, and rows sum up."""

@@ -411,7 +411,7 @@ DATA = [
 ]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(DATA))), st.sets(st.integers(0, len(DATA) - 1)))
 def test_any_order_of_data_and_closes_comes_to_the_same(postgres, database_template, order, closes):
     """Whenever what arrives, and whichever days are closed meanwhile: the fourth day's close makes it the same."""

@@ -362,7 +362,6 @@ def _periods(now: Any) -> Iterator[tuple]:
 BRIEF = settings(
     max_examples=12,
     stateful_step_count=25,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
     print_blob=False,

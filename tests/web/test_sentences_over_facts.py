@@ -13,9 +13,7 @@ MONTHS = [
     *("July", "August", "September", "October", "November", "December"),
 ]
 INSTANT = re.compile(rf"\w+day (\d+) ({'|'.join(MONTHS)})(?:,| about) (\d\d):(\d\d)")
-quietly = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+quietly = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def instants(text, now):

@@ -269,7 +269,7 @@ _STEPS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
 def test_every_life_ends_at_most_once(home, steps):
     """Whatever is reported in whatever order: the state's rank grows, and the first final state stays."""

@@ -186,19 +186,19 @@ def compare(cast, question, calendar, zone):
 
 
 @given(homes(), st.sampled_from([900, 1800, 3600]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_plain_second_implementation_agrees(cast, demand_s):
     compare(cast, Question(APRIL, KOLKATA, [TOD], Rules(demand_s)), TOD, KOLKATA)
 
 
 @given(homes(CHANGE, TORONTO))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_it_agrees_over_a_day_of_25_hours(cast):
     compare(cast, Question(CHANGE, TORONTO, [ONTARIO], Rules(1800)), ONTARIO, TORONTO)
 
 
 @given(homes(), st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_rows_changes_nothing(cast, random):
     question = Question(APRIL, KOLKATA, [TOD])
     one, other = determined(cast, question), determined(cast, question, shuffle=random)

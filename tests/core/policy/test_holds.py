@@ -34,7 +34,7 @@ SUNDAY_NIGHT = NOON.replace(day=29, hour=23, minute=1)
 
 documents = st.sampled_from([PLAIN, UPPCL])
 reasons = st.sets(st.sampled_from(sorted([*BINDS, "dispute"]))).map(frozenset)
-quietly = settings(max_examples=100, deadline=None)
+quietly = settings(max_examples=100)
 
 
 def test_the_table_is_as_written_here():

@@ -31,7 +31,7 @@ from urja.core.policy import (
 from urja.core.policy.wording import DEADLINES
 
 documents = st.sampled_from([PLAIN, UPPCL])
-quietly = settings(max_examples=100, deadline=None)
+quietly = settings(max_examples=100)
 
 
 def is_free(local_now) -> bool:
@@ -163,7 +163,7 @@ def test_a_cut_and_a_restore_exclude_each_other(policy: Policy, facts: Facts):
         )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents, st.integers(0, 24 * 4 * 800))
 def test_who_meets_every_condition_is_cut_within_the_documents_bound(policy: Policy, quarters: int):
     now = NOON + quarters * timedelta(minutes=15)
@@ -179,7 +179,7 @@ def test_who_meets_every_condition_is_cut_within_the_documents_bound(policy: Pol
     assert then.cut.not_before == planned.not_before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents, st.integers(0, 24 * 4 * 500), st.integers(0, 60_000), st.integers(500, 20_000))
 def test_following_look_again_reaches_the_disconnection(
     policy: Policy, quarters: int, balance: int, cost: int

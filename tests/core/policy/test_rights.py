@@ -23,7 +23,7 @@ from urja.core.policy import (
 
 MINUTE = timedelta(minutes=1)
 documents = st.sampled_from([PLAIN, UPPCL])
-quietly = settings(max_examples=150, deadline=None)
+quietly = settings(max_examples=150)
 
 RIGHTS = {
     "flags",
@@ -182,7 +182,7 @@ def test_what_time_alone_will_serve_is_planned_and_looked_at_then():
     assert decide(PLAIN, ripe(notices=(posted,))).planned.not_before >= NOON + 6 * DAY
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(documents, st.integers(0, 24 * 4 * 300), st.sampled_from(["sms", "letter"]))
 def test_an_account_that_is_never_reached_is_not_spared_for_ever(policy: Policy, quarters: int, channel: str):
     """A telephone that is off, or none at all and one letter: the cut comes, and not before the words are met."""

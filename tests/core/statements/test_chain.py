@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import accumulate
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from urja.core.statements import (
     BankStatement,
@@ -123,7 +123,6 @@ ROWS = st.lists(
 ).map(sorted)
 
 
-@settings(deadline=None)
 @given(ROWS, st.data())
 def test_any_overlapping_exports_of_whole_days_store_each_entry_once(rows, data):
     """Whatever periods are exported in whatever order: what is stored is what the bank has of those days."""

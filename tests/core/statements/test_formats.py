@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from urja.core.statements import StatementError, parse
 from urja.core.statements.fields import amount_minor, day
@@ -223,7 +223,6 @@ def test_dates():
 SAMPLES = [CSV.encode(), MT940.encode(), CAMT]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -254,7 +253,6 @@ def indian(minor):
     return f"{'-' if minor < 0 else ''}{','.join(groups)}.{part:02}"
 
 
-@settings(deadline=None)
 @given(st.integers(-MOST_MINOR, MOST_MINOR))
 def test_money_comes_back_as_it_went(minor):
     assert amount_minor(indian(minor)) == minor

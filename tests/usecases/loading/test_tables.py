@@ -6,7 +6,7 @@ import sys
 import zipfile
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from openpyxl import Workbook
 
 from urja.usecases.loading.row_files import FileFormatError, create_file, open_rows
@@ -44,7 +44,6 @@ def test_numbers_and_names_stay_as_they_are(tmp_path, text):
     assert rows_of(path) == [[text, "x"]]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="'=+-@\t\r1 a", max_size=6))
 def test_what_is_written_is_read_again(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("csv") / "out.csv"

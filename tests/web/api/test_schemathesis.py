@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 ODD = settings(
     max_examples=6,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

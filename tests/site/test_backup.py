@@ -150,6 +150,7 @@ async def test_a_destroyed_installation_is_restored_and_what_was_lost_is_named(i
         assert at_least > before
         await posting.seal(2)
         await request(installation, 2)
+        await until(lambda: posting.posted > at_most)
         last = posting.posted
         shutil.copytree(data / "proofs" / "heads", elsewhere)
     assert {path.name for path in place.iterdir()} == {"monday.backup", "monday.backup.secrets"}

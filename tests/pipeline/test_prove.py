@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -89,3 +90,18 @@ def test_a_new_process_knows_what_the_last_one_has_found(town, asked):  # noqa: 
     again = Prover(ZoneInfo(town_rows.ZONE), prover.laws).run_once(town.midnight(0) + 2 * HOURS)
     assert again.detail == first.detail
     assert begun == [0]
+
+
+def test_the_pipeline_may_execute_every_function_that_laws_name(town):  # noqa: F811
+    """A law that fails for want of a right ends the pipeline, on the first day that has what the law is about."""
+    import urja.laws
+
+    sources = "".join(path.read_text() for path in Path(urja.laws.__file__).parent.rglob("*.py"))
+    named = {name for name in re.findall(r"\b[a-z_]+(?=\()", sources) if "_" in name}
+    functions = town.connection.execute(
+        "SELECT proname, has_function_privilege('urja_pipeline', p.oid, 'EXECUTE') FROM pg_proc p "
+        "WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)",
+        [sorted(named)],
+    ).fetchall()
+    assert "contracts_known" in dict(functions)
+    assert [name for name, may in functions if not may] == []

@@ -19,5 +19,7 @@ GRANTS: dict[str, list[str]] = {
         "GRANT USAGE ON SEQUENCE contracts_mode_change_row_id_seq TO urja_pipeline",
         "GRANT UPDATE (spared_at, stopped_at, stopped_by, ended_at) ON contracts_mode_change TO urja_pipeline",
         f"GRANT UPDATE ({_MOVES}) ON contracts_mode_change_row TO urja_pipeline",
+        # The daily check of the laws: which policy governed when a charge was posted, what agreements shared a common area.
+        "GRANT EXECUTE ON FUNCTION contracts_known TO urja_pipeline",
     ],
 }

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import socket
 
+import pytest
 from tests.headend.conftest import adopt, until, value
 from tests.headend.ordering import put_device
 from tests.headend.pushing import NINE, PushMeter
@@ -13,6 +14,7 @@ from tests.logs import logged
 
 from urja.base.ports import free_port
 from urja.cosem.replay_window import Verdict
+from urja.cosem.security import AUTHENTICATED_ENCRYPTED, ENCRYPTED
 from urja.headend import intake
 from urja.stream.errors import StreamError
 
@@ -137,6 +139,37 @@ async def test_a_subject_that_is_refused_rolls_back(start_headend, pipeline, mon
         monkeypatch.undo()
         await line.send(frame)
         await until(lambda: accepted(headend) == 1)
+
+
+@pytest.mark.parametrize(
+    ("control", "device_type", "counted"),
+    [
+        (AUTHENTICATED_ENCRYPTED, "urja-d1", "pushes_accepted_total"),
+        (ENCRYPTED, "urja-d1-encrypted", "pushes_unauthenticated_total"),
+    ],
+    ids=["with a tag", "without a tag"],
+)
+async def test_a_replayed_push_that_the_broker_refuses_is_not_accepted(
+    start_headend, pipeline, admin, monkeypatch, control, device_type, counted
+):
+    meter = PushMeter(4, control=control)
+
+    async def refuse(*_: object, **__: object) -> int:
+        raise StreamError("no")
+
+    async with start_headend() as headend, Line(headend.wrapper_port.port) as line:
+        await line.send(meter.block())
+        await until(lambda: value(headend, "quarantined_total", reason="unknown-meter") == 1)
+        await headend.quarantine.drain()
+        [item] = [one.item async for one in admin.quarantined()]
+        await put_device(pipeline, meter.entry(device_type=device_type))
+        await until(lambda: meter.title in headend.roster.meters)
+        monkeypatch.setattr(headend.broker, "publish_batch", refuse)
+        assert b'"not-stored"' in await admin.replay(item)
+        assert value(headend, counted) == 0
+        monkeypatch.undo()
+        assert b'"accepted"' in await admin.replay(item)
+        assert value(headend, counted) == 1
 
 
 async def test_a_read_whose_end_the_broker_does_not_hear_of_comes_again_and_is_no_fault_of_ours(

@@ -310,11 +310,11 @@ class Intake:
         outgoing = self._place(received, batch, undo)
         self._recognise(received, batch)
         outgoing += self._records.unauthenticated(received, batch)
-        self._metrics.unauthenticated.inc(received.unauthenticated)
         if received.misfits:
             outgoing += self._records.inspection_requests(received)
         if outgoing:
             await asyncio.gather(*(self._store(received, batch, message, undo) for message in outgoing))
+        self._metrics.unauthenticated.inc(received.unauthenticated)
         if batch.groups:
             self._metrics.acknowledged_s.observe(self._loop.time() - received.began_s)
             log.info(
@@ -341,6 +341,7 @@ class Intake:
         if await self._offer(message, int(message.records["correlation"][0])):
             if len(message.pushes):
                 self._accept(received, batch, message.pushes, message.slots)
+            received.unauthenticated += message.reported
             self._metrics.records.labels(message.kind.value).inc(len(message.records))
             if self._trace:
                 for push in message.pushes.tolist():

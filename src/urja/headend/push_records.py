@@ -49,6 +49,8 @@ class Outgoing:
     pushes: Ints
     slots: Ints
     channels: ChannelSet | None = None
+    reported: int = 0
+    """Number of pushes without a tag whose records these are; `pushes` is empty then."""
 
 
 @dataclass(slots=True)
@@ -100,7 +102,12 @@ class PushRecords:
         placed = [unauthenticated_pushes.records_of(group, self._roster) for group in batch.unauthenticated]
         none = np.zeros(0, np.int64)
         messages = self._stamped(received, placed, Source.PUSH_UNAUTHENTICATED)
-        return [replace(message, pushes=none, slots=none) for message in messages]
+        reports = [
+            replace(message, pushes=none, slots=none, reported=len(message.pushes)) for message in messages
+        ]
+        # The others are counted as they are stored; an alert without events has nothing to store.
+        received.unauthenticated -= sum(report.reported for report in reports)
+        return reports
 
     def _stamped(self, received: ReceivedBatch, placed: list[Placed], source: Source) -> list[Outgoing]:
         parts: dict[tuple[Kind, ChannelSet | None], list[tuple[Ints, Ints, Records]]] = {}

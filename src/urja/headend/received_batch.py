@@ -83,6 +83,7 @@ class ReceivedBatch:
             which=np.array(which, np.int64),
             accepted=0,
             duplicates=0,
+            unauthenticated=0,
             fault=None,
             misfits=[],
         )

@@ -407,6 +407,19 @@ def test_a_broken_share_breaks_the_law(house, monkeypatch, mutation):
     assert found["arrears"] is False, found
 
 
+def test_a_policy_of_the_same_instant_may_have_been_known_or_not(house):
+    load(1, "3", house.now)
+    pay(house, 30)
+    post(house)
+    assert book(house) == ["recharge 30"]
+    load(33, "4", house.now)
+    assert laws(house)["arrears"]
+    pay(house, 30)
+    post(house)
+    assert book(house)[1:] == ["recharge 30", "arrears -9"]
+    assert laws(house)["arrears"]
+
+
 # -- what the page has said is what is posted ------------------------------------------------------------------
 
 minor = st.integers(0, 9_999)

@@ -65,6 +65,9 @@ WHERE c.kind IN ('recharge', 'payment') AND c.posted_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM journal_history h WHERE h.table_name = 'billing_instalment_plan'
         AND (h.row->>'account_id')::bigint = c.account_id
         AND (h.known_to = c.posted_at OR (h.action = 'deleted' AND h.known_to < c.posted_at)))
+    -- The same for a version of a policy, unless the share names its own.
+    AND (NOT EXISTS (SELECT FROM rulebook_policy_version v WHERE v.recorded_at = c.posted_at)
+        OR EXISTS (SELECT FROM books_entry e WHERE e.bucket = c.id >> 40 AND e.idempotency_key = 'arrears:' || c.id))
 ORDER BY c.account_id, c.posted_seq
 """  # noqa: S608 - a constant of this module
 

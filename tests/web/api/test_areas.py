@@ -1,6 +1,9 @@
 """What is outside of a person's area does not exist for them; what is personal is written down."""
 
+from datetime import timedelta
+
 import pytest
+from tests.apps.town import START, by_hand
 from tests.logs import logged
 from tests.web.api.conftest import as_owner
 
@@ -107,10 +110,6 @@ def test_a_consumer_sees_their_own(api, society):
 
 def test_a_new_tenant_sees_nothing_of_the_old_one(api, society):
     """Chetan's flat is let to Asha from the third day on."""
-    from datetime import timedelta
-
-    from tests.apps.town import START, by_hand
-
     from urja.apps.contracts.models import Agreement, AgreementTerms
 
     there, moved_at = society.elsewhere, START + timedelta(days=1)
@@ -172,6 +171,51 @@ def test_reading_another_is_written_down(api, society):
         (950, "GET /consumers"),
         (asha, "GET /consumers"),
     ]
+
+
+def test_an_export_needs_the_rights_to_all_that_is_in_it(api, society):
+    """A cashier, a fitter or a token for names gets no ledger of a person by the file of everything."""
+    from urja.apps.identity.models import AccountAccess
+
+    own, asha = society.flats[0], society.people["Asha Devi"]
+    address = f"/consumers/{asha}/export"
+    for who in ("cashier", "field_engineer"):
+        assert api(who).get(f"/consumers/{asha}").status_code == 200
+        assert api(who).get(address).status_code == 403
+    names = api("clerk", scopes=("read:consumer",))
+    assert (names.get(f"/consumers/{asha}").status_code, names.get(address).status_code) == (200, 403)
+
+    def also_elsewhere():
+        stamp = {"recorded_at": START, "actor": "test"}
+        AccountAccess.objects.create(
+            id=951, person_id=asha, account_id=society.elsewhere.account_id, role="owner", **stamp
+        )
+
+    as_owner(also_elsewhere)
+    both = {own.account_id, society.elsewhere.account_id}
+    for who, there in (("clerk", both), ("consumer", both), ("clerk-n1", {own.account_id})):
+        accounts = api(who).get(address).json()["accounts"]
+        assert {account["account_id"] for account in accounts} == there
+
+
+def test_where_a_meter_was_before_it_came_into_the_area_is_not_there(api, society):
+    from urja.apps.assets.models import Device, DevicePeriod
+    from urja.apps.journal.operation import next_number
+
+    def installed_here():
+        with by_hand():
+            Device.objects.filter(id=society.stock_id).update(stock="installed")
+            DevicePeriod.objects.create(
+                id=next_number(), device_id=society.stock_id, service_point_id=society.flats[0].service_point_id,
+                role=2, valid_from=START + timedelta(days=2), recorded_at=START, actor="test",
+            )  # fmt: skip
+
+    as_owner(installed_here)
+    address = f"/devices/{society.stock_id}"
+    before = f"{address}?valid_at=2026-03-02T12:00:00Z"
+    assert api("clerk").get(before).json()["installation"]["consumer_number"] == "URJ00000004"
+    assert api("clerk-n1").get(before).json()["installation"] is None
+    assert api("clerk-n1").get(address).json()["installation"]["consumer_number"] == "URJ00000001"
 
 
 def test_reading_oneself_is_not(api, society):

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from urja.apps.identity.queries.roles import roles_allowed, write_scope
+from urja.apps.identity.queries.roles import may, roles_allowed, write_scope
 from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import ALL, Operation
 from urja.web.api import parameters as parameters_of_query
@@ -103,7 +103,7 @@ def _described(route: Route) -> dict[str, object]:
         "responses": _responses(route),
     }
     if route.act is not None:
-        about["description"] = _who(route.act)
+        about["description"] = _who(route.act, *route.further)
         about["x-scope"] = str(route.act)
     if route.body is not None:
         about["requestBody"] = _body(route.body)
@@ -124,8 +124,10 @@ def _operation(route: Route, operation: type[Operation]) -> dict[str, object]:
     }
 
 
-def _who(act: str) -> str:
-    return f"For {', '.join(roles_allowed(act))}; scope `{act}`."
+def _who(act: str, *further: str) -> str:
+    roles = [role for role in roles_allowed(act) if all(may(role, one) for one in further)]
+    scopes = " with ".join(f"`{one}`" for one in (act, *further))
+    return f"For {', '.join(roles)}; scope {scopes}."
 
 
 def _body(described: object) -> dict[str, object]:

@@ -3,13 +3,15 @@
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
+from django.db.models import Q
 
 from urja.apps.billing.queries import ledger_entries
 from urja.apps.identity.queries import personal_reads
+from urja.apps.identity.queries.roles import Read
 from urja.apps.identity.requests import record_personal_reads
 from urja.apps.maintenance.queries import account_beside
 from urja.apps.notices.queries import notices_of
-from urja.apps.overviews.queries import service_points
+from urja.apps.overviews.queries import areas, paging, registry, service_points
 from urja.apps.overviews.queries.registry import AccessRow, PersonRow
 from urja.web.api import personal_data_answers, resources
 from urja.web.api.ledger import entry_of
@@ -21,7 +23,10 @@ _ALL = 1_000_000
 
 
 def export(ask: Ask) -> personal_data_answers.Export:
-    """Return all stored data of a person, in one document; interval readings by address, a month at a time."""
+    """Return all stored data of a person, in one document; interval readings by address, a month at a time.
+
+    Accounts outside of the caller's area are left out.
+    """
     person = resources.person_of(ask)
     record_personal_reads(ask.caller, [person.id], ask.what, ask.now)
     signed_in: datetime | None = (
@@ -42,9 +47,17 @@ def export(ask: Ask) -> personal_data_answers.Export:
             )
             for one in person.protections.all()
         ],
-        accounts=[_exported_account(one, person) for one in person.accesses.all()],
+        accounts=[_exported_account(one, person) for one in person.accesses.all() if _may_see(ask, one)],
         read_by=resources.personal_reads_of(personal_reads.of_person(person.id)),
     )
+
+
+def _may_see(ask: Ask, held: AccessRow) -> bool:
+    """Return whether the account is in the caller's area for ledgers: a person may have others elsewhere."""
+    area = ask.caller.must(Read.LEDGER)
+    rows = registry.agreements(Q(), account_id=held.account_id)
+    found, _ = paging.one(rows, areas.agreements(area, ask.now))
+    return area.everywhere or found is not None
 
 
 def _exported_account(held: AccessRow, person: PersonRow) -> personal_data_answers.ExportedAccount:

@@ -248,7 +248,10 @@ def device(ask: Ask) -> meter_answers.Device:
     then = bitemporal.device(found.id, at)
     if then is None:
         raise ask.missing(f"{named} by what was known then")
-    return device_of(ask, then, bitemporal.installation_of(found.id, at), at.valid_at)
+    installed = bitemporal.installation_of(found.id, at)
+    if installed is not None and not _may_see_place(ask, installed.service_point_id, at.valid_at):
+        installed = None
+    return device_of(ask, then, installed, at.valid_at)
 
 
 def stock(ask: Ask) -> answers.Page[meter_answers.Device]:
@@ -287,6 +290,11 @@ def device_of(
         address=found.address if staff else None,
         installation=_installation(installed) if installed is not None and mine else None,
     )
+
+
+def _may_see_place(ask: Ask, place: int, at: datetime) -> bool:
+    """Return whether a service point where a meter was at an instant (UTC) is in the caller's area: it may be in it only now."""
+    return bool(areas.holds(ask.area, [place], ask.now)) or _own(ask, place, at)
 
 
 def _own(ask: Ask, place: int, at: datetime) -> bool:

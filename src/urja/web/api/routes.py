@@ -64,6 +64,8 @@ class Route:
     """Whether a user who is signed in to the portal may read it without a token."""
     accepted: bool = False
     """Whether it may answer 202, and where the answer will be."""
+    further: tuple[str, ...] = ()
+    """Permissions that it needs as well, because its answer has what they open."""
 
     @property
     def named_parts(self) -> list[tuple[str, object]]:

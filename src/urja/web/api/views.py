@@ -123,6 +123,8 @@ def _served(route: Route, request: HttpRequest, parts: JsonObject) -> HttpRespon
     caller, token = _caller(route, request, now)
     act = operating.act_of(parts["kind"]) if route.act == operating.ANY else route.act
     area = caller.must(act) if act is not None else Area()
+    for further in route.further:
+        caller.must(further)
     ask = Ask(
         route=route,
         request=request,

@@ -30,7 +30,7 @@ class Read(StrEnum):
     """What can be read, by the name that tokens and the table have for it."""
 
     CONSUMER = "read:consumer"
-    """Name, telephone number, e-mail and postal address; also all of it in one file."""
+    """Name, telephone number, e-mail and postal address."""
     SERVICE_POINT = "read:service_point"
     DEVICE = "read:device"
     AGREEMENT = "read:agreement"

@@ -170,6 +170,25 @@ def test_an_operation_is_judged_by_the_things_it_names(trees, area, serial, outs
         authorize(caller, removal, START)
 
 
+def test_what_is_undone_is_judged_by_all_that_it_named(trees):
+    """A balance that was moved to an account elsewhere is not taken back by a clerk of this area alone."""
+    from urja.apps.identity.errors import OutOfAreaError
+    from urja.apps.journal.models import AuditEntry
+    from urja.apps.overviews.queries.authorization import authorize
+    from urja.usecases.operations import Undo
+
+    here, elsewhere, _ = trees
+    caller = employed("section A")
+    for number, to in enumerate((here, elsewhere), 901):
+        content = {"consumer_number": "URJ00000001", "transfer_to": to.account_id, "register_wh": None}
+        AuditEntry.objects.create(
+            id=number, kind="move_out", content=content, service_point_id=here.service_point_id, **STAMP
+        )
+    authorize(caller, Undo(entry_id=901, reason="wrong account"), START)
+    with pytest.raises(OutOfAreaError):
+        authorize(caller, Undo(entry_id=902, reason="wrong account"), START)
+
+
 def test_each_name_is_where_its_supply_is(trees):
     from urja.apps.identity.queries.roles import write_scope
     from urja.apps.journal.models import AuditEntry

@@ -38,7 +38,7 @@ class Done:
 
     id: int
     kind: str
-    content: object
+    content: JsonObject
     outcome: JsonObject
     actor: str
     recorded_at: datetime

@@ -1,6 +1,6 @@
 """Whether a caller may request an operation: by the caller's roles, and by where the named things are."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ def authorize(caller: Caller, operation: Operation, at: datetime) -> None:
         if area.everywhere:
             continue
         # All named things have to be inside: an operation on two meters, such as a swap, changes both of their areas.
-        inside = [said for said in _where(operation, area, at) if said is not None]
+        inside = [said for said in _where(_named(operation), area, at) if said is not None]
         if not inside or not all(inside):
             raise OutOfAreaError
 
@@ -71,9 +71,12 @@ type _Where = Callable[[Area, Any, datetime], bool | None]
 location."""
 
 
-def _where(operation: Operation, area: Area, at: datetime) -> Iterator[bool | None]:
-    for name in operation.__struct_fields__:
-        value = getattr(operation, name)
+def _named(operation: Operation) -> Mapping[str, Any]:
+    return {name: getattr(operation, name) for name in operation.__struct_fields__}
+
+
+def _where(named: Mapping[str, Any], area: Area, at: datetime) -> Iterator[bool | None]:
+    for name, value in named.items():
         if name in KEY_LIST_FIELDS and value:
             yield KEY_LIST_FIELDS[name](area, value, at)
         elif name in KEY_FIELDS and value not in (None, "", msgspec.UNSET):
@@ -111,7 +114,10 @@ def _entry(area: Area, entry_id: int, at: datetime) -> bool | None:
     done = journal.operation(entry_id)
     if done is None:
         return None
-    return done.service_point_id is not None and holds(area, [done.service_point_id], at)
+    if done.service_point_id is None or not holds(area, [done.service_point_id], at):
+        return False
+    # What is taken back has changed everything that it named, such as the account to which a balance was transferred.
+    return all(said is not False for said in _where(done.content, area, at))
 
 
 def _job(area: Area, job_id: int, at: datetime) -> bool | None:

@@ -3,6 +3,8 @@
 An order is made by the pipeline from a request that it judges, and above the thresholds by people's passkeys.
 """
 
+import csv
+import io
 import json
 from datetime import timedelta
 
@@ -96,6 +98,20 @@ def test_the_pipeline_cannot_rewrite_what_an_order_says(database, order):
 
     with in_the_rights_of("urja_pipeline"), pytest.raises(ProgrammingError), connection.cursor() as cursor:
         cursor.execute("UPDATE contracts_mode_change SET payment_mode = 'prepaid'")
+
+
+def test_no_text_of_the_report_is_a_formula(order):
+    """A consumer number may begin with a formula, and a refusal with a consumer number."""
+    from urja.apps.contracts.models import ModeChangeRow
+    from urja.apps.overviews.queries.mode_changes import csv_of
+    from urja.base.sentences import say, to_plain
+
+    formula = "=HYPERLINK(1)"
+    detail = to_plain(say("{consumer_number} is in row {row} already", consumer_number=formula, row=1))
+    rows = ModeChangeRow.objects.filter(mode_change=order)
+    assert rows.update(named=formula, detail=detail) == 1
+    [row] = csv.DictReader(io.StringIO("".join(csv_of(rows))))
+    assert (row["consumer_number"], row["detail"]) == (f"'{formula}", f"'{formula} is in row 1 already")
 
 
 # -- a session that was taken over ------------------------------------------------------------------------------------

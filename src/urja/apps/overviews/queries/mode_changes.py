@@ -21,6 +21,7 @@ from urja.apps.contracts.models import ModeChange, ModeChangeRow
 from urja.apps.identity.queries.access import Area, Caller
 from urja.apps.overviews.queries import areas
 from urja.apps.overviews.queries.paging import counts_by_state, given
+from urja.base.csv_texts import with_apostrophe
 from urja.base.sentences import from_plain
 
 type OrderRow = ModeChange
@@ -114,15 +115,18 @@ def why(row: ModeChangeRow) -> str:
 
 
 def csv_of(rows: QuerySet[ModeChangeRow]) -> Iterator[str]:
-    """Yield rows as CSV, line by line, with amounts in minor units and states as the API has them."""
+    """Yield rows as CSV, line by line, with amounts in minor units and states as the API has them.
+
+    Texts that a spreadsheet would run as a formula are escaped: a request may name anything, and a fault begins with it.
+    """
     figures = (*AMOUNTS, "plan", "instalment_minor")
     yield _line(["row", "consumer_number", "state", *figures, "ended_at", "detail"])
     for row in rows.iterator():
         ended = "" if row.ended_at is None else row.ended_at.isoformat()
-        # A request may name anything: a spreadsheet must not take it for a formula.
-        named = f"'{row.named}" if row.named[:1] in "=+-@" else row.named
         amounts = [row.result.get(name, "") for name in figures]
-        yield _line([row.position, named, row.state, *amounts, ended, why(row)])
+        yield _line(
+            [row.position, with_apostrophe(row.named), row.state, *amounts, ended, with_apostrophe(why(row))]
+        )
 
 
 def _line(cells: Iterable[object]) -> str:

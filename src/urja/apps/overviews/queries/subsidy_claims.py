@@ -18,6 +18,7 @@ from urja.apps.billing import subsidy_payments
 from urja.apps.billing.subsidy_payments import SubsidyPayment
 from urja.apps.overviews.queries.receivables import CLAIMED, FINAL_ON, RECEIVABLE, parameters
 from urja.apps.rulebook.queries.tariffs import receivable_bodies
+from urja.base.csv_texts import with_apostrophe
 from urja.base.untyped_values import JsonObject, SqlRow
 
 LISTED: Final = 50
@@ -176,7 +177,10 @@ COLUMNS: Final = [
 
 
 def csv_of(found: SubsidyClaim) -> str:
-    """Return a claim as CSV, amounts in minor units: a line for each row, with the columns `COLUMNS`."""
+    """Return a claim as CSV, amounts in minor units: a line for each row, with the columns `COLUMNS`.
+
+    Texts of tariffs that a spreadsheet would run as a formula are escaped.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -185,8 +189,8 @@ def csv_of(found: SubsidyClaim) -> str:
             [
                 f"{found.month:%Y-%m}",
                 found.final_on,
-                row.body,
-                row.line,
+                with_apostrophe(row.body),
+                with_apostrophe(row.line),
                 row.commodity,
                 row.currency,
                 f"{row.periods_from:%Y-%m}",

@@ -91,6 +91,17 @@ def test_an_order_is_a_wish_and_no_more(thief, house, column, value):
     refused(thief, f"UPDATE payments_order SET {column} = {value}")
 
 
+def test_an_account_has_fifty_orders_that_may_be_paid_and_no_more(thief, house):
+    """Each is placed at the gateway and asked about for days: a consumer's program would keep all others waiting."""
+    order = ORDER.format(more="", values="").encode()
+    stored = [
+        thief.execute(order, (house.account_id + n, house.account_id, 20_000, "INR")).rowcount
+        for n in range(1, 52)
+    ]
+    assert stored == [*[1] * 50, 0]
+    assert thief.execute(order, (house.account_id + 60, adopt(2).account_id, 20_000, "INR")).rowcount == 1
+
+
 @pytest.mark.parametrize(("column", "value"), [("verdict", "'asked'"), ("processed_at", "now()")])
 def test_a_webhook_is_recorded_and_not_judged(thief, column, value):
     refused(thief, WEBHOOK.format(more=f", {column}", values=f", {value}"))

@@ -72,6 +72,19 @@ def test_the_first_page_says_until_when_nothing_is_disconnected_and_leads_to_a_r
     assert f'href="/accounts/{governed.account_id}/pay/"' in page.content.decode()
 
 
+def test_who_begins_payments_without_end_is_told_to_finish_one(governed, shop, browser):
+    from urja.apps.payments import requests
+
+    given = {"account_id": governed.account_id, "user_id": None, "amount_minor": 20_000, "currency": "INR"}
+    for _ in range(50):
+        requests.open_order(cast.config(shop.url), "razorpay", **given, now=house.NOW)
+    answer = browser(user_id=governed.owner_id).post(
+        f"/accounts/{governed.account_id}/pay/", {"rupees": "200"}
+    )
+    assert answer.status_code == 422
+    assert "Too many payments of this account were begun" in text_of(answer)
+
+
 def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
     person = browser(user_id=governed.owner_id)
     page = person.get(f"/accounts/{governed.account_id}/pay/?rupees=500")

@@ -9,6 +9,10 @@ class AmountRefusedError(PaymentsError):
     """An amount outside of the limits in `[payments]`."""
 
 
+class OpenOrdersError(PaymentsError):
+    """An account with so many orders that may still be paid that it gets no other."""
+
+
 class NoGatewayError(PaymentsError):
     """No payment gateway is configured, or none of this name."""
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from urja.apps.partial_insert import insert
 from urja.apps.payments.config import PaymentsConfig
-from urja.apps.payments.errors import AmountRefusedError
+from urja.apps.payments.errors import AmountRefusedError, OpenOrdersError
 from urja.apps.payments.kinds import InboxSource
 from urja.apps.payments.models import Inbox, Order
 from urja.base.clock import wall_now_ms
@@ -36,7 +36,8 @@ def open_order(
 ) -> Order:
     """Store an order for an amount in minor units; the pipeline places it at the gateway.
 
-    Raises AmountRefusedError where the amount is outside of the configured limits.
+    Raises AmountRefusedError where the amount is outside of the configured limits, OpenOrdersError where fifty orders of
+    the account may still be paid (a trigger bounds them).
     """
     if not config.least_minor <= amount_minor <= config.most_minor:
         raise AmountRefusedError(
@@ -47,7 +48,7 @@ def open_order(
         (number,) = cursor.fetchone()
     # The id carries the bucket of its account in its upper bits (docs/adr/0005).
     order_id = compose_id(bucket_of(account_id), number)
-    insert(
+    stored = insert(
         Order,
         id=order_id,
         account=account_id,
@@ -58,6 +59,8 @@ def open_order(
         correlation=new_correlation(wall_now_ms(), secrets.randbits(21)),
         created_at=now,
     )
+    if not stored:
+        raise OpenOrdersError(f"too many orders of account {account_id} may still be paid")
     return Order.objects.get(id=order_id)
 
 

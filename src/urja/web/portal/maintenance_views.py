@@ -1,5 +1,7 @@
 """Maintenance beside electricity: what is owed, what was paid, and paying it. Every step works without JavaScript."""
 
+from dataclasses import replace
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,9 +10,11 @@ from django.views.decorators.http import require_http_methods
 
 from urja.apps.maintenance.queries import maintenance_of
 from urja.apps.payments import requests
+from urja.apps.payments.errors import OpenOrdersError
 from urja.apps.payments.queries import gateways
 from urja.web.portal.access import account_or_404
 from urja.web.portal.maintenance_page import maintenance_page
+from urja.web.portal.paying import too_many_orders
 from urja.web.portal.views import private
 from urja.web.shared.clock import business_now
 
@@ -33,13 +37,17 @@ def maintenance(request: HttpRequest, account_id: int) -> HttpResponse:
     page = maintenance_page(card, found, config, now, given.get("rupees"), given.get("method"))
     if not posted or page.error or not page.gateway:
         return render(request, "portal/maintenance.html", {"page": page}, status=422 if posted else 200)
-    order = requests.open_order(
-        config,
-        page.gateway,
-        account_id=found.account_id,
-        user_id=request.user.pk,
-        amount_minor=page.amount_minor,
-        currency=settings.URJA_CURRENCY,
-        now=now,
-    )
+    try:
+        order = requests.open_order(
+            config,
+            page.gateway,
+            account_id=found.account_id,
+            user_id=request.user.pk,
+            amount_minor=page.amount_minor,
+            currency=settings.URJA_CURRENCY,
+            now=now,
+        )
+    except OpenOrdersError:
+        refused = replace(page, error=too_many_orders())
+        return render(request, "portal/maintenance.html", {"page": refused}, status=422)
     return redirect("portal:order-go", account_id, order.id)

@@ -1,5 +1,7 @@
 """Recharging: choose an amount, go to the gateway's page, come back and watch. Every step works without JavaScript."""
 
+from dataclasses import replace
+
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from urja.apps.maintenance.queries import account_beside
 from urja.apps.payments import queries as payments, requests
+from urja.apps.payments.errors import OpenOrdersError
 from urja.apps.payments.kinds import OrderState
 from urja.apps.payments.queries import gateways
 from urja.apps.payments.queries.gateways import Checkout, GatewayConfig, PaymentsConfig
@@ -65,15 +68,19 @@ def pay(request: HttpRequest, account_id: int) -> HttpResponse:
     if request.method != "POST" or page.error or asked is None:
         status = 422 if request.method == "POST" else 200
         return render(request, "portal/pay.html", {"page": page}, status=status)
-    order = requests.open_order(
-        config,
-        page.gateway,
-        account_id=card.id,
-        user_id=request.user.pk,
-        amount_minor=page.amount_minor,
-        currency=settings.URJA_CURRENCY,
-        now=now,
-    )
+    try:
+        order = requests.open_order(
+            config,
+            page.gateway,
+            account_id=card.id,
+            user_id=request.user.pk,
+            amount_minor=page.amount_minor,
+            currency=settings.URJA_CURRENCY,
+            now=now,
+        )
+    except OpenOrdersError:
+        refused = replace(page, error=paying.too_many_orders())
+        return render(request, "portal/pay.html", {"page": refused}, status=422)
     return redirect("portal:order-go", order.account_id, order.id)
 
 

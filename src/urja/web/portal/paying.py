@@ -180,6 +180,13 @@ def amount_error(amount_minor: int | None, config: PaymentsConfig) -> str:
     return ""
 
 
+def too_many_orders() -> str:
+    """Say that no other payment of an account can be begun."""
+    return _(
+        "Too many payments of this account were begun and not finished. Finish one of them, or try again tomorrow."
+    )
+
+
 def typed(amount_minor: int) -> str:
     """An amount as it is typed: `250`, `250.50`."""
     whole, rest = divmod(amount_minor, 10 ** formats.currency_decimals())

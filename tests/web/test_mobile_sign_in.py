@@ -122,6 +122,7 @@ def test_a_family_with_one_number_is_asked_who_it_is_after_the_code(home, browse
         has_number(user_id)
     client = browser(language="hi")
     asked(client)
+    begun = client.cookies["sessionid"].value
     assert "साइन-इन कोड" in service.messages[0]["text"]
     assert client.get("/sign-in/mobile/person/").headers["Location"] == "/sign-in/mobile/"
     assert (
@@ -134,6 +135,9 @@ def test_a_family_with_one_number_is_asked_who_it_is_after_the_code(home, browse
     assert f'value="{home.outsider_id}"' not in choice.content.decode()
     assert client.post("/sign-in/mobile/person/", {"user": home.outsider_id}).status_code == 200
     assert client.get("/").status_code == 302, "who does not share the number is not chosen"
+    shared_device = browser()
+    shared_device.cookies["sessionid"] = begun
+    assert shared_device.get("/sign-in/mobile/person/").headers["Location"] == "/sign-in/mobile/"
     client.post("/sign-in/mobile/person/", {"user": home.owner_id})
     assert client.get(f"/accounts/{home.account_id}/").status_code == 200
 

@@ -248,3 +248,22 @@ def test_words_are_brought_so_often_from_one_place(browser):
     response = browser().post(f"/address/confirm/{WORD}/")
     assert response.status_code == 429
     assert "Too many requests" in text_of(response)
+
+
+@pytest.mark.usefixtures("database")
+def test_no_word_of_a_mail_is_in_the_log(browser, caplog):
+    """Whoever reads logs would confirm the change of another person's address."""
+    from django.test import Client
+
+    address = f"/address/confirm/{WORD}/"
+    client = browser()
+    answers = [
+        Client(enforce_csrf_checks=True, headers={"host": "localhost"}).post(address),
+        client.delete(address),
+        client.get(f"{address[:-1]}x/"),
+        *(client.post(address) for _ in range(11)),
+    ]
+    assert {403, 404, 405, 429} <= {answer.status_code for answer in answers}
+    said = [record.getMessage() for record in caplog.records]
+    assert [one for one in said if WORD in one] == []
+    assert "Method Not Allowed (DELETE): /address/confirm/…/" in said

@@ -7,5 +7,7 @@ class SharedConfig(AppConfig):
 
     def ready(self) -> None:
         from urja.web.shared.second_factor_log import record_second_factors
+        from urja.web.shared.secret_words import leave_words_out_of_the_log
 
         record_second_factors()
+        leave_words_out_of_the_log()

@@ -148,6 +148,8 @@ def enter(request: HttpRequest) -> HttpResponse:
             if users and constant_time_compare(_digest(form.cleaned_data["code"].strip()), asked["code"]):
                 del request.session[_ASKED]
                 request.session[_PROVED] = {"number": number, "at": datetime.now(UTC).timestamp()}
+                # The session may have been begun by another person at a shared device, who has noted its key.
+                request.session.cycle_key()
                 return _enter_as(request, number, users[0]) if len(users) == 1 else redirect("mobile-user")
             user = _User(users[0].user_id) if users else None
             sign_in.note(request, SignInKind.WRONG_CODE, number, user, device)

@@ -12,6 +12,7 @@ from msgspec import structs
 from urja.base.untyped_values import JsonObject
 from urja.site.cli.options import data_option, read_document
 from urja.site.command_errors import CommandError, Exit
+from urja.site.data_directory import write_private
 
 if TYPE_CHECKING:
     from urja.core.sheets.sheet_map import SheetMap
@@ -259,7 +260,8 @@ def _write_marked(
     from urja.usecases.loading.sheet_process import UnreadableSheetError
 
     try:
-        copy.write_bytes(sheet_files.marked(content, opened, report.faults, catalogue))
+        # It names residents: its owner alone can read it.
+        write_private(copy, sheet_files.marked(content, opened, report.faults, catalogue))
     except UnreadableSheetError as bad:
         raise CommandError(Exit.USAGE, f"no copy was marked: {bad}") from None
 

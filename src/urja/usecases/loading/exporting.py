@@ -12,7 +12,6 @@ from urja.apps.local_zone import local_zone
 from urja.base.keystore import KeyStore
 from urja.usecases.loading.cell_formats import Writer
 from urja.usecases.loading.column_map import Map, Source
-from urja.usecases.loading.key_formats import Key
 from urja.usecases.loading.row_files import create_file
 
 _AT_ONCE = 5_000
@@ -25,15 +24,12 @@ def export(the_map: Map, path: Path, *, at: datetime, keys: KeyStore | None = No
     One statement reads all rows, so the file shows one instant however long it takes. Raises MappingFileError where a
     value has no word in the map's table, OSError where the file cannot be written.
     """
-    secret = any(isinstance(source.field.form, Key) for source in the_map.sources)
     columns = [source for source in the_map.sources if source.column is not None]
     zone = local_zone()
     writers = [_cell(source, zone, keys) for source in columns]
     count = 0
     with ExitStack() as stack:
-        out = stack.enter_context(
-            create_file(path, delimiter=the_map.delimiter, encoding=the_map.encoding, private=secret)
-        )
+        out = stack.enter_context(create_file(path, delimiter=the_map.delimiter, encoding=the_map.encoding))
         for _ in range(1, the_map.header):
             out.row([])
         out.row([source.column for source in columns])

@@ -337,17 +337,12 @@ def _tell_faults(order: LoadOrder, load: Load, report: Report) -> None:
 def _write_faults(order: LoadOrder) -> None:
     """Write the rows with faults as they were given, with fault and remedy, as a file that can be loaded again."""
     the_map = order.map
-    secret = any(isinstance(source.field.form, Key) for source in the_map.sources)
     numbers = the_map.sources[0].numbers
     assert order.faults is not None, "asked before"
     with (
         _opened(order) as rows,
         create_file(
-            order.faults,
-            delimiter=the_map.delimiter,
-            encoding=the_map.encoding,
-            numbers=numbers,
-            private=secret,
+            order.faults, delimiter=the_map.delimiter, encoding=the_map.encoding, numbers=numbers
         ) as out,
     ):
         kept = [place for place, name in enumerate(rows.heading) if name not in _OURS]

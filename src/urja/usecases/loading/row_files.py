@@ -187,15 +187,14 @@ def create_file(
     delimiter: str = ",",
     encoding: str = "utf-8",
     numbers: NumberFormat | None = None,
-    private: bool = False,
 ) -> Iterator[Writer]:
-    """Write a file under a temporary name and move it into place when it is complete; `private` restricts it to its
-    owner.
+    """Write a file under a temporary name and move it into place when it is complete. Its owner alone can read it: it may
+    name people, and have keys.
     """
     temporary = path.with_name(f"{path.stem}.new{path.suffix}")
     temporary.unlink(missing_ok=True)
-    # Created with its mode before the first byte: a file of keys is at no moment readable by others.
-    temporary.touch(mode=0o600 if private else 0o644)
+    # Created with its mode before the first byte: it is at no moment readable by others.
+    temporary.touch(mode=0o600)
     try:
         if is_excel(path):
             with _new_excel(temporary) as writer:

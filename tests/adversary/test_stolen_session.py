@@ -122,6 +122,11 @@ def test_a_consumer_s_session_asks_the_api_for_its_own_balance_alone(home, thief
     assert opened <= DESCRIBED, "only the description of the API is for everybody"
 
 
+def test_what_a_session_reads_of_the_api_stays_on_no_device(home, browser):
+    answer = browser(user_id=home.owner_id).get(f"/api/v1/accounts/{home.account_id}/balance")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "private, no-store")
+
+
 def test_without_a_session_only_the_door_opens(home, browser):
     stranger = browser()
     for name, address in addresses(account_id=home.account_id, seq=5):

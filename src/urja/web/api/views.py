@@ -144,7 +144,9 @@ def _served(route: Route, request: HttpRequest, parts: JsonObject) -> HttpRespon
 
 
 def _response(ask: Ask, answer: object) -> HttpResponse:
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization", **ask.answer_headers}
+    # What a session reads is left on no device, which others may use after the person.
+    kept = "private, no-cache" if ask.token is not None else "private, no-store"
+    headers = {"Cache-Control": kept, "Vary": "Authorization, Cookie", **ask.answer_headers}
     if ask.route.tagged:
         headers["ETag"] = tag_of(answer)
         if matches(ask.request.headers.get("If-None-Match", ""), headers["ETag"]):

@@ -126,8 +126,8 @@ def _operation(route: Route, operation: type[Operation]) -> dict[str, object]:
 
 def _who(act: str, *further: str) -> str:
     roles = [role for role in roles_allowed(act) if all(may(role, one) for one in further)]
-    scopes = " with ".join(f"`{one}`" for one in (act, *further))
-    return f"For {', '.join(roles)}; scope {scopes}."
+    scopes = ", ".join(f"`{one}`" for one in (act, *further))
+    return f"For {', '.join(roles)}; {'scopes' if further else 'scope'} {scopes}."
 
 
 def _body(described: object) -> dict[str, object]:

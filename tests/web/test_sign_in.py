@@ -252,7 +252,7 @@ def test_words_are_brought_so_often_from_one_place(browser):
 
 @pytest.mark.usefixtures("database")
 def test_no_word_of_a_mail_is_in_the_log(browser, caplog):
-    """Whoever reads logs would confirm the change of another person's address."""
+    """A reader of logs would confirm the change of another person's address."""
     from django.test import Client
 
     address = f"/address/confirm/{WORD}/"

@@ -5,7 +5,16 @@ from datetime import timedelta
 from tests.apps.approvals.office import NOW, Person, home, state_of
 from tests.apps.bank.cast import claim, csv_of, day, returned, society, upi
 from tests.apps.counter_cast import ask, cheque, opened, receipt, take
-from tests.apps.town import START, by_hand, protect, registers, store_registers
+from tests.apps.town import (
+    HALF_HOUR,
+    START,
+    blocks,
+    by_hand,
+    protect,
+    registers,
+    store_blocks,
+    store_registers,
+)
 
 
 def measured(operation, actor="user 1"):
@@ -151,6 +160,44 @@ def test_a_debit_that_leaves_ordinary_use_to_disconnect_counts(database):
     assert counts(adjust(week_minor - balance_minor)) == 0
     assert counts(adjust(week_minor - balance_minor - 1)) == 1
     assert counts(adjust(1_00)) == 0
+
+
+def test_an_interval_that_is_raised_counts_where_it_leaves_the_balance_short(database):
+    """Until a register read bills, the policy disconnects by the intervals: raised ones would empty a balance unseen."""
+    from urja.apps.rulebook.operations import load_tariff
+
+    load_tariff(TARIFF, START)
+    house = home(1, credit_minor=20_00)
+    post()
+    start_at = NOW - timedelta(hours=10)
+    with database.connect("urja_pipeline") as connection:
+        store_registers(connection, registers(house, (start_at, 10_000)))
+        store_blocks(connection, blocks(house, (start_at, 1_000), (start_at + HALF_HOUR, 1_000)))
+    officer, clerk = Person("ravi", "revenue_officer"), Person("meena")
+
+    def edit(energy_wh):
+        from urja.usecases.operations import EditInterval
+
+        return EditInterval(
+            serial="URJ00000001", start_at=start_at, energy_wh=energy_wh, reason="a test load"
+        )
+
+    # 10.00 of 20.00 are used by the two intervals.
+    assert [counts(edit(wh)) for wh in (500, 2_000, 2_999, 3_001)] == [0, 0, 0, 1]
+    assert database_value(database) == 1_000, "a measure changes nothing"
+    assert state_of(ask(clerk, edit(2_000))) == "refused", "a clerk edits none"
+    assert state_of(ask(officer, edit(2_000))) == "done"
+    protect(1)
+    assert state_of(ask(officer, edit(3_001))) == "approval", "of a protected household each one waits"
+    assert database_value(database) == 2_000
+
+
+def database_value(database):
+    """The first interval as it counts."""
+    with database.connect() as connection:
+        return connection.execute(
+            "SELECT values[1] FROM readings_interval ORDER BY start_at, version DESC LIMIT 1"
+        ).fetchone()[0]
 
 
 TARIFF = """

@@ -307,6 +307,47 @@ def test_a_meter_removed_without_a_read_says_what_is_missing(colleague, staff):
     assert "without a register read" not in text_of(colleague("clerk").get(PAGE))
 
 
+def test_readings_of_a_day_with_an_edit_and_what_is_missing(told, colleague, staff, database_of_town):
+    """From the readings by the form to the edit, which the page then tells; and the read is recorded."""
+    from tests.web.console_staff import answer_requests
+
+    from urja.apps.identity.models import PersonalRead
+
+    with database_of_town("urja_pipeline") as pipeline:
+        pipeline.execute(
+            "INSERT INTO readings_gap (device_id, start_at, service_point_id, found_at, length_s) VALUES (%s, %s, %s, %s, 1800)",
+            [told.device_id, town_cast.READ_TO, told.service_point_id, town_cast.NOW],
+        )
+    assert f'href="{PAGE}readings/"' in colleague("auditor").get(PAGE).content.decode()
+    assert f"{PAGE}readings/" not in colleague("control_room").get(PAGE).content.decode()
+    assert colleague("control_room").get(f"{PAGE}readings/").status_code == 404
+    assert colleague("clerk_north").get("/console/connections/URJ00000901/readings/").status_code == 404
+    assert "Edit" not in text_of(colleague("clerk").get(f"{PAGE}readings/"))
+    officer = colleague("revenue_officer")
+    page = officer.get(f"{PAGE}readings/")
+    assert "1 interval is missing." in text_of(page)
+    assert "13:30–14:00 – missing: the meter is asked for it" in text_of(page)
+    assert PersonalRead.objects.filter(what="console readings").count() == 2
+    form = "/console/operations/edit_interval/?serial=URJ00000002&amp;start_at=2026-03-02T12%3A00"
+    assert f'href="{form}"' in page.content.decode()
+    asked = officer.get(form.replace("&amp;", "&"))
+    assert 'value="2026-03-02T12:00"' in asked.content.decode()
+    typed = {"serial": "URJ00000002", "start_at": "2026-03-02T12:00", "reason": "a test load"}
+    request = officer.post("/console/operations/edit_interval/", {**typed, "energy_wh": "0.07"}).url
+    assert answer_requests() == 1
+    assert "Carry out" in text_of(officer.get(request))
+    officer.post(f"{request}do/")
+    assert answer_requests() == 1
+    told_of = text_of(officer.get(f"{PAGE}readings/", {"day": "2026-03-02"}))
+    assert "12:00–12:30 0.07 Edit · edited was " in told_of
+    assert "Revenue_Officer, today, 13:42: a test load" in told_of
+    assert "Edit an interval" in section(officer.get(PAGE), "life")
+    hindi = text_of(colleague("revenue_officer", "hi").get(f"{PAGE}readings/"))
+    assert "1 अंतराल उपलब्ध नहीं है।" in hindi
+    assert "missing" not in hindi
+    assert "No intervals on this day." in text_of(officer.get(f"{PAGE}readings/", {"day": "1999-12-31"}))
+
+
 def test_instants_that_cannot_be_are_marked(colleague):
     page = colleague("clerk").get(PAGE, {"valid_at": "yesterday", "known_at": "2199-01-01T00:00"})
     assert page.status_code == 422

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 
 from urja.apps.bank import cheques, loading, queries as bank
@@ -32,6 +33,7 @@ from urja.usecases import deposits
 from urja.usecases.deposits import Held
 from urja.usecases.dry_run import Effects, dry_run_effects
 from urja.usecases.kinds.decoding import decode
+from urja.usecases.operation_execution import execute
 from urja.usecases.operations import (
     BY_KIND,
     AdjustBalance,
@@ -51,6 +53,7 @@ from urja.usecases.operations import (
     DecideReview,
     DisconnectPermanently,
     DisconnectTemporarily,
+    EditInterval,
     EndInstalments,
     EndProtection,
     ExchangeMeter,
@@ -88,6 +91,7 @@ REPRICING: Final = (
     ConvertToPrepaid,
     CorrectLastRead,
     DisconnectPermanently,
+    EditInterval,
     ExchangeMeter,
     MoveOut,
     RemoveMeter,
@@ -308,11 +312,33 @@ def _debits(operation: UseCase, now: datetime) -> dict[int, int]:
             # Takes nothing off, but the charge that was reviewed disconnects from then on.
             agreement = _current(operation.consumer_number)
             return {} if agreement is None else {agreement.account_id: min(_reviewed(operation.review_id), 1)}
+        case EditInterval():
+            return _charged_more(operation, now)
         case Undo():
             given = CreditRequest.objects.filter(id__in=_outside(operation, "credit"))
             return dict(given.values_list("account_id").annotate(Sum("amount_minor")))
         case _:
             return {}
+
+
+def _charged_more(operation: EditInterval, now: datetime) -> dict[int, int]:
+    """Return what an edit that raises an interval takes off a balance until a register read bills, in minor units."""
+    paying = operation.agreement_charged_more()
+    if paying is None:
+        return {}
+    before_minor = _pending(paying.id, now)
+    with transaction.atomic():
+        execute(operation, recorded_at=now, actor="approvals")
+        after_minor = _pending(paying.id, now)
+        transaction.set_rollback(True)
+    # Below the limit each edit counts, also one that costs less than a minor unit.
+    return {paying.account_id: max(after_minor - before_minor, 1)}
+
+
+def _pending(agreement_id: int, now: datetime) -> int:
+    """Return what is used under an agreement and not posted, in minor units; 0 where it cannot be rated."""
+    rated = [one for one in contracts.agreements([agreement_id]) if not is_unratable(one, now)]
+    return sum(one.pending_minor for one in fresh_balances(rated, now).values())
 
 
 def _taken_off(operation: AdjustBalance | RefundCredit) -> int:

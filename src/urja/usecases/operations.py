@@ -29,6 +29,7 @@ from urja.usecases.disconnections import (
 )
 from urja.usecases.external_systems import UpsertFromSystem
 from urja.usecases.instalments import AgreeInstalments, EndInstalments, RecordDuesPaid
+from urja.usecases.interval_edits import EditInterval
 from urja.usecases.key_rewrapping import RewrapKeys
 from urja.usecases.kinds.agreements import Bill
 from urja.usecases.kinds.stock import Delivered
@@ -107,6 +108,7 @@ __all__ = [
     "DisconnectPermanently",
     "DisconnectTemporarily",
     "Dismiss",
+    "EditInterval",
     "Employ",
     "EndInstalments",
     "EndProtection",

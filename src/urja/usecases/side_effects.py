@@ -16,11 +16,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection
 
 from urja.apps.assets import configuration
 from urja.apps.assets.kinds import ConfigurationItem
-from urja.apps.assets.models import Device
+from urja.apps.assets.models import Device, DevicePeriod
 from urja.apps.books import operations as books
 from urja.apps.books.models import CreditRequest, DebitRequest
 from urja.apps.journal.operation import Execution
@@ -30,6 +31,7 @@ from urja.apps.payments import differences
 from urja.apps.readings import estimating, operations as readings
 from urja.apps.readings.estimating import Estimate
 from urja.apps.readings.kinds import Status
+from urja.apps.readings.operations import IntervalKey
 from urja.apps.supply import operations as supply
 from urja.stream.records import Source
 
@@ -156,6 +158,24 @@ def _was_read(
 ) -> None:
     execution.outside.append(["read", service_point.id, device.id, at.isoformat(), version])
     execution.reassess_from[service_point.id] = min(at, execution.reassess_from.get(service_point.id, at))
+
+
+def edit_interval(
+    execution: Execution, period: DevicePeriod, start_at: datetime, value: int, reason: str
+) -> int:
+    """Store another value of an interval, in Wh or litres as the meter counts; return its version."""
+    with connection.cursor() as cursor:
+        version = readings.edit_interval(
+            cursor,
+            IntervalKey(period.service_point_id, period.device_id, start_at),
+            billed=value,
+            reason=reason,
+            actor=execution.actor,
+            recorded_at=execution.recorded_at,
+            zone=settings.URJA_TIMEZONE,
+        )
+    execution.reassess_from[period.service_point_id] = start_at
+    return version
 
 
 def desire(execution: Execution, device_id: int, item: str, value: str | None) -> None:

@@ -161,6 +161,15 @@ def _last_read(ask: Asker) -> dict[str, Any]:
     }
 
 
+def _edit_interval(ask: Asker) -> dict[str, Any]:
+    return {
+        "serial": ask.one_of(tuple(METERS)),
+        "start_at": ask.at(),
+        **ask.one_of(({"energy_wh": 100}, {"energy_l": 100}, {"energy_wh": -1}, {})),
+        "reason": ask.words(),
+    }
+
+
 def _ratio(ask: Asker) -> dict[str, Any]:
     point, at = ask.point_with_meter(), ask.at()
     installed = ask.model.installed_meter(point=point, role="billing")
@@ -616,6 +625,7 @@ DRAWN: Final[dict[str, Callable[[Asker], dict[str, Any]]]] = {
     "scrap_device": _scrap_device,
     "upsert_from_system": _upsert,
     "correct_last_read": _last_read,
+    "edit_interval": _edit_interval,
     "commission": _commission,
     "record_commissioning": _record_commissioning,
     "new_connection": _new_connection,

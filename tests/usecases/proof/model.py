@@ -189,6 +189,7 @@ EFFECTS: Final[dict[str, Callable[[Model, Any], None]]] = {
     "scrap_device": nothing,
     "upsert_from_system": nothing,
     "correct_last_read": nothing,
+    "edit_interval": nothing,
     "commission": nothing,
     "record_commissioning": nothing,
     "new_connection": new_connection,

@@ -59,6 +59,7 @@ ALL: Final[tuple[type[Operation], ...]] = (
     connections.DisconnectPermanently,
     connections.DisconnectTemporarily,
     staff.Dismiss,
+    meters.EditInterval,
     staff.Employ,
     money.EndInstalments,
     connections.EndProtection,

@@ -105,6 +105,25 @@ class CorrectLastRead(Operation, kw_only=True):
     """Which removal, where the meter was removed more than once; left out, the last one."""
 
 
+class EditInterval(Operation, kw_only=True):
+    """Replace what a meter counted in one stored interval by another value, with a reason.
+
+    The registers bill as before; what changes is when the energy counts as used, and what is known of a day that no
+    register read has closed. The next close posts the difference. A later measurement does not replace the value.
+    """
+
+    undoable: ClassVar[bool] = False
+    instead: ClassVar[str] = say("edit the interval again, with the value that it had")
+
+    serial: str
+    start_at: datetime
+    energy_wh: int | None = None
+    """What the meter counted, in Wh and without a transformer ratio that it does not apply; needed unless it is a gas meter."""
+    energy_l: int | None = None
+    """The same of a gas meter, in litres; needed for one."""
+    reason: str
+
+
 class ChangeRatio(Operation, kw_only=True):
     """Record other current or voltage transformers before the same meter, whose ratio the meter does not apply
     itself.

@@ -111,7 +111,7 @@ PAGES: Final[list[tuple[str, Promise, Callable[[Caller], bool]]]] = [
 _UNDER: Final = {
     name: entry
     for entry, names in {
-        "search": ("connection", "entry", "statement"),
+        "search": ("connection", "entry", "statement", "readings"),
         "trees": ("node",),
         "societies": ("society", "society-money"),
         "counter": ("drawer", "receipt", "deposits", "deposit"),

@@ -80,6 +80,8 @@ LABELS: Final[_Words] = {
     "effective_on": _("Effective from"),
     "email": _("E-mail"),
     "ended_at": _("Ended at"),
+    "energy_wh": _("Energy in the interval, kWh"),
+    "energy_l": _("Volume in the interval, m³"),
     "entry_id": _("Operation"),
     "every": _("Frequency"),
     "estimated": _("Estimate: the register can no longer be read"),
@@ -279,6 +281,8 @@ HELPS: Final[_Words] = {
     "correct_consumer.name": _("Leave empty to keep it."),
     "email": _("Used to sign in."),
     "assign_work_order.email": _("Of a staff member."),
+    "energy_wh": _("As the meter counts it, without a transformer ratio that it does not apply."),
+    "energy_l": _("As the meter counts it."),
     "entry_id": _("The operation's number, as shown in the history."),
     "first_due_on": _(
         "Taken at the end of the day; monthly on the same date, or on the last day of a shorter month."

@@ -56,8 +56,8 @@ LONG_LISTS: Final = frozenset({"consumer_numbers", "meters"})
 SCALES: Final = {"_wh": 1000, "_l": 1000, "_w": 1000, "_va": 1000, "_dm2": 100}
 """Stored units per typed unit, such as 1000 W per kW; for money the currency's minor units."""
 
-REGISTER: Final = re.compile(r"(old_|new_)?register_(wh|l)")
-"""Fields of registers: of each there is one in Wh and one in litres."""
+REGISTER: Final = re.compile(r"((old_|new_)?register|energy)_(wh|l)")
+"""Fields of what a meter counts: of each there is one in Wh and one in litres."""
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "role": tuple(name.lower() for name in DeviceRole.__members__),

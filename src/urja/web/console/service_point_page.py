@@ -53,6 +53,8 @@ class ServicePointPage:
     supply: SupplyView | None
     residents: list[Resident] | None
     meters: list[MeterView]
+    readings: str
+    """Address of its readings by day; empty for who may not read them, and without a meter."""
     money: MoneyView | None
     units: UnitsView | None
     """What net metering has banked; None where it has nothing, or the caller may not read it."""
@@ -83,6 +85,7 @@ def service_point_page(
     last = current or (agreements[0] if agreements else None)
     may = {act for act in Read if caller.area(act) is not None}
     premise = place.premise
+    meters = meters_of(place, current, caller, now) if Read.DEVICE in may else []
     return ServicePointPage(
         number=place.consumer_number,
         title=wording.service_point_name(premise.name, place.consumer_number),
@@ -93,7 +96,8 @@ def service_point_page(
         href=reverse("console:connection", args=[place.consumer_number]),
         supply=supply_view(current, place, now) if Read.AGREEMENT in may else None,
         residents=residents_of(agreements, caller, now) if Read.AGREEMENT in may else None,
-        meters=meters_of(place, current, caller, now) if Read.DEVICE in may else [],
+        meters=meters,
+        readings=_readings(place) if meters and Read.LOAD_CURVE in may else "",
         money=money_view(place, last, now) if last and Read.LEDGER in may else None,
         units=units_view(last, local_day(now, zone())) if Read.LEDGER in may else None,
         notices=_messages(last, now) if last and Read.CONSUMER in may and Read.AGREEMENT in may else None,
@@ -164,6 +168,10 @@ def _messages(agreement: Agreement, now: datetime) -> list[notice_words.MessageV
     beside = account_beside(agreement.account_id)
     accounts = [agreement.account_id, *([] if beside is None else [beside])]
     return notice_words.views(notices.notices_of(accounts, MESSAGES), now, agreement.commodity)
+
+
+def _readings(place: ServicePointRow) -> str:
+    return reverse("console:readings", args=[place.consumer_number])
 
 
 def _letter(place: ServicePointRow, agreement: Agreement) -> str:

@@ -11,6 +11,7 @@ from urja.web.console import (
     opening_views,
     operation_views,
     payments_views,
+    readings_views,
     registry_views,
     release_views,
     reviews_views,
@@ -83,5 +84,6 @@ urlpatterns = [
         name="statement",
     ),
     path("letters/<path:consumer_number>/", registry_views.letter, name="letter"),
+    path("connections/<path:consumer_number>/readings/", readings_views.readings, name="readings"),
     path("connections/<path:consumer_number>/", registry_views.connection, name="connection"),
 ]

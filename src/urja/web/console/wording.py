@@ -231,6 +231,7 @@ OPERATIONS: Final[dict[str, Promise]] = {
     "remove_meter": _("Remove a meter"),
     "exchange_meter": _("Exchange a meter"),
     "correct_last_read": _("Correct a last register read"),
+    "edit_interval": _("Edit an interval"),
     "change_ratio": _("Change the transformer ratio"),
     "change_load": _("Change the sanctioned load"),
     "change_category": _("Change the category"),

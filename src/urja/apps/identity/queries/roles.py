@@ -97,6 +97,8 @@ TABLE: Final[dict[str, frozenset[Role]]] = {
     "write:remove_meter": _roles("clerk field_engineer"),
     "write:exchange_meter": _roles("clerk field_engineer"),
     "write:correct_last_read": _roles("clerk"),
+    # When energy counts as used, and a maximum demand: of the desk that answers for bills.
+    "write:edit_interval": _roles("revenue_officer"),
     "write:change_ratio": _roles("clerk field_engineer"),
     "write:swap_meters": _roles("clerk"),
     "write:add_transformer": _roles("clerk administrator"),

@@ -63,6 +63,12 @@ def request_of(request_id: int, actor: str | None = None) -> Requested | None:
     return None if row is None else requested(row)
 
 
+def request_under(idempotency_key: str) -> Requested | None:
+    """Return the request that was recorded under a key, or None."""
+    row = Request.objects.filter(idempotency_key=idempotency_key).first()
+    return None if row is None else requested(row)
+
+
 def operation(operation_id: int | None, inside: Q | None = None) -> Done | None:
     """Return the operation with a number, or None; `inside` is a further condition."""
     row = None if operation_id is None else AuditEntry.objects.filter(inside or Q(), id=operation_id).first()

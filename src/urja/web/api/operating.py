@@ -27,7 +27,7 @@ from urja.web.api import operation_answers, people_answers, resources
 from urja.web.api.lists import local, refused
 from urja.web.api.problems import ProblemError
 from urja.web.api.routes import Ask, Query
-from urja.web.api.tags import matches, tag_of
+from urja.web.api.tags import has_strong, tag_of
 
 WAIT_S: Final = 3.0
 """So long an answer is waited for; after it the request is an address to ask."""
@@ -99,7 +99,7 @@ def _once(pairs: list[tuple[str, object]]) -> None:
 
 def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> operation_answers.OperationRequest:
     """Authorize an operation, record the request and wait for its outcome. Raises ProblemError where it is refused."""
-    key = idempotency_key(ask)
+    key = stored_key(ask)
     try:
         authorization.authorize(ask.caller, operation, ask.now)
     except OutOfAreaError:
@@ -111,11 +111,12 @@ def ask_for(ask: Ask, operation: Operation, *, dry_run: bool = False) -> operati
             actor=ask.caller.actor,
             requested_at=ask.now,
             dry_run=dry_run,
-            idempotency_key=f"{ask.caller.actor}/{key}",
+            idempotency_key=key,
         )
     except RefusedError:
         raise ProblemError(
-            "idempotency-key-reused", f"the Idempotency-Key {key} was used for another request of yours"
+            "idempotency-key-reused",
+            f"the Idempotency-Key {idempotency_key(ask)} was used for another request of yours",
         ) from None
     return _answer(ask, journal.wait_for(request.id, WAIT_S))
 
@@ -130,6 +131,11 @@ def idempotency_key(ask: Ask) -> str:
     if not _KEY.fullmatch(key):
         raise ProblemError("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
     return key
+
+
+def stored_key(ask: Ask) -> str:
+    """Return the key under which a request is recorded: each caller chooses keys of its own. Raises as `idempotency_key`."""
+    return f"{ask.caller.actor}/{idempotency_key(ask)}"
 
 
 _UNANSWERED: Final = (RequestState.WAITING, RequestState.APPROVAL)
@@ -179,7 +185,11 @@ def correct(ask: Ask) -> operation_answers.OperationRequest:
     Raises ProblemError where the consumer has changed since, and for a correction that is not valid.
     """
     person = resources.person_of(ask)
-    if not matches(ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))):
+    earlier = queries.request_under(stored_key(ask))
+    # A repeat comes with the ETag of before the correction, which the correction itself has made old.
+    if earlier is None and not has_strong(
+        ask.request.headers.get("If-Match", ""), tag_of(resources.consumer_of(person))
+    ):
         raise ProblemError(
             "precondition-failed", f"consumer {person.id} has changed since the version in If-Match"
         )
@@ -189,7 +199,7 @@ def correct(ask: Ask) -> operation_answers.OperationRequest:
         raise ProblemError("invalid", f"the correction is not valid: {error}", faults=[str(error)]) from None
     corrected = CorrectConsumer(
         consumer_id=person.id,
-        version=version_of(person),
+        version=version_of(person) if earlier is None else earlier.content.get("version", ""),
         **{
             name: value
             for name in given.__struct_fields__

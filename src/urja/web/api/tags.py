@@ -14,7 +14,16 @@ def tag_of(answer: object) -> str:
     return quote_etag(sha256(encoded(answer)).hexdigest()[:32])
 
 
-def matches(header: str, tag: str) -> bool:
-    """Whether If-Match or If-None-Match names a tag; `*` names any."""
+def has_strong(header: str, tag: str) -> bool:
+    """Return whether If-Match names a tag, by the strong comparison (RFC 9110, 13.1.1); `*` names any."""
     named = parse_etags(header)
+    return named == ["*"] or tag in named
+
+
+def has_weak(header: str, tag: str) -> bool:
+    """Return whether If-None-Match names a tag, by the weak comparison (RFC 9110, 13.1.2); `*` names any.
+
+    A proxy that compresses an answer makes its tag weak.
+    """
+    named = [one.removeprefix("W/") for one in parse_etags(header)]
     return named == ["*"] or tag in named

@@ -29,7 +29,7 @@ from urja.web.api import operating, parameters
 from urja.web.api.limits import Limits
 from urja.web.api.problems import BASE, ProblemError, not_allowed
 from urja.web.api.routes import Ask, Route
-from urja.web.api.tags import encoded, matches, tag_of
+from urja.web.api.tags import encoded, has_weak, tag_of
 from urja.web.shared import errors, metrics
 from urja.web.shared.clock import business_now
 from urja.web.shared.errors import RETRY_AFTER_S
@@ -149,7 +149,7 @@ def _response(ask: Ask, answer: object) -> HttpResponse:
     headers = {"Cache-Control": kept, "Vary": "Authorization, Cookie", **ask.answer_headers}
     if ask.route.tagged:
         headers["ETag"] = tag_of(answer)
-        if matches(ask.request.headers.get("If-None-Match", ""), headers["ETag"]):
+        if has_weak(ask.request.headers.get("If-None-Match", ""), headers["ETag"]):
             return HttpResponse(status=304, headers=headers)
     return HttpResponse(encoded(answer), status=ask.status, content_type="application/json", headers=headers)
 

@@ -235,9 +235,7 @@ def test_a_person_is_corrected_under_the_version_that_was_read(api, society, sta
     assert (answer.status_code, answer.json()["kind"]) == (200, "correct_consumer")
     known, newer = consumer(clerk, bina)
     assert known["phone"] == "9812300002"
-    again = clerk(
-        "PATCH", f"/consumers/{bina}", {"phone": "98123-00002"}, if_match=tag, idempotency_key="k1"
-    )
+    again = clerk("PATCH", f"/consumers/{bina}", {"phone": "98123-00002"}, if_match=tag, idempotency_key="k1")
     assert (again.status_code, again.json()) == (200, answer.json())
     other = clerk("PATCH", f"/consumers/{bina}", {"name": "B"}, if_match=tag, idempotency_key="k1")
     assert (other.status_code, other.json()["type"]) == (422, "/api/v1/#idempotency-key-reused")

@@ -182,7 +182,7 @@ def commented_toml(given: JsonMapping) -> str:
 
 
 def purposes_of(section: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
-    """Yield the name of each setting of a section and what it is for: the text below the field, in the source."""
+    """Yield the name of each field of a section, or of another struct, and the text below it in the source."""
     [definition] = ast.parse(inspect.getsource(section)).body
     assert isinstance(definition, ast.ClassDef)
     for pair in pairwise(definition.body):

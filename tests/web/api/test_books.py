@@ -69,16 +69,26 @@ def test_intervals_know_the_ratio_and_begin_with_commissioning(api, society):
 
 
 @pytest.mark.parametrize(
-    "times",
+    ("times", "says"),
     [
-        "begins_at=2026-03-02T00:00:00Z&ends_at=2026-04-03T00:00:00Z",
-        "begins_at=2026-03-02T00:00:00Z&ends_at=2026-03-02T00:00:00Z",
-        "begins_at=2026-03-02T00:00:00Z",
+        (
+            "begins_at=2026-03-02T00:00:00Z&ends_at=2026-04-02T00:00:01Z",
+            "begins_at to ends_at may be 31 days at most, not 32: request it in parts",
+        ),
+        (
+            "begins_at=2026-03-02T00:00:00Z&ends_at=2026-03-02T00:00:00Z",
+            "begins_at has to be before ends_at",
+        ),
+        (
+            "begins_at=2026-03-02T00:00:00Z",
+            "ends_at is missing: it may be an instant with an offset, such as 2",
+        ),
     ],
 )
-def test_a_time_that_is_none_or_too_long(api, society, times):
+def test_a_time_that_is_none_or_too_long(api, society, times, says):
     answer = api("consumer").get(f"/agreements/{society.flats[0].agreement_id}/readings?{times}")
     assert answer.status_code == 400
+    assert says in answer.json()["detail"]
 
 
 def test_the_balance_is_that_of_the_books(api, society):

@@ -86,6 +86,11 @@ def test_it_is_openapi_3_1(described):
         parts = set(re.findall(r"{(\w+)}", path))
         assert parts == {one["name"] for one in about["parameters"] if one["in"] == "path"}
         assert {"200", "401", "403", "429"} <= {*about["responses"]}
+        assert (
+            {"Retry-After"}
+            == {*about["responses"]["429"]["headers"]}
+            == {*about["responses"]["503"]["headers"]}
+        )
         assert "summary" in about
 
 
@@ -98,6 +103,38 @@ def test_the_parameters_are_those_that_are_taken(described, api):
     limit = next(one for one in about["parameters"] if one["name"] == "limit")
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
     assert limit["description"] == "items on a page"
+
+
+def test_texts_of_a_form_say_so(described):
+    from urja.web.api.operating import KEY
+
+    schemas = described["components"]["schemas"]
+    instant = {"type": "string", "format": "date-time"}
+    assert schemas["Entry"]["properties"]["posted_at"] == instant
+    assert schemas["RemoveMeter"]["properties"]["removed_at"] == instant
+    assert schemas["WorkOrder"]["properties"]["due_at"]["anyOf"] == [instant, {"type": "null"}]
+    assert schemas["Balance"]["properties"]["pending_minor"] == {
+        "type": "integer",
+        "description": "Charges for use since then, not posted yet.",
+    }
+    # Of what it extends, too.
+    assert "sign" in schemas["MoveIn"]["properties"]["email"]["description"]
+    texts = [
+        (name, field)
+        for name, schema in schemas.items()
+        for field, about in schema.get("properties", {}).items()
+        if field.endswith("_at") and "date-time" not in json.dumps(about)
+    ]
+    assert texts == []
+    examples, keys = {}, set()
+    for _, _, about in methods(described):
+        for one in about["parameters"]:
+            if one["in"] == "path":
+                examples[one["name"]] = one["example"]
+            elif one["name"] == "Idempotency-Key":
+                keys.add(one["schema"]["pattern"])
+    assert examples == {"id": 1, "seq": 1, "number": "7-42", "month": "2026-03"}
+    assert keys == {f"^{KEY.pattern}$"}
 
 
 def test_what_is_secret_is_not_in_it(described):
@@ -130,6 +167,7 @@ def test_the_page_for_people(api, described):
     anchors = set(re.findall(r'href="#([^"]+)"', html))
     assert anchors <= set(ids)
     assert "too-many-requests" in ids
+    assert "Charges for use since then, not posted yet." in text
 
 
 def test_the_style_knows_the_dark_scheme(api):

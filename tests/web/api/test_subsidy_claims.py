@@ -27,4 +27,5 @@ def test_a_claim_is_for_those_who_may_see_settlements_everywhere(api, society):
     assert [(one["amount_minor"], one["paid_on"], one["reference"]) for one in found["payments"]] == [
         (30_000, "2026-03-01", "UTR1")
     ]
-    assert api("revenue_officer").get("/subsidy-claims/nonsense").status_code == 404
+    for month in ("nonsense", "2026-2", "2026-13"):
+        assert api("revenue_officer").get(f"/subsidy-claims/{month}").status_code == 404

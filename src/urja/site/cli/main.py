@@ -82,7 +82,7 @@ COMMANDS: Final = {
         "urja.site.cli.approver:approver",
         "Install, list and remove the passkeys that release held disconnections.",
     ),
-    "token": Lazy("urja.site.cli.token:token", "Create, list and revoke API keys."),
+    "token": Lazy("urja.site.cli.token:token", "Create, list and revoke tokens of the API."),
     "keys": Lazy("urja.site.cli.keys:keys", "Change meters' keys."),
     "import": Lazy(
         "urja.site.cli.import_file:import_file", "Load a file of consumers, meters, networks or balances."

@@ -1,4 +1,4 @@
-"""`urja token`: API keys."""
+"""`urja token`: tokens of the API."""
 
 import json
 from dataclasses import asdict
@@ -19,18 +19,18 @@ DEFAULT_PER_MINUTE = 600
 
 @click.group()
 def token() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list and revoke tokens of the API."""
 
 
 @token.command()
 @data_option
-@click.option("--name", required=True, help="Name of the key: its purpose, as lists show it.")
-@click.option("--user", "email", help="For a person's key: the e-mail address of the account.")
-@click.option("--role", help="For a program's key: its role, such as auditor.")
+@click.option("--name", required=True, help="Name of the token: its purpose, as lists show it.")
+@click.option("--user", "email", help="For a person's token: the e-mail address of the account.")
+@click.option("--role", help="For a program's token: its role, such as auditor.")
 @click.option(
     "--area",
     default="",
-    help="Area of a program's key: 'section North-2', 'premise NEEM-1'; default: everywhere.",
+    help="Area of a program's token: 'section North-2', 'premise NEEM-1'; default: everywhere.",
 )
 @click.option(
     "--scopes",
@@ -62,17 +62,17 @@ def new(
     days: int,
     per_minute: int,
 ) -> None:
-    """Create a key and print it. It is not stored and cannot be shown again."""
+    """Create a token and print it. It is not stored and cannot be shown again."""
     box = opened(data)
     from urja.apps.identity.queries.tokens import new_token
     from urja.usecases.operations import IssueToken
 
-    key = new_token()
+    made = new_token()
     expires_at = datetime.now(UTC) + timedelta(days=days)
     issue = IssueToken(
         name=name,
-        prefix=key.prefix,
-        digest=key.digest,
+        prefix=made.prefix,
+        digest=made.digest,
         scopes=[scope.strip() for scope in scopes.split(",") if scope.strip()],
         expires_at=expires_at.replace(microsecond=0),
         per_minute=per_minute,
@@ -81,7 +81,7 @@ def new(
         area=area,
     )
     done(box, issue, ACTOR)
-    click.echo(key.text)
+    click.echo(made.text)
     expires_on = expires_at.astimezone(ZoneInfo(box.settings.utility.timezone))
     click.echo(f"This is shown once. It expires on {expires_on:%Y-%m-%d}.", err=True)
 
@@ -90,7 +90,7 @@ def new(
 @data_option
 @click.argument("prefix")
 def revoke(data: Path, prefix: str) -> None:
-    """Revoke a key. PREFIX is the eight characters after urja_, as in `list`."""
+    """Revoke a token. PREFIX is the eight characters after urja_, as in `list`."""
     box = opened(data)
     from urja.usecases.operations import RevokeToken
 
@@ -102,14 +102,14 @@ def revoke(data: Path, prefix: str) -> None:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def list_(data: Path, as_json: bool) -> None:
-    """List keys with owner, scopes and last use."""
+    """List tokens with owner, scopes and last use."""
     box = opened(data)
     found = _tokens(UTC if as_json else ZoneInfo(box.settings.utility.timezone))
     if as_json:
         click.echo(json.dumps({"tokens": found}, ensure_ascii=False))
         return
     if not found:
-        click.echo("There are no keys.")
+        click.echo("There are no tokens.")
     for one in found:
         whose = one["user"] or f"{one['role']} {one['area']}"
         state = "revoked" if one["revoked_at"] else f"expires {one['expires_at'][:10]}"

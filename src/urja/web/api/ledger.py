@@ -1,6 +1,6 @@
 """What was posted to an account: entries with their arithmetic, statements, proofs of both, and the subsidies that others owe."""
 
-from datetime import datetime
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -100,7 +100,7 @@ def subsidy_claim(ask: Ask) -> ledger_answers.SubsidyClaim:
     """Return the claim of a month; of the whole utility only."""
     text = ask.parts["month"]
     try:
-        month = datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+        month = date.fromisoformat(f"{text}-01")
     except ValueError:
         raise ask.missing(f"claim {text}") from None
     if not ask.area.everywhere or not is_in_calendar(month):

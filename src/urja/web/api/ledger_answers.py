@@ -12,15 +12,21 @@ class Entry(Shown, frozen=True, kw_only=True):
 
     account_id: int
     seq: int
+    """Number of the entry in its account, from 1 without a gap: what was posted since one that you know has a greater one."""
     line: str
+    """Line of the tariff that charged it, or the kind of another amount, such as `recharge`."""
     title: str
     origin: str
+    """`engine` for what was rated by a tariff; `credit` for other amounts."""
     amount_minor: int
+    """In minor units."""
     balance_after_minor: int
     currency: str
     service_date: date
+    """Local day that it charges or credits."""
     posted_at: datetime
     accounting_month: date
+    """First day of the local month in whose accounts it is."""
 
 
 class Row(Shown, frozen=True, kw_only=True):

@@ -11,9 +11,11 @@ from urja.base.untyped_values import JsonObject
 from urja.usecases.kinds import ALL, Operation
 from urja.web.api import parameters as parameters_of_query
 from urja.web.api.examples import example_of
+from urja.web.api.operating import KEY
 from urja.web.api.problems import KINDS, ProblemDocument
 from urja.web.api.resources import summary_of
 from urja.web.api.routes import Route
+from urja.web.api.schemas import describe_fields
 from urja.web.api.table import ROUTES
 
 PREFIX: Final = "/api/v1"
@@ -22,17 +24,25 @@ _EVERYWHERE: Final = (
     "bad-request", "unauthenticated", "forbidden", "method-not-allowed", "too-many-requests", "internal-error", "unavailable",
 )  # fmt: skip
 
-_HEADERS: Final[dict[str, tuple[str, str]]] = {
+_LATER: Final = frozenset(KINDS[kind].status for kind in ("too-many-requests", "unavailable"))
+"""Statuses of refusals that say after how many seconds to try again."""
+
+_TAG: Final = '"0123456789abcdef0123456789abcdef"'
+_HEADERS: Final[dict[str, tuple[str, JsonObject, str]]] = {
     "Idempotency-Key": (
         "A key that you choose. A repeated request with the same key is carried out once.",
+        {"type": "string", "pattern": f"^{KEY.pattern}$"},
         "move-4711",
     ),
-    "If-Match": ("The ETag of the version that you have read.", '"0123456789abcdef0123456789abcdef"'),
+    "If-Match": ("The ETag of the version that you have read.", {"type": "string"}, _TAG),
     "If-None-Match": (
         "An ETag that you have; the answer is 304 while it is current.",
-        '"0123456789abcdef0123456789abcdef"',
+        {"type": "string"},
+        _TAG,
     ),
 }
+_PARTS: Final[dict[str, object]] = {"number": "7-42", "month": "2026-03"}
+"""Examples of the parts of addresses that are texts."""
 
 
 def by_request() -> list[type[Operation]]:
@@ -46,6 +56,7 @@ def document() -> JsonObject:
     """The whole description, as plain values."""
     types = _types()
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    describe_fields(types, components)
     paths: dict[str, dict[str, object]] = {}
     for route in ROUTES:
         if route.body is Operation:
@@ -118,7 +129,7 @@ def _operation(route: Route, operation: type[Operation]) -> dict[str, object]:
         "summary": summary_of(operation),
         "description": _who(act),
         "x-scope": act,
-        "parameters": [one for one in _parameters(route) if one["in"] != "path"],
+        "parameters": _parameters(route),
         "requestBody": _body(operation),
         "responses": _responses(route),
     }
@@ -142,9 +153,10 @@ def _parameters(route: Route) -> list[dict[str, object]]:
             "in": "path",
             "required": True,
             "schema": {"type": "integer", "minimum": 0} if kind is int else {"type": "string"},
-            "example": 1 if kind is int else "install_meter",
+            "example": 1 if kind is int else _PARTS[name],
         }
         for name, kind in route.named_parts
+        if name != "kind"
     ]
     parameters += parameters_of_query.described(route.query)
     headers = {
@@ -158,8 +170,8 @@ def _parameters(route: Route) -> list[dict[str, object]]:
             "in": "header",
             "required": name != "If-None-Match",
             "description": _HEADERS[name][0],
-            "schema": {"type": "string"},
-            "example": _HEADERS[name][1],
+            "schema": _HEADERS[name][1],
+            "example": _HEADERS[name][2],
         }
         for name, asked in headers.items()
         if asked
@@ -185,6 +197,7 @@ def _responses(route: Route) -> dict[str, object]:
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = {
             "description": "; ".join(KINDS[kind].title for kind in kinds),
+            **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in _LATER else {}),
             "content": {
                 "application/problem+json": {"schema": _ref(ProblemDocument), "example": _problem(kinds[0])}
             },

@@ -32,7 +32,7 @@ from urja.web.api.tags import has_strong, tag_of
 WAIT_S: Final = 3.0
 """So long an answer is waited for; after it the request is an address to ask."""
 
-_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,60}")
+KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,60}")
 
 
 class OperationQuery(Query, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ def idempotency_key(ask: Ask) -> str:
         raise ProblemError(
             "idempotency-key-missing", "the header Idempotency-Key is missing: choose a key for this request"
         )
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise ProblemError("bad-request", "an Idempotency-Key has 1 to 60 letters, digits and . _ : -")
     return key
 

@@ -28,13 +28,16 @@ class ReadingsQuery(Query, frozen=True, kw_only=True):
 
 
 def readings(ask: Ask) -> reading_answers.Readings:
-    """Return the readings of an agreement's intervals (Wh of electricity, litres of gas). Raises ProblemError for more than 31 days."""
+    """Return the readings of an agreement's intervals (Wh of electricity, litres of gas). Raises ProblemError for more than 31 days, or for none."""
     query: ReadingsQuery = ask.query
     length = query.ends_at - query.begins_at
-    if not timedelta(0) < length <= LONGEST:
+    if length <= timedelta(0):
+        raise ProblemError("bad-request", "begins_at has to be before ends_at")
+    if length > LONGEST:
+        days = -(-length // timedelta(days=1))
         raise ProblemError(
             "bad-request",
-            f"begins_at to ends_at may be {LONGEST.days} days at most, not {length}: request it in parts",
+            f"begins_at to ends_at may be {LONGEST.days} days at most, not {days}: request it in parts",
         )
     (agreement,) = contracts.agreements([resources.agreement_in_area(ask).id])
     note_read(ask, agreement)

@@ -105,7 +105,12 @@ def _schema(name: str, about: JsonObject) -> JsonObject:
         "name": name,
         "description": _marked(about.get("description", "")),
         "fields": [
-            {"name": field, "type": _type(kind), "needed": field in needed}
+            {
+                "name": field,
+                "type": _type(kind),
+                "needed": field in needed,
+                "description": _marked(kind.get("description", "")),
+            }
             for field, kind in about.get("properties", {}).items()
         ],
     }

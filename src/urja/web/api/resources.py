@@ -58,7 +58,12 @@ def _few(ask: Ask) -> areas.Few:
 
 class ConsumersQuery(ListQuery, frozen=True, kw_only=True):
     email: str | None = None
-    phone: Annotated[str | None, Meta(description="digits only")] = None
+    phone: Annotated[
+        str | None,
+        Meta(
+            description="as it is stored: digits, after a plus sign (in an address `%2B`) where it was given with one"
+        ),
+    ] = None
     service_point: Annotated[
         Number | None, Meta(description="consumers who have or had this service point")
     ] = None

@@ -1,4 +1,4 @@
-"""From an HTTP request to a route's answer: key, limit, role, parameters; every refusal is a problem document.
+"""From an HTTP request to a route's answer: token, limit, role, parameters; every refusal is a problem document.
 
 There are no cookies here, so that there is nothing to forge a request with: who has a session may read the balance of
 their own account with it, and nothing else.
@@ -180,7 +180,7 @@ def _token(text: str) -> TokenRow:
     token = tokens.token_of(text)
     wall = datetime.now(UTC)
     if token is None:
-        log.warning("key refused", why="unknown")
+        log.warning("token refused", why="unknown")
         raise ProblemError("unauthenticated", "the token is not known")
     if token.revoked_at is not None:
         why = f"token {token.prefix} was revoked on {token.revoked_at:%Y-%m-%d}"
@@ -192,7 +192,7 @@ def _token(text: str) -> TokenRow:
         if token.last_used_at is None or wall - token.last_used_at >= USE_NOTED:
             record_token_use(token.id, wall)
         return token
-    log.warning("key refused", why=why)
+    log.warning("token refused", why=why)
     raise ProblemError("unauthenticated", f"{why}: use another token")
 
 
@@ -205,15 +205,10 @@ def _query(route: Route, request: HttpRequest) -> Any:
         if len(values) > 1:
             raise ProblemError("bad-request", f"{name} is given {len(values)} times; once is enough")
         given[name] = values[0]
-    if unknown := list(parameters.unknown_values(route.query, given)):
-        raise ProblemError("bad-request", f"invalid parameters: {'; '.join(unknown)}", faults=unknown)
-    try:
-        query = msgspec.convert(given, route.query, strict=False)
-    except msgspec.ValidationError as error:
-        known = ", ".join(route.query.__struct_fields__) or "none"
-        raise ProblemError("bad-request", f"invalid parameters: {error}; known parameters: {known}") from None
-    if faults := in_english(faults_of(query)):
-        raise ProblemError("bad-request", f"invalid parameters: {'; '.join(faults)}")
+    faults = list(parameters.faults_of(route.query, given))
+    query = None if faults else msgspec.convert(given, route.query, strict=False)
+    if faults := faults or in_english(faults_of(query)):
+        raise ProblemError("bad-request", f"invalid parameters: {'; '.join(faults)}", faults=faults)
     return query
 
 

@@ -387,6 +387,42 @@ def minimums_by_demand(draw, names):
     return draw(demand_lines(kind=f'accrues = "minimum-demand"\non = [{draw(bases(names))}]'))
 
 
+@st.composite
+def demand_tables(draw, bounds=""):
+    """The demand that bounds or a load factor go by, with any of its conditions."""
+    unit, load = draw(st.sampled_from(["kVA", "kW"])), st.sampled_from(["sanctioned", "contracted"])
+    said = [
+        f'unit = "{unit}"',
+        f'billed = "{draw(st.sampled_from(["recorded", "sanctioned", "contracted"]))}"',
+        draw(st.sampled_from(["", 'zones = ["peak", "night"]'])),
+        draw(st.sampled_from(["", "floor = 4"])),
+        draw(st.sampled_from(["", f'at_most = {{percent = 90, of = "{draw(load)}"}}'])),
+        draw(st.sampled_from(["", f'at_least = {{percent = 85, of = "{draw(load)}"}}'])),
+        draw(st.sampled_from(["", "ratchet = {periods = 2, percent = 75}", "ratchet = {periods = 11}"])),
+        draw(st.sampled_from(["", 'round_demand = {to = "1", mode = "up"}'])),
+        draw(st.sampled_from(["", "kva_percent = 90"])) if unit == "kW" else "",
+        bounds,
+    ]
+    return f"demand = {{{', '.join(key for key in said if key)}}}"
+
+
+@st.composite
+def slabs_by_demand(draw):
+    """Slabs with bounds in hours of a demand, or by load factor."""
+    bounds = draw(st.sampled_from(["", 'bounds = "hours"', 'bounds = "load-factor"']))
+    body = draw(slab_lines())
+    if "load-factor" in bounds:
+        body = re.sub(r"prorate = .*", "", body)
+    return f"{body}\n{draw(demand_tables(bounds))}"
+
+
+@st.composite
+def load_factor_lines(draw, names):
+    rounding = draw(st.sampled_from(["", "round_factor = {to = 1}"]))
+    table = '[{up_to = 5, penalty = 3}, {up_to = 20}, {up_to = 85, incentive = "0.75", per = 1, from = 15}, {incentive = 15}]'
+    return f'accrues = "load-factor"\ntable = {table}\n{draw(demand_tables())}\n{rounding}\non = [{draw(bases(names))}]'
+
+
 FACTORS = (
     '[{up_to = "0.70", penalty = 10}, {up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {incentive = 2}]',
     '[{up_to = "0.8", penalty = 5}, {up_to = "0.95"}, {incentive = 1, per = "0.005", from = "0.95"}]',
@@ -439,7 +475,7 @@ CHANGES = (
 def line_of(draw, names, by_measure):
     """The body of a line of any kind on the lines before it, and its measure where it is of a quantity."""
     measured = draw(st.sampled_from(MEASURES))
-    kinds = [slab_lines().map(lambda body: (body, measured, "slabs"))]
+    kinds = [lines.map(lambda body: (body, measured, "slabs")) for lines in (slab_lines(), slabs_by_demand())]
     if measured[0] not in NO_ZONES:
         kinds += [zone_lines().map(lambda body: (body, measured, "zones"))] * 2
         slabbed, zoned = by_measure.get((measured, "slabs"), []), by_measure.get((measured, "zones"), [])
@@ -452,6 +488,7 @@ def line_of(draw, names, by_measure):
     if names:
         kinds += [
             factor_lines(names).map(lambda body: (body, ("", ""), "")),
+            load_factor_lines(names).map(lambda body: (body, ("", ""), "")),
             minimums_by_demand(names).map(lambda body: (body, ("", ""), "")),
             percent_lines(names).map(lambda body: (body, ("", ""), "")),
             standing_lines(names).map(lambda body: (body, ("", ""), "whole")),
@@ -843,6 +880,134 @@ def test_a_minimum_that_follows_the_highest_demand_of_six_periods():
     half, reserve = industry(document(MINIMUM), 100_000, {"max_import_va": 10_000}, date(2026, 4, 16), past)
     assert amounts(half) == {"energy": "700.00", "demand": "0.00", "minimum": "0.00"}
     assert {line.name: line.amount_minor for line in reserve} == {"demand": 250_000, "minimum": 2_080_000}
+
+
+HOURS = """[[line]]
+name = "energy"
+accrues = "slabs"
+demand = {unit = "kW", billed = "recorded", ratchet = {periods = 11, percent = 50}}
+slabs = [{from = 0, up_to = 200, rate = 9}, {from = 200, up_to = 400, rate = 7}, {from = 400, rate = 5}]
+"""
+
+
+def test_energy_in_blocks_of_hours_of_the_demand():
+    """The table of docs/tariffs.md: 120 kW and 54,000 kWh."""
+    assert parse_tariff(document(HOURS)).needs == {"max_import_w"}
+    (line,) = industry(document(HOURS), 54_000_000, {"max_import_w": 120_000})[0].lines
+    assert [(part.label, part.quantity, part.amount) for part in line.parts] == [
+        ("slab 1: 0 to 24000 kWh", 24_000, 21_600_000),
+        ("slab 2: 24000 to 48000 kWh", 24_000, 16_800_000),
+        ("slab 3: above 48000 kWh", 6_000, 3_000_000),
+    ]
+    # Half of an earlier demand of 300 kW counts: the blocks are of 150 kW.
+    past = [PastDemand(Period(date(2026, 3, 1), APRIL.first), "max_import_w", 300_000)]
+    later, _ = industry(document(HOURS), 54_000_000, {"max_import_w": 120_000}, past=past)
+    assert later.amount("energy") == 100 * (30_000 * 9 + 24_000 * 7)
+    # Before the close nothing is charged; the reserve has what is used so far in the blocks of the whole month.
+    half, reserve = industry(document(HOURS), 27_000_000, {"max_import_w": 120_000}, date(2026, 4, 16))
+    assert half.amount("energy") == 0
+    assert [line.amount_minor for line in reserve] == [100 * (24_000 * 9 + 3_000 * 7)]
+    with pytest.raises(RatingError, match="line energy: no determinants of the period have max_import_w"):
+        industry(document(HOURS), 1, {"import_vah": 1})
+
+
+def test_blocks_by_load_factor_of_a_load_are_charged_with_the_use():
+    """100 kVA contracted, from the 16th day on 200: 150 at the mean. In kVAh, 20 % of 720 hours are 21,600; priced by the kWh."""
+    text = document(
+        '[[line]]\nname = "energy"\naccrues = "slabs"\nquantity = "import_vah"\npriced_by = {quantity = "import_wh"}\n'
+        'demand = {unit = "kVA", billed = "contracted", bounds = "load-factor"}\n'
+        "slabs = [{from = 0, up_to = 20, rate = 7}, {from = 20, rate = 6}]\n"
+    )
+    tariff = parse_tariff(text)
+    assert tariff.needs == {"import_vah", "contracted load in kVA"}
+    terms = [
+        RatingTerms(first, (tariff,), 0, contracted_va=load)
+        for first, load in ((APRIL.first, 100_000), (date(2026, 4, 16), 200_000))
+    ]
+
+    def energy(through, kvah):
+        done = Period(APRIL.first, through)
+        rows = Measured((QuantityUse(done, {"import_vah": kvah * 1000}),))
+        uses = [EnergyUse(done, kvah * 900)]
+        return rate_period(terms, uses, billed=APRIL, through=through, measured=rows).amount("energy") / 100
+
+    assert energy(date(2026, 4, 16), 20_000) == (14_400 * 7 + 5_600 * 6) * 0.9
+    assert energy(APRIL.end, 30_000) == (21_600 * 7 + 8_400 * 6) * 0.9
+    # The load factor chooses the price of all energy: at most 20 % is 21,600 kVAh.
+    by_use = text.replace(
+        "slabs = [{from = 0, up_to = 20, rate = 7}, {from = 20, rate = 6}]",
+        "by_use = [{up_to = 20, slabs = [{from = 0, rate = 7}]}, {slabs = [{from = 0, rate = 6}]}]",
+    )
+    for kvah, rate in ((21_600, 7), (21_601, 6)):
+        values = {"import_vah": kvah * 1000}
+        assert rated(by_use, kvah * 1000, values, contracted_va=150_000).total_minor == kvah * rate * 100
+
+
+LOAD_FACTOR = """[[line]]
+name = "energy"
+accrues = "slabs"
+slabs = [{from = 0, rate = 8}]
+[[line]]
+name = "incentive"
+accrues = "load-factor"
+demand = {unit = "kVA", billed = "contracted"}
+table = [{up_to = 75}, {up_to = 85, incentive = "0.75", per = 1, from = 75}, {up_to = "92.5", incentive = 1, per = 1, from = "77.5"}, {incentive = 15}]
+on = ["energy"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kvah", "factor", "percent"),
+    [
+        (540_000, "75", "0"),
+        (576_000, "80", "3.75"),
+        (612_000, "85", "7.5"),
+        (633_600, "88", "10.5"),
+        (700_000, "97.22", "15"),
+    ],
+)
+def test_maharashtra_gives_an_incentive_by_load_factor(kvah, factor, percent):
+    """MERC's incentive for high tension: 0.75 % a point from 75 to 85 %, 1 % a point above, 15 % at most.
+
+    The load factor is kWh by contracted kVA, power factor and hours, which is kVAh by contracted kVA and hours.
+    """
+    result = rated(document(LOAD_FACTOR), 540_000_000, {"import_vah": kvah * 1000}, contracted_va=1_000_000)
+    assert result.amount("incentive") == -Fraction(percent) * 4_320_000
+    assert [part.label for part in result.lines[1].parts] == [
+        f"load factor {factor} %: -{percent} % of energy"
+    ] * (percent != "0")
+    assert f"incentive: load factor {factor} %" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "place", "words"),
+    [
+        (HOURS, 'unit = "kW"', 'unit = "kWh"', "line energy.demand.unit", "demand is in kW, kVA"),
+        (HOURS, 'billed = "recorded", ', "", "line energy.demand.billed", "is missing"),
+        (HOURS, '"recorded"', '"excess"', "line energy.demand.billed", "allowed are recorded, sanctioned, contracted"),
+        (HOURS, '"recorded"', '"recorded", rate = 5', "line energy.demand.rate", "not known"),
+        (HOURS, '"recorded"', '"recorded", bounds = "days"', "line energy.demand.bounds", "hours (of a month), load-factor"),
+        (HOURS, "slabs =", 'settles = "progressive"\nslabs =', "line energy.settles", "at the close alone"),
+        (HOURS, "from = 400", "from = 300", "line energy.slabs[3].from", "300 to 400 hours is in both"),
+        (HOURS.replace("percent = 50}", 'percent = 50}, bounds = "load-factor"'), "slabs =", 'prorate = "none"\nslabs =', "line energy.prorate", "leave it out"),
+        (HOURS, "demand = {", "demand = 3 # {", "line energy.demand", "must be a table"),
+        (LOAD_FACTOR, 'demand = {unit = "kVA", billed = "contracted"}', "", "line incentive.demand", "is missing"),
+        (LOAD_FACTOR, '"contracted"', '"contracted", bounds = "hours"', "line incentive.demand.bounds", "not known"),
+        (LOAD_FACTOR, "{up_to = 75}", "{up_to = 90}", "line incentive.table[2].up_to", "not above what is before"),
+        (LOAD_FACTOR, "{incentive = 15}", "{up_to = 99, incentive = 15}", "line incentive.table", "a higher load factor has no entry"),
+        (LOAD_FACTOR, "per = 1, from = 75", "per = 1", "line incentive.table[2].per", "the load factor from which"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_blocks_by_demand_and_load_factor(text, old, new, place, words):
+    with pytest.raises(TariffError) as error:
+        parse_tariff(document(text.replace(old, new, 1)))
+    faults = [str(fault) for fault in error.value.faults]
+    assert any(fault.startswith(f"{place}: ") and words in fault for fault in faults), faults
+
+
+def test_gas_has_no_demand():
+    with pytest.raises(TariffError, match=r"line energy\.demand: is for electricity"):
+        parse_tariff(document(HOURS, 'commodity = "gas"\n'))
 
 
 def test_delhi_takes_a_surcharge_on_the_fixed_charge_of_demand_above_the_sanctioned_load():
@@ -1266,6 +1431,8 @@ IN_APRIL = ROOF.replace("settlement_month = 3", "settlement_month = 4")
 FAULTS = (
     ("demand_parts._billed", no_least, INDUSTRY, {"import_vah": 9_000, "max_import_va": 10}),
     ("demand_parts._excess", lambda *_: 0, EXCESS, {"max_import_va": 9_000}),
+    ("demand_parts.mean_demand", lambda *_: Fraction(1), HOURS.replace("200", "1"), {"max_import_w": 3_000}),
+    ("demand_parts._HOURS_OF_A_DAY", 23, LOAD_FACTOR, {"import_vah": 2_880_000}),
     ("demand_parts._apparent", lambda active, _: active, SLABS + REACTIVE, {"lag_varh": 9_000}),
     ("unit_bank.bank_row", no_settlement, IN_APRIL, {"import_wh": 9, "export_wh": 90_000}),
     ("zone_parts.zone_span", lambda span, *_: span, ZONES + SLABS + TIME_OF_DAY, dict.fromkeys(PEAK, 1_000)),
@@ -1299,6 +1466,8 @@ WHOLE = (
     document(ROOF),
     document(SUBSIDY + CAPPED),
     document(MINIMUM),
+    document(HOURS),
+    document(LOAD_FACTOR),
 )  # fmt: skip
 
 

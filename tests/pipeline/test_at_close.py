@@ -330,7 +330,7 @@ def factor_of_one(patch):
     """The engine never finds a low power factor."""
     from urja.core.rating import engine
 
-    patch.setattr(engine, "factor_parts", lambda *_: iter(()))
+    patch.setattr(engine, "power_factor_parts", lambda *_: iter(()))
 
 
 def charged_before_the_close(patch):
@@ -515,3 +515,50 @@ def test_demand_and_load_in_steps_are_charged_and_proven(works, monkeypatch):
     )
     works.connection.commit()
     assert "terms" in broken(works)
+
+
+BLOCKS = """
+[[line]]
+name = "hours"
+title = "Energy by hours of the demand"
+accrues = "slabs"
+demand = {unit = "kW", billed = "recorded"}
+slabs = [{from = 0, up_to = 1, rate = 9}, {from = 1, rate = 5}]
+prorate = "none"
+[[line]]
+name = "blocks"
+title = "Energy by load factor"
+accrues = "slabs"
+demand = {unit = "kW", billed = "sanctioned", bounds = "load-factor"}
+slabs = [{from = 0, up_to = 2, rate = 1}, {from = 2, rate = 2}]
+[[line]]
+name = "load"
+title = "Load factor"
+accrues = "load-factor"
+demand = {unit = "kW", billed = "sanctioned"}
+table = [{up_to = 5}, {incentive = 1, per = "0.1", from = 5}]
+on = ["energy"]
+"""
+
+
+def test_blocks_by_demand_and_a_load_factor_are_charged_and_proven(works, monkeypatch):
+    from urja.core.rating import demand_parts
+
+    load(TARIFF.replace('"1"', '"2"') + BLOCKS)
+    live(works, 1)
+    # 2 % of the 48 hours of 5 kW are 4.8 kWh, of the 7.7 used.
+    assert {
+        name: amount for name, amount in works.charged().items() if name in ("hours", "blocks", "load")
+    } == {"blocks": 480 + 2 * 290}
+    live(works, 1, first=2)
+    charged = works.charged()
+    # Of 12.5 kWh an hour of 6 kW at 9.00, the rest at 5.00.
+    assert charged["hours"] == 5400 + 3250
+    assert charged["blocks"] == 480 + 2 * 770
+    # 12.5 kWh are 5.21 % of 48 hours of 5 kW: 2.1 % of 62.50 back.
+    assert charged["load"] == -131
+    assert [why(works, line, 3).faults for line in ("hours", "blocks", "load")] == [()] * 3
+    assert broken(works) == set()
+    real = demand_parts.mean_demand
+    monkeypatch.setattr(demand_parts, "mean_demand", lambda *given: real(*given) + 1)
+    assert {"evidence", "second_rater"} & broken(works)

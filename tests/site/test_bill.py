@@ -651,6 +651,9 @@ EVERY_KIND = (
     + line("bill", "minimum-demand", 'unit = "kVA"', 'billed = "recorded"', "rate = 7", "ratchet = {periods = 6, percent = 80}", 'on = ["energy", "beyond"]')
     + line("apparent", "slabs", one_price("3"), "priced_by = {quantity = 'import_vah'}")
     + line("factor", "power-factor", 'factor_by = "kvarh-lag"', 'table = [{up_to = "0.90", penalty = 1, per = "0.01", from = "0.90"}, {up_to = "0.95"}, {incentive = 2}]', 'on = ["energy"]')
+    + line("hours", "slabs", 'demand = {unit = "kW", billed = "recorded", floor = 5, ratchet = {periods = 3}}', "slabs = [{from = 0, up_to = 200, rate = 3}, {from = 200, rate = 2}]")
+    + line("blocks", "slabs", 'quantity = "import_vah"', 'demand = {unit = "kVA", billed = "contracted", bounds = "load-factor"}', "by_use = [{up_to = 50, slabs = [{from = 0, rate = 3}]}, {slabs = [{from = 0, up_to = 30, rate = 3}, {from = 30, rate = 2}]}]")
+    + line("of-load", "load-factor", 'demand = {unit = "kVA", billed = "contracted", at_least = {percent = 60, of = "sanctioned"}}', "table = [{up_to = 75}, {incentive = 1, per = 1, from = 75}]", 'on = ["energy"]')
     + line("settled", "settlement", "rate = 2")
     + line("topped", "recharge-rebate", "percent = 2", "at_most = 10")
     + line("held", "balance-rebate", "percent = 1")
@@ -677,6 +680,13 @@ def test_each_kind_of_line_in_sentences(tmp_path):
         "It is the amount by which the sum of energy is below a minimum for each month (each day counts as one part of its calendar month): 100 INR.",
         "Each kW recorded above 105 % of the sanctioned load costs 50 % of the price besides.",
         "It is at least 75 % of the highest demand of the last 3 periods.",
+        "It prices import_wh, by the kWh: of a month, from 0 to 200 hours 3 INR, above 200 hours 2 INR.",
+        "Bounds are hours at a demand in kW: the maximum demand.",
+        "The demand is at least 5 kW.",
+        "The demand is at least 60 % of the sanctioned load.",
+        "by the kVAh: for a use of at most 50 % of load factor, each kVAh costs 3 INR; for a larger use, from 0 to 30 % of load factor 3 INR, above 30 % of load factor 2 INR.",
+        "Bounds are in percent of all hours of the days at a demand in kVA: the contracted load.",
+        "It goes by the load factor, kVAh in percent of all hours of the days at a demand in kVA, the contracted load, on energy.",
         "It is at least 5 kW.",
         "It is the amount by which the sum of energy, beyond is below a minimum by demand. Of the minimum:",
         "It is at least 80 % of the highest demand of the last 6 periods.",

@@ -51,6 +51,17 @@ accrues = "power-factor"
 on = ["energy"]
 table = [{up_to = "0.90", penalty = 5}, {incentive = 1}]
 """
+HOURS = """
+accrues = "slabs"
+demand = {unit = "kW", billed = "recorded"}
+slabs = [{from = 0, up_to = 200, rate = 9}, {from = 200, rate = 7}]
+"""
+LOAD_FACTOR = """
+accrues = "load-factor"
+demand = {unit = "kVA", billed = "contracted"}
+on = ["energy"]
+table = [{up_to = 30, penalty = 2}, {incentive = 1}]
+"""
 GENERATOR = 'accrues = "slabs"\nquantity = "dg_import_wh"\nslabs = [{from = 0, rate = "19.50"}]\n'
 EXPORT = 'accrues = "slabs"\nquantity = "export_wh"\ncredit = true\nslabs = [{from = 0, rate = "2.80"}]\n'
 RECHARGES = 'accrues = "recharge-rebate"\npercent = 2\n'
@@ -154,6 +165,30 @@ KINDS = {
         ("power factor 0.98: -1 % of Energy charge", "77000", "minor", "-1/100", 770),
         "Your power factor was 0.98: an incentive of 1 %.",
         "आपका पावर फ़ैक्टर 0.98 था: 1 % का प्रोत्साहन।",
+    ),
+    "hours of the demand": (
+        HOURS,
+        ("slab 1: 0 to 24000 kWh", "100", "kWh", 900, -90000),
+        "The slabs grow with your demand: their limits are what it uses in a number of hours.",
+        "स्लैब आपकी माँग के साथ बढ़ते हैं: उनकी सीमा उतनी ऊर्जा है जितनी यह माँग तय घंटों में खपत करती है।",
+    ),
+    "slabs by load factor": (
+        HOURS.replace("}", ', bounds = "load-factor"}', 1),
+        ("slab 1: 0 to 24000 kWh", "100", "kWh", 900, -90000),
+        "The slabs grow with your demand: their limits are shares of what it would use if it never stopped.",
+        "स्लैब आपकी माँग के साथ बढ़ते हैं: उनकी सीमा उस खपत का हिस्सा है जो यह माँग बिना रुके चलने पर करती।",
+    ),
+    "low load factor": (
+        LOAD_FACTOR,
+        ("load factor 25.5 %: 2 % of Energy charge", "77000", "minor", "1/50", -1540),
+        "Your load factor was 25.5 %: a penalty of 2 %.",
+        "आपका लोड फ़ैक्टर 25.5 % था: 2 % का जुर्माना।",
+    ),
+    "high load factor": (
+        LOAD_FACTOR,
+        ("load factor 80 %: -1 % of Energy charge", "77000", "minor", "-1/100", 770),
+        "Your load factor was 80 %: an incentive of 1 %.",
+        "आपका लोड फ़ैक्टर 80 % था: 1 % का प्रोत्साहन।",
     ),
     "recharge rebate": (
         RECHARGES,

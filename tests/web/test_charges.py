@@ -134,11 +134,16 @@ def test_no_line_ends_inside_a_product_or_a_percentage_and_minus_is_no_hyphen(dj
     assert label("power factor 0.98: -1 % of Energy charge") == (
         f"power factor 0.98: −\u20601{NO_BREAK}% of Energy charge"
     )
+    assert label("load factor 80 %: -3.75 % of Energy charge") == (
+        f"load factor 80{NO_BREAK}%: −\u20603.75{NO_BREAK}% of Energy charge"
+    )
     # A month is no negative number.
     assert label("2026-03, 2 of 31 days") == "2 of 31 days of the month"
     assert note("energy: -3/8 kWh in no zone, calculated as normal").startswith("−0.375 kWh")
     assert note("energy: 918631/7750 kWh in no zone, calculated as normal").startswith("118.53 kWh")
     assert note("power: mean power factor 48/49") == "The mean power factor of the billing period is 0.98."
+    assert note("load: load factor 75.25 %") == "The load factor of the billing period is 75.25 %."
+    assert note("energy: demand 400/3 kVA") == "It goes by a demand of 133.33 kVA."
     assert note("energy of 15 of 31 days of 918631/7750 kWh rounded half-up to 119 kWh") == (
         "The use of 15 of 31 days, 118.53 kWh, is rounded to 119 kWh."
     )

@@ -9,7 +9,9 @@ from urja.core.rating.accruals import (
     BaseLine,
     BilledDemand,
     Demand,
+    DemandBasis,
     FactorStep,
+    LoadFactor,
     Minimum,
     MoneyBase,
     MoneyRebate,
@@ -37,6 +39,8 @@ _PRORATE = {
     Prorate.DAYS_OF_30: "each day counts as one thirtieth",
     Prorate.NONE: "however long it is",
 }
+_LOAD_FACTOR = "% of load factor"
+"""The unit of bounds by load factor, which are of no month."""
 _SETTLES = {
     Settles.PROGRESSIVE: "It is charged with what the period has so far.",
     Settles.PER_DAY: "It is charged by the elapsed days.",
@@ -106,7 +110,8 @@ def _use(up_to: Fraction | None, unit: str, scaling: Scaling) -> str:
     """Return the use that a table or percentage is for; the last one has no bound."""
     if up_to is None:
         return "for a larger use"
-    return f"for a use of at most {exact_text(up_to)} {unit} {_time_of(scaling)}"
+    time = "" if unit == _LOAD_FACTOR else f" {_time_of(scaling)}"
+    return f"for a use of at most {exact_text(up_to)} {unit}{time}"
 
 
 def _joined(parts: Sequence[str]) -> str:
@@ -158,7 +163,16 @@ class _Line:
             case Demand():
                 yield from self._demand(accrual)
             case PowerFactor():
-                yield from self._factor(accrual)
+                by = f"the mean power factor, from active energy and {', '.join(accrual.by)}"
+                yield from self._factor(accrual, by)
+            case LoadFactor():
+                unit = "kVA" if accrual.basis.apparent else "kW"
+                of = self._billed(accrual.basis)
+                yield from self._factor(
+                    accrual,
+                    f"the load factor, {unit}h in percent of all hours of the days at a demand in {unit}, {of}",
+                )
+                yield from self._conditions(accrual.basis, "The demand")
             case Settlement():
                 yield f"It pays {self._money(accrual.rate)} for each kWh that a bank of units settles."
             case MoneyRebate():
@@ -181,22 +195,39 @@ class _Line:
         )
 
     def _slab(self, slab: Slab) -> str:
+        unit = self._of_bounds()
         bounds = (
-            f"from {exact_text(slab.from_kwh)} to {exact_text(slab.up_to_kwh)} {self._unit}"
+            f"from {exact_text(slab.from_kwh)} to {exact_text(slab.up_to_kwh)} {unit}"
             if slab.up_to_kwh is not None
-            else f"above {exact_text(slab.from_kwh)} {self._unit}"
+            else f"above {exact_text(slab.from_kwh)} {unit}"
         )
         gives = "gives back " if slab.rate < 0 else ""
         return f"{bounds} {gives}{self._money(slab.rate)}"
 
+    def _of_bounds(self) -> str:
+        """Return the unit of the bounds of slabs."""
+        by_demand = self._line.accrual.by_demand if isinstance(self._line.accrual, Slabs) else None
+        if by_demand is None:
+            return self._unit
+        return _LOAD_FACTOR if by_demand.by_load_factor else "hours"
+
     def _slab_list(self, slabs: Sequence[Slab], scaling: Scaling) -> str:
         if len(slabs) == 1:
             return f"each {self._unit} {'gives back' if slabs[0].rate < 0 else 'costs'} {self._money(slabs[0].rate)}"
-        return f"of {_time_of(scaling)}, " + ", ".join(self._slab(slab) for slab in slabs)
+        time = "" if self._of_bounds() == _LOAD_FACTOR else f"of {_time_of(scaling)}, "
+        return time + ", ".join(self._slab(slab) for slab in slabs)
 
     def _slabs(self, accrual: Slabs) -> Iterator[str]:
         yield f"It prices {self._quantity()}: {_joined([self._table(table, accrual) for table in accrual.tables])}"
-        if len(accrual.tables) > 1 or len(accrual.tables[0].slabs) > 1:
+        if accrual.by_demand is not None:
+            basis = accrual.by_demand.basis
+            hours = "in percent of all hours of the days" if accrual.by_demand.by_load_factor else "hours"
+            yield f"Bounds are {hours} at a demand in {'kVA' if basis.apparent else 'kW'}: {self._billed(basis)}."
+            yield from self._conditions(basis, "The demand")
+        if self._of_bounds() == _LOAD_FACTOR:
+            if accrual.scaling.round_width:
+                yield _rounding("A width", accrual.scaling.round_width, self._unit).strip()
+        elif len(accrual.tables) > 1 or len(accrual.tables[0].slabs) > 1:
             yield self._scaling("Bounds", accrual.scaling)
         if accrual.priced_by is not None:
             by = accrual.priced_by
@@ -206,7 +237,7 @@ class _Line:
             yield _rounding("The quantity", accrual.round_energy, self._unit).strip()
 
     def _table(self, table: SlabTable, accrual: Slabs) -> str:
-        use = _use(table.up_to_kwh, self._unit, accrual.scaling)
+        use = _use(table.up_to_kwh, self._of_bounds(), accrual.scaling)
         slabs = self._slab_list(table.slabs, accrual.scaling)
         return slabs if len(accrual.tables) == 1 else f"{use}, {slabs}"
 
@@ -290,34 +321,23 @@ class _Line:
         )
         yield f"It takes, on {self._bases(accrual.on)}: {', '.join(each)}, {base}."
 
-    def _demand(self, accrual: Demand) -> Iterator[str]:
-        unit = "kVA" if accrual.apparent else "kW"
+    def _billed(self, basis: DemandBasis) -> str:
+        """Return which demand is billed."""
         names = {number: name for name, number in self._tariff.zones}
-        inside = f" in {', '.join(names[number] for number in accrual.zones)}" if accrual.zones else ""
-        what = {
+        inside = f" in {', '.join(names[number] for number in basis.zones)}" if basis.zones else ""
+        return {
             BilledDemand.RECORDED: f"the maximum demand{inside}",
             BilledDemand.SANCTIONED: "the sanctioned load",
             BilledDemand.CONTRACTED: "the contracted load",
             BilledDemand.EXCESS: "what is recorded above a load",
-        }[accrual.billed]
+        }[basis.billed]
+
+    def _demand(self, accrual: Demand) -> Iterator[str]:
+        unit, what = "kVA" if accrual.apparent else "kW", self._billed(accrual)
         if accrual.billed is BilledDemand.EXCESS:
             yield "It is nothing but the excess."
         yield f"{'Its rate is by the' if accrual.billed is BilledDemand.EXCESS else 'It is a price for each'} {_time_of(accrual.scaling).removeprefix('a ')} and each {unit} of {what} ({_PRORATE[accrual.scaling.prorate]}): {self._bands(accrual.bands, unit, telescopic=accrual.telescopic)}."
-        if accrual.kva_fraction is not None:
-            yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
-        if accrual.at_least is not None:
-            yield f"It is at least {_percent(accrual.at_least.fraction)} of the {accrual.at_least.load} load."
-        if accrual.floor:
-            yield f"It is at least {exact_text(accrual.floor)} {unit}."
-        if accrual.ratchet is not None:
-            yield (
-                f"It is at least {_percent(accrual.ratchet.fraction)} of the highest demand of the last "
-                f"{accrual.ratchet.periods} periods."
-            )
-        if accrual.round_demand:
-            yield _rounding("Demand", accrual.round_demand, unit).strip()
-        if accrual.at_most is not None:
-            yield f"It is at most {_percent(accrual.at_most.fraction)} of the {accrual.at_most.load} load."
+        yield from self._conditions(accrual, "It")
         if accrual.excess is not None:
             above = accrual.excess.above
             price = (
@@ -329,11 +349,31 @@ class _Line:
             besides = "" if accrual.billed is BilledDemand.EXCESS else " besides"
             yield f"Each {unit} recorded above {free}the {above.load} load costs {price}{besides}."
 
-    def _factor(self, accrual: PowerFactor) -> Iterator[str]:
-        yield f"It goes by the mean power factor, from active energy and {', '.join(accrual.by)}, on {self._bases(accrual.on)}."
+    def _conditions(self, accrual: DemandBasis, what: str) -> Iterator[str]:
+        """Yield what a billed demand is at least and at most."""
+        unit = "kVA" if accrual.apparent else "kW"
+        if accrual.kva_fraction is not None:
+            yield f"Demand in kW is at least {_percent(accrual.kva_fraction)} of that in kVA."
+        if accrual.at_least is not None:
+            yield f"{what} is at least {_percent(accrual.at_least.fraction)} of the {accrual.at_least.load} load."
+        if accrual.floor:
+            yield f"{what} is at least {exact_text(accrual.floor)} {unit}."
+        if accrual.ratchet is not None:
+            yield (
+                f"{what} is at least {_percent(accrual.ratchet.fraction)} of the highest demand of the last "
+                f"{accrual.ratchet.periods} periods."
+            )
+        if accrual.round_demand:
+            yield _rounding("Demand", accrual.round_demand, unit).strip()
+        if accrual.at_most is not None:
+            yield f"{what} is at most {_percent(accrual.at_most.fraction)} of the {accrual.at_most.load} load."
+
+    def _factor(self, accrual: PowerFactor | LoadFactor, by: str) -> Iterator[str]:
+        yield f"It goes by {by}, on {self._bases(accrual.on)}."
         steps = _joined([self._factor_step(step) for step in accrual.steps])
         yield steps[:1].upper() + steps[1:]
-        yield _rounding("The power factor", accrual.round_factor).strip()
+        name = "power" if isinstance(accrual, PowerFactor) else "load"
+        yield _rounding(f"The {name} factor", accrual.round_factor).strip()
 
     def _factor_step(self, step: FactorStep) -> str:
         bound = "above that" if step.up_to is None else f"up to {exact_text(step.up_to)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from urja.core.calendars.zones import MOST_ZONES
 from urja.core.rating.accruals import BilledDemand, LoadBasis, Prorate, ZonesAndSlabs
-from urja.core.rating.demand_document import FACTOR_BY
+from urja.core.rating.demand_document import BOUNDS, FACTOR_BY
 from urja.core.rating.priced_quantities import PRICED
 from urja.core.rating.quantity_document import SHARES
 from urja.core.rating.tariff import Commodity, ContraKind, OnChange, RoundingScope, Settles
@@ -97,22 +97,26 @@ _SHARE_OF_ZONE = _table({"zone": _TEXT, "surcharge": _NUMBER, "rebate": _NUMBER}
 _EXCESS = {"above": _LOAD, "percent": _NUMBER, "rate": _NUMBER, "beyond_percent": _NUMBER}
 _FACTOR_ENTRY = {"up_to": _NUMBER, "penalty": _NUMBER, "incentive": _NUMBER, "per": _NUMBER, "from": _NUMBER}
 
-_DEMAND = {
+_BASIS = {
     "unit": _words(["kW", "kVA"]),
-    "billed": _members(BilledDemand),
+    "billed": _words(word.value for word in BilledDemand if word is not BilledDemand.EXCESS),
     "zones": {"type": "array", "items": _TEXT},
-    "rate": _NUMBER,
-    "bands": _list(_table({"up_to": _NUMBER, "rate": _NUMBER}, ["rate"])),
-    "telescopic": _TRUTH,
     "floor": _NUMBER,
     "at_least": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
     "at_most": _table({"percent": _NUMBER, "of": _LOAD}, ["percent", "of"]),
     "ratchet": _table(
         {"periods": {"type": "integer", "minimum": 1, "maximum": 60}, "percent": _NUMBER}, ["periods"]
     ),
-    "excess": _table(_EXCESS, ["above"]),
     "kva_percent": _NUMBER,
     "round_demand": _STEP,
+}
+_DEMAND = {
+    **_BASIS,
+    "billed": _members(BilledDemand),
+    "rate": _NUMBER,
+    "bands": _list(_table({"up_to": _NUMBER, "rate": _NUMBER}, ["rate"])),
+    "telescopic": _TRUTH,
+    "excess": _table(_EXCESS, ["above"]),
     **_SCALING,
 }
 
@@ -126,6 +130,7 @@ KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
             "by_use": _list(_table({"up_to": _NUMBER, "slabs": _SLABS}, ["slabs"])),
             "round_energy": _STEP,
             "priced_by": _table({"quantity": _MEASURE["quantity"], "unit": _MEASURE["unit"]}, ["quantity"]),
+            "demand": _table({**_BASIS, "bounds": _words(BOUNDS)}, ["unit", "billed"]),
         },
         (),
     ),
@@ -165,6 +170,15 @@ KINDS: dict[str, tuple[Schema, tuple[str, ...]]] = {
             "on": _ON,
         },
         ("table", "on"),
+    ),
+    "load-factor": (
+        {
+            "demand": _table(_BASIS, ["unit", "billed"]),
+            "table": _list(_table(_FACTOR_ENTRY)),
+            "round_factor": _STEP,
+            "on": _ON,
+        },
+        ("demand", "table", "on"),
     ),
     "settlement": ({"rate": _NUMBER}, ("rate",)),
     "recharge-rebate": (_MONEY, ("percent",)),

@@ -230,6 +230,8 @@ class AccountGroup:
     def _slabs(self, line: ChargeLine, accrual: Slabs) -> Iterator[Column]:
         if accrual.priced_by is not None:
             raise NotByArraysError(f"line {line.name} is priced by another quantity than that of its slabs")
+        if accrual.by_demand is not None:
+            raise NotByArraysError(f"line {line.name} has bounds for each kW or kVA of a demand")
         energy = self._used(line.measure)
         energy = energy.rounded(accrual.round_energy) if accrual.round_energy else energy
         reached = self._reached([table.up_to_kwh for table in accrual.tables], energy, accrual.scaling)

@@ -91,6 +91,8 @@ class Slabs:
     """Rounding of the energy before it is priced, in kWh."""
     priced_by: Measure | None = None
     """Another quantity that rates are for, in which each slab has its share by energy (Pakistan's gas); None for the line's."""
+    by_demand: "DemandBounds | None" = None
+    """The demand that bounds are for (hours-use blocks); None where they are amounts of the quantity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,33 +262,27 @@ class Excess:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """A price by the month for each kW or kVA of demand."""
+class DemandBasis:
+    """A billed demand: which demand counts, and what it is at least and at most."""
 
     apparent: bool
     """Whether demand is in kVA."""
     billed: BilledDemand
     zones: tuple[int, ...]
     """Numbers of the zones in which demand counts; empty for all times."""
-    bands: tuple[Band, ...]
-    """By the billed demand."""
-    telescopic: bool
-    """Whether each band prices the part of the demand in it; else the band of the demand prices all of it."""
     floor: Fraction
     """What the billed demand is at least, in kW or kVA."""
     at_least: LoadShare | None
     at_most: LoadShare | None
     ratchet: Ratchet | None
-    excess: Excess | None
     kva_fraction: Fraction | None
     """Share of the demand in kVA that demand in kW is at least; None where kVA does not count."""
     round_demand: RoundingStep | None
-    scaling: Scaling
 
     @property
     def goes_by_record(self) -> bool:
-        """Whether recorded demand changes its amount."""
-        return self.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or self.excess is not None
+        """Whether recorded demand changes it."""
+        return self.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS)
 
     @property
     def is_limited(self) -> bool:
@@ -308,15 +304,41 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand(DemandBasis):
+    """A price by the month for each kW or kVA of demand."""
+
+    bands: tuple[Band, ...]
+    """By the billed demand."""
+    telescopic: bool
+    """Whether each band prices the part of the demand in it; else the band of the demand prices all of it."""
+    excess: Excess | None
+    scaling: Scaling
+
+    @property
+    def goes_by_record(self) -> bool:
+        """Whether recorded demand changes its amount."""
+        return self.billed in (BilledDemand.RECORDED, BilledDemand.EXCESS) or self.excess is not None
+
+
+@dataclass(frozen=True, slots=True)
+class DemandBounds:
+    """Bounds of slabs for each kW or kVA of a billed demand."""
+
+    basis: DemandBasis
+    by_load_factor: bool
+    """Whether bounds are load factors in percent of all hours of the days; else they are hours a month."""
+
+
+@dataclass(frozen=True, slots=True)
 class FactorStep:
-    """What a power factor of at most `up_to` adds to bases, as a fraction; an incentive is negative."""
+    """What a power factor or a load factor (in percent) of at most `up_to` adds to bases, as a fraction; an incentive is negative."""
 
     up_to: Fraction | None
     fraction: Fraction
     per: Fraction | None
-    """Step of the power factor for which the fraction is; None where it is for the whole."""
+    """Step of the factor for which the fraction is; None where it is for the whole."""
     counted_from: Fraction
-    """The power factor from which steps are counted."""
+    """The factor from which steps are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +349,18 @@ class PowerFactor:
     by: tuple[str, ...]
     """Determinants it is calculated from besides active energy: `import_vah`, or reactive energies."""
     round_factor: RoundingStep
+    on: tuple[BaseLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFactor:
+    """A penalty or incentive by the load factor of the period: a percentage of named lines."""
+
+    steps: tuple[FactorStep, ...]
+    basis: DemandBasis
+    """The demand that all hours are multiplied by: energy is in kWh for kW, and in kVAh for kVA."""
+    round_factor: RoundingStep
+    """In percent."""
     on: tuple[BaseLine, ...]
 
 
@@ -371,6 +405,7 @@ type Accrual = (
     | ZonePercents
     | Demand
     | PowerFactor
+    | LoadFactor
     | Settlement
     | MoneyRebate
 )
@@ -379,5 +414,7 @@ type Accrual = (
 def bases_of(accrual: Accrual) -> tuple[BaseLine, ...]:
     """Return the lines that a charge line is calculated from; none for one that depends on no other."""
     return (
-        accrual.on if isinstance(accrual, Percent | Minimum | RoundOff | ZonePercents | PowerFactor) else ()
+        accrual.on
+        if isinstance(accrual, Percent | Minimum | RoundOff | ZonePercents | PowerFactor | LoadFactor)
+        else ()
     )

@@ -253,8 +253,8 @@ def first_shared_day(terms: Iterable[tuple[date, Iterable[Tariff]]], billed: Per
 def price_change_days(terms: Sequence[RatingTerms], billed: Period) -> list[date]:
     """Return the days inside a period on which a price changes: energy read on each of them is rated exactly.
 
-    A change of the sanctioned load is not among them, because no price of energy depends on it. Raises RatingError
-    where no terms or no version of their tariff are in force.
+    A change of a load is not among them: bounds of energy go at most by the mean of the loads. Raises RatingError where no
+    terms or no version of their tariff are in force.
     """
     return _cuts(_plan(terms, billed), billed)
 

@@ -1,17 +1,29 @@
-"""The parts of charge lines that go by maximum demand and by power factor."""
+"""The parts of charge lines that go by maximum demand, by power factor and by load factor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import isqrt
 from typing import assert_never
 
 from urja.core.calendar import Period
-from urja.core.rating.accruals import BilledDemand, Demand, LoadBasis, PowerFactor
+from urja.core.rating.accruals import (
+    BilledDemand,
+    Demand,
+    DemandBasis,
+    LoadBasis,
+    LoadFactor,
+    Measure,
+    PowerFactor,
+    Slabs,
+)
 from urja.core.rating.bills import ChargeSpan, MeasuredPiece, weights_within
 from urja.core.rating.inputs_and_results import ZERO, LinePart, RatedLine, RatingError, RatingTerms, rounded
-from urja.core.rating.parts import band_rate, load_price, part_of, times, told_apart
+from urja.core.rating.parts import band_rate, load_price, months_of, part_of, times, told_apart
 from urja.core.rating.tariff import ChargeLine
 from urja.core.units import exact_text
+
+_HOURS_OF_A_DAY = 24
+_APPARENT = Measure("import_vah", "kVAh", Fraction(1000))
 
 
 def demand_parts(span: ChargeSpan, line: ChargeLine, accrual: Demand, notes: list[str]) -> Iterator[LinePart]:
@@ -20,9 +32,7 @@ def demand_parts(span: ChargeSpan, line: ChargeLine, accrual: Demand, notes: lis
     Raises RatingError where no determinants have a demand that the line needs, or the terms a load.
     """
     unit = "kVA" if accrual.apparent else "kW"
-    recorded = rounded(
-        _recorded(span, line, accrual), accrual.round_demand, f"{line.name}: demand", unit, notes
-    )
+    recorded = _rounded_record(span, line, accrual, notes)
     begun: set[str] = set()
     for days, demand, rate, above in _priced(span, accrual, recorded):
         priced = []
@@ -61,7 +71,42 @@ def _priced(span: ChargeSpan, accrual: Demand, recorded: Fraction) -> list[_Pric
     return runs
 
 
-def _recorded(span: ChargeSpan, line: ChargeLine, accrual: Demand) -> Fraction:
+def mean_demand(span: ChargeSpan, line: ChargeLine, basis: DemandBasis, notes: list[str]) -> Fraction:
+    """Return the mean by days of the billed demand, in kW or kVA; an estimate has the days to come as well.
+
+    Only days that are charged by day count, as for a price of demand. Raises RatingError as `demand_parts` does.
+    """
+    recorded = _rounded_record(span, line, basis, notes)
+    demands = [
+        (days.days, _billed(span, basis, recorded, terms)) for days, terms in (*span.loads, *span.bill.coming)
+    ]
+    whole = sum(days for days, _ in demands)
+    mean = sum((days * demand for days, demand in demands), ZERO) / (whole or 1)
+    notes.append(f"{line.name}: demand {exact_text(mean)} {'kVA' if basis.apparent else 'kW'}")
+    return mean
+
+
+def size_of_bounds(span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[str]) -> Fraction | None:
+    """Return what a bound of one hour, or of one percent, of a demand is on the days of the bill, in the line's unit.
+
+    None where bounds are amounts of the quantity by the month.
+    """
+    if accrual.by_demand is None:
+        return None
+    hours = (
+        Fraction(_HOURS_OF_A_DAY * span.days.days, 100)
+        if accrual.by_demand.by_load_factor
+        else months_of(span, span.days, accrual.scaling.prorate)
+    )
+    return mean_demand(span, line, accrual.by_demand.basis, notes) * hours * 1000 / line.measure.size
+
+
+def _rounded_record(span: ChargeSpan, line: ChargeLine, basis: DemandBasis, notes: list[str]) -> Fraction:
+    unit = "kVA" if basis.apparent else "kW"
+    return rounded(_recorded(span, line, basis), basis.round_demand, f"{line.name}: demand", unit, notes)
+
+
+def _recorded(span: ChargeSpan, line: ChargeLine, accrual: DemandBasis) -> Fraction:
     """Return the recorded maximum demand since the line is as it is, in kW or kVA."""
     pieces = [piece for piece in span.bill.measured if piece.touches(span.elapsed)]
     if not accrual.goes_by_record or not pieces:
@@ -87,7 +132,7 @@ def _highest(
     return max(known, default=ZERO) / 1000
 
 
-def _billed(span: ChargeSpan, accrual: Demand, recorded: Fraction, terms: RatingTerms) -> Fraction:
+def _billed(span: ChargeSpan, accrual: DemandBasis, recorded: Fraction, terms: RatingTerms) -> Fraction:
     match accrual.billed:
         case BilledDemand.SANCTIONED | BilledDemand.CONTRACTED:
             demand = terms.load(LoadBasis(accrual.billed.value), apparent=accrual.apparent)
@@ -119,8 +164,12 @@ def _excess(accrual: Demand, recorded: Fraction, terms: RatingTerms) -> Fraction
     return max(ZERO, recorded - terms.load(above.load, apparent=accrual.apparent) * above.fraction)
 
 
-def factor_parts(
-    span: ChargeSpan, line: ChargeLine, accrual: PowerFactor, bases: dict[str, RatedLine], notes: list[str]
+def power_factor_parts(
+    span: ChargeSpan,
+    line: ChargeLine,
+    accrual: PowerFactor,
+    bases: Mapping[str, RatedLine],
+    notes: list[str],
 ) -> Iterator[LinePart]:
     """Yield the penalty or incentive for the mean power factor, in minor units: one part for each base.
 
@@ -136,16 +185,51 @@ def factor_parts(
     if apparent <= 0 or active <= 0:
         return
     factor = accrual.round_factor.apply(min(active / apparent, Fraction(1)))
+    notes.append(f"{line.name}: mean power factor {exact_text(factor)}")
+    yield from _by_factor(span, line, accrual, factor, f"power factor {exact_text(factor)}", bases)
+
+
+def load_factor_parts(
+    span: ChargeSpan,
+    line: ChargeLine,
+    accrual: LoadFactor,
+    bases: Mapping[str, RatedLine],
+    notes: list[str],
+) -> Iterator[LinePart]:
+    """Yield the penalty or incentive for the load factor since the line is as it is, in minor units: one part for each base.
+
+    There is none without energy or demand. Raises RatingError where determinants do not have them.
+    """
+    demand = mean_demand(span, line, accrual.basis, notes)
+    energy, days = sum((kwh for _, kwh in span.uses), ZERO), span.elapsed.days
+    if accrual.basis.apparent:
+        uses = span.of(_APPARENT).uses
+        energy, days = sum((kvah for _, kvah in uses), ZERO), sum(known.days for known, _ in uses)
+    if energy <= 0 or not demand or not days:
+        return
+    factor = accrual.round_factor.apply(energy / (demand * days * _HOURS_OF_A_DAY) * 100)
+    notes.append(f"{line.name}: load factor {exact_text(factor)} %")
+    yield from _by_factor(span, line, accrual, factor, f"load factor {exact_text(factor)} %", bases)
+
+
+def _by_factor(
+    span: ChargeSpan,
+    line: ChargeLine,
+    accrual: PowerFactor | LoadFactor,
+    factor: Fraction,
+    said: str,
+    bases: Mapping[str, RatedLine],
+) -> Iterator[LinePart]:
+    """Yield the percentage that a table has for a factor, of each base."""
     step = next(step for step in accrual.steps if step.up_to is None or factor <= step.up_to)
     fraction = step.fraction
     if step.per is not None:
         fraction *= abs(factor - step.counted_from) / step.per
-    notes.append(f"{line.name}: mean power factor {exact_text(factor)}")
     for base, again in told_apart(accrual.on):
         quantity = Fraction(bases[base.line].amount_minor) * base.share
         if quantity and fraction:
             share = "" if base.share == 1 else f"{exact_text(base.share * 100)} % of "
-            label = f"power factor {exact_text(factor)}: {exact_text(fraction * 100)} % of {share}{bases[base.line].title}"
+            label = f"{said}: {exact_text(fraction * 100)} % of {share}{bases[base.line].title}"
             weights = ((span.elapsed, Fraction(span.elapsed.days)),)
             yield part_of(
                 span, line, f"{base.line}{again}@", label, (quantity, "minor", fraction), weights=weights

@@ -28,7 +28,7 @@ from urja.core.rating.accruals import (
     ZonePercents,
     bases_of,
 )
-from urja.core.rating.demand_document import demand, power_factor, settles_of
+from urja.core.rating.demand_document import demand, demand_bounds, load_factor, power_factor, settles_of
 from urja.core.rating.document_parts import bases_on, flag, one_of, rising, scaling_of, signed, slab_table
 from urja.core.rating.quantity_document import (
     MEASURED,
@@ -62,7 +62,7 @@ FORMAT = 1
 """The document format that this module reads."""
 _KINDS = (
     "slabs", "per-day", "per-month", "percent", "rebate", "minimum", "minimum-demand", "round-off", "zones", "zone-percent",
-    "demand", "power-factor", "settlement", "recharge-rebate", "balance-rebate",
+    "demand", "power-factor", "load-factor", "settlement", "recharge-rebate", "balance-rebate",
 )  # fmt: skip
 _USE_KEYS = {Commodity.ELECTRICITY: "up_to_kwh", Commodity.GAS: "up_to_m3"}
 """The bound of a band by the use of a month, in the unit that the commodity is billed in."""
@@ -178,6 +178,8 @@ def _line(reader: TariffTableReader, around: Surroundings) -> ChargeLine | None:
             accrual = demand(reader, around)
         case "power-factor":
             accrual = power_factor(reader)
+        case "load-factor":
+            accrual = load_factor(reader, around)
         case "recharge-rebate" | "balance-rebate":
             of = MoneyBase.RECHARGES if kind == "recharge-rebate" else MoneyBase.BALANCES
             accrual = _money_rebate(reader, minor, of)
@@ -236,19 +238,24 @@ def _money_rounding(reader: TariffTableReader, minor: int) -> tuple[RoundingStep
 
 
 def _slabs(reader: TariffTableReader, around: Surroundings, minor: int, unit: str) -> Slabs:
+    by_demand = demand_bounds(reader, around)
+    of_bounds = unit
+    if by_demand is not None:
+        of_bounds = "percent" if by_demand.by_load_factor else "hours"
     if "by_use" in reader:
         one_of(reader, "slabs", "by_use")
         tables = []
-        for item, bound in _by_use(reader, unit):
-            tables.append(SlabTable(bound, slab_table(item, minor, unit)))
+        for item, bound in _by_use(reader, of_bounds):
+            tables.append(SlabTable(bound, slab_table(item, minor, of_bounds)))
             item.finish()
     else:
-        tables = [SlabTable(None, slab_table(reader, minor, unit))]
+        tables = [SlabTable(None, slab_table(reader, minor, of_bounds))]
     return Slabs(
         tables=tuple(tables),
         scaling=scaling_of(reader, unit),
         round_energy=reader.step("round_energy", unit),
         priced_by=priced_by(reader, around),
+        by_demand=by_demand,
     )
 
 

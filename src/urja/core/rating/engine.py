@@ -18,6 +18,7 @@ from typing import assert_never
 from urja.core.calendar import Period
 from urja.core.rating.accruals import (
     Demand,
+    LoadFactor,
     Minimum,
     MoneyRebate,
     Percent,
@@ -31,7 +32,7 @@ from urja.core.rating.accruals import (
     bases_of,
 )
 from urja.core.rating.bills import Bill, BillVersion, ChargeSpan, bills_of, weights_within, without_duplicates
-from urja.core.rating.demand_parts import demand_parts, factor_parts
+from urja.core.rating.demand_parts import demand_parts, load_factor_parts, power_factor_parts, size_of_bounds
 from urja.core.rating.inputs_and_results import (
     NOTHING_MEASURED,
     ZERO,
@@ -246,7 +247,8 @@ def _line(
     }
     match line.accrual:
         case Slabs():
-            parts = list(slab_parts(span, line, line.accrual, notes))
+            each = size_of_bounds(span, line, line.accrual, notes)
+            parts = list(slab_parts(span, line, line.accrual, notes, each))
         case PerTime():
             parts = list(time_parts(span, line, line.accrual, notes))
         case Percent():
@@ -272,7 +274,9 @@ def _line(
         case Settlement():
             parts = settlement_parts(span, line, line.accrual)
         case PowerFactor():
-            parts = list(factor_parts(span, line, line.accrual, bases, notes))
+            parts = list(power_factor_parts(span, line, line.accrual, bases, notes))
+        case LoadFactor():
+            parts = list(load_factor_parts(span, line, line.accrual, bases, notes))
         case _:
             assert_never(line.accrual)
     amount = line.step.apply(sum((part.amount for part in parts), ZERO))

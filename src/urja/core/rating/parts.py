@@ -68,9 +68,17 @@ def months_of(span: ChargeSpan, days: Period, prorate: Prorate) -> Fraction:
             assert_never(prorate)
 
 
-def scaled_bound(span: ChargeSpan, kwh: Fraction, scaling: Scaling, what: str, notes: list[str]) -> Fraction:
-    """Return a bound given in kWh a month, scaled to the days of the bill."""
-    factor = months_of(span, span.days, scaling.prorate)
+def scaled_bound(
+    span: ChargeSpan,
+    kwh: Fraction,
+    scaling: Scaling,
+    what: str,
+    notes: list[str],
+    *,
+    each: Fraction | None = None,
+) -> Fraction:
+    """Return a bound given in kWh a month, scaled to the days of the bill; `each` is what one unit of another bound is on these days."""
+    factor = months_of(span, span.days, scaling.prorate) if each is None else each
     return rounded(kwh * factor, scaling.round_width, what, span.unit, notes)
 
 
@@ -81,22 +89,29 @@ def _reached(
     kwh: Fraction,
     scaling: Scaling,
     notes: list[str],
+    *,
+    each: Fraction | None = None,
 ) -> int:
     """Return the number of the first monthly bound that the bill's energy does not exceed; the last bound is open."""
     for number, bound in enumerate(bounds):
         what = f"{line.name}: bound {number + 1} of the use"
-        if bound is None or kwh <= scaled_bound(span, bound, scaling, what, notes):
+        if bound is None or kwh <= scaled_bound(span, bound, scaling, what, notes, each=each):
             return number
     raise AssertionError("the last bound is open: parse_tariff refuses another document")
 
 
-def slab_parts(span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[str]) -> Iterator[LinePart]:
-    """Yield the parts of energy priced by slabs, in minor units: one for each slab with energy since the change."""
+def slab_parts(
+    span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[str], each: Fraction | None
+) -> Iterator[LinePart]:
+    """Yield the parts of energy priced by slabs, in minor units: one for each slab with energy since the change.
+
+    `each` is what one unit of a bound is on the days of the bill, in the line's unit; None for bounds by the month.
+    """
     what = f"{line.name}: energy"
     energy = rounded(span.energy_kwh, accrual.round_energy, what, span.unit, notes)
     before = rounded(span.before_kwh, accrual.round_energy, f"{what} before the change", span.unit, notes)
     bounds = [table.up_to_kwh for table in accrual.tables]
-    chosen = _reached(span, line, bounds, energy, accrual.scaling, notes)
+    chosen = _reached(span, line, bounds, energy, accrual.scaling, notes, each=each)
     # The same slab number in another table is another slab. Its own key makes a posting reverse the first table's
     # slabs when the use of the period moves the bill into the next table.
     prefix = f"{chosen}." if chosen else ""
@@ -110,6 +125,7 @@ def slab_parts(span: ChargeSpan, line: ChargeLine, accrual: Slabs, notes: list[s
         before=before,
         prefix=prefix,
         content=_content(span, accrual),
+        each_bound=each,
     )
 
 
@@ -143,6 +159,7 @@ def filled_slabs(
     prefix: str,
     zone: str = "",
     content: _Content | None = None,
+    each_bound: Fraction | None = None,
 ) -> Iterator[LinePart]:
     """Yield the parts of `energy` (kWh, or the unit of the line), of which `before` was used before the change.
 
@@ -154,9 +171,8 @@ def filled_slabs(
         width = None
         if slab.up_to_kwh is not None:
             full = slab.up_to_kwh - slab.from_kwh
-            width = scaled_bound(
-                span, full, scaling, f"{line.name}: {named}width of slab {number + 1}", notes
-            )
+            what = f"{line.name}: {named}width of slab {number + 1}"
+            width = scaled_bound(span, full, scaling, what, notes, each=each_bound)
         high = None if width is None else low + width
         inside = _inside(energy, number, low, high)
         if before:

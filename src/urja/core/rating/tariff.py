@@ -11,7 +11,10 @@ from urja.core.rating.accruals import (
     Accrual,
     BilledDemand,
     Demand,
+    DemandBasis,
+    DemandBounds,
     LoadBasis,
+    LoadFactor,
     Measure,
     Minimum,
     MoneyRebate,
@@ -145,10 +148,15 @@ class ChargeLine:
         return self.settles is Settles.AT_CLOSE
 
     @property
-    def demand(self) -> Demand | None:
-        """The price of demand that it is, or is a minimum by; None where it goes by no demand."""
-        price = self.accrual.price if isinstance(self.accrual, Minimum) else self.accrual
-        return price if isinstance(price, Demand) else None
+    def demand(self) -> DemandBasis | None:
+        """The demand that it prices, is a minimum by, or has bounds or a load factor of; None where it goes by no demand."""
+        match self.accrual:
+            case (Demand() as basis) | Minimum(price=Demand() as basis) | LoadFactor(basis=basis):
+                return basis
+            case Slabs(by_demand=DemandBounds(basis=basis)):
+                return basis
+            case _:
+                return None
 
     def charges_like(self, other: "ChargeLine") -> bool:
         """Return whether both lines charge alike: their titles and contra accounts are not compared."""
@@ -221,8 +229,10 @@ class Tariff:
             if isinstance(line.accrual, Zones | ZonePercents):
                 name = line.measure.quantity or BILLED[self.commodity]
                 needed |= {f"{name}_z{number}" for _, number in self.zones}
-            if line.demand is not None:
+            if line.demand is not None and (line.demand.goes_by_record or line.demand.ratchet):
                 needed |= {*line.demand.quantities, *line.demand.apparent_quantities}
+            if isinstance(line.accrual, LoadFactor) and line.accrual.basis.apparent:
+                needed.add("import_vah")
             if isinstance(line.accrual, MoneyRebate):
                 needed.add(line.accrual.of)
             if isinstance(line.accrual, PowerFactor):
@@ -332,12 +342,13 @@ def _named_loads(line: ChargeLine) -> Iterator[tuple[LoadBasis, bool]]:
     price = line.accrual.price if isinstance(line.accrual, Minimum) else line.accrual
     if isinstance(price, PerTime) and price.goes_by_load:
         yield price.load, price.apparent
-    if isinstance(price, Demand):
-        shares = (price.at_least, price.at_most, price.excess and price.excess.above)
-        named = [share.load for share in shares if share]
-        if price.billed in (BilledDemand.SANCTIONED, BilledDemand.CONTRACTED):
-            named.append(LoadBasis(price.billed.value))
-        yield from ((load, price.apparent) for load in named)
+    if line.demand is not None:
+        basis = line.demand
+        above = basis.excess.above if isinstance(basis, Demand) and basis.excess else None
+        named = [share.load for share in (basis.at_least, basis.at_most, above) if share]
+        if basis.billed in (BilledDemand.SANCTIONED, BilledDemand.CONTRACTED):
+            named.append(LoadBasis(basis.billed.value))
+        yield from ((load, basis.apparent) for load in named)
 
 
 def calculation_order(lines: Sequence[ChargeLine]) -> tuple[list[str], list[list[str]]]:

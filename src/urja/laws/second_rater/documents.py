@@ -97,12 +97,13 @@ def last_change(versions: list[tuple[date, Table]], name: str) -> date | None:
     return changed
 
 
-AT_CLOSE = ("demand", "minimum-demand", "power-factor", "settlement")
+AT_CLOSE = ("demand", "minimum-demand", "power-factor", "load-factor", "settlement")
 """Kinds of lines that are charged at the close alone."""
 
 
 def at_close(line: Table) -> bool:
-    by_itself = "at-close" if line["accrues"] in AT_CLOSE else "otherwise"
+    by_record = line["accrues"] == "slabs" and line.get("demand", {}).get("billed") == "recorded"
+    by_itself = "at-close" if line["accrues"] in AT_CLOSE or by_record else "otherwise"
     return bool(line.get("settles", by_itself) == "at-close")
 
 
@@ -136,6 +137,11 @@ def meaning(document: Table, name: str) -> object:
             said[rounding] = {"mode": "half-up", **said[rounding]}
     if said["accrues"] in ("slabs", "zones", "zone-percent"):
         said["quantity"], said["unit"] = measure_of(document, line)
+    if "demand" in said:
+        said["demand"] = {"bounds": "hours", **said["demand"]}
+        for key, default in (("ratchet", {"percent": 100}), ("round_demand", {"mode": "half-up"})):
+            if key in said["demand"]:
+                said["demand"][key] = {**default, **said["demand"][key]}
     if "priced_by" in said:
         said["priced_by"] = list(measure_of(document, said["priced_by"]))
     if said["accrues"] == "zones":

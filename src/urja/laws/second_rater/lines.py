@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import isqrt
 
 from urja.laws.second_rater.days_together import Bill
+from urja.laws.second_rater.demands import demand_rounded, of_the_past, recorded_demand
 from urja.laws.second_rater.documents import (
     at_close,
     bases_first,
@@ -134,6 +135,8 @@ class Calculation:
             parts = [Part((self.mark, "settled"), -price * self.bill.settled / 1000, evenly(self.since))]
         elif kind == "power-factor":
             parts = self.power_factor()
+        elif kind == "load-factor":
+            parts = self.load_factor()
         elif kind == "round-off":
             return self.round_off()
         else:
@@ -165,10 +168,16 @@ class Calculation:
         return Fraction(len(days), 30 if prorate == "days-of-30" else self.period_days)
 
     def bound(self, kwh_a_month: object) -> Fraction:
-        """Return a bound or width in kWh or m³, for all days of the bill."""
+        """Return a bound or width in kWh or m³, for all days of the bill; of a line with a demand in its unit, for hours or a load factor."""
         said = str(kwh_a_month)
         if said not in self.bounds:
             bound = Fraction(said) * self.months(self.bill.days)
+            if "demand" in self.said:
+                hours = self.months(self.bill.days)
+                if self.said["demand"].get("bounds") == "load-factor":
+                    hours = Fraction(24 * len(self.bill.days), 100)
+                watt_hours = Fraction(said) * hours * self.mean_demand(self.said["demand"]) * 1000
+                bound = watt_hours / UNITS[measure_of(self.document, self.said)[1]]
             self.bounds[said] = (
                 rounded_by(self.said["round_width"], bound) if "round_width" in self.said else bound
             )
@@ -374,35 +383,13 @@ class Calculation:
     def demand(self) -> list[Part]:
         """Return the charges for demand: of each month and price the billed demand, and the excess by itself."""
         unit = self.said["unit"]
-        name = "max_import_va" if unit == "kVA" else "max_import_w"
-        zones = self.said.get("zones", [])
-        names = [f"{name}_z{self.document['zones'][zone]}" for zone in zones] or [name]
-        counted = dict.fromkeys(names, Fraction(1))
-        if "kva_percent" in self.said:
-            share = Fraction(self.said["kva_percent"]) / 100
-            counted |= {known.replace("_w", "_va"): share for known in names}
-        recorded = ZERO
-        for known, share in counted.items():
-            for day, power in self.bill.others.get(known, {}).items():
-                if day in self.since:
-                    recorded = max(recorded, power * share / 1000)
-        recorded = self.demand_rounded(recorded)
+        recorded = recorded_demand(self.said, self.document, self.bill, self.since)
         parts: dict[object, Part] = {}
         run, before = 0, None
         for day in self.coming:
             if day not in self.loads:
                 continue
-            billed = recorded
-            if self.said["billed"] in ("sanctioned", "contracted"):
-                billed = self.load(day, self.said["billed"], unit)
-            least = self.said.get("at_least")
-            if least:
-                billed = max(billed, self.load(day, least["of"], unit) * Fraction(least["percent"]) / 100)
-            billed = max(billed, self.of_the_past(names), Fraction(self.said.get("floor", 0)))
-            billed = self.demand_rounded(billed)
-            most = self.said.get("at_most")
-            if most:
-                billed = min(billed, self.load(day, most["of"], unit) * Fraction(most["percent"]) / 100)
+            billed = self.billed_on(day, self.said, recorded)
             bands = self.said.get("bands", [self.said])
             band = next(each for each in bands if "up_to" not in each or billed <= Fraction(each["up_to"]))
             rate = Fraction(band["rate"]) * self.minor
@@ -432,22 +419,27 @@ class Calculation:
                 part.spread[day] = Fraction(1)
         return list(parts.values())
 
-    def demand_rounded(self, demand: Fraction) -> Fraction:
-        """Return a demand in kW or kVA as the line rounds it."""
-        return rounded_by(self.said["round_demand"], demand) if "round_demand" in self.said else demand
+    def billed_on(self, day: date, said: Table, recorded: Fraction) -> Fraction:
+        """Return the billed demand of a day, in kW or kVA."""
+        unit = said["unit"]
+        billed = recorded
+        if said["billed"] in ("sanctioned", "contracted"):
+            billed = self.load(day, said["billed"], unit)
+        least = said.get("at_least")
+        if least:
+            billed = max(billed, self.load(day, least["of"], unit) * Fraction(least["percent"]) / 100)
+        billed = max(billed, of_the_past(said, self.document, self.bill), Fraction(said.get("floor", 0)))
+        billed = demand_rounded(said, billed)
+        most = said.get("at_most")
+        if most:
+            billed = min(billed, self.load(day, most["of"], unit) * Fraction(most["percent"]) / 100)
+        return billed
 
-    def of_the_past(self, names: list[str]) -> Fraction:
-        """Return the share of the highest demand of the last known periods that a ratchet takes, in kW or kVA."""
-        if "ratchet" not in self.said:
-            return ZERO
-        known = [
-            (end, power)
-            for end, name, power in self.bill.past_demands
-            if name in names and end <= self.bill.days[0]
-        ]
-        ends = sorted({end for end, _ in known}, reverse=True)[: self.said["ratchet"]["periods"]]
-        highest = max((power for end, power in known if end in ends), default=0)
-        return Fraction(highest, 1000) * Fraction(self.said["ratchet"].get("percent", 100)) / 100
+    def mean_demand(self, said: Table) -> Fraction:
+        """Return the mean of the billed demand over the days that are charged by day, in kW or kVA."""
+        recorded = recorded_demand(said, self.document, self.bill, self.since)
+        each = [self.billed_on(day, said, recorded) for day in self.coming if day in self.loads]
+        return sum(each, ZERO) / (len(each) or 1)
 
     def power_factor(self) -> list[Part]:
         """Return the penalty or incentive by the mean power factor: one part for each line it is taken of."""
@@ -463,8 +455,23 @@ class Calculation:
             other = Fraction(isqrt(int(active) ** 2 + int(other) ** 2))
         if active <= 0 or other <= 0:
             return []
-        rounding = self.said.get("round_factor", {"to": "0.001"})
-        factor = rounded_by(rounding, min(active / other, Fraction(1)))
+        return self.by_factor(min(active / other, Fraction(1)), "0.001")
+
+    def load_factor(self) -> list[Part]:
+        """Return the penalty or incentive by the load factor since the change: one part for each line it is taken of."""
+        days, used = self.since, self.used(self.since)
+        if self.said["demand"]["unit"] == "kVA":
+            by_day = self.bill.others.get("import_vah", {})
+            days = [day for day in self.since if day in by_day]
+            used = sum((by_day[day] for day in days), ZERO) / 1000
+        possible = self.mean_demand(self.said["demand"]) * 24 * len(days)
+        if used <= 0 or possible <= 0:
+            return []
+        return self.by_factor(100 * used / possible, "0.01")
+
+    def by_factor(self, exactly: Fraction, to: str) -> list[Part]:
+        """Return what the table has for a factor, rounded to `to` unless the line says otherwise: one part for each base."""
+        factor = rounded_by(self.said.get("round_factor", {"to": to}), exactly)
         entry = next(
             each for each in self.said["table"] if "up_to" not in each or factor <= Fraction(each["up_to"])
         )

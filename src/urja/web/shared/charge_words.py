@@ -12,7 +12,9 @@ from urja.apps.billing.queries.ledger_entries import Row
 from urja.core.rating.accruals import (
     BilledDemand,
     Demand,
+    DemandBounds,
     LoadBasis,
+    LoadFactor,
     Measure,
     Minimum,
     MoneyBase,
@@ -27,7 +29,7 @@ from urja.core.rating.accruals import (
 from urja.core.rating.tariff import ChargeLine
 from urja.web.shared import formats, ledger_words as wording
 
-_FACTOR: Final = re.compile(r"power factor (?P<factor>[\d./]+): ")
+_FACTOR: Final = re.compile(r"(power|load) factor (?P<factor>[\d./]+)(?: %)?: ")
 _DEMAND: Final = re.compile(r".*, (?P<demand>[\d./]+) (?P<unit>kV?[AW])( above the (?P<load>\w+) load)?")
 
 
@@ -46,14 +48,19 @@ def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterato
             yield from (_zone(row, currency) for row in rows)
         case ZonePercents():
             yield from (_zone_percent(row, currency) for row in rows)
-        case Slabs(priced_by=Measure() as by):
-            yield from _priced_by(line, by, rows)
+        case Slabs():
+            if line.accrual.by_demand is not None and rows:
+                yield _of_bounds(line.accrual.by_demand)
+            if line.accrual.priced_by is not None:
+                yield from _priced_by(line, line.accrual.priced_by, rows)
         case Demand():
             yield from (_demand(line.accrual, row) for row in rows)
         case Minimum(price=Demand() as price):
             yield from (_least_demand(price, row) for row in rows if row.unit == "day")
         case PowerFactor():
-            yield from dict.fromkeys(_factor(row) for row in rows)
+            yield from dict.fromkeys(_power_factor(row) for row in rows)
+        case LoadFactor():
+            yield from dict.fromkeys(_load_factor(row) for row in rows)
         case Settlement():
             yield from (
                 _("The %(quantity)s left in your bank of units are paid to you at %(rate)s each.")
@@ -75,6 +82,14 @@ def _of_accrual(line: ChargeLine, rows: Sequence[Row], currency: str) -> Iterato
             )
         case _:
             return
+
+
+def _of_bounds(by_demand: DemandBounds) -> str:
+    if by_demand.by_load_factor:
+        return _(
+            "The slabs grow with your demand: their limits are shares of what it would use if it never stopped."
+        )
+    return _("The slabs grow with your demand: their limits are what it uses in a number of hours.")
 
 
 def _priced_by(line: ChargeLine, by: Measure, rows: Sequence[Row]) -> Iterator[str]:
@@ -166,12 +181,23 @@ def _least_demand(price: Demand, row: Row) -> str:
     )
 
 
-def _factor(row: Row) -> str:
+def _values_of_factor(row: Row) -> dict[str, str]:
     found = _FACTOR.match(row.label.removeprefix("taken back: "))
-    values = {
+    return {
         "factor": found["factor"] if found else "",
         "percent": formats.ratio(abs(row.rate) * 100),
     }
+
+
+def _load_factor(row: Row) -> str:
+    values = _values_of_factor(row)
+    if row.rate < 0:
+        return _("Your load factor was %(factor)s %%: an incentive of %(percent)s %%.") % values
+    return _("Your load factor was %(factor)s %%: a penalty of %(percent)s %%.") % values
+
+
+def _power_factor(row: Row) -> str:
+    values = _values_of_factor(row)
     if row.rate < 0:
         return _("Your power factor was %(factor)s: an incentive of %(percent)s %%.") % values
     return _("Your power factor was %(factor)s: a penalty of %(percent)s %%.") % values

@@ -31,6 +31,7 @@ TITLES = (
     gettext_noop("Minimum charge"),
     gettext_noop("Excess demand"),
     gettext_noop("Power factor"),
+    gettext_noop("Load factor"),
     gettext_noop("Settlement of banked energy"),
     gettext_noop("Rebate"),
     gettext_noop("Subsidy"),
@@ -136,6 +137,12 @@ def _power_factor(found: dict[str, str]) -> str:
     return _percents(_("power factor %(factor)s: %(percent)s %% of %(what)s"), found)
 
 
+def _load_factor(found: dict[str, str]) -> str:
+    found = {**found, "what": label(found["what"])}
+    said = _percents(_("load factor %(factor)s %%: %(percent)s %% of %(what)s"), found)
+    return said.replace(f"{found['factor']} %", formats.unbroken(f"{found['factor']} %"))
+
+
 def _demand(found: dict[str, str]) -> str:
     days = label(found["days"])
     if found["above"]:
@@ -148,6 +155,10 @@ _LABELS: list[tuple[re.Pattern[str], _Say]] = [
     (
         re.compile(r"power factor (?P<factor>[\d./]+): (?P<percent>-?[\d./]+) % of (?P<what>.+)"),
         _power_factor,
+    ),
+    (
+        re.compile(r"load factor (?P<factor>[\d./]+) %: (?P<percent>-?[\d./]+) % of (?P<what>.+)"),
+        _load_factor,
     ),
     (
         re.compile(r"(?P<zone>[^:,]+): (?P<percent>-?[\d./]+) % of (?P<what>.+?)(?P<average> on average)?"),
@@ -347,6 +358,14 @@ _NOTES: list[tuple[re.Pattern[str], _Say]] = [
     (
         re.compile(r"\w+: mean power factor (?P<factor>[\d./]+)"),
         lambda found: _("The mean power factor of the billing period is %(factor)s.") % found,
+    ),
+    (
+        re.compile(r"\w+: load factor (?P<factor>[\d./]+) %"),
+        lambda found: _("The load factor of the billing period is %(factor)s %%.") % found,
+    ),
+    (
+        re.compile(r"\w+: demand (?P<demand>[\d./]+) (?P<unit>kVA|kW)"),
+        lambda found: _("It goes by a demand of %(demand)s %(unit)s.") % found,
     ),
     (
         re.compile("provisional: .+"),

@@ -206,7 +206,8 @@ def test_demand_by_time_and_a_price_by_the_day():
         ({"demandwindow": 15}, "give it to urja bill as --demand-min"),
         ({"demandweekdayschedule": [hours(0)] * 6 + [hours(0, h12_18=1)] * 6}, "demandratestructure: period 2 is in some months alone"),
         ({"flatdemandunit": "hp"}, "demand in 'hp'"),
-        ({"energyratestructure": [[{"max": 100, "rate": 1, "unit": "kWh/kW"}, {"rate": 2}]]}, "bounds of tiers in kWh/kW"),
+        ({"energyratestructure": [[{"max": 100, "rate": 1, "unit": "kWh/kW"}, {"max": 500, "rate": 2, "unit": "kWh"}, {"rate": 3}]]}, "bounds of tiers in kWh, kWh/kW"),
+        ({"energyratestructure": [[{"max": 100, "rate": 1, "unit": "kWh/kW"}, {"rate": 2}]] * 2, "energyweekdayschedule": [hours(0, h12_18=1)] * 12, "energyweekendschedule": [hours(0)] * 12}, "tiers in hours of the demand by time"),
         ({"energyratestructure": [[{"rate": 1, "sell": 0.5}]]}, "a price for what is sold"),
         ({"energyratestructure": [[{"rate": -1}]]}, "a price below zero"),
         ({"fixedchargeunits": "$/week"}, "12.5 $/week"),
@@ -249,6 +250,21 @@ def test_tiers_of_demand_price_the_demand_within_them(tmp_path):
     (july,) = bill(tmp_path, found.tariff, ["\n".join(usage)], *options)["bills"]
     told = {line["name"]: line["amount_minor"] for line in july["lines"]}
     assert (told["flat-demand"], told["demand-2"], told["energy"]) == (62_000, 106_000, 1_200)
+
+
+def test_tiers_for_each_kw_are_hours_of_the_demand(tmp_path):
+    """120 kW for 240 hours: 200 hours at 0.10 and 40 at 0.08."""
+    tiers = [{"max": 200, "rate": 0.1, "unit": "kWh/kW"}, {"max": 400, "rate": 0.08, "unit": "kWh/kW"}, {"rate": 0.06}]  # fmt: skip
+    found = convert(json.dumps({"label": "use", "energyratestructure": [tiers], "startdate": 1_600_000_000}))
+    assert found.not_expressed == ()
+    usage = ["start,length_min,interval_import_wh"] + [
+        f"2026-07-{day:02}T{hour:02}:00,60,{120_000 if day <= 10 else 0}"
+        for day in range(1, 32)
+        for hour in range(24)
+    ]
+    options = ("--timezone", "America/Chicago", "--demand-min", "60")
+    (july,) = bill(tmp_path, found.tariff, ["\n".join(usage)], *options)["bills"]
+    assert july["lines"][0]["amount_minor"] == 240_000 + 38_400
 
 
 @pytest.mark.parametrize(

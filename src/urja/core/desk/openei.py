@@ -49,6 +49,8 @@ _CANNOT: Final = {
 _MONTHS: Final = 12
 _HOURS: Final = 24
 _DEMAND_UNITS: Final = ("kW", "kVA")
+_ENERGY_UNITS: Final = frozenset({"kWh", "kWh daily", "kWh/kW", "kWh/kW daily"})
+"""Units of the bounds of tiers; kWh for each kW are hours of the demand."""
 
 
 type _Schedules = list[list[list[int]]]
@@ -291,19 +293,24 @@ class _Conversion:
         if any(tier.rate < 0 for period in used for tier in structure[period]):
             self._lack(f"{key}: a price below zero; state it as a line with credit = true")
             return
-        if units - {"kWh", "kWh daily"} or len(units) > 1:
+        if units - _ENERGY_UNITS or len(units) > 1:
             self._lack(
-                f"{key}: bounds of tiers in {', '.join(sorted(units))}; documents have them in kWh a month"
+                f"{key}: bounds of tiers in {', '.join(sorted(units))}; documents have them all in kWh a month, or all in "
+                "hours of the demand"
             )
             return
-        daily = units == {"kWh daily"}
+        daily, by_demand = "daily" in min(units), "/kW" in min(units)
         tables = {period: _slabs(structure[period], 30 if daily else 1) for period in used}
         prorate = 'prorate = "days-of-30"\n' if daily else ""
         if len(used) == 1:
+            demand = 'demand = {unit = "kW", billed = "recorded"}\n' if by_demand else ""
             yield (
                 "energy",
-                _line("energy", "Energy", f'accrues = "slabs"\n{prorate}slabs = {tables[used[0]]}\n'),
+                _line("energy", "Energy", f'accrues = "slabs"\n{demand}{prorate}slabs = {tables[used[0]]}\n'),
             )
+            return
+        if by_demand:
+            self._lack(f"{key}: tiers in hours of the demand by time; a line of zones has no demand")
             return
         if not self._zones:
             self._lack(f"{key}: its periods, as there are no zones for them")

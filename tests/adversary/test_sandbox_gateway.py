@@ -15,6 +15,7 @@ from urja.base.configuration import load
 from urja.base.settings import GatewaySettings, PaymentsSettings, Settings
 from urja.sandbox.arguments import parse
 from urja.sandbox.gateway.arguments import GatewayArguments
+from urja.site.cli.restore import _how_to_start
 from urja.site.command_errors import CommandError, Exit
 from urja.site.supervisor import sandbox_gateway
 from urja.site.supervisor.secrets import Vault
@@ -47,6 +48,14 @@ def test_it_does_not_run_beside_a_gateway(key_id):
     configured = msgspec.structs.replace(load(None, {}), payments=PaymentsSettings(gateways=main))
     with pytest.raises(CommandError, match="the gateway main is configured"):
         sandbox_gateway.with_sandbox(configured)
+
+
+def test_a_restored_trial_is_started_with_it_and_with_no_setting_of_it(tmp_path):
+    settings = sandbox_gateway.with_sandbox(payable(port=8001))
+    start, book, variables = _how_to_start(tmp_path, settings)
+    assert f"urja up --data {tmp_path} --sandbox-gateway;" in start
+    assert "book is in no backup" in book
+    assert variables.endswith(": URJA_WEB_PORT=8001")
 
 
 def test_it_does_not_run_on_books_with_real_payments(database):

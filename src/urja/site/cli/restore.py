@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from urja.site.backup.sealed_file import BackupError, Header, RecoveryKey
 from urja.site.cli.options import DEFAULT_CONFIG, DEFAULT_DATA, read_document
 from urja.site.command_errors import CommandError, Exit, refusal_for
 from urja.site.data_directory import DataDirectory
+from urja.site.supervisor import sandbox_gateway
 
 
 @click.command()
@@ -110,22 +112,35 @@ def restore(
         return
     assert data is not None
     header, settings = _restored(file, secrets, key_file, data, replay)
+    click.echo(f"Restored to {data}: data as of {header.taken_at.isoformat(timespec='seconds')}.")
+    for line in _how_to_start(data, settings):
+        click.echo(line)
+
+
+def _how_to_start(data: Path, settings: Settings) -> Iterator[str]:
+    """Yield the command that starts restored data, and what its environment needs."""
     configuration = data / DEFAULT_CONFIG
-    using = f" --config {configuration}" if configuration.exists() else ""
-    click.echo(
-        f"Restored to {data}: data as of {header.taken_at.isoformat(timespec='seconds')}. Start it with urja up --data "
-        f"{data}{using}; then urja verify --data {data} --against HEADS names what is lost, by signed heads stored elsewhere."
+    stored = configuration if configuration.exists() else None
+    sandbox = sandbox_gateway.NAME in settings.payments.gateways
+    command = [
+        *("urja", "up", "--data", str(data)),
+        *(() if stored is None else ("--config", str(stored))),
+        *(("--sandbox-gateway",) if sandbox else ()),
+    ]
+    yield (
+        f"Start it with {shlex.join(command)}; then urja verify --data {data} --against HEADS names what is lost, "
+        "by signed heads stored elsewhere."
     )
+    if sandbox:
+        yield "It was a trial: the sandbox gateway's book is in no backup, and payments under way there stay unpaid."
     try:
-        variables = [*variables_beyond(configuration if using else None, settings)]
+        variables = [*variables_beyond(stored, sandbox_gateway.without_sandbox(settings))]
     except SettingsError as error:
         raise CommandError(
             Exit.USAGE, f"the data are restored; correct {configuration} before: {error}"
         ) from None
     if variables:
-        click.echo(
-            "It was started with variables of the environment; set them again: " + shlex.join(variables)
-        )
+        yield "It was started with variables of the environment; set them again: " + shlex.join(variables)
 
 
 def _note_drill(directory: DataDirectory, header: Header) -> None:

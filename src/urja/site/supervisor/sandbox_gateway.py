@@ -88,6 +88,14 @@ def with_sandbox(settings: Settings) -> Settings:
     )
 
 
+def without_sandbox(settings: Settings) -> Settings:
+    """Return the settings as a file and the environment gave them, before `with_sandbox`."""
+    configured = {name: one for name, one in settings.payments.gateways.items() if name != NAME}
+    return msgspec.structs.replace(
+        settings, payments=msgspec.structs.replace(settings.payments, gateways=configured)
+    )
+
+
 def check_books(conninfo: str) -> None:
     """Raise `CommandError` where the books have a payment that did not come by the sandbox."""
     with psycopg.connect(conninfo) as connection:

@@ -12,7 +12,7 @@ from tests.apps.town import START, adopt, by_hand
 from urja.site.admin import Administration
 from urja.site.cli.staff import staff
 from urja.site.cli.token import token
-from urja.site.command_errors import CommandError
+from urja.site.command_errors import CommandError, database_refusal
 
 
 @pytest.fixture
@@ -38,6 +38,18 @@ def society():
     return Premise.objects.create(
         id=7, kind="society", code="NEEM", name="Neem", recorded_at=START, actor="test"
     )
+
+
+def test_a_missing_table_means_that_the_first_start_goes_on(database):
+    from django.db import DatabaseError, connection
+
+    for missing in ("nothing.at_all", "no_such_table"):
+        with pytest.raises(DatabaseError) as raised, connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {missing}")
+        assert "still starting" in str(database_refusal(raised.value))
+    with pytest.raises(DatabaseError) as raised, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    assert "the database refused: division by zero" in str(database_refusal(raised.value))
 
 
 def test_a_staff_member_comes_and_goes(installation):

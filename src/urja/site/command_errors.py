@@ -6,6 +6,7 @@ The table is in docs/operations.md.
 import errno
 from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 
 class Exit(IntEnum):
@@ -71,3 +72,17 @@ def disk_full(path: Path) -> CommandError:
         Exit.DISK_FULL,
         f"the disk that holds {path} is full: free some space and start again; accepted data are not lost",
     )
+
+
+def database_refusal(error: Exception) -> CommandError:
+    """Return the error for a `DatabaseError` of Django: tables that are still being made, or what PostgreSQL says."""
+    if getattr(error.__cause__, "sqlstate", None) in _MISSING:
+        return CommandError(
+            Exit.UNAVAILABLE,
+            "Urja is still starting, and its tables are not made yet: wait until urja up says Urja is up, then try again",
+        )
+    return CommandError(Exit.UNAVAILABLE, f"the database refused: {error}")
+
+
+_MISSING: Final = frozenset({"42P01", "3F000"})
+"""SQLSTATE of an undefined table and of an undefined schema."""

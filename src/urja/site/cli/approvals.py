@@ -14,7 +14,7 @@ import click
 from urja.base.untyped_values import JsonObject
 from urja.core.approvals import ThresholdsError, parse_thresholds
 from urja.site.cli.options import data_option, read_document
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -63,7 +63,7 @@ def load(file: Path, data: Path) -> None:
     except thresholds.ThresholdsConflictError as error:
         raise CommandError(Exit.USAGE, f"{error}: give the document another version") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     click.echo(f"{found.version} is in force from {found.valid_from}")
 
 

@@ -12,7 +12,7 @@ import click
 
 from urja.core.table_reader import DocumentError
 from urja.site.cli.options import read_document
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 documents_argument: Final = click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -50,7 +50,7 @@ def load_all(
                 except refused as error:
                     raise CommandError(Exit.USAGE, f"{path}: {error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
 
 
 @dataclass(frozen=True, slots=True)

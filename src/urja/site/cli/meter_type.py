@@ -21,7 +21,7 @@ from urja.cosem.companion import (
     read_type_folder,
 )
 from urja.site.cli.options import data_option
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 _folders = click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 
@@ -105,7 +105,7 @@ def load(folders: Sequence[Path], yes: bool, data: Path) -> None:
     except MeterTypeError as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     for version in stored:
         is_new = any(source.sha256 == version.sha256 for source in fresh)
         again = "" if is_new else f", loaded {version.loaded_at:%Y-%m-%d} by {version.actor}"
@@ -129,7 +129,7 @@ def list_types(as_json: bool, data: Path) -> None:
     try:
         loaded = versions()
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     if as_json:
         click.echo(json.dumps({"shipped": device_types(), "loaded": loaded}, default=str))
         return

@@ -12,7 +12,7 @@ import click
 
 from urja.base.untyped_values import JsonMapping, JsonObject
 from urja.site.cli.options import data_option, read_document
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 ACTOR = "urja mode-change"
 
@@ -203,7 +203,7 @@ def _perform(operation: Any, now: datetime, *, dry_run: bool) -> JsonObject:
     except RefusedError as refused:
         raise CommandError(Exit.USAGE, "; ".join(map(str, refused.faults))) from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     return outcome
 
 

@@ -38,7 +38,7 @@ from urja.site.cli.document_check import (
 )
 from urja.site.cli.options import DEFAULT_CONFIG, config_option, data_option, load_settings, read_document
 from urja.site.cli.policy_replay import ActualCut, ReplayedCut, histories, replay
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 _document = click.Path(path_type=Path, exists=True, dir_okay=False)
 _day = click.DateTime(["%Y-%m-%d"])
@@ -282,7 +282,7 @@ def load(files: Sequence[Path], data: Path) -> None:
     except PolicyConflictError as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
     click.echo(_assigned(box.clock.now()))
@@ -308,7 +308,7 @@ def assign(category: str, code: str, data: Path) -> None:
     except UnknownPolicyError as error:
         raise CommandError(Exit.USAGE, f"{error}: load one with urja policy load") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     click.echo(_assigned(box.clock.now()))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 from urja.usecases.kinds.societies import Tower
 
 ACTOR = "urja society"
@@ -100,7 +100,7 @@ def society(
     except RefusedError as refused:
         raise CommandError(Exit.USAGE, "; ".join(map(str, refused.faults))) from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     places = operation.places()
     for purpose, count in Counter(place.purpose.value for place in places).items():
         numbers = [place.number for place in places if place.purpose == purpose]

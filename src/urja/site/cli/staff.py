@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from urja.site.cli.options import data_option
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 if TYPE_CHECKING:
     from urja.apps.journal.queries import AuditRow
@@ -168,4 +168,4 @@ def done(box: "Administration", operation: "UseCase", actor: str) -> "AuditRow":
     except RefusedError as error:
         raise CommandError(Exit.FAILED, "\n  ".join(["nothing was done:", *error.faults])) from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error

@@ -39,7 +39,7 @@ from urja.site.cli.document_check import (
 )
 from urja.site.cli.options import data_option, read_document
 from urja.site.cli.tariff_files import parse_file, tariff_versions
-from urja.site.command_errors import CommandError, Exit
+from urja.site.command_errors import CommandError, Exit, database_refusal
 
 if TYPE_CHECKING:
     from urja.apps.billing.repricing import Repriced
@@ -421,7 +421,7 @@ def load(files: Sequence[Path], yes: bool, data: Path) -> None:
     ) as error:
         raise CommandError(Exit.USAGE, f"{error}; nothing was loaded") from None
     except DatabaseError as error:
-        raise CommandError(Exit.UNAVAILABLE, f"the database refused: {error}") from error
+        raise database_refusal(error) from error
     for version in stored:
         click.echo(f"{version.code} {version.version} is in force from {version.valid_from}")
 

@@ -63,6 +63,32 @@ def test_intervals_that_nothing_has_confirmed_are_told_beside_the_meter(told, co
     assert "received, not yet confirmed" in meters
 
 
+def test_a_meter_that_has_not_passed_says_why_and_is_called_again(told, colleague, database_of_town):
+    with database_of_town("urja_owner") as owner:
+        owner.execute("ALTER TABLE assets_device_period DISABLE TRIGGER USER")
+        period = owner.execute(
+            "UPDATE assets_device_period SET commissioned_at = NULL WHERE device_id = %s RETURNING id",
+            [told.device_id],
+        ).fetchone()[0]
+        owner.execute(
+            "INSERT INTO commissioning_call (id, device_id, service_point_id, device_period_id, state, asked_at, actor,"
+            " relay_test, payment_mode, commands, checks, ended_at) VALUES (1, %s, %s, %s, 'failed', %s, 'test', false,"
+            " '', '{}', %s, %s)",
+            [
+                *(told.device_id, told.service_point_id, period, town_cast.NOW),
+                '[{"check": "register", "passed": false, "found": "1", "says": "the register shows 1 Wh"}]',
+                town_cast.NOW,
+            ],
+        )
+    page = colleague("clerk").get(PAGE)
+    assert "Commissioning failed today, 14:" in section(page, "meters")
+    assert "the register shows 1 Wh. Commission it again" in section(page, "meters")
+    assert "/console/operations/commission/?serial=URJ00000002" in page.content.decode()
+    with database_of_town("urja_owner") as owner:
+        owner.execute("UPDATE commissioning_call SET state = 'asked', ended_at = NULL")
+    assert "It is being called" in section(colleague("clerk").get(PAGE), "meters")
+
+
 def test_sums_are_in_the_currency_of_the_account(told, colleague, database_of_town):
     with database_of_town("urja_owner") as owner:
         owner.execute("ALTER TABLE books_account DISABLE TRIGGER USER")

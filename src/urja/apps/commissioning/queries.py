@@ -1,12 +1,14 @@
 """Queries on commissioning calls and push layouts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from django.db import connection
 
 from urja.apps.assets.queries import Uncommissioned, uncommissioned
-from urja.apps.commissioning.kinds import UNFINISHED
+from urja.apps.commissioning.kinds import UNFINISHED, CallState
 from urja.apps.commissioning.models import Call, PushLayout
 from urja.cosem.push_object_list import PushObjectList
 
@@ -42,6 +44,38 @@ def waiting_for_call() -> list[Uncommissioned]:
     """Return the installed billing meters that have not passed and are not being called, the oldest first."""
     called = set(Call.objects.filter(state__in=UNFINISHED).values_list("device_period_id", flat=True))
     return [one for one in uncommissioned() if one.device_period_id not in called]
+
+
+@dataclass(frozen=True, slots=True)
+class NewestCall:
+    """The newest call of an installed meter that has not passed."""
+
+    consumer_number: str
+    under_way: bool
+    failed_at: datetime | None
+    """When it failed (UTC); None where it is under way or was given up."""
+    says: tuple[str, ...]
+    """What the checks say that have not passed, each sentence once."""
+
+
+def newest_calls(device_period_ids: Iterable[int]) -> dict[int, NewestCall]:
+    """Return the newest call of each installation; those that were never called, or passed, are left out."""
+    newest = (
+        Call.objects.filter(device_period_id__in=list(device_period_ids))
+        .order_by("device_period_id", "-id")
+        .distinct("device_period_id")
+        .select_related("service_point")
+    )
+    return {
+        call.device_period_id: NewestCall(
+            call.service_point.consumer_number,
+            under_way=call.state in UNFINISHED,
+            failed_at=call.ended_at if call.state == CallState.FAILED else None,
+            says=tuple(dict.fromkeys(check["says"] for check in call.checks if not check["passed"])),
+        )
+        for call in newest
+        if call.state != CallState.PASSED
+    }
 
 
 def called_meters() -> int:

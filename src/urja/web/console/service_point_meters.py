@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypedDict
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from urja.apps.assets.kinds import DeviceRole
 from urja.apps.billing import queries as billing
+from urja.apps.commissioning.queries import NewestCall, newest_calls
 from urja.apps.contracts.kinds import Agreement
 from urja.apps.determinants.queries import calendars_of_meters
 from urja.apps.identity.queries.access import Caller
@@ -29,7 +30,7 @@ from urja.apps.readings.queries.channel_values import MeasuredSoFar, measured_so
 from urja.apps.rulebook.errors import UnknownTariffError
 from urja.core.calendar import local_day, midnight, month_of
 from urja.quantities.catalogue import BY_NAME
-from urja.usecases.kinds.meters import CorrectLastRead
+from urja.usecases.kinds.meters import Commission, CorrectLastRead
 from urja.web.console import wording
 from urja.web.console.operation_page import operation_named
 from urja.web.console.time_formats import moment_of, period_in_words
@@ -64,6 +65,12 @@ class MeterView:
     """Why the last register read is missing; empty if it is known."""
     correction_href: str = ""
     """Address of the form that corrects it; empty if the caller may not."""
+    call: str = ""
+    """What has become of its commissioning; empty once it has passed, and before it is called."""
+    failed_checks: tuple[str, ...] = ()
+    """Sentences, in English."""
+    commission_href: str = ""
+    """Address of the form that calls it again; empty if the caller may not."""
     configuration: list[Item] = field(default_factory=list)
     seals: list[str] = field(default_factory=list)
 
@@ -91,6 +98,9 @@ def meters_of(
     own = _own_totals(place, installed, current, now) if current else {}
     items = service_points.configuration(installed)
     seals = service_points.seals(installed)
+    calls = newest_calls(
+        period.id for period in periods if period.valid_to is None and period.commissioned_at is None
+    )
     return [
         MeterView(
             serial=period.device.serial,
@@ -107,6 +117,7 @@ def meters_of(
             + (own.get(period.device_id, []) if period.valid_to is None else [])
             + (converted if period.valid_to is None and period.role == DeviceRole.BILLING else []),
             **_unread(missing.get((period.device_id, period.valid_to)), caller, now),
+            **_call(period.device.serial, calls.get(period.id), caller, now),
             configuration=[
                 _item(item)
                 for item in items
@@ -300,6 +311,29 @@ def _unread(
         return {"unread": said}
     query = urlencode({"serial": waits.serial})
     return {"unread": said, "correction_href": f"{reverse('console:operation', args=[kind])}?{query}"}
+
+
+def _call(serial: str, call: NewestCall | None, caller: Caller, now: datetime) -> "_Call":
+    """Return what has become of a meter's commissioning, and the form that calls it again."""
+    if call is None:
+        return {}
+    if call.under_way:
+        return {"call": _("It is being called: its keys, clock, register and pushes are checked.")}
+    if call.failed_at is None:
+        return {}
+    said = _("Commissioning failed %(moment)s:") % {"moment": moment_of(call.failed_at, now)}
+    found = _Call(call=said, failed_checks=call.says)
+    kind = Commission.kind()
+    if operation_named(kind, caller) is not None:
+        query = urlencode({"serial": serial})
+        found["commission_href"] = f"{reverse('console:operation', args=[kind])}?{query}"
+    return found
+
+
+class _Call(TypedDict, total=False):
+    call: str
+    failed_checks: tuple[str, ...]
+    commission_href: str
 
 
 def _facts(

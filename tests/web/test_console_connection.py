@@ -81,7 +81,7 @@ def test_a_meter_that_has_not_passed_says_why_and_is_called_again(told, colleagu
             ],
         )
     page = colleague("clerk").get(PAGE)
-    assert "Commissioning failed today, 14:" in section(page, "meters")
+    assert "Commissioning failed today, 13:42:" in section(page, "meters")
     assert "the register shows 1 Wh. Commission it again" in section(page, "meters")
     assert "/console/operations/commission/?serial=URJ00000002" in page.content.decode()
     with database_of_town("urja_owner") as owner:

@@ -163,6 +163,21 @@ def test_an_amount_without_a_resident_is_a_fault():
     assert faults(read([["Flat No", "Name", "Balance"], ["A-1", "Vacant", 50]]))[0][:2] == (2, 2)
 
 
+def test_a_telephone_number_without_a_name_is_noted():
+    heading = ["Flat No", "Name", "Mobile", "Email"]
+    found = read(
+        [
+            heading,
+            ["A-1", None, "9876500106", "asha@neem.example"],
+            ["A-2", "Vacant", "9876500107", None],
+            ["A-3", None, None, None],
+        ]
+    )
+    assert [(one.row, one.column, one.blocking) for one in found.faults] == [(2, 2, False)]
+    assert "no resident is loaded" in found.faults[0].sentence
+    assert {"phone", "email"}.isdisjoint(found.rows[0].values)
+
+
 def test_letters_of_columns():
     assert [column_letters(n) for n in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
 

@@ -243,7 +243,8 @@ class _Reader:
         values, n = row.values, row.n
         self._name_flat(values)
         person = values.get("person_name") or values.get("owner_name")
-        if isinstance(person, str) and person.casefold().strip("() .") in _VACANT:
+        vacant = isinstance(person, str) and person.casefold().strip("() .") in _VACANT
+        if vacant:
             person = None
         values.pop("owner_name", None)
         values.pop("person_name", None)
@@ -252,6 +253,13 @@ class _Reader:
             self._assume(row)
             self._needed(n, values)
         else:
+            contact = next((name for name in ("phone", "email") if name in values), None)
+            if contact is not None and not vacant:
+                self._note(
+                    n,
+                    contact,
+                    say("the row has no name, so no resident is loaded: write the name, or Vacant"),
+                )
             for name in ("since", "tariff", "load", "phone", "email"):
                 values.pop(name, None)
             if values.get("balance") or values.get("deposit"):

@@ -116,7 +116,7 @@ KINDS = {
         DEMAND,
         ("2026-03, 31 of 31 days, 12.5 kVA", "31", "day", 100, -3100),
         "It is for your highest demand of the billing period: 12.5 kVA.",
-        "यह बिल अवधि में आपकी अधिकतम माँग का है: 12.5 kVA।",
+        "यह बिलिंग अवधि में आपकी अधिकतम माँग का है: 12.5 kVA।",
     ),
     "limited demand": (
         DEMAND + 'at_most = {percent = 100, of = "contracted"}\n',
@@ -152,7 +152,7 @@ KINDS = {
         EXCESS,
         ("2026-03, 31 of 31 days, 3 kW above the sanctioned load", "31", "day", 100, -3100),
         "Your highest demand was 3 kW above your sanctioned load.",
-        "आपकी अधिकतम माँग स्वीकृत लोड से 3 kW ऊपर थी।",
+        "आपकी अधिकतम माँग स्वीकृत भार से 3 kW ऊपर थी।",
     ),
     "penalty": (
         FACTOR,
@@ -212,7 +212,7 @@ KINDS = {
         SUBSIDY,
         ("taken back: -50 % of Energy charge", "-60000", "minor", "-1/2", -30000),
         "Your use has passed the limit of a subsidy. What was given for this billing period before is taken back.",
-        "आपकी खपत सब्सिडी की सीमा से ऊपर हो गई है। इस बिल अवधि में पहले जो दिया गया था वह वापस लिया जाता है।",
+        "आपकी खपत सब्सिडी की सीमा से ऊपर हो गई है। इस बिलिंग अवधि में पहले जो दिया गया था वह वापस लिया जाता है।",
     ),
 }
 

@@ -1,7 +1,9 @@
 """What the billing period costs so far, by line, and the two sources of a supply with a generator, from batches of the stream."""
 
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -173,8 +175,6 @@ def test_a_roof_sees_its_bank_before_the_first_close(database):
 
 
 def test_charges_so_far_end_with_the_last_posting_of_an_ended_agreement(flats):
-    from dataclasses import replace
-
     from urja.apps.contracts.queries import agreement_at
     from urja.pipeline import post
     from urja.web.portal.charges import charges
@@ -189,6 +189,17 @@ def test_the_same_in_hindi(flats, in_hindi):
     page = render_to_string("portal/charges.html", {"charges": shown(flats)})
     for words in ("ग्रिड", "जनरेटर", "अभी इसी से", "₹19.50 प्रति kWh", "ग्रिड की बिजली", "आज, 06:00 बजे की रीडिंग"):
         assert words in page
+
+
+def test_the_charts_of_the_grids_energy_say_that_the_generators_is_not_in_them(flats):
+    use = SimpleNamespace(name="today", chart=None)
+    page = SimpleNamespace(
+        charges=shown(flats), uses=[use], account=SimpleNamespace(href="/"), balance={}, postings={}
+    )
+    said = "From the grid, without the energy of the generator."
+    assert said in render_to_string("portal/live.html", {"page": page})
+    page.charges = replace(page.charges, sources=[])
+    assert said not in render_to_string("portal/live.html", {"page": page})
 
 
 def test_a_tariff_of_one_quantity_has_no_such_card(database):

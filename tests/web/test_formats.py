@@ -5,6 +5,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 from hypothesis import given, strategies as st
 
 from urja.web.shared import formats
@@ -113,3 +114,20 @@ def test_a_rate_has_at_least_the_currencys_decimals():
     assert formats.rate(Fraction(350), "JPY") == "JP¥350"
     assert formats.rate(Fraction(7, 2), "JPY") == "JP¥3.5"
     assert formats.rate(Fraction(5_250), "KWD") == "KWD 5.250"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "language", "shown"),
+    [
+        (Fraction(1), "day", "en", "1 day"),
+        (Fraction(31), "day", "en", "31 days"),
+        (Fraction(1, 2), "day", "en", "0.5 days"),
+        (Fraction(31), "day", "hi", "31 दिन"),
+        (Fraction(7418, 1000), "kWh", "en", "7.418 kWh"),
+    ],
+)
+def test_a_quantity_has_its_unit_in_the_right_number(quantity, unit, language, shown):
+    from urja.web.shared.ledger_words import quantity_with_unit
+
+    with translation.override(language):
+        assert quantity_with_unit(quantity, unit) == shown

@@ -80,6 +80,10 @@ def test_pages_of_a_consumer_have_cubic_metres(gas, browser, language):
     for shown in ("1 m³ × ₹30.00", "0.925 m³ × ₹5.00", "5.000", "6.925", "1.925", "1.920 m³"):
         assert shown in why
     assert not [word for word in ENERGY if word in f"{home} {why}"]
+    # The same home may have electricity, under the same name.
+    of_gas = {"en": "Neem House · Gas", "hi": "Neem House · गैस"}[language]
+    assert of_gas in home
+    assert of_gas in why
 
 
 def test_the_towns_figures_of_gas_are_litres_of_gas_alone(gas, django):

@@ -147,6 +147,10 @@ def test_who_has_several_connections_chooses(home, browser):
     assert "All my supplies" in text_of(one)
     assert "As of 2 March, 00:00" in text_of(one)
     assert "Readings are late." in text_of(one)
+    # One supply has the same address, and no others to go back to.
+    assert "All my supplies" not in text_of(
+        browser(user_id=home.owner_id).get(f"/accounts/{home.account_id}/")
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def told(home):
         {"state": "unconfirmed", "kind": "reconnected", "sent_at": at - timedelta(days=1)},
         {"state": "failed", "kind": "cut", "failure": "no_number"},
         {"state": "failed", "kind": "press", "failure": "undeliverable", "sent_at": at},
+        {"state": "failed", "kind": "low-30", "failure": "outdated"},
     ]
     for number, values in enumerate(states):
         Notice.objects.create(
@@ -45,6 +46,7 @@ def test_each_message_says_what_became_of_it(home, told, browser):
         "Sent to ••• 1234: 19 March, 12:42. No delivery receipt came.",
         "Not sent: we have no telephone number for you",
         "Could not be delivered to ••• 1234",
+        "Not sent: a recharge or a disconnection came first",
         "Your credit of ₹42 &lt;b&gt;",
         "Recharge received",
     ):

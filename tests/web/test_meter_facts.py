@@ -74,17 +74,17 @@ def test_the_demand_so_far_stands_against_the_sanctioned_load(workshop):
     for now in (NOW, START + timedelta(hours=20)):
         gauge = facts_of(workshop.account_id, now=now).gauge
         assert (gauge.width, gauge.above) == ("4%", False)
-        assert gauge.text == "Your demand so far is 4 % of your sanctioned load."
+        assert gauge.text == "Your demand so far, 0.2 kW, is 4 % of your sanctioned load."
     assert up_to(workshop.agreement_id, START.date()) is None
     above = gauge_of(6_200, 5_000)
     assert (above.width, above.above) == ("100%", True)
-    assert above.text == "Your demand so far is 124 % of your sanctioned load: above it."
+    assert above.text == "Your demand so far, 6.2 kW, is 124 % of your sanctioned load: above it."
 
 
 def gauge_of(demand_w, load_w):
     from urja.web.portal.meter_facts import _gauge
 
-    return _gauge(demand_w, load_w)
+    return _gauge(demand_w, "kW", load_w)
 
 
 def test_the_same_in_hindi_on_the_page(workshop, in_hindi):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import httpx
@@ -91,6 +92,9 @@ def test_before_paying_one_sees_what_the_amount_does(governed, shop, browser):
     words = text_of(page)
     assert "Effect of ₹500.00" in words
     assert "All of it is added to your credit." in words
+    (now,) = re.findall(r'class="amount[^"]*">₹([\d.]+)<', person.get("/").content.decode())
+    (then,) = re.findall(r"Your balance is then ₹([\d,]+\.\d\d)\.", words)
+    assert Decimal(then.replace(",", "")) == Decimal(now) + 500
     assert re.search(r"Your credit then lasts about \d+ days at your average use\.", words)
     assert [label for label in ("₹100", "₹200", "₹500", "₹1,000") if label not in words] == []
 

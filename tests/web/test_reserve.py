@@ -56,7 +56,7 @@ def test_the_reserve_is_shown_beside_the_balance_and_before_a_recharge(reserved,
 def test_and_in_hindi(reserved, browser):
     person = browser(user_id=reserved.owner_id)
     words = text_of(person.get("/", headers={"accept-language": "hi"}))
-    assert "बिल अवधि के अंत में आज देय नहीं: लगभग" in words
+    assert "बिलिंग अवधि के अंत में आज देय नहीं: लगभग" in words
     assert "31 मार्च 2026 के बाद लगेगा। उससे पहले यह आपकी शेष राशि से नहीं घटता" in words
     # A line of the tariff has its Hindi title here as elsewhere.
     before = text_of(

@@ -74,14 +74,14 @@ def test_codes_are_limited_by_address(browser, person):
         assert ask_for_code(browser()).status_code == 302
     response = ask_for_code(browser())
     assert response.status_code == 200
-    assert "Too many codes were requested" in text_of(response)
+    assert "Too many attempts" in text_of(response)
     assert len(outbox()) == 3
 
 
 def test_codes_are_limited_by_where_they_are_asked_from(browser, person):
     for number in range(20):
         assert ask_for_code(browser(), f"nobody{number}@example.org").status_code == 302
-    assert "Too many codes were requested" in text_of(ask_for_code(browser()))
+    assert "Too many attempts" in text_of(ask_for_code(browser()))
     assert outbox() == []
 
 

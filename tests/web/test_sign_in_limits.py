@@ -167,7 +167,7 @@ def test_the_delay_grows(browser, person, database):
         with later(database, seconds - 10):
             response = ask(browser())
             assert not sent(response)
-            assert "Too many codes were requested" in text_of(response)
+            assert "Too many attempts" in text_of(response)
         with later(database, 15):
             assert sent(ask(browser()))
     with later(database, 86_400):

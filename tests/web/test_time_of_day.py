@@ -36,8 +36,8 @@ def test_a_shop_sees_what_now_costs_and_when_it_changes(shop):
     assert evening.sentences == ["Now: Peak, ₹9.60 per kWh.", "Cheaper from 22:00: ₹8.00 per kWh."]
     night = prices(shop, NOON + timedelta(hours=11))
     assert night.sentences[1:] == [
-        "Cheaper from 09:00 tomorrow: ₹6.40 per kWh.",
         "Dearer from 06:00 tomorrow: ₹9.60 per kWh.",
+        "Cheaper from 09:00 tomorrow: ₹6.40 per kWh.",
     ]
 
 

@@ -111,7 +111,8 @@ def _demand(
                 "moment": formats.moment(local, now.date()),
             }
             power_w, _at = _highest(row, so_far, "max_import_w")
-            return _Demand([(_("Highest demand so far"), said), load], _gauge(power_w or demand, load_w))
+            gauge = _gauge(demand, unit, load_w) if power_w is None else _gauge(power_w, "kW", load_w)
+            return _Demand([(_("Highest demand so far"), said), load], gauge)
     return _Demand([load], None)
 
 
@@ -131,18 +132,20 @@ def _highest(
     return max(known, key=lambda one: one[0], default=(None, None))
 
 
-def _gauge(demand_w: int, load_w: int) -> Gauge | None:
+def _gauge(demand: int, unit: str, load_w: int) -> Gauge | None:
+    """Return the demand (W or VA, by its unit) as a share of the load. The figure above it may be the meter's kVA, so the
+    sentence names the one that it divides.
+    """
     if not load_w:
         return None
-    percent = demand_w * 100 // load_w
+    percent = demand * 100 // load_w
     said = (
-        _("Your demand so far is %(percent)s %% of your sanctioned load: above it.")
-        if demand_w > load_w
-        else _("Your demand so far is %(percent)s %% of your sanctioned load.")
+        _("Your demand so far, %(demand)s %(unit)s, is %(percent)s %% of your sanctioned load: above it.")
+        if demand > load_w
+        else _("Your demand so far, %(demand)s %(unit)s, is %(percent)s %% of your sanctioned load.")
     )
-    return Gauge(
-        f"{min(percent, 100)}%", said % {"percent": formats.number(percent)}, above=demand_w > load_w
-    )
+    words = {"demand": formats.kilowatt_hours(demand), "unit": unit, "percent": formats.number(percent)}
+    return Gauge(f"{min(percent, 100)}%", said % words, above=demand > load_w)
 
 
 def _phases(values: Mapping[str, int]) -> list[tuple[str, str]]:

@@ -146,21 +146,21 @@ def _sentences(today: DayPrices, tomorrow: DayPrices | None, current: PricedSpan
         later += [(tomorrow, span) for span in tomorrow.spans]
     cheaper = _first(later, lambda level: level < current.rate.level)
     dearer = _first(later, lambda level: level > current.rate.level)
-    if cheaper:
-        said = _("Cheaper from %(time)s: %(price)s.")
-        found.append(said % {"time": _from(*cheaper, today), "price": _price(cheaper[0], cheaper[1].rate)})
-    else:
+    if cheaper is None:
         found.append(_("It is the cheapest time of the day."))
-    if dearer:
-        said = _("Dearer from %(time)s: %(price)s.")
-        found.append(said % {"time": _from(*dearer, today), "price": _price(dearer[0], dearer[1].rate)})
+    changes = [
+        (cheaper, _("Cheaper from %(time)s: %(price)s.")),
+        (dearer, _("Dearer from %(time)s: %(price)s.")),
+    ]
+    for number, said in sorted((number, said) for number, said in changes if number is not None):
+        day, span = later[number]
+        found.append(said % {"time": _from(day, span, today), "price": _price(day, span.rate)})
     return found
 
 
-def _first(
-    later: Sequence[tuple[DayPrices, PricedSpan]], wanted: Callable[[Fraction], bool]
-) -> tuple[DayPrices, PricedSpan] | None:
-    return next(((day, span) for day, span in later if wanted(span.rate.level)), None)
+def _first(later: Sequence[tuple[DayPrices, PricedSpan]], wanted: Callable[[Fraction], bool]) -> int | None:
+    """Return the number of the next span at a wanted price; None where none comes."""
+    return next((number for number, (_day, span) in enumerate(later) if wanted(span.rate.level)), None)
 
 
 def _from(day: DayPrices, span: PricedSpan, today: DayPrices) -> str:

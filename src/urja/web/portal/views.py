@@ -54,9 +54,11 @@ def home(request: HttpRequest) -> HttpResponse:
 @private
 @login_required
 def account(request: HttpRequest, account_id: int) -> HttpResponse:
-    """Show the home page of one account of several."""
+    """Show the home page of one account, with the way to the others where there are any."""
     now = business_now()
-    return _home_page(request, account_or_404(request, account_id, now), now, several=True)
+    cards = accounts_of(request.user.pk, now)
+    card = next((one for one in cards if one.id == account_id), None)
+    return _home_page(request, card or account_or_404(request, account_id, now), now, several=len(cards) > 1)
 
 
 def _home_page(request: HttpRequest, card: AccountCard, now: datetime, *, several: bool) -> HttpResponse:

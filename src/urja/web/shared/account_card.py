@@ -10,6 +10,7 @@ from urja.apps.contracts.kinds import Agreement
 from urja.apps.overviews.queries import accounts
 from urja.apps.overviews.queries.accounts import AccountOverview
 from urja.core.power import ALWAYS_AWAKE, LastMessage
+from urja.web.shared import formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class AccountCard:
 
     id: int
     title: str
+    """The place, and that it is of gas: a home has electricity under the same name."""
     number: str
     href: str
     agreement: Agreement | None
@@ -40,6 +42,8 @@ class AccountCard:
     """To when its meter has told of intervals that no authenticated read has confirmed yet; None where it has not."""
     commodity: str = "electricity"
     """What its supply is of; amounts that bill it are shown by `formats.billed`."""
+    premise: str = ""
+    """The place alone; empty where it has no name."""
 
     def ended_at(self, now: datetime) -> datetime | None:
         """Return when its agreement ended; None while one is in force. What the meter says since is another consumer's."""
@@ -47,9 +51,11 @@ class AccountCard:
 
 
 def _card(seen: AccountOverview) -> AccountCard:
+    commodity = seen.agreement.commodity if seen.agreement else "electricity"
+    place = seen.premise or seen.consumer_number or _("Supply not started yet")
     return AccountCard(
         id=seen.account_id,
-        title=seen.premise or seen.consumer_number or _("Supply not started yet"),
+        title=f"{place} · {formats.commodity_name(commodity)}" if commodity == "gas" else place,
         number=seen.consumer_number or "",
         href=reverse("portal:account", args=[seen.account_id]),
         agreement=seen.agreement,
@@ -62,7 +68,8 @@ def _card(seen: AccountOverview) -> AccountCard:
         asleep=seen.asleep,
         heard=seen.heard,
         unconfirmed_until=seen.unconfirmed_until,
-        commodity=seen.agreement.commodity if seen.agreement else "electricity",
+        commodity=commodity,
+        premise=seen.premise or "",
     )
 
 

@@ -265,4 +265,4 @@ def _quantity(row: Row) -> str:
 
 
 def _said_quantity(quantity: Fraction, unit: str) -> str:
-    return _("%(value)s %(unit)s") % {"value": formats.ratio(quantity), "unit": wording.unit(unit)}
+    return wording.quantity_with_unit(quantity, unit)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from django.utils.translation import gettext as _, gettext_noop, pgettext
+from django.utils.translation import gettext as _, gettext_noop, ngettext, pgettext
 
 from urja.web.shared import formats
 
@@ -237,6 +237,14 @@ def unit(text: str) -> str:
     return names.get(text, text)
 
 
+def quantity_with_unit(value: Fraction, unit_name: str) -> str:
+    """Return a quantity as a person would write it: `7.418 kWh`, `1 day`, `2 days`."""
+    number = formats.ratio(value)
+    if unit_name == "day":
+        return ngettext("%(number)s day", "%(number)s days", 1 if value == 1 else 2) % {"number": number}
+    return _("%(value)s %(unit)s") % {"value": number, "unit": unit(unit_name)}
+
+
 def product(quantity: Fraction, unit_name: str, rate: Fraction, currency: str) -> str:
     """Quantity times rate as a person would write it: `7.418 kWh × ₹5.25`, `5 % × ₹27.11`; empty of a rounding.
 
@@ -252,9 +260,8 @@ def product(quantity: Fraction, unit_name: str, rate: Fraction, currency: str) -
             "amount": formats.money(round(quantity), currency) if "/" in exact else exact,
         }
     else:
-        text = _("%(quantity)s %(unit)s × %(rate)s") % {
-            "quantity": formats.ratio(quantity),
-            "unit": unit(unit_name),
+        text = _("%(quantity)s × %(rate)s") % {
+            "quantity": quantity_with_unit(quantity, unit_name),
             "rate": formats.rate(rate, currency),
         }
     return formats.unbroken(text)
@@ -378,6 +385,6 @@ def too_soon(wait_s: int) -> str:
     """Say that a sign-in must wait, and how long: `wait_s` in seconds, shown in minutes."""
     minutes = -(-wait_s // 60)
     if minutes <= 1:
-        return _("Too many codes were requested. Please wait a minute and try again.")
-    text = _("Too many codes were requested. Please wait %(minutes)s minutes and try again.")
+        return _("Too many attempts. Please wait a minute and try again.")
+    text = _("Too many attempts. Please wait %(minutes)s minutes and try again.")
     return text % {"minutes": minutes}

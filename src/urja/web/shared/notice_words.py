@@ -112,7 +112,7 @@ def _not_sent(notice: NoticeRow) -> str:
         Failure.NO_SERVICE: _("Not sent: messages are shown on this page only"),
         Failure.REFUSED: _("Not sent: the message service refused %(number)s") % number,
         Failure.NOT_TAKEN: _("Not sent: the message service could not be reached"),
-        Failure.OUTDATED: _("Not sent: your recharge arrived first"),
+        Failure.OUTDATED: _("Not sent: a recharge or a disconnection came first"),
         Failure.WITHDRAWN: _("Entered by mistake: no such letter was sent"),
         Failure.UNDELIVERABLE: _("Could not be delivered to %(number)s") % number,
     }[Failure(notice.failure)]

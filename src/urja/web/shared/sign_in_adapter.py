@@ -26,7 +26,7 @@ class ConsumerAdapter(DefaultAccountAdapter):
         "account_inactive": _("This sign-in has been closed. Please contact your utility."),
         "incorrect_code": _("That is not the code we sent. Please check it and try again."),
         "rate_limited": _("Please wait a minute before you request another code."),
-        "too_many_login_attempts": _("Too many codes were requested. Please wait a minute and try again."),
+        "too_many_login_attempts": _("Too many attempts. Please wait a minute and try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature

@@ -230,6 +230,9 @@ def effect(known: AccountSnapshot, amount_minor: int, currency: str) -> EffectVi
         )
     else:
         lines.append(_("All of it is added to your credit."))
+    if known.facts.prepaid:
+        after_minor = known.balance.balance_minor + known.balance.credits_minor + found.to_credit_minor
+        lines.append(_("Your balance is then %(amount)s.") % {"amount": money(after_minor)})
     if found.days is not None and found.days >= 1:
         lines.append(
             ngettext(

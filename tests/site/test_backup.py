@@ -267,7 +267,8 @@ def test_doctor_asks_where_the_copy_of_the_key_is_and_when_it_was_proven(tmp_pat
     assert asked() == [("recovery key", missing), ("backup", missing)]
     done = CliRunner().invoke(command, ["backup", "where", "office safe", "--data", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert asked() == [("backup", missing)]
+    [found] = readiness._backup(directory)
+    assert (found.topic, found.command.startswith("urja backup DIRECTORY")) == ("backup", True)
     now = datetime.now(UTC)
     recipient = recovery_key.backup_keys(directory).recipient
     assert not recovery_key.note_drill(directory, bytes(32), now)

@@ -128,7 +128,11 @@ def _backup(data: DataDirectory) -> Iterator[Finding]:
         )
     drill = "urja restore --drill FILE --key KEYFILE, with the copy and no other file"
     if record.proven_at is None:
-        yield missing("backup", "no drill has shown that the copy of the recovery key opens a backup", drill)
+        yield missing(
+            "backup",
+            "no drill has shown that the copy of the recovery key opens a backup",
+            f"urja backup DIRECTORY, on another disk, then {drill}",
+        )
         return
     days = (datetime.now(UTC) - record.proven_at).days
     sentence = (

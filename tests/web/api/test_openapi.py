@@ -69,6 +69,29 @@ def test_every_example_validates(described):
     assert checked > 40
 
 
+def test_the_example_of_a_body_has_values_that_its_fields_name(described):
+    schemas, others, checked = described["components"]["schemas"], [], 0
+    for path, _, about in methods(described):
+        if "requestBody" not in about:
+            continue
+        body = about["requestBody"]["content"]["application/json"]
+        fields = schemas[body["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        for field, value in body["example"].items():
+            text = fields[field].get("description", "")
+            named = re.findall(r"`([^`]+)`", text)
+            one_of_a_list = "enum" in fields[field]
+            if (
+                isinstance(value, str)
+                and value
+                and not one_of_a_list
+                and (text.startswith("`") or "uch as `" in text)
+            ):
+                checked += 1
+                others += [] if value in named else [(path, field, value)]
+    assert others == []
+    assert checked > 15
+
+
 def test_every_reference_leads_somewhere(described):
     text = json.dumps(described)
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))

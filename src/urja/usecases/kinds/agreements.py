@@ -39,7 +39,9 @@ class MoveIn(IncomingConsumer, kw_only=True):
     policy: str = ""
     """Code of a policy for this supply alone, whatever its category; empty for none."""
     payment_mode: str = "prepaid"
+    """`prepaid` or `postpaid`."""
     metering_mode: str = "forward"
+    """`forward` or `net`."""
     billing_day: int | None = None
     """Day of the month, 1 to 28, on which billing periods begin, for the whole agreement; left out, the tariff's day."""
     bill_from: date | None = None

@@ -16,6 +16,7 @@ class NewConnection(Operation, kw_only=True):
     premise_name: str = ""
     """Name of a new premise."""
     premise_kind: str = "house"
+    """`house`, `flat`, `shop`, `office`, `society`, `tower`, `complex`, `common_area` or `network`."""
     part_of: str = ""
     """Code of the society, tower or complex that a new premise belongs to."""
     address: str = ""
@@ -53,6 +54,7 @@ class Reconnect(Operation, kw_only=True):
 
     consumer_number: str
     reason: str
+    """`overload`, `request` (by the consumer), `safety`, `tamper`, `vacant`: that for which it is disconnected."""
     note: str = ""
 
 

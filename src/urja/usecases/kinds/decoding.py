@@ -24,7 +24,7 @@ def decode[Asked: Operation](kind: str, content: object, known: Mapping[str, typ
     try:
         operation = msgspec.convert(content, known[kind])
     except msgspec.ValidationError as error:
-        raise RefusedError([_fault(str(error))]) from error
+        raise RefusedError([fault_of(error)]) from error
     if faults := [*faults_of(operation), *_too_large(operation)]:
         raise RefusedError(faults)
     return operation
@@ -45,7 +45,14 @@ def _too_large(operation: Operation) -> Iterator[Sentence]:
 _AT: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
 
 
-def _fault(text: str) -> str:
-    """Put the field before msgspec's message, which names fields and types and never a value."""
+_MISSING: Final = re.compile(r"Object missing required field `(.*)`")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
+
+
+def fault_of(error: msgspec.ValidationError) -> str:
+    """Return msgspec's message, which names fields and types and never a value, with the field first."""
+    text = str(error)
     at = _AT.fullmatch(text)
-    return f"{at['field']}: {at['what']}" if at and at["field"] else (at["what"] if at else text)
+    what = at["what"] if at else text
+    what = _UNKNOWN.sub(r"there is no field \1", _MISSING.sub(r"the field \1 is missing", what))
+    return f"{at['field']}: {what}" if at and at["field"] else what

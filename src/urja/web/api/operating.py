@@ -21,7 +21,7 @@ from urja.apps.overviews.queries import authorization
 from urja.apps.people.queries import version_of
 from urja.base.sentences import in_english
 from urja.usecases.kinds import BY_KIND, Operation
-from urja.usecases.kinds.decoding import decode
+from urja.usecases.kinds.decoding import decode, fault_of
 from urja.usecases.kinds.people import CorrectConsumer
 from urja.web.api import operation_answers, people_answers, resources
 from urja.web.api.lists import local, refused
@@ -196,7 +196,8 @@ def correct(ask: Ask) -> operation_answers.OperationRequest:
     try:
         given = msgspec.convert(_plain(ask.body), people_answers.Correction)
     except msgspec.ValidationError as error:
-        raise ProblemError("invalid", f"the correction is not valid: {error}", faults=[str(error)]) from None
+        fault = fault_of(error)
+        raise ProblemError("invalid", f"the correction is not valid: {fault}", faults=[fault]) from None
     corrected = CorrectConsumer(
         consumer_id=person.id,
         version=version_of(person) if earlier is None else earlier.content.get("version", ""),

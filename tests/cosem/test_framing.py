@@ -110,6 +110,29 @@ def test_one_flag_between_frames_is_enough():
     assert hdlc.Splitter().feed(raw + raw[1:] + raw[1:]) == [frame] * 3
 
 
+@pytest.mark.parametrize("information", [b"", bytes(20)])
+@pytest.mark.parametrize("bit", range(8 + 3))
+def test_a_wrong_bit_in_the_length_costs_one_frame(information, bit):
+    frame = HdlcFrame(Address(16), Address(1, 17, 2), Control(Kind.INFORMATION), information)
+    whole = frame.encode()
+    wrong = (int.from_bytes(whole[1:3]) ^ 1 << bit).to_bytes(2)
+    splitter = hdlc.Splitter()
+    assert splitter.feed(whole[:1] + wrong + whole[3:]) == []
+    assert splitter.feed(whole) == [frame]
+
+
+def test_a_frame_that_was_cut_is_ended_and_a_closing_flag_is_no_loss():
+    whole = HdlcFrame(Address(16), Address(1, 17, 2), Control(Kind.INFORMATION), bytes(500)).encode()
+    splitter = hdlc.Splitter()
+    assert len(splitter.feed(whole)) == 1
+    assert splitter.finish() == []
+    assert (splitter.discarded, splitter.last_error) == (0, None)
+    splitter.feed(whole[:100])
+    assert splitter.finish() == []
+    assert splitter.discarded == 100
+    assert "announces" in str(splitter.last_error)
+
+
 @given(st.binary(max_size=300))
 def test_the_hdlc_splitter_never_raises_and_holds_little(raw):
     splitter = hdlc.Splitter()

@@ -12,10 +12,11 @@ import pytest
 from tests.headend.conftest import until
 from tests.headend.ordering import Desk, House, put_device
 
-from urja.base.meter_address import HdlcLinkAddress, SerialLink, parse_meter_address
+from urja.base.meter_address import GatewayLink, HdlcLinkAddress, SerialLink, parse_meter_address
 from urja.base.ports import free_port
 from urja.base.serial_port import SerialPort
 from urja.cosem.association import AssociationConfig, ClientAssociation
+from urja.cosem.hdlc import Address, Control, HdlcFrame, Kind
 from urja.cosem.obis import CosemAttribute
 from urja.headend.failures import FailureKind, SessionFailedError
 from urja.headend.hdlc_channel import HdlcChannel, LinkConnection, timing_of
@@ -358,6 +359,27 @@ async def test_bytes_that_are_no_frame_are_named_where_no_answer_came(links, mon
                         line, ClientAssociation(AssociationConfig()), PUBLIC_SAP, RoundTrips()
                     ).open()
             assert "bytes came that are no frame: the frame check sequence is wrong" in str(failed.value)
+
+
+async def test_the_rest_of_a_cut_frame_is_not_taken_from_the_next_answer():
+    own, meter = Address(PUBLIC_SAP), Address(1, FIRST, 2)
+    long = HdlcFrame(own, meter, Control(Kind.INFORMATION), bytes(500)).encode()
+    short = HdlcFrame(own, meter, Control(Kind.RECEIVE_READY))
+    answers = [long[:100], short.encode()]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while answers and await reader.read(512):
+            writer.write(answers.pop(0))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        line = await LinkConnection.open(GatewayLink("127.0.0.1", server.sockets[0].getsockname()[1]))
+        line.write(b"first")
+        assert await line.frames(None) == []
+        line.write(b"again")
+        assert await line.frames(None) == [short]
+        assert "100 bytes came that are no frame: the frame announces" in line.noise_since(0)
+        line.close()
 
 
 async def test_who_waits_too_long_is_told_that_the_line_is_busy(links, town, monkeypatch):

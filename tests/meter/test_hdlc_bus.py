@@ -145,6 +145,21 @@ async def test_no_power_no_such_address_and_no_such_client_get_no_answer(bus, st
     assert bus.receive(HdlcFrame(Address(1, 18, 2), Address(16), knock)) != b""
 
 
+async def test_a_frame_that_was_cut_is_dropped_after_a_pause(stations):
+    now_s = [0.0]
+    answers: list[bytes] = []
+    port = _Port(HdlcBus(stations, lambda: now_s[0]), answers.append)
+    snrm = HdlcFrame(Address(1, 17, 2), Address(16), Control(Kind.SET_NORMAL_RESPONSE_MODE)).encode()
+    long = HdlcFrame(Address(1, 17, 2), Address(16), Control(Kind.INFORMATION), bytes(100)).encode()
+    port.receive(long[:50])
+    now_s[0] = 0.5
+    port.receive(snrm)
+    assert not answers
+    now_s[0] = 2.0
+    port.receive(snrm)
+    assert len(answers) == 2
+
+
 async def test_mutated_frames_raise_nothing_and_leave_the_meters_well(bus, stations):
     """Frames of real sessions with bytes changed, cut and doubled; their check sequences are made right again in half."""
     chance = random.Random(11)

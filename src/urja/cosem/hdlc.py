@@ -35,7 +35,6 @@ def check_sequence(data: bytes) -> bytes:
 
     `binascii.crc_hqx` takes the bits of a byte in the other order: they are reversed before and after.
     """
-    # A loop over bits in Python was the dearest part of reading a frame; the library's CRC runs in C.
     # The library's CRC runs in C; a loop over bytes in Python would dominate the reading of a frame.
     register = binascii.crc_hqx(data.translate(_REVERSED_BYTES), 0xFFFF)
     return (_reversed_bits(register, 16) ^ 0xFFFF).to_bytes(2, "little")
@@ -170,6 +169,10 @@ def decode_frame(buf: bytes | bytearray, offset: int = 0, *, checked: bool = Tru
     if head & 0xF000 != _FORMAT_TYPE or size < _SHORTEST:
         raise DecodeError(f"format field {head:04x} is not that of a DLMS frame", offset=start)
     end = start + size
+    # Before the length is believed: one wrong bit in it would make a reader wait for up to 2,047 bytes.
+    if checked and (wrong_at := _wrong_header(buf, start)) is not None:
+        what = "frame" if wrong_at == end - 2 else "header"
+        raise DecodeError(f"the {what} check sequence is wrong", offset=wrong_at)
     if len(buf) < end:
         raise DecodeError(f"the frame announces {size} bytes, {len(buf) - start} follow", offset=len(buf))
     if len(buf) == end or buf[end] != FLAG:
@@ -177,10 +180,27 @@ def decode_frame(buf: bytes | bytearray, offset: int = 0, *, checked: bool = Tru
     body = bytes(buf[start:end])
     if checked and check_sequence(body[:-2]) != body[-2:]:
         raise DecodeError("the frame check sequence is wrong", offset=end - 2)
-    return _decode_body(body, start, bool(head & _SEGMENTED), checked=checked), end
+    return _decode_body(body, start, bool(head & _SEGMENTED)), end
 
 
-def _decode_body(body: bytes, start: int, segmented: bool, *, checked: bool) -> HdlcFrame:
+def _wrong_header(buf: bytes | bytearray, start: int) -> int | None:
+    """Return the offset of a wrong check sequence behind the header at `start`; None for a right one, and before it came.
+
+    Every frame has one there: the header's where information follows, else the frame's own (IEC 62056-46, 6.4.2.6).
+    An address without an end is wrong as well.
+    """
+    end = start + 2
+    for _ in range(2):
+        last = next((at for at in range(end, min(end + 4, len(buf))) if buf[at] & 1), None)
+        if last is None:
+            return end if len(buf) >= end + 4 else None
+        end = last + 1
+    end += 1  # the control field
+    arrived = len(buf) >= end + 2
+    return end if arrived and check_sequence(bytes(buf[start:end])) != buf[end : end + 2] else None
+
+
+def _decode_body(body: bytes, start: int, segmented: bool) -> HdlcFrame:
     destination, pos = _decode_address(body, 2, start)
     source, pos = _decode_address(body, pos, start)
     if pos >= len(body) - 2:
@@ -191,9 +211,8 @@ def _decode_body(body: bytes, start: int, segmented: bool, *, checked: bool) -> 
     pos += 1
     information = b""
     if pos < len(body) - 2:
-        right = not checked or body[pos : pos + 2] == check_sequence(body[:pos])
-        if not right or pos + 2 > len(body) - 2:
-            raise DecodeError("the header check sequence is wrong", offset=start + pos)
+        if pos + 2 > len(body) - 2:
+            raise DecodeError("the frame ends in its header check sequence", offset=start + pos)
         information = body[pos + 2 : -2]
     return HdlcFrame(destination, source, control, information, segmented)
 
@@ -231,7 +250,7 @@ class Splitter:
         return self._scan(ended=False)
 
     def finish(self) -> list[HdlcFrame]:
-        """Return the frames behind a beginning that was never completed, as no more bytes will come."""
+        """Return the frames behind a beginning that was never completed, as no more bytes of it will come."""
         return self._scan(ended=True)
 
     def _scan(self, *, ended: bool) -> list[HdlcFrame]:
@@ -254,9 +273,11 @@ class Splitter:
     def _take(self, buffer: bytearray, pos: int, frames: list[HdlcFrame]) -> int:
         """Append the frame at the flag, or skip a flag that begins none.
 
-        A closing flag may open the next frame.
+        A closing flag may open the next frame; the last one opens none.
         """
-        if buffer[pos + 1 : pos + 2] and buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
+        if pos + 1 == len(buffer):
+            return pos + 1
+        if buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
             return pos + 1
         try:
             frame, closing = decode_frame(buffer[pos : pos + MAX_LENGTH + 2])
@@ -275,7 +296,9 @@ def _complete(buffer: bytearray, pos: int) -> bool:
         return False
     if buffer[pos + 1] & 0xF0 != _FORMAT_TYPE >> 8:
         return True
-    return left >= 3 and left >= (int.from_bytes(buffer[pos + 1 : pos + 3]) & MAX_LENGTH) + 2
+    if left >= 3 and left >= (int.from_bytes(buffer[pos + 1 : pos + 3]) & MAX_LENGTH) + 2:
+        return True
+    return _wrong_header(buffer, pos + 1) is not None
 
 
 @dataclass(slots=True)

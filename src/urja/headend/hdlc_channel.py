@@ -100,6 +100,7 @@ class LinkConnection(asyncio.Protocol):
 
     def noise_since(self, discarded: int) -> str:
         """What came beside frames since `discarded` was so many bytes; empty where nothing did."""
+        self._end_unfinished()
         count, error = self._splitter.discarded - discarded, self._splitter.last_error
         if not count:
             return ""
@@ -110,7 +111,12 @@ class LinkConnection(asyncio.Protocol):
         if self.lost or self._transport is None or self._transport.is_closing():
             raise SessionFailedError(FailureKind.CUT, "the connection to the meter's link was lost")
         if data:
+            self._end_unfinished()
             self._transport.write(data)
+
+    def _end_unfinished(self) -> None:
+        """Take an unfinished frame as ended: its rest was lost, and must not be taken from the answer to come."""
+        self._frames += self._splitter.finish()
 
     async def frames(self, until_s: float | None) -> list[HdlcFrame]:
         """The frames received so far, or an empty list at `until_s` (seconds of the event loop's clock). Raises

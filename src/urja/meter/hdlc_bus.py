@@ -23,6 +23,10 @@ from urja.meter.station import Station
 log = structlog.get_logger()
 
 _READ_SIZE: Final = 4096
+_PAUSE_S: Final = 1.0
+"""Seconds without a byte after which an unfinished frame is dropped: the inter-octet time-out of class 23, which is
+longer here because a gateway cuts frames into packets.
+"""
 
 
 class _BusMeter:
@@ -70,7 +74,7 @@ class HdlcBus:
 
     def __init__(self, stations: Mapping[int | None, Station], now_s: Callable[[], float]) -> None:
         self._meters = {physical: _BusMeter(station) for physical, station in stations.items()}
-        self._now_s = now_s
+        self.now_s = now_s
         self.connections: set[BusProtocol] = set()
 
     def close(self) -> None:
@@ -81,7 +85,7 @@ class HdlcBus:
     def receive(self, frame: HdlcFrame) -> bytes:
         """Return the bus's answer to one frame."""
         meter = self._meter_at(frame.destination)
-        return b"" if meter is None else meter.receive(frame, self._now_s())
+        return b"" if meter is None else meter.receive(frame, self.now_s())
 
     def _meter_at(self, address: Address) -> _BusMeter | None:
         if address.lower is not None:
@@ -97,9 +101,12 @@ class _Port:
         self._bus = bus
         self._write = write
         self._splitter = Splitter()
+        self._heard_at_s = bus.now_s()
 
     def receive(self, data: bytes) -> None:
-        for frame in self._splitter.feed(data):
+        heard_at_s, self._heard_at_s = self._heard_at_s, self._bus.now_s()
+        frames = self._splitter.finish() if self._heard_at_s - heard_at_s > _PAUSE_S else []
+        for frame in [*frames, *self._splitter.feed(data)]:
             try:
                 answer = self._bus.receive(frame)
             except CosemError as error:

@@ -14,6 +14,7 @@ from urja.quantities.channel_sets import (
     GAS_BLOCK,
     GAS_REGISTERS,
 )
+from urja.stream.records import NULL
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,14 @@ def test_values_are_in_base_units():
         name = stored.channels.names[place]
         value = rescale(np.array([sent[name]]), True, column.scaler, stored.exponent(place))
         assert value.tolist() == [sent[name]]  # thousandths of m3 are litres, tenths of a degree are dC
+
+
+def test_a_scaler_that_no_meter_has_gives_no_value():
+    sent = np.array([0, 1, 2**62, -1])
+    for scaler in (127, 19, -19, -128):
+        assert rescale(sent, True, scaler, 0).tolist() == [0, NULL, NULL, NULL]
+    assert rescale(sent, True, 18, 0).tolist() == [0, 10**18, NULL, -(10**18)]
+    assert rescale(sent, True, -18, 0).tolist() == [0, 0, 4, -1]
 
 
 def test_apparent_energy_is_compared_with_active_energy_of_the_same_flow_and_source():

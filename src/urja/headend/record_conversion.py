@@ -32,6 +32,7 @@ from urja.stream.records import (
     unlisted_bit,
 )
 
+_LARGEST: Final = 2**63 - 1
 Mask = npt.NDArray[np.bool_]
 
 
@@ -45,13 +46,16 @@ class Measured(NamedTuple):
 def rescale(values: Ints, valid: Mask | bool, scaler: int, exponent: int) -> Ints:
     """`values * 10**scaler` in units of `10**exponent` (0 for Wh, -2 for cV), rounded down; NULL where not valid."""
     shift = scaler - exponent
-    if shift > 0:
+    factor = 10 ** abs(shift)
+    if factor > _LARGEST:
+        # A scaler that no meter has: of its values only zero is one that can be told.
+        valid = valid & (values == 0)
+    elif shift > 0:
         # A product outside int64 is no value that a meter measures: it becomes missing instead of wrapping around.
-        factor = 10 ** min(shift, 18)
-        valid = valid & (np.abs(values) <= (2**63 - 1) // factor)
+        valid = valid & (np.abs(values) <= _LARGEST // factor)
         values = np.where(valid, values, 0) * factor
     elif shift < 0:
-        values = values // 10 ** min(-shift, 18)
+        values = values // factor
     return np.where(valid, values, NULL)
 
 

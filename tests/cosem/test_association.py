@@ -9,12 +9,13 @@ from hypothesis import given, strategies as st
 from tests.cosem.fakewire import CLIENT_TITLE, KEYS, SERVER_TITLE, Wire, config, entropy
 
 from urja.cosem import axdr, gbt
-from urja.cosem.acse import Diagnostic
+from urja.cosem.acse import AssociationResult, Diagnostic
 from urja.cosem.apdu import (
     Aare,
     Aarq,
     AccessResult,
     ActionRequestNormal,
+    ActionRequestWithList,
     ActionResponseBlock,
     ActionResponseNextBlock,
     ActionResponseNormal,
@@ -272,12 +273,13 @@ def test_blocks_of_any_size(size, max_pdu, kind):
     assert read.data == wire.objects[PROFILE]
 
 
-def test_selective_access_reaches_the_server_interpreted():
+def test_selective_access_reaches_the_server_as_sent():
     wire = associated()
     access = RangeAccess(CaptureObject(CLOCK), axdr.octets(bytes(12)), axdr.octets(bytes(12)))
     wire.say(wire.client.get(PROFILE, access))
     request = next(event for event in wire.heard if isinstance(event, GetRequested))
-    assert (request.attribute, request.access) == (PROFILE, access)
+    assert (request.attribute, request.access) == (PROFILE, access.selection())
+    assert request.access.interpret() == access
 
 
 def test_conformance_is_what_both_offer():
@@ -400,6 +402,31 @@ def test_initiate_refusals_name_the_initiate_error():
         client.associate()
         with pytest.raises(AssociationRejectedError, match="initiate error 6"):
             client.receive(reply.apdu)
+
+
+@pytest.mark.parametrize(
+    ("aarq", "diagnostic"),
+    [
+        ("600b a109060760857405090101", Diagnostic.CONTEXT_NAME_NOT_SUPPORTED),
+        ("6014 a109060760857405080101 8b0760857405090201", Diagnostic.MECHANISM_NAME_NOT_RECOGNIZED),
+        ("6000", Diagnostic.NO_REASON_GIVEN),
+        ("60ff a109060760857405080101", Diagnostic.NO_REASON_GIVEN),
+    ],
+)
+def test_an_aarq_that_cannot_be_read_is_refused_by_an_aare(aarq, diagnostic):
+    fault, reply = Wire.of().server.receive(bytes.fromhex(aarq))
+    assert isinstance(fault, Fault)
+    aare = decode_apdu(reply.apdu)
+    assert (aare.result, aare.diagnostic) == (AssociationResult.REJECTED_PERMANENT, diagnostic)
+
+
+def test_a_service_that_is_not_served_is_called_so():
+    methods = (RECONNECT, RECONNECT)
+    request = ActionRequestWithList(0xC1, methods, (axdr.int8(0), axdr.int8(0)))
+    fault, reply = associated().server.receive(request.encode())
+    assert str(fault.error) == "a ActionRequestWithList is not served here"
+    unsupported = ExceptionResponse(StateError.SERVICE_UNKNOWN, ServiceError.SERVICE_NOT_SUPPORTED)
+    assert decode_apdu(reply.apdu) == unsupported
 
 
 def test_gmac_with_the_wrong_key_is_refused_by_the_server():

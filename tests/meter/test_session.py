@@ -5,7 +5,15 @@ from tests.meter.helpers import DAY, HOUR, MIDNIGHT_S, make_meter, moment
 from tests.meter.wire import CLIENT_TITLE, FakeWire, client_for
 
 from urja.cosem import axdr
-from urja.cosem.apdu import AccessResult, ActionResult, CaptureObject, EntryAccess, RangeAccess, decode_apdu
+from urja.cosem.apdu import (
+    AccessResult,
+    AccessSelection,
+    ActionResult,
+    CaptureObject,
+    EntryAccess,
+    RangeAccess,
+    decode_apdu,
+)
 from urja.cosem.association import Associated, AssociationConfig, Mechanism
 from urja.cosem.axdr import Data
 from urja.cosem.errors import AssociationRejectedError, PeerError, ServiceRejectedError
@@ -71,6 +79,17 @@ def test_entries_over_the_wire():
     wire = FakeWire(meter, Role.READER).associate()
     assert len(wire.get(*BLOCKS, EntryAccess(47, 48)).value) == 2
     assert len(wire.get(*BLOCKS, EntryAccess(47, 0)).value) == 2
+    live = (7, "1.0.94.91.0.255", 2)
+    assert [len(wire.get(*live, EntryAccess(first, 0)).value) for first in (0, 1, 2)] == [1, 1, 0]
+
+
+def test_a_selection_that_cannot_be_read_is_refused_and_the_association_stays_open():
+    meter, _ = day_old_meter()
+    wire = FakeWire(meter, Role.READER).associate()
+    entries = axdr.structure(*map(axdr.uint16, (1, 2, 1, 0)))  # entries are of 32 bits
+    for selector, parameters in ((1, axdr.null()), (2, entries)):
+        assert wire.get(*BLOCKS, AccessSelection(selector, parameters)) is AccessResult.TYPE_UNMATCHED
+    assert len(wire.get(*BLOCKS, EntryAccess(47, 48)).value) == 2
 
 
 def test_get_with_list_mixes_answers():

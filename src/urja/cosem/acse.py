@@ -66,6 +66,14 @@ class DiagnosticSource(IntEnum):
     SERVICE_PROVIDER = 2
 
 
+class UnknownNameError(DecodeError):
+    """An application context or a mechanism that the DLMS UA has not named; `diagnostic` is the answer to it."""
+
+    def __init__(self, message: str, diagnostic: Diagnostic, *, offset: int) -> None:
+        super().__init__(message, offset=offset)
+        self.diagnostic = diagnostic
+
+
 _CONTEXT_PREFIX: Final = bytes.fromhex("608574050801")
 _MECHANISM_PREFIX: Final = bytes.fromhex("608574050802")
 AUTHENTICATION_UNIT: Final = bytes.fromhex("0780")
@@ -302,18 +310,19 @@ def _read_integer(cursor: Cursor, end: int) -> int:
 
 def _read_context(cursor: Cursor, end: int) -> int:
     _inner(cursor, end, 0x06, "application context")
-    return _read_arc(cursor, end, _CONTEXT_PREFIX, "application context")
+    diagnostic = Diagnostic.CONTEXT_NAME_NOT_SUPPORTED
+    return _read_arc(cursor, end, _CONTEXT_PREFIX, "application context", diagnostic)
 
 
 def _read_mechanism(cursor: Cursor, end: int) -> int:
-    return _read_arc(cursor, end, _MECHANISM_PREFIX, "mechanism")
+    return _read_arc(cursor, end, _MECHANISM_PREFIX, "mechanism", Diagnostic.MECHANISM_NAME_NOT_RECOGNIZED)
 
 
-def _read_arc(cursor: Cursor, end: int, prefix: bytes, what: str) -> int:
+def _read_arc(cursor: Cursor, end: int, prefix: bytes, what: str, diagnostic: Diagnostic) -> int:
     at = cursor.pos
     name = _read_all(cursor, end)
     if len(name) != 7 or name[:6] != prefix:
-        raise DecodeError(f"{what} {name.hex()} is not one of the DLMS UA", offset=at)
+        raise UnknownNameError(f"{what} {name.hex()} is not one of the DLMS UA", diagnostic, offset=at)
     return name[6]
 
 

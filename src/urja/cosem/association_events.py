@@ -8,7 +8,7 @@ from urja.cosem.axdr import Data
 from urja.cosem.errors import PeerError, ServiceRejectedError
 from urja.cosem.obis import CosemAttribute, CosemMethod
 from urja.cosem.xdlms.codes import AccessResult, Conformance
-from urja.cosem.xdlms.selection import Access, AccessSelection
+from urja.cosem.xdlms.selection import AccessSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class GetRequested:
     """A GET of the client; the owner answers with `respond_get`."""
 
     attribute: CosemAttribute
-    access: Access | None
+    access: AccessSelection | None
     ref: RequestRef
 
 
@@ -149,7 +149,7 @@ class SetRequested:
     """A SET of the client; the owner answers with `respond_set`."""
 
     attribute: CosemAttribute
-    access: Access | None
+    access: AccessSelection | None
     value: Data
     ref: RequestRef
 

@@ -127,12 +127,14 @@ class ServerAssociation(Association):
             return [Fault(error), *self._complaint(raw, error)]
 
     def _complaint(self, raw: bytes, error: PeerError) -> list[ServerEvent]:
-        """Return the exception response to a faulty APDU; nothing where it is itself an answer.
+        """Return the answer to a faulty APDU: a refusal to an AARQ, an exception response to others.
 
-        Two ends that complain about each other's complaints would never stop.
+        Nothing to what is itself an answer: two ends that complain about each other's complaints would never stop.
         """
         if not raw or raw[0] in _ANSWERS:
             return []
+        if raw[0] == acse.AARQ_TAG:
+            return [NeedsSend(self._refusal(error).encode())]
         return [NeedsSend(_exception_for(error).encode())]
 
     def _on_apdu(self, plain: Apdu, floor: int) -> list[ServerEvent]:
@@ -144,7 +146,7 @@ class ServerAssociation(Association):
             return self._on_proof(plain, floor)
         handler = self._REQUESTS.get(type(plain))
         if handler is None:
-            raise UnexpectedApduError(f"a {type(plain).__name__} is for clients, not for a server")
+            raise _UnservedError(f"a {type(plain).__name__} is not served here")
         if self.state in (State.IDLE, State.RELEASING):
             raise UnexpectedApduError(f"a {type(plain).__name__} without an association")
         return handler(self, plain)
@@ -251,6 +253,8 @@ class ServerAssociation(Association):
         information = None
         if isinstance(error, AssociationRejectedError):
             diagnostic = Diagnostic(error.diagnostic)
+        elif isinstance(error, acse.UnknownNameError):
+            diagnostic = error.diagnostic
         elif isinstance(error, AuthenticationError):
             diagnostic = Diagnostic.AUTHENTICATION_FAILURE
         elif isinstance(error, _InitiateRefusedError):
@@ -311,8 +315,7 @@ class ServerAssociation(Association):
         return self._pending
 
     def _on_get(self, request: GetRequestNormal) -> list[ServerEvent]:
-        access = request.access.interpret() if request.access else None
-        return [GetRequested(request.attribute, access, self._begin(Service.GET, request.invoke))]
+        return [GetRequested(request.attribute, request.access, self._begin(Service.GET, request.invoke))]
 
     def _on_get_list(self, request: GetRequestWithList) -> list[ServerEvent]:
         return [GetListRequested(request.items, self._begin(Service.GET_LIST, request.invoke))]
@@ -328,9 +331,8 @@ class ServerAssociation(Association):
         return [NeedsSend(self._protect_service(response.encode()))]
 
     def _on_set(self, request: SetRequestNormal) -> list[ServerEvent]:
-        access = request.access.interpret() if request.access else None
         ref = self._begin(Service.SET, request.invoke)
-        return [SetRequested(request.attribute, access, request.value, ref)]
+        return [SetRequested(request.attribute, request.access, request.value, ref)]
 
     def _on_set_list(self, request: SetRequestWithList) -> list[ServerEvent]:
         ref = self._begin(Service.SET_LIST, request.invoke)
@@ -398,8 +400,7 @@ class ServerAssociation(Association):
             return [SetListRequested(first.items, values, self._resume(Service.SET_LIST, invoke))]
         value = axdr.decode_all(raw, limits=limits)
         if isinstance(first, SetRequestFirstBlock):
-            access = first.access.interpret() if first.access else None
-            return [SetRequested(first.attribute, access, value, self._resume(Service.SET, invoke))]
+            return [SetRequested(first.attribute, first.access, value, self._resume(Service.SET, invoke))]
         return [ActionRequested(first.method, value, self._resume(Service.ACTION, invoke))]
 
     def _resume(self, service: Service, invoke: int) -> RequestRef:
@@ -534,6 +535,10 @@ class _InitiateRefusedError(PeerError):
         self.code = code
 
 
+class _UnservedError(UnexpectedApduError):
+    """A service that this server does not have, such as ACCESS, ACTION with list or those with short names."""
+
+
 _ANSWERS: Final = frozenset(
     (0x08, 0x0E, 0x0F, 0x28, 0x2E, 0x61, 0x63, 0xC2, 0xC4, 0xC5, 0xC7, 0xCC, 0xCD, 0xCF, 0xD8)
 )
@@ -563,6 +568,8 @@ def _exception_for(error: PeerError) -> ExceptionResponse:
         return ExceptionResponse(allowed, ServiceError.INVOCATION_COUNTER_ERROR, expected)
     if isinstance(error, AuthenticationError):
         return ExceptionResponse(allowed, ServiceError.DECIPHERING_ERROR)
+    if isinstance(error, _UnservedError):
+        return ExceptionResponse(unknown, ServiceError.SERVICE_NOT_SUPPORTED)
     if isinstance(error, UnexpectedApduError):
         return ExceptionResponse(allowed, ServiceError.OPERATION_NOT_POSSIBLE)
     if isinstance(error, LimitExceededError):

@@ -137,11 +137,18 @@ def one_row_profile(
     *,
     attribute: int | None = None,
 ) -> CosemObject:
-    """Return a profile of a single row that is built when it is read: nameplate, instantaneous values, scalers."""
+    """Return a profile of a single row that is built when it is read: nameplate, instantaneous values, scalers.
+
+    That row is entry 1, and in any range: it has no stamp before it is read.
+    """
+
+    def rows(meter: Any, selection: Selection) -> list[tuple[Data, ...]]:
+        return [] if isinstance(selection, ByEntry) and selection.first > 1 else [row(meter)]
+
     return _profile(
         obis,
         columns,
-        lambda meter, _selection: [row(meter)],
+        rows,
         period=lambda _meter: 0,
         in_use=lambda _meter: 1,
         capacity=lambda _meter: 1,

@@ -24,7 +24,6 @@ from urja.cosem.axdr import Data
 from urja.cosem.errors import PeerError
 from urja.cosem.obis import CosemAttribute, Obis
 from urja.cosem.wrapper import Frame
-from urja.cosem.xdlms.selection import Access, to_selection
 from urja.meter.association_objects import CONFORMANCE
 from urja.meter.meter import Meter
 from urja.meter.object_model import RefusedError, Role, Selection
@@ -158,11 +157,12 @@ class Sessions:
             case _:
                 assert_never(event)
 
-    def _read(self, role: Role, attribute: CosemAttribute, access: Access | None) -> Data | AccessResult:
+    def _read(
+        self, role: Role, attribute: CosemAttribute, access: AccessSelection | None
+    ) -> Data | AccessResult:
         meter = self._meter
         try:
-            wire = to_selection(access)
-            selection = None if wire is None else self._selection(wire)
+            selection = None if access is None else self._selection(access)
             return meter.catalogue.read(meter, role, _target(attribute), selection)
         except RefusedError as refused:
             return refused.reason

@@ -1,13 +1,13 @@
 """A security key and an app in a real browser, by Chromium's virtual authenticator and at the width of a telephone."""
 
 import os
-import time
 
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import aside
 from tests.browser.test_console import site  # noqa: F401 - fixture
 from tests.browser.test_portal import Device, assert_good, open_page  # noqa: F401 - fixture
+from tests.web.test_second_factor import ONE_STEP_S, code_of
 
 PHONE = Device(390, "hi", "dark", True)
 
@@ -16,7 +16,7 @@ PHONE = Device(390, "hi", "dark", True)
 def demanded(database_template):
     from django.test import override_settings
 
-    with override_settings(URJA_STAFF_SECOND_FACTOR=True):
+    with override_settings(URJA_STAFF_SECOND_FACTOR=True, MFA_TOTP_PERIOD=ONE_STEP_S):
         yield
 
 
@@ -73,13 +73,11 @@ def test_a_security_key_is_added_and_given(at_the_console):
 
 
 def test_an_app_is_set_up_and_given_while_signing_in(at_the_console):
-    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-
     page, url = at_the_console
     page.goto(f"{url}/sign-in/second/app/")
     look(page, "app")
     secret = page.locator("code.secret").inner_text()
-    page.locator("input[name=code]").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    page.locator("input[name=code]").fill(code_of(secret))
     page.locator("button.primary").click()
     expect(page).to_have_url(f"{url}/sign-in/second/again/?next=%2Fsign-in%2Fsecond%2Fcodes%2F")
     look(page, "again")

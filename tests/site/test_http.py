@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 
 from urja.base.http import listening, serving_status
 from urja.site.supervisor import health_probes
-from urja.site.supervisor.child import Health
+from urja.site.supervisor.child import Checked, Health
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ async def test_readiness_follows_what_is_waited_for(endpoint):
     port, waiting = endpoint
     status, body = await health_probes.http_get(port, "/readyz")
     assert (status, body) == (503, b'{"ready": false, "waiting_for": ["the broker"]}\n')
-    assert await health_probes.readyz(port)() is Health.NOT_READY
+    assert await health_probes.readyz(port)() == Checked(Health.NOT_READY, body.decode().strip())
     waiting.clear()
-    assert await health_probes.readyz(port)() is Health.OK
+    assert await health_probes.readyz(port)() == Checked(Health.OK)
 
 
 async def test_questions_of_the_supervisor_are_not_logged_and_those_to_a_service_beside_are(endpoint, caplog):
@@ -99,7 +99,9 @@ def test_stopping_drops_who_is_still_connected(loop_factory):
 async def test_a_closed_port_is_no_answer():
     async with serving_status(list, port=0) as port:
         pass
-    assert await health_probes.readyz(port)() is Health.NO_ANSWER
+    checked = await health_probes.readyz(port)()
+    assert checked.health is Health.NO_ANSWER
+    assert "refused" in checked.why or "failed" in checked.why
     assert await health_probes.http_json(port, "/status") is None
 
 

@@ -20,7 +20,7 @@ from urja.site.cli import status
 from urja.site.command_errors import CommandError, Exit
 from urja.site.data_directory import DataDirectory
 from urja.site.supervisor import health_probes, installation as supervisor
-from urja.site.supervisor.child import Child, ChildSpec, Health
+from urja.site.supervisor.child import Checked, Child, ChildSpec, Health
 from urja.site.supervisor.extra_child import ExtraChild
 from urja.site.supervisor.installation import WEB, Installation
 from urja.site.supervisor.port_checks import check_ports, resolve_ports
@@ -109,8 +109,8 @@ async def test_a_child_that_cannot_live_fails_the_start_with_its_reason(data):
 async def test_a_child_that_is_slow_is_said_to_be_late(tmp_path):
     """A warning was the last line of its log and was named as the reason, with advice that could not help."""
 
-    async def answers() -> Health:
-        return Health.UNKNOWN
+    async def answers() -> Checked:
+        return Checked(Health.UNKNOWN)
 
     spec = ChildSpec("slow", lambda: ["sh", "-c", "echo fewer connections; exec sleep 60"], answers)
     hurried = SupervisorSettings(ready_timeout_s=0.5)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from tests.logs import logged
 
 from urja.base.settings import SupervisorSettings
 from urja.site.command_errors import CommandError
-from urja.site.supervisor.child import Child, ChildSpec, Health, State
+from urja.site.supervisor.child import Checked, Child, ChildSpec, Health, State
 
 PROCESSOR = min(os.sched_getaffinity(0))
 WORKS = """
@@ -37,7 +38,7 @@ def a_child(tmp_path, program, ready_timeout_s, **limits):
     file = tmp_path / "ready"
 
     async def probe():
-        return Health.OK if file.exists() else Health.NO_ANSWER
+        return Checked(Health.OK if file.exists() else Health.NO_ANSWER)
 
     spec = ChildSpec("worker", lambda: [sys.executable, "-I", "-S", "-c", program, str(file)], probe)
     settings = SupervisorSettings(ready_timeout_s=ready_timeout_s, **limits)
@@ -80,3 +81,29 @@ async def test_a_deaf_child_is_killed_after_a_while(tmp_path):
     await child.stop()
     assert (child.pid, child.state) == (None, State.STOPPED)
     assert child._process.returncode == -signal.SIGKILL
+
+
+async def test_each_change_of_readiness_is_logged_once_with_its_reason(tmp_path, monkeypatch):
+    """Twice the same answer is one line, and so is the way back."""
+    away = Checked(Health.NOT_READY, "the broker")
+    answers = iter([Checked(Health.NO_ANSWER), away, Checked(Health.OK), away, away])
+    asked = asyncio.Event()
+
+    async def probe():
+        answer = next(answers, None)
+        if answer is None:
+            asked.set()
+        return answer or Checked(Health.OK)
+
+    monkeypatch.setattr("urja.site.supervisor.child._HEALTH_EVERY_S", 0.01)
+    spec = ChildSpec("worker", lambda: [sys.executable, "-I", "-S", "-c", NEVER_READY], probe)
+    child = Child(spec, tmp_path / "worker.log", SupervisorSettings(), lambda: None, asyncio.Event())
+    with logged() as lines:
+        await child.start()
+        await asked.wait()
+        await child.stop()
+    assert [(line["event"], line.get("why", line.get("was"))) for line in lines] == [
+        ("child is ready", None),
+        ("child is not ready", "the broker"),
+        ("child is ready again", "not ready"),
+    ]

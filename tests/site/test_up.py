@@ -154,6 +154,8 @@ def test_children_die_with_the_supervisor_and_a_sandbox_gateway_runs_until_real_
                 "INSERT INTO books_credit_request (id, account_id, amount_minor, kind, reference, idempotency_key, "
                 "input_hash, correlation, requested_at) VALUES (1, 1, 100, 'recharge', '', 'main:1', '\\x00', 0, now())"
             )
+        until(lambda: known_of(data)["processes"]["gateway"]["state"] == "stopped")
+        assert status_of(data)["code"] == Exit.FAILED
     refused = run_up(data, *ALONE, "--sandbox-gateway")
     assert (refused.returncode, refused.stdout) == (Exit.USAGE, "")
     assert "the sandbox gateway does not run here: the books have real payments (1)" in refused.stderr

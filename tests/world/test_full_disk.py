@@ -73,7 +73,8 @@ class FullDisk(FaultyWorld):
 
     async def _broker_health(self) -> Health:
         port = int(self.ground.broker_url.rpartition(":")[2])
-        return await health_probes.nats("127.0.0.1", port, MONITOR_PORT, self.ground.broker.directory)()
+        probe = health_probes.nats("127.0.0.1", port, MONITOR_PORT, self.ground.broker.directory)
+        return (await probe()).health
 
     async def _disk_full(self) -> None:
         broker = self.ground.broker

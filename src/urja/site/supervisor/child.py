@@ -63,7 +63,15 @@ class Health(StrEnum):
     """Only a restart helps: the child is killed at once."""
 
 
-Probe = Callable[[], Awaitable[Health]]
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A health check's result, and in words what is missing where the child is not ready."""
+
+    health: Health
+    why: str = ""
+
+
+Probe = Callable[[], Awaitable[Checked]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,10 +307,11 @@ class Child:
         own_time, silent_s = OwnTime(), 0.0
         try:
             while not ended.done():
-                health = await self._probe()
+                checked = await self._probe()
+                health = checked.health
                 passed_s = own_time.passed(self.pid)
                 silent_s = 0.0 if health in {Health.OK, Health.NOT_READY} else silent_s + passed_s
-                self._note_health(health)
+                self._note_health(checked)
                 # A start may take as long as it is waited for.
                 patience_s = (
                     max(_HUNG_AFTER_S, self.settings.ready_timeout_s)
@@ -317,19 +326,29 @@ class Child:
         finally:
             ended.cancel()
 
-    async def _probe(self) -> Health:
-        return Health.OK if self.spec.probe is None else await self.spec.probe()
+    async def _probe(self) -> Checked:
+        return Checked(Health.OK) if self.spec.probe is None else await self.spec.probe()
 
-    def _note_health(self, health: Health) -> None:
+    def _note_health(self, checked: Checked) -> None:
         if self.pid is None or self._stopping.is_set():
             return
-        if health is Health.OK and self.state is State.STARTING:
+        health, before = checked.health, self.health
+        if health is before:
+            return
+        self.health = health
+        if self.state is not State.STARTING:
+            self._log_health(checked, before)
+        elif health is Health.OK:
             self._become(State.READY)
             self._ready.set()
             log.info("child is ready", child=self.spec.name, pid=self.pid)
-        if health is not self.health:
-            self.health = health
-            self.changed()
+        self.changed()
+
+    def _log_health(self, checked: Checked, before: Health) -> None:
+        if checked.health is Health.OK:
+            log.info("child is ready again", child=self.spec.name, was=before)
+        else:
+            log.warning("child is not ready", child=self.spec.name, health=checked.health, why=checked.why)
 
     def _note_death(self, *, ran_s: float) -> None:
         code = self._process.returncode if self._process is not None else None

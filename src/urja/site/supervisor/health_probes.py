@@ -12,7 +12,7 @@ import psycopg
 
 from urja.base.untyped_values import JsonObject
 from urja.site.supervisor import broker_process
-from urja.site.supervisor.child import Health, Probe
+from urja.site.supervisor.child import Checked, Health, Probe
 
 _TIMEOUT_S: Final = 2.0
 _ROOM_TO_WRITE: Final = 16 << 20
@@ -79,29 +79,40 @@ async def broker_backlog(host: str, monitor_port: int) -> dict[str, dict[str, in
 
 
 def readyz(port: int, host: str = "127.0.0.1", *, tls: bool = False) -> Probe:
-    """Return the probe of a process with `/readyz`: 200 is ready, any other answer means alive."""
+    """Return the probe of a process with `/readyz`: 200 is ready, any other answer means alive and says why not."""
 
-    async def probe() -> Health:
+    async def probe() -> Checked:
         try:
-            status, _ = await http_get(port, "/readyz", host, tls=tls)
-        except (OSError, TimeoutError):
-            return Health.NO_ANSWER
-        return Health.OK if status == 200 else Health.NOT_READY
+            status, body = await http_get(port, "/readyz", host, tls=tls)
+        except (OSError, TimeoutError) as error:
+            return _no_answer(error)
+        return Checked(Health.OK) if status == 200 else Checked(Health.NOT_READY, _words(body))
 
     return probe
+
+
+def _no_answer(error: Exception) -> Checked:
+    return Checked(Health.NO_ANSWER, str(error) or f"within {_TIMEOUT_S:g} s")
+
+
+def _words(body: bytes) -> str:
+    """Return what a process's `/readyz` says, on one line."""
+    return " ".join(body.decode("utf-8", "replace").split())
 
 
 def postgres(conninfo: str) -> Probe:
     """Return the probe of PostgreSQL: ready once it accepts a login; during recovery it is starting."""
 
-    async def probe() -> Health:
+    async def probe() -> Checked:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 connection = await psycopg.AsyncConnection.connect(conninfo)
                 await connection.close()
         except (TimeoutError, psycopg.OperationalError) as error:
-            return Health.NOT_READY if "starting up" in str(error) else Health.NO_ANSWER
-        return Health.OK
+            return (
+                Checked(Health.NOT_READY, "starting up") if "starting up" in str(error) else _no_answer(error)
+            )
+        return Checked(Health.OK)
 
     return probe
 
@@ -112,16 +123,17 @@ def nats(host: str, port: int, monitor_port: int, store: Path) -> Probe:
     After a full disk a stream refuses every message until the server is restarted, even when there is space again.
     """
 
-    async def probe() -> Health:
+    async def probe() -> Checked:
         if not await asyncio.to_thread(broker_process.accepts, host, port, _TIMEOUT_S):
-            return Health.NO_ANSWER
+            return Checked(Health.NO_ANSWER, f"on port {port}")
         try:
             status, body = await http_get(monitor_port, "/healthz", host)
-        except (OSError, TimeoutError):
-            return Health.NO_ANSWER
+        except (OSError, TimeoutError) as error:
+            return _no_answer(error)
         if status == 200:
-            return Health.OK
+            return Checked(Health.OK)
         has_room = shutil.disk_usage(store).free >= _ROOM_TO_WRITE
-        return Health.STUCK if b"write error" in body and has_room else Health.NOT_READY
+        stuck = b"write error" in body and has_room
+        return Checked(Health.STUCK if stuck else Health.NOT_READY, _words(body))
 
     return probe

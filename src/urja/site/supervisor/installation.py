@@ -91,6 +91,7 @@ class Installation:
         self._children: dict[str, Child] = {}
         self._failed = asyncio.Event()
         self._heart: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._vault: Vault | None = None
         self._disk_errno: int | None = None
         self._outages: DowntimeLog | None = None
@@ -205,6 +206,12 @@ class Installation:
             self._extra.append(self._sandbox_gateway())
         specs = [*self._own_processes(), *(self._extra_spec(child) for child in self._extra)]
         await self._start_together(specs)
+        if self._sandbox:
+            gateway = self._children[sandbox_gateway.PROCESS]
+            self._watch = asyncio.create_task(
+                sandbox_gateway.stop_beside_real_money(self.secrets.database_owner, gateway.stop),
+                name="books of the sandbox gateway",
+            )
 
     def _copy_configuration(self) -> None:
         """Copy the configuration file to where a backup finds it: the file itself may lie anywhere."""
@@ -225,12 +232,13 @@ class Installation:
 
     async def stop(self) -> None:
         """Stop everything in order: producers before consumers, the database last."""
+        if self._watch is not None:
+            await _cancelled(self._watch)
+            self._watch = None
         for child in sorted(self._children.values(), key=lambda child: child.spec.stop_rank):
             await child.stop()
         if self._heart is not None:
-            self._heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._heart
+            await _cancelled(self._heart)
             self._heart = None
             self._beat(clean=True)
             self._write_status()
@@ -519,6 +527,13 @@ def _check_certificate(settings: Settings) -> None:
         raise CommandError(
             Exit.USAGE, f"{error}: correct [web] tls_certificate and tls_key, or remove both"
         ) from error
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _reachable(host: str) -> str:

@@ -4,11 +4,14 @@ It credits what anyone pays with a test card. So beside an installation of peopl
 from this machine alone, and where no real money is in the books.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import psycopg
+import structlog
 
 from urja.apps.books.kinds import MAINTENANCE, RECHARGE_KINDS
 from urja.base.ip_networks import is_this_machine
@@ -18,6 +21,8 @@ from urja.base.untyped_values import JsonObject
 from urja.site.command_errors import CommandError, Exit
 from urja.site.supervisor.extra_child import ExtraChild
 
+log = structlog.get_logger()
+
 NAME: Final = "urja-sandbox"
 """Its name in the settings of `urja up --sandbox-gateway`, and so in every row and in the keys of its credits."""
 PROCESS: Final = "gateway"
@@ -25,6 +30,8 @@ PROCESS: Final = "gateway"
 _CURRENCY: Final = "INR"
 _STOP_RANK: Final = 25
 """After the web server, whose pages lead here."""
+_CHECK_EVERY_S: Final = 5.0
+"""Seconds between two looks at the books: for so long a test card may still pay beside real money."""
 _ELSEWHERE: Final = (
     "try payments in an installation of its own: urja init --config trial.toml --data trial, "
     "then urja up --config trial.toml --data trial --sandbox-gateway"
@@ -105,6 +112,22 @@ def check_books(conninfo: str) -> None:
         ).fetchone()
     if found is not None and found[0]:
         raise _refused(f"the books have real payments ({found[0]}): {_ELSEWHERE}")
+
+
+async def stop_beside_real_money(conninfo: str, stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop the gateway as soon as the books have a payment that did not come by it, and return then."""
+    refused: CommandError | None = None
+    while refused is None:
+        await asyncio.sleep(_CHECK_EVERY_S)
+        try:
+            await asyncio.to_thread(check_books, conninfo)
+        except psycopg.OperationalError as error:
+            # Without its database the installation records no payment; the supervisor reports and restarts it.
+            log.warning("the books cannot be checked for real payments", why=str(error))
+        except CommandError as error:
+            refused = error
+    log.error("the sandbox gateway is stopped", why=str(refused))
+    await stop()
 
 
 def _refused(why: str) -> CommandError:

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 from tests.apps import town
 from tests.apps.town import START, adopt, protect
-from tests.pipeline.test_decide import MINUTE, SECOND, Place
+from tests.pipeline.test_decide import HOUR, MINUTE, SECOND, Place
 
 
 def in_a_row(database):
@@ -240,6 +240,47 @@ def test_what_had_no_time_while_all_ran_breaks_no_law(after, break_it, law, down
         span = (row.at(*outage[:2]), row.at(*outage[2:]))
         found = examine(row.connection, row.now, town.ZONE, outages=Downtimes((span,)))
         assert {one.law: one.holds for one in found}[law] is holds, outage
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_supply_whose_readings_came_after_the_window_was_not_passed_over(database, monkeypatch, late):
+    """By what the tables say now it was due; in the window its readings were too old, unless they had been there."""
+    never_cuts(monkeypatch)
+    place = Place(database, [adopt(number) for number in range(1, 21)])
+    place.pages_look = False
+    others = range(1, len(place.houses))
+
+    def all_but_the_first(end):
+        while place.now < end:
+            place.now += HOUR
+            for house in others:
+                place.use(0, house=house)
+            place.go()
+
+    place.now = place.at(1, 9)
+    place.use(60_000)
+    for house in others:
+        place.use(0, house=house)
+        place.pay(100, house=house)
+    place.go()
+    place.deliver()
+    all_but_the_first(place.at(2, 17))
+    for made in ("blocks", "registers"):
+        real = getattr(town, made)
+
+        def received(*rows, real=real, **more):
+            found = real(*rows, **more)
+            if late:
+                found["received_at"] = town.seconds(place.now) * 1000
+            return found
+
+        monkeypatch.setattr(town, made, received)
+    place.use(0)
+    monkeypatch.undo()
+    never_cuts(monkeypatch)
+    place.until(place.at(3, 3), HOUR)
+    assert laws_of(place)["due_is_cut"] is late
+    place.connection.close()
 
 
 def test_light_is_promised_from_when_all_run_again(after):

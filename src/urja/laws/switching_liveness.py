@@ -152,6 +152,13 @@ ORDER BY 1
 """
 
 
+# What the tables say now of a balance, its estimates and its watermark may rest on readings that came after the window.
+_CAME_LATER = """
+SELECT EXISTS (SELECT FROM readings_interval i WHERE i.service_point_id = %(place)s AND i.received_at > %(opens)s
+        AND i.start_at >= %(before)s - interval '31 days' AND i.start_at < %(before)s)
+    OR EXISTS (SELECT FROM readings_register r WHERE r.service_point_id = %(place)s AND r.received_at > %(opens)s
+        AND r.read_at >= %(before)s - interval '31 days' AND r.read_at < %(before)s) AS yes
+"""
 _SINCE_THE_LAST_CREDIT = """
 SELECT kind, channel, requested_at, sent_at, delivered_at FROM notices_notice WHERE account_id = %(account)s
     AND (channel <> 'letter' OR ended_at IS NULL) AND requested_at >= coalesce(
@@ -192,12 +199,18 @@ def _passed_over(books: Books, code: str, rules: Rules, window: tuple[datetime, 
         int((closes - opens).total_seconds()) // max(rules.whole("cut", "stagger_s"), 1),
     )
     serve_by = opens - timedelta(hours=notices["lead_hours"])
+    # A day is closed, and a supply disconnected, by readings of the days before the window and by recent ones.
+    today = books.local(opens).replace(hour=0, minute=0, second=0, microsecond=0)
+    needed = max(today, closes - timedelta(hours=rules.whole("cut", "max_data_age_hours")))
     for row in due:
         awake_at = types[row["device_type"]].awake_at(opens) if row["device_type"] in types else None
         if awake_at is not None and awake_at >= closes:
             # By its plan the meter sleeps through the window: an order would be carried out after it.
             continue
         if not all(area_judgements(books, row["service_point_id"], opens - timedelta(minutes=10), closes)):
+            continue
+        known = {"place": row["service_point_id"], "opens": opens, "before": needed}
+        if books.rows(_CAME_LATER, known)[0]["yes"]:
             continue
         sent = books.rows(_SINCE_THE_LAST_CREDIT, {"account": row["account_id"]})
         if any(not_served(notices, sent, datetime.min.replace(tzinfo=UTC), serve_by)):

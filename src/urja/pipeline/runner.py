@@ -1,4 +1,5 @@
-"""The pipeline's processes: each stage in a loop of its own, until the process is stopped.
+"""The pipeline's processes: each stage in a loop of its own, until the process is stopped. A stage that found nothing to do
+rests, and one that people wait for is woken (`wake_ups`).
 
 A stage that fails because a service it needs is not available (database, broker) is tried again with growing pauses;
 the failure is logged, and `/readyz` says what is waited for. So is a stage that cannot read a row: it is logged as an
@@ -8,11 +9,11 @@ it.
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import django.db
@@ -27,6 +28,7 @@ from urja.base.settings import PipelineSettings
 from urja.pipeline.django_thread import DjangoThread
 from urja.pipeline.stage import Report, Stage
 from urja.pipeline.stages import PipelineContext, build_stages, closing_stage
+from urja.pipeline.wake_ups import WakeUps, follow_notifications
 from urja.stream import broker as stream
 from urja.stream.errors import StreamError
 from urja.stream.subjects import User
@@ -35,6 +37,8 @@ log = structlog.get_logger()
 
 FIRST_PAUSE_S: Final = 0.2
 LAST_PAUSE_S: Final = 15.0
+SHORTEST_REST_S: Final = 0.1
+"""A stage rests at least this long after it found nothing to do, however often it is woken."""
 
 UNAVAILABLE_ERRORS: Final = (
     psycopg.OperationalError,
@@ -120,15 +124,26 @@ class StageLoop:
 
     stage: Stage
     clock: Clock
+    wake_ups: WakeUps = field(default_factory=WakeUps)
     progress: StageProgress = field(init=False)
+    _woken: asyncio.Event = field(init=False)
 
     def __post_init__(self) -> None:
         self.progress = StageProgress(self.stage.name)
+        self._woken = self.wake_ups.join()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping` is set; a run that has begun is finished."""
         while not stopping.is_set():
-            await _pause(stopping, await self.once())
+            # Before the run: what is recorded while it looks is found by the next one.
+            self._woken.clear()
+            rest_s = await self.once()
+            if not self.stage.woken or self.progress.failures_in_a_row:
+                await _pause(stopping, rest_s)
+                continue
+            shortest_s = min(rest_s, SHORTEST_REST_S)
+            await _pause(stopping, shortest_s)
+            await _pause(self._woken, rest_s - shortest_s)
 
     async def once(self) -> float:
         """Run once; return how many seconds to rest after it."""
@@ -152,7 +167,10 @@ class StageLoop:
         _RUNS.labels(self.stage.name, "ok").inc()
         if report.lag is not None:
             _LAG.labels(self.stage.name).set(report.lag)
-        return 0.0 if report.done else self.stage.pause_s()
+        if report.done:
+            self.wake_ups.wake()
+            return 0.0
+        return self.stage.pause_s()
 
 
 async def run_pipeline(given: PipelineContext) -> None:
@@ -165,7 +183,8 @@ async def run_pipeline(given: PipelineContext) -> None:
         stack.push_async_callback(broker.close)
         return await build_stages(given, broker, thread, stack)
 
-    await _run(stages, given.clock, given.settings.pipeline.status_port)
+    follow = partial(follow_notifications, given.secrets.database)
+    await _run(stages, given.clock, given.settings.pipeline.status_port, follow)
 
 
 async def run_closing(settings: PipelineSettings, clock: Clock, status_port: int) -> None:
@@ -176,7 +195,11 @@ async def run_closing(settings: PipelineSettings, clock: Clock, status_port: int
     async def stages(thread: Threads, _stack: AsyncExitStack, _stopping: asyncio.Event) -> list[Stage]:
         return [closing_stage(settings, thread)]
 
-    await _run(stages, clock, status_port)
+    await _run(stages, clock, status_port, _follow_nothing)
+
+
+async def _follow_nothing(_wake: Callable[[], None]) -> None:
+    """What wakes stages for which no one waits."""
 
 
 type Threads = Callable[[str], DjangoThread]
@@ -187,11 +210,20 @@ async def _run(
     stages: Callable[[Threads, AsyncExitStack, asyncio.Event], Awaitable[list[Stage]]],
     clock: Clock,
     status_port: int,
+    follow: Callable[[Callable[[], None]], Coroutine[object, object, None]],
 ) -> None:
-    """Run stages until SIGTERM or SIGINT; none where the process is stopped before they can be built."""
-    stopping = asyncio.Event()
+    """Run stages until SIGTERM or SIGINT; none where the process is stopped before they can be built.
+
+    `follow` calls the function it is given when there may be work from outside the process.
+    """
+    stopping, wake_ups = asyncio.Event(), WakeUps()
+
+    def stop() -> None:
+        stopping.set()
+        wake_ups.wake()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     loops: list[StageLoop] = []
 
     def waiting_for() -> list[str]:
@@ -213,13 +245,16 @@ async def _run(
             return begun
 
         await stack.enter_async_context(serving_status(waiting_for, status, port=status_port))
-        loops += [StageLoop(stage, clock) for stage in await stages(thread, stack, stopping)]
+        loops += [StageLoop(stage, clock, wake_ups) for stage in await stages(thread, stack, stopping)]
         if not loops:
             return
         log.info("pipeline runs", stages=[loop.stage.name for loop in loops])
         async with asyncio.TaskGroup() as group:
-            for loop in loops:
-                group.create_task(loop.run(stopping), name=loop.stage.name)
+            following = group.create_task(follow(wake_ups.wake), name="notifications")
+            await asyncio.wait(
+                [group.create_task(loop.run(stopping), name=loop.stage.name) for loop in loops]
+            )
+            following.cancel()
     log.info("pipeline stopped")
 
 
@@ -236,9 +271,9 @@ async def _connected(secrets: PipelineSecrets, stopping: asyncio.Event) -> strea
     return None
 
 
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+async def _pause(until: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await stopping.wait()
+            await until.wait()
     except TimeoutError:
         return

@@ -44,6 +44,8 @@ class Stage:
     a demonstration changes.
     """
     run_once: RunOnce
+    woken: bool = False
+    """Whether a wake-up ends the pause, because people wait for what the stage does."""
 
     def pause_s(self) -> float:
         """Return the seconds to pause now."""

@@ -5,7 +5,7 @@ synchronous and runs in its thread as a whole; others wait for the broker or for
 given the thread.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -55,9 +55,8 @@ from urja.pipeline.wal_archive import WalArchive
 from urja.stream.broker import Broker
 from urja.stream.subjects import OUTCOMES, PROGRESS, READINGS
 
-AWAITED_REST_S: Final = 0.1
-"""For stages that people wait for: a reconnection after a payment, an answer to a form."""
-JOBS_REST_S: Final = 0.25
+REPORTS_REST_S: Final = 0.1
+"""Between two looks for what the head end reports of commands."""
 WATCH_REST_S: Final = 10.0
 FORGET_REST_S: Final = 3600.0
 
@@ -145,37 +144,45 @@ async def build_stages(
         ("determine", "determine", rest_s, lambda on: on.runs(Determine().run_once)),
         ("display", "main", rest_s, lambda on: on.runs(with_wall_time(Display(zone).run_once))),
         ("configure", "main", rest_s, lambda on: on.runs(with_wall_time(Configure().run_once))),
-        # A thread of its own: neither a payment nor a command may wait for a day's close.
-        ("decide", "decide", AWAITED_REST_S, lambda on: on.runs(Decide(rest_s).run_once)),
-        ("dispatch", "commands", AWAITED_REST_S, dispatch),
+        ("dispatch", "commands", REPORTS_REST_S, dispatch),
         ("releases", "commands", rest_s, lambda on: ReleaseCuts(broker, on).run_once),
-        # Threads of their own: no stage may wait for a gateway, a message service or a mail relay, nor one gateway for
-        # another.
-        *(row for name in gateways.names() for row in _of_gateway(name, given)),
         ("notify", "notify", rest_s, notify),
-        ("approve", "approve", AWAITED_REST_S, lambda on: on.runs(approve.run_once)),
-        ("sign_in_codes", "codes", AWAITED_REST_S, lambda on: on.runs(sign_in_codes.run_once)),
-        ("sign_in_messages", "messages", AWAITED_REST_S, lambda on: on.runs(sign_in_messages.run_once)),
         ("addresses", "mail", rest_s, lambda on: on.runs(EmailChanges(sender).run_once)),
         ("forget_sign_ins", "mail", FORGET_REST_S, lambda on: on.runs(_forget_sign_ins)),
-        # A request from a page waits for other requests only, not for jobs over thousands of meters.
-        ("register", "people", AWAITED_REST_S, lambda on: on.runs(register.run_once)),
-        ("commission", "people", AWAITED_REST_S, lambda on: on.runs(with_wall_time(commission.run_once))),
-        ("meter_jobs", "jobs", JOBS_REST_S, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
         # Thousands of conversions: nothing else waits for them.
         ("mode_changes", "modes", rest_s, lambda on: on.runs(mode_changes.run_once)),
-        # A large sheet takes a minute: nothing else waits for it.
-        ("sheets", "sheets", AWAITED_REST_S, lambda on: on.runs(spreadsheets.run_once)),
         ("forget_sheets", "sheets", FORGET_REST_S, lambda on: on.runs(sheets.forget)),
         ("forget_jobs", "jobs", FORGET_REST_S, lambda on: on.runs(partial(meter_jobs.delete_old, kept=kept))),
         # Stages that read all rows of a day take long.
         ("seal", "seal", rest_s, lambda on: on.runs(sealer.run_once)),
         ("prove", "prove", rest_s, lambda on: on.runs(prover.run_once)),
+        *(_reconcile(name, given) for name in gateways.names()),
+    ]
+    # People wait for these: a reconnection after a payment, an answer to a form. So they are woken.
+    awaited: list[StageRow] = [
+        # A thread of its own: neither a payment nor a command may wait for a day's close.
+        ("decide", "decide", rest_s, lambda on: on.runs(Decide(rest_s).run_once)),
+        # Threads of their own: no stage may wait for a gateway, a message service or a mail relay, nor one gateway for
+        # another.
+        *(_collect(name, given) for name in gateways.names()),
+        ("approve", "approve", rest_s, lambda on: on.runs(approve.run_once)),
+        ("sign_in_codes", "codes", rest_s, lambda on: on.runs(sign_in_codes.run_once)),
+        ("sign_in_messages", "messages", rest_s, lambda on: on.runs(sign_in_messages.run_once)),
+        # A request from a page waits for other requests only, not for jobs over thousands of meters.
+        ("register", "people", rest_s, lambda on: on.runs(register.run_once)),
+        ("commission", "people", rest_s, lambda on: on.runs(with_wall_time(commission.run_once))),
+        ("meter_jobs", "jobs", rest_s, lambda on: on.runs(with_wall_time(meter_jobs.run_once))),
+        # A large sheet takes a minute: nothing else waits for it.
+        ("sheets", "sheets", rest_s, lambda on: on.runs(spreadsheets.run_once)),
     ]
     if settings.backup.wal_directory is not None:
         watch = WalArchive(Path(settings.backup.wal_directory), given.wal_state, settings.backup)
         table.append(("archive", "main", WATCH_REST_S, lambda on: on.runs(watch.run_once)))
-    return [Stage(name, on, pause_s, make(thread(on))) for name, on, pause_s, make in table]
+    return [
+        Stage(name, on, pause_s, make(thread(on)), woken=rows is awaited)
+        for rows in (table, awaited)
+        for name, on, pause_s, make in rows
+    ]
 
 
 def closing_stage(settings: PipelineSettings, thread: Callable[[str], DjangoThread]) -> Stage:
@@ -184,15 +191,22 @@ def closing_stage(settings: PipelineSettings, thread: Callable[[str], DjangoThre
     return Stage("close", "main", settings.interval_s, on.runs(partial(close.run_once, cutoff=cutoff)))
 
 
-def _of_gateway(name: str, given: PipelineContext) -> Iterator[StageRow]:
-    settings, speed = given.settings, given.clock.speed
-    within = timedelta(days=settings.payments.settled_within_days)
-    zone = ZoneInfo(settings.utility.timezone)
-    collector = Collector(clients.gateway(name), speed)
-    reconciler = Reconciler(clients.gateway(name), zone, within, speed)
-    collect, reconcile = f"collect:{name}", f"reconcile:{name}"
-    yield collect, collect, AWAITED_REST_S, lambda on: on.runs(collector.run_once)
-    yield reconcile, reconcile, settings.pipeline.interval_s, lambda on: on.runs(reconciler.run_once)
+def _collect(name: str, given: PipelineContext) -> StageRow:
+    collector = Collector(clients.gateway(name), given.clock.speed)
+    stage = f"collect:{name}"
+    return stage, stage, given.settings.pipeline.interval_s, lambda on: on.runs(collector.run_once)
+
+
+def _reconcile(name: str, given: PipelineContext) -> StageRow:
+    settings = given.settings
+    reconciler = Reconciler(
+        clients.gateway(name),
+        ZoneInfo(settings.utility.timezone),
+        timedelta(days=settings.payments.settled_within_days),
+        given.clock.speed,
+    )
+    stage = f"reconcile:{name}"
+    return stage, stage, settings.pipeline.interval_s, lambda on: on.runs(reconciler.run_once)
 
 
 def _forget_sign_ins(_now: datetime) -> Report:

@@ -6,6 +6,6 @@ from urja.base.sql_beside import sql_beside
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0003_search_path"), ("journal", "0006_notified")]
+    dependencies = [("payments", "0004_bounded_orders"), ("journal", "0006_notified")]
 
     operations = [migrations.RunSQL(sql_beside(__file__))]
